@@ -1,0 +1,32 @@
+"""Camera poses over time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mapper.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Trajectory:
+    """timestamps: float64 (N,), seconds, increasing. T_world_camera: float64 (N, 4, 4)."""
+
+    timestamps: np.ndarray
+    T_world_camera: np.ndarray
+
+    def __post_init__(self) -> None:
+        if self.T_world_camera.shape != (len(self.timestamps), 4, 4):
+            raise InputError(
+                f"trajectory with {len(self.timestamps)} timestamps and poses of shape "
+                f"{self.T_world_camera.shape}; expected (N,) and (N, 4, 4)"
+            )
+
+    def __len__(self) -> int:
+        return len(self.timestamps)
+
+    @property
+    def positions(self) -> np.ndarray:
+        """float64 (N, 3): camera centres in the world frame."""
+        return self.T_world_camera[:, :3, 3]
