@@ -26,6 +26,15 @@ def inverse(T: np.ndarray) -> np.ndarray:
     return result
 
 
+def orthonormalised(T: np.ndarray) -> np.ndarray:
+    """The pose (4, 4) whose rotation is the nearest true one.
+
+    Long products of poses drift off SO(3), and a constant-velocity model multiplies that drift.
+    """
+    U, _, Vt = np.linalg.svd(T[:3, :3])
+    return pose(U @ Vt, T[:3, 3])
+
+
 def transform(T: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Points (..., 3) moved by one rigid or similarity transform (4, 4)."""
     return points @ T[:3, :3].T + T[:3, 3]
@@ -92,7 +101,10 @@ def umeyama(source: np.ndarray, target: np.ndarray, with_scale: bool) -> tuple[f
 
 def backproject(depth: np.ndarray, intrinsics: Intrinsics) -> np.ndarray:
     """Pointmap float32 (H, W, 3) in the camera frame from depth (H, W) along z."""
-    rows, columns = np.indices(depth.shape, dtype=np.float32)
-    x = (columns - np.float32(intrinsics.cx)) * depth / np.float32(intrinsics.fx)
-    y = (rows - np.float32(intrinsics.cy)) * depth / np.float32(intrinsics.fy)
-    return np.stack([x, y, depth], axis=-1).astype(np.float32)
+    x_ray = (np.arange(intrinsics.width, dtype=np.float32) - intrinsics.cx) / intrinsics.fx
+    y_ray = (np.arange(intrinsics.height, dtype=np.float32) - intrinsics.cy) / intrinsics.fy
+    pointmap = np.empty((*depth.shape, 3), np.float32)
+    np.multiply(depth, x_ray.astype(np.float32), out=pointmap[..., 0])
+    np.multiply(depth, y_ray.astype(np.float32)[:, None], out=pointmap[..., 1])
+    pointmap[..., 2] = depth
+    return pointmap

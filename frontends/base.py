@@ -1,0 +1,55 @@
+"""The interface that every frontend has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any, Protocol, runtime_checkable
+
+from mapper.frame import Frame
+from mapper.prediction import Prediction
+
+
+class TrackingState(StrEnum):
+    """What became of the last frame."""
+
+    TRACKING = "tracking"
+    LOST = "lost"
+    RELOCALISED = "relocalised"
+
+
+class Frontend(Protocol):
+    """Turns frames into predictions. Everything it remembers is bounded.
+
+    state: what became of the last frame. values: numbers of the last frame worth a plot.
+    """
+
+    name: str
+    is_metric: bool
+    state: TrackingState
+    values: dict[str, float]
+
+    def step(self, frame: Frame) -> list[Prediction]:
+        """Zero or more predictions: window models answer late, a lost frame not at all."""
+        ...
+
+    def flush(self) -> list[Prediction]:
+        """What is still inside the window, at the end of the sequence."""
+        ...
+
+    def reset(self) -> None:
+        """Forget the past; the next frame starts a new segment."""
+        ...
+
+
+@runtime_checkable
+class ResumableFrontend(Protocol):
+    """A frontend whose memory fits in a note, so that a killed run resumes exactly."""
+
+    def snapshot(self) -> dict[str, Any]:
+        """The memory as plain JSON values; frames are named by their index, not stored."""
+        ...
+
+    def restore(self, snapshot: dict[str, Any], read_frame: Callable[[int], Frame]) -> None:
+        """Take up where `snapshot` was made, reading again the frames that it names."""
+        ...

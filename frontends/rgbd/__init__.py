@@ -1,0 +1,1 @@
+"""The weight-free frontend for depth cameras."""
