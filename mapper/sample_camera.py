@@ -38,8 +38,8 @@ def _pose_at(phase: float) -> np.ndarray:
             HEIGHT + 0.06 * wave[0] + 0.006 * wave[5],
         ]
     )
-    yaw = phase + 0.5 + 0.28 * wave[0] + 0.012 * wave[4]
-    pitch = -0.20 + 0.16 * wave[1] + 0.006 * wave[6]
+    yaw = phase + 2.2 + 0.28 * wave[0] + 0.012 * wave[4]
+    pitch = -0.26 + 0.16 * wave[1] + 0.006 * wave[6]
     roll = 0.03 * wave[2] + 0.005 * wave[5]
     forward = np.array([np.cos(yaw) * np.cos(pitch), np.sin(yaw) * np.cos(pitch), np.sin(pitch)])
     right = np.array([np.sin(yaw), -np.cos(yaw), 0.0])

@@ -26,9 +26,9 @@ def room_parts() -> list[Part]:
         (_sofa(), 2.55, 0.47, 0.0),
         (_coffee_table(), 2.75, 1.40, 0.12),
         (_dining_table(), 4.75, 3.80, 0.08),
-        (_chair(), 4.05, 3.55, 1.45),
-        (_chair(), 4.90, 3.05, 3.05),
-        (_chair(), 5.30, 4.55, -0.35),
+        (_chair(), 3.95, 3.75, -1.70),
+        (_chair(), 4.90, 3.08, 0.15),
+        (_chair(), 4.95, 4.50, 3.00),
         (_television(), 5.75, 1.70, 0.0),
         (_plant(), 0.50, 0.50, 0.4),
         (_lamp(), 0.45, 4.45, 0.0),
@@ -80,7 +80,11 @@ def _wall_things() -> list[Part]:
         ),
         cylinder((w / 2, d / 2, 2.57), 0.22, 0.06, Material.PAINT, (1.0, 0.98, 0.92)),
     ]
-    for x, z, size in ((1.75, 1.62, (0.5, 0.62)), (2.55, 1.68, (0.8, 0.6)), (3.4, 1.6, (0.46, 0.6))):
+    for x, z, size in (
+        (1.75, 1.62, (0.5, 0.62)),
+        (2.55, 1.68, (0.8, 0.6)),
+        (3.4, 1.6, (0.46, 0.6)),
+    ):
         parts += _picture(x, 0.0, z, size, along_x=True, facing=1)
     for y, z, size in ((3.55, 1.55, (0.7, 0.9)), (4.4, 1.45, (0.5, 0.4)), (0.7, 1.6, (0.5, 0.7))):
         parts += _picture(w, y, z, size, along_x=False, facing=-1)
@@ -176,8 +180,8 @@ def _sofa() -> list[Part]:
     parts = [
         box((0, 0, 0.22), (2.0, 0.85, 0.36), Material.FABRIC, dark),
         box((0, -0.34, 0.52), (2.0, 0.18, 0.66), Material.FABRIC, blue),
-        box((-0.95, 0, 0.36), (0.2, 0.85, 0.5), Material.FABRIC, blue),
-        box((0.95, 0, 0.36), (0.2, 0.85, 0.5), Material.FABRIC, blue),
+        box((-0.95, 0, 0.36), (0.21, 0.87, 0.5), Material.FABRIC, blue),
+        box((0.95, 0, 0.36), (0.21, 0.87, 0.5), Material.FABRIC, blue),
     ]
     for x in (-0.565, 0.0, 0.565):
         parts.append(box((x, 0.07, 0.46), (0.55, 0.66, 0.13), Material.FABRIC, blue))

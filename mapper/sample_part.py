@@ -77,7 +77,9 @@ def box(
     **more: object,
 ) -> Part:
     """A box around center; four vertices a side, so that normals are exact."""
-    vertices, normals, faces = [], [], []
+    vertices: list[np.ndarray] = []
+    normals: list[np.ndarray] = []
+    faces: list[tuple[int, int, int]] = []
     for axis in range(3):
         for sign in (-1.0, 1.0):
             normal, first, second = np.zeros(3), np.zeros(3), np.zeros(3)

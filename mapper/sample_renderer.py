@@ -132,7 +132,7 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def _shade(
     rays: np.ndarray,
     depth: np.ndarray,
@@ -168,7 +168,7 @@ def _shade(
                 image[row, column, channel] = _to_byte(light * color[channel])
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def _to_byte(value: float) -> int:
     """0..255; values above 0.8 are compressed, so that nothing clips hard."""
     if value > 0.8:
@@ -176,9 +176,14 @@ def _to_byte(value: float) -> int:
     return int(255 * max(value, 0.0) + 0.5)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def _color_at(
-    k: int, place: np.ndarray, normal: np.ndarray, row: np.ndarray, footprint: float, color: np.ndarray
+    k: int,
+    place: np.ndarray,
+    normal: np.ndarray,
+    row: np.ndarray,
+    footprint: float,
+    color: np.ndarray,
 ) -> None:
     """Write the paint's colour (0..1, RGB) at a place of part k into color."""
     c, s = row[3], row[4]
@@ -206,7 +211,7 @@ def _color_at(
         color[channel] = value * max(light, 0.05)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def _light_at(k: int, place: np.ndarray, normal: np.ndarray, shadows: np.ndarray) -> float:
     """Lambert's law for each lamp, with the shadows on walls, floor and ceiling."""
     direct = 0.0
@@ -228,8 +233,7 @@ def _light_at(k: int, place: np.ndarray, normal: np.ndarray, shadows: np.ndarray
     a, b = min(max(a, 0.0), SHADOW_CELLS - 1.001), min(max(b, 0.0), SHADOW_CELLS - 1.001)
     i, j = int(a), int(b)
     a, b = a - i, b - j
-    seen = (
-        (1 - a) * ((1 - b) * shadows[k, i, j] + b * shadows[k, i, j + 1])
-        + a * ((1 - b) * shadows[k, i + 1, j] + b * shadows[k, i + 1, j + 1])
+    seen = (1 - a) * ((1 - b) * shadows[k, i, j] + b * shadows[k, i, j + 1]) + a * (
+        (1 - b) * shadows[k, i + 1, j] + b * shadows[k, i + 1, j + 1]
     )
     return AMBIENT * (0.35 + 0.65 * seen[1]) + direct * seen[0]

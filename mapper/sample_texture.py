@@ -13,7 +13,7 @@ from mapper.sample_noise import cell_hash, joint, layered_noise, spots, value_no
 # share of the accent colour in 0..1 and a factor on the result.
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def paint(
     material: int, u: float, v: float, half_u: float, half_v: float, footprint: float, seed: int
 ) -> tuple[float, float, int]:
@@ -47,7 +47,7 @@ def paint(
     return 0.0, 1.0 + 0.12 * layered_noise(30 * u, 30 * v, 3, 30 * footprint, seed), 0
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def _plaster(u: float, v: float, footprint: float, seed: int) -> tuple[float, float, int]:
     broad = 0.22 * layered_noise(2.2 * u, 2.2 * v, 2, 2.2 * footprint, seed)
     fine = 0.20 * layered_noise(45 * u, 45 * v, 3, 45 * footprint, seed + 9)
@@ -56,7 +56,7 @@ def _plaster(u: float, v: float, footprint: float, seed: int) -> tuple[float, fl
     return 0.0, 1.0 + broad + fine + min(dots, 0.05) + min(marks, 0.05), 0
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def _grain(u: float, v: float, footprint: float, seed: int) -> float:
     """Wood, its fibres along u: rings bent by noise, streaks and pores."""
     bend = value_noise(1.5 * u, 6 * v, seed)
@@ -66,7 +66,7 @@ def _grain(u: float, v: float, footprint: float, seed: int) -> float:
     return 1.0 + 0.14 * rings + 0.40 * streaks - 0.45 * abs(knots)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def _planks(u: float, v: float, footprint: float, seed: int) -> tuple[float, float, int]:
     row = math.floor(v / 0.14)
     shift = cell_hash(int(row), 3, seed)
@@ -79,12 +79,10 @@ def _planks(u: float, v: float, footprint: float, seed: int) -> tuple[float, flo
     return 0.75 * lines, (0.72 + 0.5 * tone) * _grain(u, v, footprint, plank), 0
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def _tiles(u: float, v: float, footprint: float, seed: int) -> tuple[float, float, int]:
     size = 0.6 if seed % 64 == 1 else 0.05  # the ceiling's panels, or glazed squares
-    lines = max(
-        joint(u / size, 0.03, footprint / size), joint(v / size, 0.03, footprint / size)
-    )
+    lines = max(joint(u / size, 0.03, footprint / size), joint(v / size, 0.03, footprint / size))
     tone = cell_hash(int(math.floor(u / size)), int(math.floor(v / size)), seed)
     light = 0.9 + (0.06 if size > 0.5 else 0.4) * tone
     light += 0.12 * layered_noise(40 * u, 40 * v, 2, 40 * footprint, seed)
@@ -92,7 +90,7 @@ def _tiles(u: float, v: float, footprint: float, seed: int) -> tuple[float, floa
     return 0.5 * lines, light, 0
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def _fabric(u: float, v: float, footprint: float, seed: int) -> tuple[float, float, int]:
     weave = joint(60 * (u + v), 0.4, 60 * footprint) + joint(60 * (u - v), 0.4, 60 * footprint)
     folds = 0.25 * layered_noise(6 * u, 6 * v, 3, 6 * footprint, seed)
@@ -100,7 +98,7 @@ def _fabric(u: float, v: float, footprint: float, seed: int) -> tuple[float, flo
     return 0.0, 1.0 - 0.12 * weave + folds + lint, 0
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def _poster(
     u: float, v: float, half_u: float, half_v: float, footprint: float, seed: int
 ) -> tuple[float, float, int]:
@@ -119,7 +117,7 @@ def _poster(
     return 0.0, 1.0 + 0.35 * strokes + 0.6 * small, hue
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def _label(
     u: float, v: float, half_u: float, half_v: float, footprint: float, seed: int
 ) -> tuple[float, float, int]:
@@ -140,7 +138,7 @@ def _label(
     return 0.0, light, 0
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def _rug(
     u: float, v: float, half_u: float, half_v: float, footprint: float, seed: int
 ) -> tuple[float, float, int]:
@@ -160,15 +158,17 @@ def _rug(
     return mix, 1.0 + pile + wear, 0
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def _leaves(u: float, v: float, footprint: float, seed: int) -> tuple[float, float, int]:
     veins = joint(9 * u + value_noise(8 * u, 8 * v, seed), 0.16, 9 * footprint)
     mottle = 0.9 * layered_noise(28 * u, 28 * v, 3, 28 * footprint, seed)
     return 0.0, 1.0 + mottle + 0.4 * veins, 0
 
 
-@njit(cache=True, nogil=True)
-def _sky(u: float, v: float, half_v: float, footprint: float, seed: int) -> tuple[float, float, int]:
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
+def _sky(
+    u: float, v: float, half_v: float, footprint: float, seed: int
+) -> tuple[float, float, int]:
     """A print of hills under clouds that serves as the view from the window."""
     ridge = -0.35 * half_v + 0.5 * layered_noise(2 * u, 0.5, 4, 2 * footprint, seed)
     if v < ridge:
@@ -178,7 +178,7 @@ def _sky(u: float, v: float, half_v: float, footprint: float, seed: int) -> tupl
     return 0.0, 1.15 + 0.6 * max(clouds, -0.1), 0
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def _brick(u: float, v: float, footprint: float, seed: int) -> tuple[float, float, int]:
     row = math.floor(v / 0.075)
     shifted = u / 0.24 + 0.5 * (row % 2)
@@ -189,7 +189,7 @@ def _brick(u: float, v: float, footprint: float, seed: int) -> tuple[float, floa
     return lines, (0.65 + 0.7 * tone) * (1 - lines) + lines + rough + pits, 0
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def _wallpaper(u: float, v: float, footprint: float, seed: int) -> tuple[float, float, int]:
     twist = 0.5 * value_noise(5 * u, 5 * v, seed)
     leaf = abs(spots(9 * u + twist, 6 * v - twist, 0.75, 9 * footprint, seed + 1))

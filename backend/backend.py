@@ -1,0 +1,204 @@
+"""Turns a stream of predictions into keyframes, a pose graph and a dense map."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mapper.backend.edge import Edge, EdgeKind
+from mapper.backend.fusion import FusionConfig, MapFusion
+from mapper.backend.keyframe import HungFrame, Keyframe
+from mapper.backend.keyframe_map import KeyframeMap
+from mapper.backend.keyframe_selector import KeyframeConfig, needs_keyframe
+from mapper.backend.loop_closer import (
+    LoopCloser,
+    LoopCloserConfig,
+    LoopDecision,
+    refine_odometry,
+)
+from mapper.backend.map_cache import MapCache, MapStore
+from mapper.backend.pose_graph import PoseGraph, PoseGraphConfig
+from mapper.backend.trajectory_assembly import assemble_trajectory
+from mapper.geometry import inverse, orthonormalised
+from mapper.local_features import FeatureExtractor
+from mapper.mesh import Mesh
+from mapper.prediction import Prediction
+from mapper.trajectory import Trajectory
+
+
+@dataclass(frozen=True, slots=True)
+class BackendConfig:
+    """keyframes, loops, graph, fusion: the parts' own settings.
+
+    cached_keyframes: maps kept in memory (5 MB each at 640x480); the others are read back.
+    optimise_every: keyframes between optimisations when no loop asks for one sooner.
+    """
+
+    keyframes: KeyframeConfig = field(default_factory=KeyframeConfig)
+    loops: LoopCloserConfig = field(default_factory=LoopCloserConfig)
+    graph: PoseGraphConfig = field(default_factory=PoseGraphConfig)
+    fusion: FusionConfig = field(default_factory=FusionConfig)
+    cached_keyframes: int = 64
+    optimise_every: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class GraphUpdate:
+    """What one prediction changed. opened, closed: keyframes, or None.
+
+    edges: new ones. decisions: on every pair that was tried. moved: the poses were optimised.
+    """
+
+    opened: Keyframe | None = None
+    closed: Keyframe | None = None
+    edges: tuple[Edge, ...] = ()
+    decisions: tuple[LoopDecision, ...] = ()
+    moved: bool = False
+
+
+class Backend:
+    """One prediction in, one GraphUpdate out; `finish` settles everything.
+
+    Knows no model, no file format and no viewer. Its world is the first keyframe.
+    """
+
+    def __init__(self, config: BackendConfig, store: MapStore | None = None) -> None:
+        self.config = config
+        self.keyframes: list[Keyframe] = []
+        self.graph = PoseGraph(config.graph)
+        self.maps = MapCache(store, config.cached_keyframes)
+        self.fusion = MapFusion(config.fusion, self.maps.map)
+        self._loop_closer = LoopCloser(config.loops)
+        self._extract_features = FeatureExtractor()
+
+    def add(self, prediction: Prediction) -> GraphUpdate:
+        """Hang the frame on the open keyframe, or close that one and open the next."""
+        current = self.keyframes[-1] if self.keyframes else None
+        depth = None if current is None else self.maps.map(current.id).depth
+        if not needs_keyframe(current, depth, prediction, self.config.keyframes):
+            assert current is not None
+            self._hang(current, prediction)
+            return GraphUpdate()
+        self._close(current)
+        opened = self._open(prediction)
+        edges, decisions = self._connect(current, opened)
+        moved = self._optimise_if_due(edges)
+        self.fusion.sync(self._closed_poses(), self.config.fusion.moves_per_keyframe)
+        return GraphUpdate(opened, current, tuple(edges), tuple(decisions), moved)
+
+    def finish(self) -> GraphUpdate:
+        """Close the last keyframe, optimise for good, and bring the whole map in line."""
+        if not self.keyframes:
+            return GraphUpdate()
+        current = self.keyframes[-1]
+        self._close(current)
+        self.graph.optimise(final=True)
+        self.fusion.sync(self._closed_poses(include_last=True))
+        return GraphUpdate(closed=current, moved=True)
+
+    def restore(self, keyframes: list[Keyframe], edges: list[Edge]) -> None:
+        """Take over the closed keyframes and edges of an earlier run, in their order."""
+        for keyframe in keyframes:
+            self.keyframes.append(keyframe)
+            self.maps.adopt(keyframe.id)
+            self._loop_closer.remember(keyframe)
+        for keyframe in keyframes:
+            previous = self.keyframes[keyframe.id - 1] if keyframe.id else None
+            self.graph.add_pose(keyframe.id, self._initial_pose(previous, keyframe))
+            for edge in edges:
+                if edge.j == keyframe.id:
+                    self.graph.add_edge(edge)
+        self.graph.optimise()
+        self.fusion.sync(self._closed_poses(include_last=True))
+
+    def trajectory(self) -> tuple[np.ndarray, Trajectory]:
+        """(frame indices (N,), poses of every placed frame), in the order of time."""
+        return assemble_trajectory(self.main_keyframes(), self.graph.poses)
+
+    def keyframe_trajectory(self) -> Trajectory:
+        """Poses of the keyframes alone."""
+        main = self.main_keyframes()
+        poses = np.array([self.graph.poses[k.id] for k in main]).reshape(-1, 4, 4)
+        return Trajectory(np.array([k.timestamp for k in main]), poses)
+
+    def extract_mesh(self) -> Mesh:
+        return self.fusion.extract_mesh()
+
+    def main_keyframes(self) -> list[Keyframe]:
+        """Keyframes of the connected part of the graph that holds the most frames.
+
+        Segments that no loop has joined to it are in a world of their own and stay out.
+        """
+        component = self.graph.component_of()
+        frames: dict[int, int] = {}
+        for keyframe in self.keyframes:
+            root = component[keyframe.id]
+            frames[root] = frames.get(root, 0) + len(keyframe.frames)
+        main = max(frames, key=lambda root: (frames[root], -root), default=0)
+        return [k for k in self.keyframes if component[k.id] == main]
+
+    def _hang(self, current: Keyframe, prediction: Prediction) -> None:
+        T_keyframe_camera = inverse(current.T_odometry_keyframe) @ prediction.T_world_camera
+        current.frames.append(
+            HungFrame(prediction.frame_index, prediction.timestamp, T_keyframe_camera)
+        )
+        self.maps.map(current.id).absorb(prediction, T_keyframe_camera)
+
+    def _close(self, current: Keyframe | None) -> None:
+        if current is not None:
+            self.maps.close(current)
+
+    def _open(self, prediction: Prediction) -> Keyframe:
+        keyframe = Keyframe(
+            len(self.keyframes),
+            prediction.segment,
+            prediction.T_world_camera,
+            self._extract_features(prediction.image, prediction.pointmap),
+            prediction.intrinsics,
+            [HungFrame(prediction.frame_index, prediction.timestamp, np.eye(4))],
+        )
+        self.maps.put(keyframe.id, KeyframeMap.of(prediction))
+        previous = self.keyframes[-1] if self.keyframes else None
+        self.keyframes.append(keyframe)
+        self.graph.add_pose(keyframe.id, self._initial_pose(previous, keyframe))
+        return keyframe
+
+    def _initial_pose(self, previous: Keyframe | None, keyframe: Keyframe) -> np.ndarray:
+        if previous is None:
+            return np.eye(4)
+        T_world_previous = self.graph.poses[previous.id]
+        if previous.segment != keyframe.segment:
+            return T_world_previous  # a guess, until a loop joins the two segments
+        T_previous_keyframe = inverse(previous.T_odometry_keyframe) @ keyframe.T_odometry_keyframe
+        return orthonormalised(T_world_previous @ T_previous_keyframe)
+
+    def _connect(
+        self, previous: Keyframe | None, opened: Keyframe
+    ) -> tuple[list[Edge], list[LoopDecision]]:
+        """The odometry edge, then every verified edge to earlier keyframes."""
+        edges = []
+        if previous is not None and previous.segment == opened.segment:
+            edge = refine_odometry(previous, opened, self.maps, self.config.loops)
+            self.graph.add_edge(edge)
+            self.graph.poses[opened.id] = orthonormalised(
+                self.graph.poses[previous.id] @ edge.T_i_j
+            )
+            edges.append(edge)
+        loops, decisions = self._loop_closer.close(
+            opened, self.keyframes, self.graph.poses, self.maps
+        )
+        for edge in loops:
+            self.graph.add_edge(edge)
+        return edges + loops, decisions
+
+    def _optimise_if_due(self, edges: list[Edge]) -> bool:
+        looped = any(edge.kind == EdgeKind.LOOP for edge in edges)
+        if not looped and len(self.keyframes) % self.config.optimise_every:
+            return False
+        self.graph.optimise()
+        return True
+
+    def _closed_poses(self, include_last: bool = False) -> dict[int, np.ndarray]:
+        open_id = -1 if include_last else self.keyframes[-1].id
+        return {k.id: self.graph.poses[k.id] for k in self.main_keyframes() if k.id != open_id}

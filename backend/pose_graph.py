@@ -1,0 +1,121 @@
+"""The pose graph over keyframes: GTSAM factors, robust against wrong loops."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import gtsam
+import numpy as np
+from scipy.special import gammaincinv
+
+from mapper.backend.edge import Edge, EdgeKind
+
+HUBER_SCALE = 1.345
+FINAL_ROUNDS = 2
+GAUGE_SIGMA = 1e-6  # rad and metres: one keyframe a component is held still
+
+
+@dataclass(frozen=True, slots=True)
+class PoseGraphConfig:
+    """robust_scale: Mahalanobis distance at which an edge that may be wrong loses weight.
+
+    inlier_probability: chi-square quantile inside which the final robust pass keeps an edge.
+    max_iterations: of each optimisation.
+    """
+
+    robust_scale: float = 3.0
+    inlier_probability: float = 0.9999
+    max_iterations: int = 30
+
+
+class PoseGraph:
+    """Keyframe poses (T_world_keyframe) and the edges between them.
+
+    Edges that may be wrong are graduated in: first a convex kernel (Huber) from wherever the
+    poses are, then a redescending one (Geman-McClure) from there, and at the end a plain solve
+    over the edges that agree. This is graduated non-convexity (Yang et al., RA-L 2020) in three
+    steps instead of forty; GTSAM's own truncated GNC drops every edge of a graph that starts
+    far from its optimum.
+    """
+
+    def __init__(self, config: PoseGraphConfig | None = None) -> None:
+        self.config = config or PoseGraphConfig()
+        self.poses: dict[int, np.ndarray] = {}
+        self.edges: list[Edge] = []
+
+    def add_pose(self, keyframe_id: int, T_world_keyframe: np.ndarray) -> None:
+        self.poses[keyframe_id] = T_world_keyframe
+
+    def add_edge(self, edge: Edge) -> None:
+        if edge.i not in self.poses or edge.j not in self.poses:
+            raise KeyError(f"edge {edge.i}-{edge.j} names a keyframe that is not in the graph")
+        self.edges.append(edge)
+
+    def connected(self, i: int, j: int) -> bool:
+        """Whether an edge joins i and j directly."""
+        return any({e.i, e.j} == {i, j} for e in self.edges)
+
+    def component_of(self) -> dict[int, int]:
+        """For each keyframe, the smallest keyframe id that it is connected to."""
+        parent = {k: k for k in self.poses}
+
+        def root(k: int) -> int:
+            while parent[k] != k:
+                parent[k] = parent[parent[k]]
+                k = parent[k]
+            return k
+
+        for edge in self.edges:
+            a, b = root(edge.i), root(edge.j)
+            parent[max(a, b)] = min(a, b)
+        return {k: root(k) for k in self.poses}
+
+    def optimise(self, final: bool = False) -> float:
+        """Move the poses to the optimum; returns the weighted squared error there.
+
+        final: afterwards decide about each doubtful edge, use it or drop it, and solve once more
+        without a kernel; used at the end.
+        """
+        if len(self.poses) < 2 or not self.edges:
+            return 0.0
+        kernels = gtsam.noiseModel.mEstimator
+        error = self._solve(self.edges, kernels.Huber(HUBER_SCALE))
+        if any(edge.kind != EdgeKind.ODOMETRY for edge in self.edges):
+            error = self._solve(self.edges, kernels.GemanMcClure(self.config.robust_scale))
+        if final:
+            for _ in range(FINAL_ROUNDS):
+                error = self._solve([e for e in self.edges if self.is_inlier(e)], None)
+        return error
+
+    def is_inlier(self, edge: Edge) -> bool:
+        """Whether the edge agrees with the poses within the chi-square quantile asked for."""
+        limit = 2 * gammaincinv(3.0, self.config.inlier_probability)  # chi-square, 6 dof
+        return edge.kind == EdgeKind.ODOMETRY or self.squared_distance(edge) <= limit
+
+    def squared_distance(self, edge: Edge) -> float:
+        """Squared Mahalanobis distance of an edge from the present poses."""
+        T_i_j = gtsam.Pose3(self.poses[edge.i]).between(gtsam.Pose3(self.poses[edge.j]))
+        residual = gtsam.Pose3(edge.T_i_j).localCoordinates(T_i_j)
+        return float(residual @ edge.information @ residual)
+
+    def _solve(self, edges: list[Edge], kernel: gtsam.noiseModel.mEstimator.Base | None) -> float:
+        """Levenberg-Marquardt over the given edges; the kernel holds for the doubtful ones."""
+        graph = gtsam.NonlinearFactorGraph()
+        gauge = gtsam.noiseModel.Isotropic.Sigma(6, GAUGE_SIGMA)
+        for root in sorted(set(self.component_of().values())):
+            graph.add(gtsam.PriorFactorPose3(root, gtsam.Pose3(self.poses[root]), gauge))
+        for edge in edges:
+            noise = gtsam.noiseModel.Gaussian.Information(edge.information)
+            if kernel is not None and edge.kind != EdgeKind.ODOMETRY:
+                noise = gtsam.noiseModel.Robust.Create(kernel, noise)
+            graph.add(gtsam.BetweenFactorPose3(edge.i, edge.j, gtsam.Pose3(edge.T_i_j), noise))
+        values = gtsam.Values()
+        for keyframe_id, T in self.poses.items():
+            values.insert(keyframe_id, gtsam.Pose3(T))
+        parameters = gtsam.LevenbergMarquardtParams()
+        parameters.setMaxIterations(self.config.max_iterations)
+        parameters.setRelativeErrorTol(1e-4)
+        optimised = gtsam.LevenbergMarquardtOptimizer(graph, values, parameters).optimize()
+        for keyframe_id in self.poses:
+            self.poses[keyframe_id] = optimised.atPose3(keyframe_id).matrix()
+        return float(graph.error(optimised))
