@@ -39,10 +39,10 @@ class LoopCloserConfig:
     max_covisible: int = 4
     max_loops: int = 5
     max_retrieved: int = 2
-    min_overlap: float = 0.25
+    min_overlap: float = 0.2
     min_agreement: float = 0.8
     max_rmse: float = 0.02
-    information_scale: float = 1e-3
+    information_scale: float = 1e-4
     sigma_rotation: float = 1e-3
     sigma_translation: float = 2e-3
     odometry_sigma_rotation: float = 1e-2

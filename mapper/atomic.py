@@ -1,9 +1,10 @@
-"""Files that are either whole or not there."""
+"""Files and folders that are either whole or not there."""
 
 from __future__ import annotations
 
 import errno
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,8 +43,31 @@ def atomic_write(path: Path | str, mode: str = "w") -> Iterator[IO[Any]]:
             yield file
         os.replace(temporary, target)
     except OSError as error:
-        remedy = REMEDIES.get(error.errno or 0, "check the path and the disk")
-        reason = error.strerror or str(error)
-        raise OutputError(f"cannot write {path} ({reason}); {remedy}") from error
+        raise _output_error(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(folder: Path | str) -> Iterator[Path]:
+    """A new, empty folder next to `folder` that takes its place at the end.
+
+    A fault leaves no trace. `folder` must not exist, or be empty: else OutputError.
+    """
+    target = Path(folder).absolute()
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise OutputError(f"{folder} exists already; choose another folder or remove it")
+    temporary = target.with_name(f".{target.name[:100]}.{uuid.uuid4().hex[:12]}.tmp")
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        os.replace(temporary, target)
+    except OSError as error:
+        raise _output_error(folder, error) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _output_error(path: Path | str, error: OSError) -> OutputError:
+    remedy = REMEDIES.get(error.errno or 0, "check the path and the disk")
+    return OutputError(f"cannot write {path} ({error.strerror or error}); {remedy}")

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Final
 
 import cv2
 import numpy as np
 
-from mapper.errors import ConfigError, OutputError
+from mapper.atomic import atomic_folder
+from mapper.errors import ConfigError
 from mapper.geometry import pose_to_quaternion_xyzw
 from mapper.intrinsics import Intrinsics
 from mapper.mesh import Mesh
@@ -53,21 +51,17 @@ def make_sample(
         )
     intrinsics = sample_intrinsics(width, height)
     poses = sample_poses(frames)
-    parts = room_parts()
-    renderer = SampleRenderer(parts)
+    renderer = SampleRenderer(room_parts())
 
     def write(index: int, target: Path) -> None:
         rng = None if clean else np.random.default_rng(seed + index)
         image, depth = render_sample(renderer, poses[index], intrinsics, rng)
         _write_frame(target, index, image, depth)
 
-    with _new_folder(Path(folder)) as target:
+    with atomic_folder(folder) as target:
         (target / "rgb").mkdir()
         (target / "depth").mkdir()
-        with ThreadPoolExecutor(min(os.cpu_count() or 1, MAX_WORKERS)) as workers:
-            for index, _ in enumerate(workers.map(write, range(frames), [target] * frames)):
-                if progress is not None:
-                    progress(index + 1, frames)
+        _in_parallel(lambda index: write(index, target), frames, progress)
         _write_lists(target, poses)
         _write_calibration(target, intrinsics)
     return Path(folder)
@@ -112,26 +106,17 @@ def room_mesh() -> Mesh:
     )
 
 
-@contextmanager
-def _new_folder(folder: Path) -> Iterator[Path]:
-    """A temporary sibling that becomes `folder` when all went well, and else disappears."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise OutputError(f"{folder} exists already; choose another folder or remove it")
-    temporary = None
+def _in_parallel(
+    work: Callable[[int], None], count: int, progress: Callable[[int, int], None] | None
+) -> None:
+    """Call work(0) ... work(count - 1) on a few threads; a fault drops what has not begun."""
+    workers = ThreadPoolExecutor(min(os.cpu_count() or 1, MAX_WORKERS))
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        temporary.chmod(0o755)
-        yield temporary
-        temporary.replace(folder)
-    except OSError as error:
-        raise OutputError(
-            f"cannot write the sample to {folder} ({error.strerror or error}); "
-            "choose a writable folder with space"
-        ) from error
+        for index, _ in enumerate(workers.map(work, range(count))):
+            if progress is not None:
+                progress(index + 1, count)
     finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
+        workers.shutdown(cancel_futures=True)
 
 
 def _time(index: int) -> str:

@@ -1,0 +1,64 @@
+"""Plays back predictions that an earlier run saved; the model itself is not needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mapper.errors import ConfigError, InputError
+from mapper.frame import Frame
+from mapper.frontends.base import TrackingState
+from mapper.prediction import Prediction
+from mapper.prediction_files import load_prediction, prediction_path
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayConfig:
+    """predictions: the folder that `mapper run --save-predictions` filled."""
+
+    predictions: str = ""
+
+
+class ReplayFrontend:
+    """The saved prediction of each frame; a frame without one counts as lost."""
+
+    name = "replay"
+
+    def __init__(self, config: ReplayConfig) -> None:
+        if not config.predictions:
+            raise ConfigError(
+                "the frontend replay needs the folder of saved predictions: "
+                "--set replay.predictions=RUN/predictions"
+            )
+        self._folder = Path(config.predictions)
+        files = sorted(self._folder.glob("*.npz"))
+        if not files:
+            raise InputError(
+                f"{self._folder}: no saved predictions; make them with mapper run "
+                "--save-predictions"
+            )
+        self.is_metric = load_prediction(files[0]).is_metric
+        self.state = TrackingState.TRACKING
+        self.values: dict[str, float] = {}
+
+    def step(self, frame: Frame) -> list[Prediction]:
+        path = prediction_path(self._folder, frame.index)
+        if not path.exists():
+            self.state = TrackingState.LOST
+            return []
+        self.state = TrackingState.TRACKING
+        return [load_prediction(path)]
+
+    def flush(self) -> list[Prediction]:
+        return []
+
+    def reset(self) -> None:
+        """Nothing is remembered between frames."""
+
+    def snapshot(self) -> dict[str, Any]:
+        return {}
+
+    def restore(self, snapshot: dict[str, Any], read_frame: Callable[[int], Frame]) -> None:
+        """Nothing to take up: each frame stands for itself."""

@@ -1,0 +1,208 @@
+"""Trajectories in the text formats of TUM, KITTI and EuRoC."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from mapper.atomic import atomic_write
+from mapper.errors import ConfigError, InputError
+from mapper.geometry import pose_from_quaternion_xyzw, pose_to_quaternion_xyzw
+from mapper.trajectory import Trajectory
+
+TUM_HEADER: Final = "# timestamp tx ty tz qx qy qz qw"
+EUROC_HEADER: Final = (
+    "#timestamp [ns],p_RS_R_x [m],p_RS_R_y [m],p_RS_R_z [m],q_RS_w [],q_RS_x [],q_RS_y [],q_RS_z []"
+)
+ROTATION_TOLERANCE: Final = 1e-3  # of R R^T from the identity; KITTI's files have 7 digits
+NANOSECONDS: Final = 10**9
+
+
+def write_trajectory(path: Path | str, trajectory: Trajectory, format: str = "tum") -> None:
+    """Write in a format of FORMATS, with every digit of the numbers."""
+    _format(format)[1](path, trajectory)
+
+
+def read_trajectory(path: Path | str, format: str = "tum") -> Trajectory:
+    """Read a format of FORMATS; InputError names the file and the line that cannot be used."""
+    return _format(format)[0](path)
+
+
+def write_tum(path: Path | str, trajectory: Trajectory) -> None:
+    """A line a pose: timestamp (s) tx ty tz qx qy qz qw, camera-to-world."""
+    times = trajectory.timestamps[:, None]
+    rotations = pose_to_quaternion_xyzw(trajectory.T_world_camera)
+    rows = np.concatenate([times, trajectory.positions, rotations], axis=1).tolist()
+    _write_lines(path, [TUM_HEADER] + [" ".join(map(repr, row)) for row in rows])
+
+
+def read_tum(path: Path | str) -> Trajectory:
+    """The inverse of write_tum."""
+    lines, rows = _read_rows(path, None, "TUM", lambda count: count == 8)
+    numbers = _numbers(path, lines, rows, 8)
+    return _trajectory(path, lines, numbers[:, 0].tolist(), numbers[:, 1:4], numbers[:, 4:8])
+
+
+def write_kitti(path: Path | str, trajectory: Trajectory) -> None:
+    """A line a pose: the upper 3x4 part of T_world_camera, row by row. Times are not kept."""
+    rows = trajectory.T_world_camera[:, :3].reshape(-1, 12).tolist()
+    _write_lines(path, [" ".join(map(repr, row)) for row in rows])
+
+
+def read_kitti(path: Path | str, timestamps: np.ndarray | None = None) -> Trajectory:
+    """The inverse of write_kitti; without timestamps (N,), seconds, poses count 0, 1, 2 ..."""
+    lines, rows = _read_rows(path, None, "KITTI", lambda count: count == 12)
+    numbers = _numbers(path, lines, rows, 12)
+    poses = np.tile(np.eye(4), (len(rows), 1, 1))
+    poses[:, :3] = numbers.reshape(-1, 3, 4)
+    rotations = poses[:, :3, :3]
+    error = np.abs(rotations @ np.swapaxes(rotations, 1, 2) - np.eye(3)).max(axis=(1, 2))
+    improper = (error > ROTATION_TOLERANCE) | (np.linalg.det(rotations) < 0)
+    _refuse(path, lines, improper, "the first three columns are no rotation")
+    if timestamps is None:
+        timestamps = np.arange(len(rows), dtype=float)
+    elif len(timestamps) != len(rows):
+        raise InputError(
+            f"{path} has {len(rows)} poses but {len(timestamps)} timestamps were given; "
+            "use the times of the same sequence"
+        )
+    return Trajectory(np.asarray(timestamps, float), poses)
+
+
+def write_euroc(path: Path | str, trajectory: Trajectory) -> None:
+    """Comma separated: time in whole nanoseconds, position, quaternion wxyz.
+
+    The pose is the camera's, where EuRoC's own files have that of the inertial sensor.
+    """
+    rotations = np.roll(pose_to_quaternion_xyzw(trajectory.T_world_camera), 1, axis=1)
+    rows = np.concatenate([trajectory.positions, rotations], axis=1).tolist()
+    lines = [
+        ",".join([str(_nanoseconds(time)), *map(repr, row)])
+        for time, row in zip(trajectory.timestamps.tolist(), rows, strict=True)
+    ]
+    _write_lines(path, [EUROC_HEADER, *lines])
+
+
+def read_euroc(path: Path | str) -> Trajectory:
+    """The inverse of write_euroc; columns after the eighth (velocities, biases) are ignored."""
+    lines, rows = _read_rows(path, ",", "EuRoC", lambda count: count >= 8)
+    numbers = _numbers(path, lines, rows, 8)
+    times = [_seconds(path, line, row[0]) for line, row in zip(lines, rows, strict=True)]
+    return _trajectory(path, lines, times, numbers[:, 1:4], np.roll(numbers[:, 4:8], -1, axis=1))
+
+
+FORMATS: Final[
+    dict[str, tuple[Callable[..., Trajectory], Callable[[Path | str, Trajectory], None]]]
+] = {
+    "tum": (read_tum, write_tum),
+    "kitti": (read_kitti, write_kitti),
+    "euroc": (read_euroc, write_euroc),
+}
+
+
+def _format(
+    name: str,
+) -> tuple[Callable[..., Trajectory], Callable[[Path | str, Trajectory], None]]:
+    if name not in FORMATS:
+        raise ConfigError(
+            f"trajectory format {name!r} is unknown; choose from {', '.join(FORMATS)}"
+        )
+    return FORMATS[name]
+
+
+def _nanoseconds(seconds: float) -> int:
+    """Whole nanoseconds by decimal arithmetic: a product of floats is off by 100 ns and more."""
+    return int((Decimal(repr(seconds)) * NANOSECONDS).to_integral_value())
+
+
+def _seconds(path: Path | str, line: int, text: str) -> float:
+    try:
+        return int(text) / NANOSECONDS
+    except ValueError:
+        raise InputError(
+            f"{path}, line {line}: timestamp {text.strip()!r} is not in whole nanoseconds"
+        ) from None
+
+
+def _write_lines(path: Path | str, lines: list[str]) -> None:
+    with atomic_write(path, "w") as file:
+        file.writelines(f"{line}\n" for line in lines)
+
+
+def _read_rows(
+    path: Path | str, separator: str | None, name: str, is_right: Callable[[int], bool]
+) -> tuple[list[int], list[list[str]]]:
+    """Line numbers, from 1, and the split text of the lines that are no comments."""
+    lines, rows = [], []
+    for number, line in _text_lines(path):
+        if not line or line.startswith("#"):
+            continue
+        row = line.split(separator)
+        if not is_right(len(row)):
+            raise InputError(
+                f"{path}, line {number}: {len(row)} numbers, which is no {name} pose: {line[:60]!r}"
+            )
+        lines.append(number)
+        rows.append(row)
+    return lines, rows
+
+
+def _text_lines(path: Path | str) -> Iterator[tuple[int, str]]:
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            for number, line in enumerate(file, 1):
+                yield number, line.strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not a text file"
+        raise InputError(f"cannot read the trajectory {path}: {reason}") from error
+
+
+def _numbers(path: Path | str, lines: list[int], rows: list[list[str]], count: int) -> np.ndarray:
+    """float64 (N, count) from the first columns; every number must be finite."""
+    try:
+        numbers = np.array([row[:count] for row in rows], dtype=float).reshape(-1, count)
+    except ValueError:
+        line, text = next(
+            (line, text)
+            for line, row in zip(lines, rows, strict=True)
+            for text in row[:count]
+            if not _is_number(text)
+        )
+        raise InputError(f"{path}, line {line}: {text.strip()!r} is not a number") from None
+    _refuse(path, lines, ~np.isfinite(numbers).all(axis=1), "a number is not finite")
+    return numbers
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _trajectory(
+    path: Path | str,
+    lines: list[int],
+    times: list[float],
+    positions: np.ndarray,
+    quaternions_xyzw: np.ndarray,
+) -> Trajectory:
+    norms = np.linalg.norm(quaternions_xyzw, axis=1)
+    _refuse(path, lines, np.abs(norms - 1) > 0.1, "the quaternion's length is not 1")
+    timestamps = np.array(times, dtype=float)
+    stalls = np.diff(timestamps, prepend=-np.inf) <= 0
+    _refuse(path, lines, stalls, "the timestamp is not later than the one before")
+    if not lines:
+        return Trajectory(timestamps, np.zeros((0, 4, 4)))
+    return Trajectory(timestamps, pose_from_quaternion_xyzw(quaternions_xyzw, positions))
+
+
+def _refuse(path: Path | str, lines: list[int], wrong: np.ndarray, reason: str) -> None:
+    """InputError for the first line where wrong (N,) is true."""
+    if wrong.any():
+        raise InputError(f"{path}, line {lines[int(np.argmax(wrong))]}: {reason}")

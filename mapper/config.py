@@ -1,0 +1,37 @@
+"""The whole configuration of a run: defaults here, profiles in configs/, changes by --set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from mapper.backend.backend import BackendConfig
+from mapper.frontends.replay import ReplayConfig
+from mapper.frontends.rgbd.tracker import RgbdConfig
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingConfig:
+    """image_every: frames between camera images in the recording.
+
+    keyframe_points: points of each keyframe shown while the map grows.
+    save_interval: seconds between writes of trajectory.txt while frames arrive.
+    """
+
+    image_every: int = 3
+    keyframe_points: int = 6000
+    save_interval: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class MapperConfig:
+    """frontend: a name, or "auto". rgbd, replay: settings of the frontends of those names.
+
+    threads: run the backend beside the frontend; results do not depend on it.
+    """
+
+    frontend: str = "auto"
+    threads: bool = True
+    rgbd: RgbdConfig = field(default_factory=RgbdConfig)
+    replay: ReplayConfig = field(default_factory=ReplayConfig)
+    backend: BackendConfig = field(default_factory=BackendConfig)
+    recording: RecordingConfig = field(default_factory=RecordingConfig)
