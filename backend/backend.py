@@ -24,6 +24,7 @@ from mapper.geometry import inverse, orthonormalised
 from mapper.local_features import FeatureExtractor
 from mapper.mesh import Mesh
 from mapper.prediction import Prediction
+from mapper.stopwatch import Stopwatch
 from mapper.trajectory import Trajectory
 
 
@@ -63,8 +64,14 @@ class Backend:
     Knows no model, no file format and no viewer. Its world is the first keyframe.
     """
 
-    def __init__(self, config: BackendConfig, store: MapStore | None = None) -> None:
+    def __init__(
+        self,
+        config: BackendConfig,
+        store: MapStore | None = None,
+        stopwatch: Stopwatch | None = None,
+    ) -> None:
         self.config = config
+        self._stopwatch = stopwatch or Stopwatch()
         self.keyframes: list[Keyframe] = []
         self.graph = PoseGraph(config.graph)
         self.maps = MapCache(store, config.cached_keyframes)
@@ -78,13 +85,18 @@ class Backend:
         depth = None if current is None else self.maps.map(current.id).depth
         if not needs_keyframe(current, depth, prediction, self.config.keyframes):
             assert current is not None
-            self._hang(current, prediction)
+            with self._stopwatch.measure("average"):
+                self._hang(current, prediction)
             return GraphUpdate()
-        self._close(current)
-        opened = self._open(prediction)
-        edges, decisions = self._connect(current, opened)
-        moved = self._optimise_if_due(edges)
-        self.fusion.sync(self._closed_poses(), self.config.fusion.moves_per_keyframe)
+        with self._stopwatch.measure("keyframe"):
+            self._close(current)
+            opened = self._open(prediction)
+        with self._stopwatch.measure("loops"):
+            edges, decisions = self._connect(current, opened)
+        with self._stopwatch.measure("optimise"):
+            moved = self._optimise_if_due(edges)
+        with self._stopwatch.measure("fuse"):
+            self.fusion.sync(self._closed_poses(), self.config.fusion.moves_per_keyframe)
         return GraphUpdate(opened, current, tuple(edges), tuple(decisions), moved)
 
     def finish(self) -> GraphUpdate:
@@ -97,8 +109,11 @@ class Backend:
         self.fusion.sync(self._closed_poses(include_last=True))
         return GraphUpdate(closed=current, moved=True)
 
-    def restore(self, keyframes: list[Keyframe], edges: list[Edge]) -> None:
-        """Take over the closed keyframes and edges of an earlier run, in their order."""
+    def restore(self, keyframes: list[Keyframe], edges: list[Edge], fuse: bool = True) -> None:
+        """Take over the closed keyframes and edges of an earlier run, in their order.
+
+        fuse: integrate them into the map again.
+        """
         for keyframe in keyframes:
             self.keyframes.append(keyframe)
             self.maps.adopt(keyframe.id)
@@ -110,7 +125,8 @@ class Backend:
                 if edge.j == keyframe.id:
                     self.graph.add_edge(edge)
         self.graph.optimise()
-        self.fusion.sync(self._closed_poses(include_last=True))
+        if fuse:
+            self.fusion.sync(self._closed_poses(include_last=True))
 
     def trajectory(self) -> tuple[np.ndarray, Trajectory]:
         """(frame indices (N,), poses of every placed frame), in the order of time."""

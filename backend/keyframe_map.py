@@ -45,6 +45,17 @@ class KeyframeMap:
             T_keyframe_camera[:3, 3].astype(np.float32),
         )
 
+    def freeze(self) -> None:
+        """No frame will be absorbed any more: round to 14 bits of mantissa.
+
+        That is 0.1 mm at 2 m. It lets the map compress well on disk, and what is read back is
+        exactly what was in memory, so that it can be taken out of the TSDF again.
+        """
+        for array in (self.depth, self.weight):
+            bits = array.view(np.uint32)
+            np.add(bits, np.uint32(1 << 8), out=bits)
+            np.bitwise_and(bits, np.uint32(0xFFFFFE00), out=bits)
+
 
 @njit(cache=True, nogil=True, fastmath=True)
 def average_into(depth, weight, camera, pointmap, confidence, R, t):

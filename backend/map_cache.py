@@ -41,6 +41,7 @@ class MapCache:
 
     def close(self, keyframe: Keyframe) -> None:
         """The map is final: save it, and prepare its pyramid anew when next asked for."""
+        self._maps[keyframe.id].freeze()
         if self._store is not None and keyframe.id not in self._saved:
             self._store.save(keyframe, self._maps[keyframe.id])
             self._saved.add(keyframe.id)

@@ -28,12 +28,18 @@ def _replay(config: MapperConfig) -> Frontend:
 FRONTENDS: dict[str, Callable[[MapperConfig], Frontend]] = {"rgbd": _rgbd, "replay": _replay}
 
 
+def check_frontend(name: str) -> None:
+    """Raise ConfigError, with the nearest name, unless there is such a frontend."""
+    known = ["auto", *FRONTENDS]
+    if name not in known:
+        near = difflib.get_close_matches(name, known, 1, 0.4)
+        hint = f"did you mean {near[0]}?" if near else "known: " + ", ".join(known)
+        raise ConfigError(f"unknown frontend {name!r}; {hint}")
+
+
 def create_frontend(config: MapperConfig, name: str) -> Frontend:
     """The frontend of that name with its part of the configuration."""
-    if name not in FRONTENDS:
-        near = difflib.get_close_matches(name, FRONTENDS, 1, 0.4)
-        hint = f"did you mean {near[0]}?" if near else "known: auto, " + ", ".join(FRONTENDS)
-        raise ConfigError(f"unknown frontend {name!r}; {hint}")
+    check_frontend(name)
     return FRONTENDS[name](config)
 
 

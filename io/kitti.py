@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from mapper.errors import ConfigError, InputError
-from mapper.geometry import inverse, pose
+from mapper.geometry import inverse, orthonormalised, pose
 from mapper.intrinsics import Intrinsics
 from mapper.io.calibration import Calibration, Camera, find_calibration
 from mapper.io.decode import first_size, list_images
@@ -89,7 +89,7 @@ def _read_ground_truth(
         )
     T_world_cam0 = np.tile(np.eye(4), (len(rows), 1, 1))
     T_world_cam0[:, :3] = rows.reshape(-1, 3, 4)
-    return Trajectory(timestamps, T_world_cam0 @ inverse(T_camera_cam0))
+    return Trajectory(timestamps, orthonormalised(T_world_cam0) @ inverse(T_camera_cam0))
 
 
 def _read_table(path: Path, columns: int) -> np.ndarray:

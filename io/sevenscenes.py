@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from mapper.errors import InputError
+from mapper.geometry import orthonormalised
 from mapper.intrinsics import Intrinsics
 from mapper.io.calibration import Calibration, Camera, find_calibration
 from mapper.io.file_sequence import FileSequence
@@ -97,7 +98,7 @@ def _ground_truth(color_paths: list[Path], timestamps: np.ndarray, rig: Rig) -> 
         T_world_depth = _read_pose(path)
         if np.isfinite(T_world_depth).all():
             kept.append(timestamp)
-            poses.append(T_world_depth)
+            poses.append(orthonormalised(T_world_depth))
     if not poses:
         return None
     return Trajectory(np.array(kept), rig.frame_poses(np.array(poses)))

@@ -27,12 +27,15 @@ def inverse(T: np.ndarray) -> np.ndarray:
 
 
 def orthonormalised(T: np.ndarray) -> np.ndarray:
-    """The pose (4, 4) whose rotation is the nearest true one.
+    """The poses (..., 4, 4) whose rotations are the nearest true ones.
 
-    Long products of poses drift off SO(3), and a constant-velocity model multiplies that drift.
+    Long products of poses drift off SO(3), and a constant-velocity model multiplies that drift;
+    ground truth printed with few digits is off it from the start.
     """
-    U, _, Vt = np.linalg.svd(T[:3, :3])
-    return pose(U @ Vt, T[:3, 3])
+    U, _, Vt = np.linalg.svd(T[..., :3, :3])
+    result = T.copy()
+    result[..., :3, :3] = U @ Vt
+    return result
 
 
 def transform(T: np.ndarray, points: np.ndarray) -> np.ndarray:

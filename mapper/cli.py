@@ -1,0 +1,61 @@
+"""The command line. Exit codes: 0 done, 1 a fault of ours, 2 a fault of the input, 130 stopped."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from importlib import import_module
+
+from mapper import __version__
+from mapper.errors import MapperError
+
+COMMANDS = {
+    "run": "map a sequence: trajectory, mesh, recording and report",
+    "demo": "render a sample room, map it, and check the result against the exact truth",
+    "view": "open the recording of a run in the Rerun viewer",
+    "mesh": "fuse the map of a finished run again, at any resolution",
+    "export": "write a run as TUM, KITTI, EuRoC, COLMAP, nerfstudio or a point cloud",
+    "eval": "errors of a run against ground truth: ATE and RPE",
+    "doctor": "what works on this machine",
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Parse, execute, and turn faults into one line each."""
+    parser = build_parser(argv if argv is not None else sys.argv[1:])
+    arguments = parser.parse_args(argv)
+    logging.basicConfig(
+        level=(logging.WARNING, logging.INFO, logging.DEBUG)[min(arguments.verbose, 2)],
+        format="%(levelname)s %(name)s: %(message)s",
+    )
+    try:
+        return int(import_module(f"mapper.commands.{arguments.command}").execute(arguments))
+    except MapperError as error:
+        print(f"mapper: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("mapper: stopped", file=sys.stderr)
+        return 130
+
+
+def build_parser(argv: list[str]) -> argparse.ArgumentParser:
+    """The parser; only the command that is asked for is imported."""
+    parser = argparse.ArgumentParser(
+        prog="mapper", description="SLAM-style mapping with depth cameras and streaming 3D models."
+    )
+    parser.add_argument("--version", action="version", version=f"mapper {__version__}")
+    commands = parser.add_subparsers(
+        dest="command", required=True, metavar="COMMAND", title="commands"
+    )
+    for name, text in COMMANDS.items():
+        command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        command.add_argument("-v", "--verbose", action="count", default=0, help="log more (-vv)")
+        command.add_argument("--json", action="store_true", help="print results as JSON")
+        if name in argv:
+            import_module(f"mapper.commands.{name}").add_arguments(command)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

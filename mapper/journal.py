@@ -1,0 +1,51 @@
+"""The append-only record of a run: one JSON line an event."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from mapper.errors import OutputError
+
+
+class Journal:
+    """Lines like {"event": "edge", ...}, each flushed at once, so that a kill loses none."""
+
+    def __init__(self, path: Path, keep_bytes: int = 0) -> None:
+        """Open for appending after the first `keep_bytes`; what follows them is dropped."""
+        self._path = path
+        try:
+            self._file = open(path, "r+b" if path.exists() else "w+b")
+            self._file.truncate(keep_bytes)
+            self._file.seek(keep_bytes)
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+
+    def append(self, event: str, **fields: Any) -> None:
+        try:
+            self._file.write(json.dumps({"event": event, **fields}).encode() + b"\n")
+            self._file.flush()
+        except OSError as error:
+            raise OutputError(
+                f"{self._path}: {error.strerror}; what was mapped so far is kept: free some space "
+                "and carry on with --resume"
+            ) from error
+
+    @property
+    def bytes_written(self) -> int:
+        return self._file.tell()
+
+    def close(self) -> None:
+        os.fsync(self._file.fileno())
+        self._file.close()
+
+
+def read_journal(path: Path, max_bytes: int | None = None) -> list[dict[str, Any]]:
+    """All whole lines, of the first max_bytes if given; a line cut off by a kill is left out."""
+    if not path.exists():
+        return []
+    content = path.read_bytes()[:max_bytes]
+    lines = content[: content.rfind(b"\n") + 1].splitlines()
+    return [json.loads(line) for line in lines]

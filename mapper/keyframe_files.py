@@ -1,0 +1,81 @@
+"""Keyframes on disk: one compressed file each, written once when the keyframe is closed."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from mapper.atomic import atomic_write
+from mapper.backend.keyframe import Keyframe
+from mapper.backend.keyframe_map import KeyframeMap
+from mapper.errors import InputError
+from mapper.intrinsics import Intrinsics
+from mapper.local_features import LocalFeatures
+
+COMPRESSION_LEVEL = 1  # the depth is noise: harder work would save little
+
+
+class KeyframeFiles:
+    """The MapStore of a run directory: keyframes/000042.npz, read back exactly as written."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def path(self, keyframe_id: int) -> Path:
+        return self._folder / f"{keyframe_id:06d}.npz"
+
+    def save(self, keyframe: Keyframe, keyframe_map: KeyframeMap) -> None:
+        k = keyframe_map.intrinsics
+        png = cv2.imencode(
+            ".png", keyframe_map.image[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1]
+        )[1]
+        arrays = {
+            "depth": keyframe_map.depth,
+            "weight": keyframe_map.weight,
+            "image_png": png,
+            "intrinsics": np.array([k.fx, k.fy, k.cx, k.cy, k.width, k.height]),
+            "feature_pixels": keyframe.features.pixels,
+            "feature_descriptors": keyframe.features.descriptors,
+            "feature_points": keyframe.features.points,
+        }
+        with (
+            atomic_write(self.path(keyframe.id), "wb") as file,
+            zipfile.ZipFile(
+                file, "w", zipfile.ZIP_DEFLATED, compresslevel=COMPRESSION_LEVEL
+            ) as archive,
+        ):
+            for name, array in arrays.items():
+                with archive.open(f"{name}.npy", "w") as member:
+                    np.lib.format.write_array(member, array)
+
+    def load(self, keyframe_id: int) -> KeyframeMap:
+        arrays = self._read(keyframe_id, ("depth", "weight", "image_png", "intrinsics"))
+        image = cv2.imdecode(arrays["image_png"], cv2.IMREAD_COLOR)[..., ::-1]
+        fx, fy, cx, cy, width, height = arrays["intrinsics"]
+        intrinsics = Intrinsics(fx, fy, cx, cy, int(width), int(height))
+        return KeyframeMap(
+            arrays["depth"], arrays["weight"], np.ascontiguousarray(image), intrinsics
+        )
+
+    def load_features(self, keyframe_id: int) -> LocalFeatures:
+        names = ("feature_pixels", "feature_descriptors", "feature_points")
+        arrays = self._read(keyframe_id, names)
+        return LocalFeatures(*(arrays[name] for name in names))
+
+    def load_intrinsics(self, keyframe_id: int) -> Intrinsics:
+        fx, fy, cx, cy, width, height = self._read(keyframe_id, ("intrinsics",))["intrinsics"]
+        return Intrinsics(fx, fy, cx, cy, int(width), int(height))
+
+    def _read(self, keyframe_id: int, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+        path = self.path(keyframe_id)
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                return {name: arrays[name] for name in names}
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise InputError(
+                f"{path}: the keyframe cannot be read ({type(error).__name__}); "
+                "run the sequence again with --overwrite"
+            ) from error

@@ -1,0 +1,167 @@
+"""What a finished run leaves: mesh, cloud, metrics, report."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import yaml
+
+from mapper.errors import InputError
+from mapper.evaluation import evaluate
+from mapper.geometry import umeyama
+from mapper.io.map_logger import MapLogger
+from mapper.io.mesh_files import write_mesh
+from mapper.io.sequence import Sequence
+from mapper.io.trajectory_files import write_tum
+from mapper.mapping import MappingResult
+from mapper.mesh import Mesh
+from mapper.report import ReportData, write_report
+from mapper.run_directory import RunDirectory
+from mapper.stopwatch import Stopwatch
+from mapper.trajectory import Trajectory
+
+MATCH_SECONDS = 0.02
+
+
+def write_outputs(
+    run: RunDirectory,
+    sequence: Sequence,
+    result: MappingResult,
+    stopwatch: Stopwatch,
+    show: MapLogger,
+    seconds: float,
+    interrupted: bool,
+) -> dict[str, Any]:
+    """Write every file of a finished run; returns the metrics."""
+    write_mesh(run.mesh, result.mesh)
+    write_mesh(run.cloud, replace(result.mesh, faces=np.zeros((0, 3), np.int32)))
+    metrics = collect_metrics(sequence, result, stopwatch, seconds, interrupted)
+    truth = _aligned_truth(result.trajectory, sequence.ground_truth, show)
+    if sequence.ground_truth is not None:
+        write_tum(run.ground_truth, sequence.ground_truth)
+    show.mesh(result.mesh)
+    run.write_json(run.metrics, metrics)
+    write_report(run.report, _report(run, result, stopwatch, metrics, truth))
+    return metrics
+
+
+def collect_metrics(
+    sequence: Sequence,
+    result: MappingResult,
+    stopwatch: Stopwatch,
+    seconds: float,
+    interrupted: bool,
+) -> dict[str, Any]:
+    """Counts, times and errors. Errors are absent where there is no ground truth to compare."""
+    tracked = len(result.trajectory)
+    loops = [d for d in result.decisions if d.kind == "loop"]
+    metrics: dict[str, Any] = {
+        "complete": not interrupted,
+        "frames": result.counts.frames,
+        "tracked": tracked,
+        "lost": result.counts.frames - result.counts.skipped - tracked,
+        "skipped": result.counts.skipped,
+        "keyframes": result.keyframes,
+        "loops_accepted": sum(d.accepted for d in loops),
+        "loops_refused": sum(not d.accepted for d in loops),
+        "units": "metres" if result.is_metric else "units",
+        "wall_time_s": seconds,
+        "fps": result.counts.frames / seconds,
+        "peak_memory_mb": peak_memory_mb(),
+        "mesh_vertices": len(result.mesh.vertices),
+        "mesh_faces": len(result.mesh.faces),
+        "timings": stopwatch.summary(),
+    }
+    if sequence.ground_truth is not None:
+        metrics.update(_errors(result, sequence.ground_truth))
+    return metrics
+
+
+def peak_memory_mb() -> float:
+    """The process's largest resident size so far, in MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def _errors(result: MappingResult, truth: Trajectory) -> dict[str, Any]:
+    try:
+        evaluation = evaluate(
+            result.trajectory,
+            truth,
+            expected_frames=result.counts.frames,
+            max_time_difference=MATCH_SECONDS,
+        )
+    except InputError as error:
+        return {"evaluation_failed": str(error)}
+    return {
+        "ate_rmse": evaluation.ate_se3.rmse,
+        "rpe_rmse": evaluation.rpe_translation_rmse,
+        "evaluation": evaluation.to_dict(),
+    }
+
+
+def _aligned_truth(
+    estimate: Trajectory, truth: Trajectory | None, show: MapLogger
+) -> Trajectory | None:
+    """The ground truth in the map's world, by least squares over matching times; or None."""
+    if truth is None or len(estimate) < 3:
+        return None
+    nearest = np.abs(truth.timestamps[None] - estimate.timestamps[:, None]).argmin(1)
+    matched = np.abs(truth.timestamps[nearest] - estimate.timestamps) <= MATCH_SECONDS
+    if matched.sum() < 3:
+        return None
+    _, T = umeyama(truth.positions[nearest[matched]], estimate.positions[matched], False)
+    show.align_ground_truth(T)
+    return Trajectory(truth.timestamps, T @ truth.T_world_camera)
+
+
+def _report(
+    run: RunDirectory,
+    result: MappingResult,
+    stopwatch: Stopwatch,
+    metrics: dict[str, Any],
+    truth: Trajectory | None,
+) -> ReportData:
+    description = run.read_description()
+    return ReportData(
+        name=description["sequence"]["name"],
+        frontend=description["frontend"],
+        metrics=metrics,
+        estimate=result.trajectory,
+        is_metric=result.is_metric,
+        keyframe_positions=result.keyframe_trajectory.positions,
+        loops=_loop_rows(result),
+        ground_truth=truth,
+        mesh_pictures=_pictures(result.mesh),
+        frame_latencies_ms=np.array(stopwatch.durations.get("track", [])) * 1e3,
+        config=yaml.safe_dump(description["config"], sort_keys=False),
+        files=run.outputs(),
+    )
+
+
+def _loop_rows(result: MappingResult) -> list[dict[str, Any]]:
+    return [
+        {
+            "i": d.i,
+            "j": d.j,
+            "accepted": d.accepted,
+            "inliers": d.feature_inliers,
+            "residual": d.rmse,
+            "reason": f"{d.found_by}: {d.reason}",
+        }
+        for d in result.decisions
+        if d.kind == "loop"
+    ]
+
+
+def _pictures(mesh: Mesh) -> list[np.ndarray]:
+    """Oblique and bird's-eye views; none of an empty map."""
+    if len(mesh.faces) == 0:
+        return []
+    from mapper.mesh_picture import render_mesh, render_mesh_top
+
+    return [render_mesh(mesh), render_mesh_top(mesh)]

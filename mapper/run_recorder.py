@@ -1,0 +1,167 @@
+"""Writes down what happens: journal, trajectory, recording. The null twin writes nothing."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Protocol
+
+import numpy as np
+
+from mapper.backend.backend import Backend, GraphUpdate
+from mapper.backend.keyframe import Keyframe
+from mapper.config import RecordingConfig
+from mapper.frame import Frame
+from mapper.io.map_logger import MapLogger, NullLogger
+from mapper.io.trajectory_files import write_tum
+from mapper.journal import Journal
+from mapper.map_record import edge_record, keyframe_record
+from mapper.prediction import Prediction
+from mapper.prediction_files import save_prediction
+from mapper.run_directory import RunDirectory
+
+
+class Recorder(Protocol):
+    """What the mapper tells while it works; all calls come from one thread."""
+
+    def frame(
+        self, frame: Frame, T_world_camera: np.ndarray | None, state: str, values: dict[str, float]
+    ) -> None: ...
+    def prediction(self, prediction: Prediction) -> None: ...
+    def update(
+        self, update: GraphUpdate, backend: Backend, checkpoint: dict[str, Any]
+    ) -> None: ...
+    def event(self, text: str, level: str = "INFO") -> None: ...
+    def finish(self, update: GraphUpdate, backend: Backend) -> None: ...
+    def close(self) -> None: ...
+
+
+class NullRecorder:
+    """A Recorder that writes nothing."""
+
+    def frame(self, *args: object) -> None: ...
+    def prediction(self, *args: object) -> None: ...
+    def update(self, *args: object) -> None: ...
+    def event(self, *args: object) -> None: ...
+    def finish(self, *args: object) -> None: ...
+    def close(self) -> None: ...
+
+
+class RunRecorder:
+    """Writes a run directory as the run goes, so that a kill at any time leaves a valid map.
+
+    The checkpoint names the frame that opened the newest keyframe and how long the journal was
+    before it; --resume takes up exactly there.
+    """
+
+    def __init__(
+        self,
+        run: RunDirectory,
+        config: RecordingConfig,
+        logger: MapLogger | None = None,
+        keep_bytes: int = 0,
+        save_predictions: bool = False,
+    ) -> None:
+        self._run = run
+        self._config = config
+        self._logger = logger or NullLogger()
+        self._journal = Journal(run.journal, keep_bytes)
+        self._save_predictions = save_predictions
+        self._edges: list[tuple[int, int, str]] = []
+        self._last_save = time.monotonic()
+        if save_predictions:
+            run.predictions.mkdir(exist_ok=True)
+
+    def frame(
+        self, frame: Frame, T_world_camera: np.ndarray | None, state: str, values: dict[str, float]
+    ) -> None:
+        if T_world_camera is None:
+            self._logger.event(f"frame {frame.index}: {state}", "WARN")
+            return
+        self._logger.frame(
+            frame.index,
+            frame.timestamp,
+            frame.image,
+            T_world_camera,
+            frame.intrinsics,
+            state,
+            values,
+        )
+
+    def prediction(self, prediction: Prediction) -> None:
+        if self._save_predictions:
+            save_prediction(self._run.predictions, prediction)
+
+    def update(self, update: GraphUpdate, backend: Backend, checkpoint: dict[str, Any]) -> None:
+        if update.opened is None:
+            return
+        if update.closed is not None:
+            self._journal.append("keyframe", **keyframe_record(update.closed))
+        self._run.write_json(
+            self._run.checkpoint,
+            {
+                **checkpoint,
+                "next_frame": update.opened.frame_index,
+                "journal_bytes": self._journal.bytes_written,
+            },
+        )
+        self._write_graph(update)
+        if update.moved:
+            self._journal.append("optimised", keyframes=len(backend.keyframes))
+        self._show(update, update.opened, backend)
+        if time.monotonic() - self._last_save > self._config.save_interval:
+            self._write_trajectories(backend)
+
+    def event(self, text: str, level: str = "INFO") -> None:
+        self._logger.event(text, level)
+
+    def finish(self, update: GraphUpdate, backend: Backend) -> None:
+        if update.closed is not None:
+            self._journal.append("keyframe", **keyframe_record(update.closed))
+        poses = {k.id: backend.graph.poses[k.id].ravel().tolist() for k in backend.main_keyframes()}
+        self._journal.append("poses", poses=poses)
+        self._write_trajectories(backend)
+        self._logger.keyframe_poses({k.id: backend.graph.poses[k.id] for k in backend.keyframes})
+        self._logger.edges(self._edges, backend.graph.poses)
+        self._logger.trajectory(backend.trajectory()[1].positions)
+
+    def close(self) -> None:
+        self._journal.close()
+
+    def _write_graph(self, update: GraphUpdate) -> None:
+        for edge in update.edges:
+            self._journal.append("edge", **edge_record(edge))
+            self._edges.append((edge.i, edge.j, edge.kind.value))
+        for decision in update.decisions:
+            self._journal.append("decision", **decision.to_dict())
+            if decision.kind == "loop":
+                verdict = "closed" if decision.accepted else f"refused ({decision.reason})"
+                self._logger.event(
+                    f"loop {decision.i}-{decision.j} by {decision.found_by} {verdict}: "
+                    f"overlap {decision.overlap:.2f}, agreement {decision.agreement:.2f}, "
+                    f"residual {decision.rmse * 1e3:.1f} mm, moved {decision.correction * 1e2:.1f} cm"
+                )
+
+    def _show(self, update: GraphUpdate, opened: Keyframe, backend: Backend) -> None:
+        points, colors = self._sample(opened, backend)
+        self._logger.keyframe(opened.id, points, colors, backend.graph.poses[opened.id])
+        if update.moved:
+            self._logger.keyframe_poses(
+                {k.id: backend.graph.poses[k.id] for k in backend.keyframes}
+            )
+            self._logger.edges(self._edges, backend.graph.poses)
+
+    def _sample(self, keyframe: Keyframe, backend: Backend) -> tuple[np.ndarray, np.ndarray]:
+        """Points (N, 3) in the keyframe's camera and their colours, thinned evenly."""
+        from mapper.geometry import backproject
+
+        source = backend.maps.map(keyframe.id)
+        pixels = source.depth.size / self._config.keyframe_points
+        step = max(1, int(np.sqrt(pixels)))
+        points = backproject(source.depth, source.intrinsics)[::step, ::step].reshape(-1, 3)
+        valid = points[:, 2] > 0
+        return points[valid], source.image[::step, ::step].reshape(-1, 3)[valid]
+
+    def _write_trajectories(self, backend: Backend) -> None:
+        write_tum(self._run.trajectory, backend.trajectory()[1])
+        write_tum(self._run.keyframe_trajectory, backend.keyframe_trajectory())
+        self._last_save = time.monotonic()

@@ -1,0 +1,39 @@
+"""Times of the stages of a run."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
+
+class Stopwatch:
+    """Durations by stage, in seconds. Each stage belongs to one thread."""
+
+    def __init__(self) -> None:
+        self.durations: dict[str, list[float]] = defaultdict(list)
+
+    @contextmanager
+    def measure(self, stage: str) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.durations[stage].append(time.perf_counter() - start)
+
+    def summary(self) -> dict[str, dict[str, float]]:
+        """stage -> count, total_s, and mean, median, p99 in milliseconds."""
+        result = {}
+        for stage, seconds in self.durations.items():
+            ms = np.array(seconds) * 1e3
+            result[stage] = {
+                "count": len(seconds),
+                "total_s": float(ms.sum() / 1e3),
+                "mean": float(ms.mean()),
+                "median": float(np.median(ms)),
+                "p99": float(np.percentile(ms, 99)),
+            }
+        return result
