@@ -16,7 +16,7 @@ from mapper.frame import Frame
 from mapper.frontends.base import TrackingState
 from mapper.frontends.rgbd.relocaliser import Relocaliser
 from mapper.frontends.rgbd.view import View
-from mapper.geometry import inverse, orthonormalised
+from mapper.geometry import inverse, orthonormalised, rotation_angle
 from mapper.local_features import FeatureExtractor, pose_from_matches
 from mapper.prediction import Prediction
 
@@ -31,6 +31,8 @@ class RgbdConfig:
     reference_overlap: below this share of agreeing points the frame becomes the new reference.
     min_depth_ratio: share of pixels with depth below which a frame is placed by features alone.
     max_depth: metres; readings beyond it are too noisy to track.
+    clear_inlier_ratio, clear_translation [m], clear_rotation [rad]: worse alignments and larger
+    steps between two frames are tried again from other starts, and the best one is taken.
     restart_after: lost frames after which a new segment is started rather than waited for.
     max_landmarks: earlier references kept for relocalisation (about 0.6 MB each).
     """
@@ -39,6 +41,9 @@ class RgbdConfig:
     min_inlier_ratio: float = 0.6
     min_overlap: float = 0.25
     max_rmse: float = 0.03
+    clear_inlier_ratio: float = 0.9
+    clear_translation: float = 0.06
+    clear_rotation: float = 0.08
     reference_overlap: float = 0.7
     min_depth_ratio: float = 0.03
     max_depth: float = 8.0
@@ -70,6 +75,7 @@ class RgbdFrontend:
         """Forget the past; the next frame with depth starts a new segment."""
         self._segment += 1
         self._reference: View | None = None
+        self._last: View | None = None
         self._relocaliser = Relocaliser(self.config.max_landmarks)
         self._T_world_last = np.eye(4)
         self._velocity = np.eye(4)
@@ -112,36 +118,62 @@ class RgbdFrontend:
     def _start(self, view: View, frame: Frame) -> list[Prediction]:
         """The first frame of a segment is its world."""
         self.state = TrackingState.TRACKING
+        self._last = view
         self._make_reference(view)
         self._T_world_last = np.eye(4)
         return [self._predict(view, frame)]
 
     def _track(self, view: View) -> np.ndarray | None:
-        """T_reference_camera by constant velocity, or by features where that fails."""
+        """T_reference_camera by constant velocity; from several starts where that is not clear.
+
+        At a low frame rate or on bare walls dense alignment slides into the wrong minimum. The
+        right one shows in its inliers, so it only takes a start from features to find it.
+        """
         assert self._reference is not None
-        T_reference_last = inverse(self._reference.T_world_camera) @ self._T_world_last
         if not self._has_depth(view):
             return self._place_by_features(view)
-        aligned = self._align(view, orthonormalised(T_reference_last @ self._velocity))
-        if self._believable(aligned):
-            return aligned.T_reference_source
-        matched = pose_from_matches(self._reference.features, view.features, view.intrinsics)
-        starts = [T_reference_last] if matched is None else [matched.T_a_b, T_reference_last]
-        for start in starts:
-            aligned = self._align(view, start)
-            if self._believable(aligned):
-                return aligned.T_reference_source
-        return None
+        T_reference_last = inverse(self._reference.T_world_camera) @ self._T_world_last
+        best = self._align(view, orthonormalised(T_reference_last @ self._velocity))
+        if not self._clear(best, T_reference_last):
+            starts = [T_reference_last, *self._feature_starts(view, T_reference_last)]
+            tried = [best, *(self._align(view, start) for start in starts)]
+            best = max(tried, key=lambda aligned: (aligned.converged, aligned.inlier_ratio))
+        self._show(best)
+        return best.T_reference_source if self._believable(best) else None
+
+    def _clear(self, aligned: Alignment, T_reference_last: np.ndarray) -> bool:
+        """A believable alignment after a small step, as a video camera makes them."""
+        T_last_camera = inverse(T_reference_last) @ aligned.T_reference_source
+        return (
+            self._believable(aligned)
+            and aligned.inlier_ratio >= self.config.clear_inlier_ratio
+            and float(np.linalg.norm(T_last_camera[:3, 3])) <= self.config.clear_translation
+            and rotation_angle(T_last_camera[:3, :3]) <= self.config.clear_rotation
+        )
+
+    def _feature_starts(self, view: View, T_reference_last: np.ndarray) -> list[np.ndarray]:
+        """T_reference_camera from features shared with the last frame, and with the reference."""
+        starts = []
+        assert self._reference is not None and self._last is not None
+        matched = pose_from_matches(self._last.features, view.features, view.intrinsics)
+        if matched is not None:
+            starts.append(orthonormalised(T_reference_last @ matched.T_a_b))
+        if self._reference is not self._last:
+            matched = pose_from_matches(self._reference.features, view.features, view.intrinsics)
+            if matched is not None:
+                starts.append(matched.T_a_b)
+        return starts
 
     def _align(self, view: View, start: np.ndarray) -> Alignment:
         assert self._reference is not None
-        aligned = align(self._reference.pyramid, view.pyramid, start, self.config.alignment)
+        return align(self._reference.pyramid, view.pyramid, start, self.config.alignment)
+
+    def _show(self, aligned: Alignment) -> None:
         self.values = {
             "inlier_ratio": aligned.inlier_ratio,
             "overlap": aligned.overlap,
             "rmse_mm": aligned.rmse * 1e3 if np.isfinite(aligned.rmse) else 0.0,
         }
-        return aligned
 
     def _believable(self, aligned: Alignment) -> bool:
         return (
@@ -173,6 +205,7 @@ class RgbdFrontend:
     def _place(self, view: View, T_world_camera: np.ndarray) -> None:
         assert self._reference is not None
         view.T_world_camera = orthonormalised(T_world_camera)
+        self._last = view
         self._velocity = orthonormalised(inverse(self._T_world_last) @ view.T_world_camera)
         self._T_world_last = view.T_world_camera
         self._lost_frames = 0
@@ -218,6 +251,7 @@ class RgbdFrontend:
             "segment": self._segment,
             "lost_frames": self._lost_frames,
             "reference": None if reference is None else reference.frame_index,
+            "last": None if self._last is None else self._last.frame_index,
             "T_world_last": self._T_world_last.tolist(),
             "velocity": self._velocity.tolist(),
             "landmarks": self._relocaliser.snapshot(),
@@ -236,3 +270,7 @@ class RgbdFrontend:
             self._relocaliser.add(view)
             if frame_index == snapshot["reference"]:
                 self._reference = view
+        if snapshot["last"] is not None:
+            self._last = self._view_of(read_frame(snapshot["last"]))
+            if self._reference is not None and self._last.frame_index == self._reference.frame_index:
+                self._last = self._reference
