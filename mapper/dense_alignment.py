@@ -12,6 +12,7 @@ from mapper.depth_pyramid import DepthPyramid, Level
 from mapper.geometry import exp_se3, orthonormalised
 
 INTENSITY_SIGMA = 0.03  # of 0..1: larger differences are occlusion or exposure
+MIN_NORMAL_COSINE = 0.7  # surfaces that face further apart are not the same one
 CONVERGED_TWIST = 1e-5  # rad and m: smaller steps than this change nothing that matters
 
 
@@ -20,7 +21,6 @@ class AlignmentConfig:
     """iterations: Gauss-Newton steps from the finest level to the coarsest.
 
     max_distance: metres; pairs further apart are no pairs (finest level; doubles per level).
-    min_normal_cosine: pairs whose surfaces face further apart are no pairs.
     photometric_weight: of the intensity residual against the geometric one; 0 = depth alone.
     """
 
@@ -127,22 +127,20 @@ def accumulate(
 
     points, visible in the reference, inliers, squared point-to-plane residuals, used intensity
     pairs, absolute intensity differences.
+
+    Each image row first fills `rows` with weighted Jacobians and residuals, seven numbers a
+    residual, whose products then run at the vector unit's full width.
     """
     f32 = np.float32
     fx_r, fy_r, cx_r, cy_r = f32(camera_r[0]), f32(camera_r[1]), f32(camera_r[2]), f32(camera_r[3])
     fx_s, fy_s, cx_s, cy_s = f32(camera_s[0]), f32(camera_s[1]), f32(camera_s[2]), f32(camera_s[3])
     height_r, width_r = depth_r.shape
     height_s, width_s = depth_s.shape
-    H = np.zeros((6, 6))
-    b = np.zeros(6)
+    products = np.zeros((7, 7))
     sums = np.zeros(6)
-    row_H = np.zeros((6, 6), np.float32)
-    row_b = np.zeros(6, np.float32)
-    J = np.zeros(6, np.float32)
-    K = np.zeros(6, np.float32)
+    rows = np.empty((7, 2 * width_s), np.float32)
     for row in range(height_s):
-        row_H[:] = 0
-        row_b[:] = 0
+        n = 0
         points = visible = inliers = pairs = 0
         squared = f32(0)
         differences = f32(0)
@@ -159,52 +157,46 @@ def accumulate(
             z = R[2, 0] * x_s + R[2, 1] * y_s + R[2, 2] * z_s + t[2]
             if z <= f32(0.05):
                 continue
-            u = fx_r * x / z + cx_r
-            v = fy_r * y / z + cy_r
+            inverse_z = f32(1) / z
+            u = fx_r * x * inverse_z + cx_r
+            v = fy_r * y * inverse_z + cy_r
             if u < 1 or v < 1 or u > width_r - 2 or v > height_r - 2:
                 continue
             ui, vi = int(u + f32(0.5)), int(v + f32(0.5))
             z_r = depth_r[vi, ui]
-            if z_r <= 0:
-                continue
-            nx, ny, nz = normals_r[vi, ui, 0], normals_r[vi, ui, 1], normals_r[vi, ui, 2]
-            if z > z_r + 3 * max_distance:
-                continue  # hidden behind the reference's surface: neither for nor against
+            if z_r <= 0 or z > z_r + 3 * max_distance:
+                continue  # unknown, or hidden behind the reference's surface
             visible += 1
+            nx, ny, nz = normals_r[vi, ui, 0], normals_r[vi, ui, 1], normals_r[vi, ui, 2]
             dx = x - (f32(ui) - cx_r) / fx_r * z_r
             dy = y - (f32(vi) - cy_r) / fy_r * z_r
             dz = z - z_r
             reach = max_distance * max(f32(1), z_r * f32(0.5))
             if dx * dx + dy * dy + dz * dz > reach * reach:
                 continue
-            ms0, ms1, ms2 = (
-                normals_s[row, column, 0],
-                normals_s[row, column, 1],
-                normals_s[row, column, 2],
-            )
+            mx = normals_s[row, column, 0]
+            my = normals_s[row, column, 1]
+            mz = normals_s[row, column, 2]
             cosine = (
-                nx * (R[0, 0] * ms0 + R[0, 1] * ms1 + R[0, 2] * ms2)
-                + ny * (R[1, 0] * ms0 + R[1, 1] * ms1 + R[1, 2] * ms2)
-                + nz * (R[2, 0] * ms0 + R[2, 1] * ms1 + R[2, 2] * ms2)
+                nx * (R[0, 0] * mx + R[0, 1] * my + R[0, 2] * mz)
+                + ny * (R[1, 0] * mx + R[1, 1] * my + R[1, 2] * mz)
+                + nz * (R[2, 0] * mx + R[2, 1] * my + R[2, 2] * mz)
             )
-            if cosine < f32(0.7):
+            if cosine < f32(MIN_NORMAL_COSINE):
                 continue
             inliers += 1
             r = nx * dx + ny * dy + nz * dz
             squared += r * r
             sigma = depth_sigma(z_r)
-            scaled = abs(r) / (f32(2) * sigma)
-            weight = f32(1) / (sigma * sigma)
-            weight = weight if scaled < 1 else weight / (scaled * scaled)
-            J[0] = y * nz - z * ny
-            J[1] = z * nx - x * nz
-            J[2] = x * ny - y * nx
-            J[3], J[4], J[5] = nx, ny, nz
-            for i in range(6):
-                wJ = weight * J[i]
-                row_b[i] += wJ * r
-                for j in range(i, 6):
-                    row_H[i, j] += wJ * J[j]
+            root_weight = f32(1) / max(sigma, f32(0.5) * abs(r))  # grows slower than linear beyond two sigma
+            rows[0, n] = root_weight * (y * nz - z * ny)
+            rows[1, n] = root_weight * (z * nx - x * nz)
+            rows[2, n] = root_weight * (x * ny - y * nx)
+            rows[3, n] = root_weight * nx
+            rows[4, n] = root_weight * ny
+            rows[5, n] = root_weight * nz
+            rows[6, n] = root_weight * r
+            n += 1
             if photometric_weight <= 0:
                 continue
             uf, vf = int(u), int(v)
@@ -213,35 +205,35 @@ def accumulate(
             i10, i11 = intensity_r[vf + 1, uf], intensity_r[vf + 1, uf + 1]
             top = i00 + au * (i01 - i00)
             bottom = i10 + au * (i11 - i10)
-            value = top + av * (bottom - top)
-            gu = (i01 - i00) * (1 - av) + (i11 - i10) * av
+            difference = top + av * (bottom - top) - intensity_s[row, column]
+            gu = (i01 - i00) * (f32(1) - av) + (i11 - i10) * av
             gv = bottom - top
-            difference = value - intensity_s[row, column]
             pairs += 1
             magnitude = abs(difference)
             differences += magnitude
-            gx, gy = gu * fx_r / z, gv * fy_r / z
-            gz = -(gx * x + gy * y) / z
-            photometric = photometric_weight / (f32(INTENSITY_SIGMA) * f32(INTENSITY_SIGMA))
-            if magnitude > f32(INTENSITY_SIGMA):
-                photometric *= f32(INTENSITY_SIGMA) / magnitude
-            K[0] = y * gz - z * gy
-            K[1] = z * gx - x * gz
-            K[2] = x * gy - y * gx
-            K[3], K[4], K[5] = gx, gy, gz
-            for i in range(6):
-                wK = photometric * K[i]
-                row_b[i] += wK * difference
-                for j in range(i, 6):
-                    row_H[i, j] += wK * K[j]
-        for i in range(6):
-            b[i] += row_b[i]
-            for j in range(i, 6):
-                H[i, j] += row_H[i, j]
+            gx, gy = gu * fx_r * inverse_z, gv * fy_r * inverse_z
+            gz = -(gx * x + gy * y) * inverse_z
+            root_weight = np.sqrt(
+                photometric_weight / (f32(INTENSITY_SIGMA) * max(f32(INTENSITY_SIGMA), magnitude))
+            )
+            rows[0, n] = root_weight * (y * gz - z * gy)
+            rows[1, n] = root_weight * (z * gx - x * gz)
+            rows[2, n] = root_weight * (x * gy - y * gx)
+            rows[3, n] = root_weight * gx
+            rows[4, n] = root_weight * gy
+            rows[5, n] = root_weight * gz
+            rows[6, n] = root_weight * difference
+            n += 1
+        for i in range(7):
+            for j in range(i, 7):
+                total = f32(0)
+                for k in range(n):
+                    total += rows[i, k] * rows[j, k]
+                products[i, j] += total
         sums[0] += points
         sums[1] += visible
         sums[2] += inliers
         sums[3] += squared
         sums[4] += pairs
         sums[5] += differences
-    return H, b, sums
+    return products[:6, :6].copy(), products[:6, 6].copy(), sums

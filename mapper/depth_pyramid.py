@@ -11,6 +11,7 @@ from numba import njit
 from mapper.intrinsics import Intrinsics
 
 NORMAL_RADIUS = 2  # pixels: the window of the plane fit is 5x5
+MIN_NEIGHBOURS = 8  # readings that a plane needs
 DEPTH_EDGE_RELATIVE = 0.03  # neighbours further apart than this share of z lie on another surface
 
 
@@ -98,6 +99,7 @@ def fit_planes(depth, camera, radius):
         np.float32(camera[2]),
         np.float32(camera[3]),
     )
+    edge = np.float32(DEPTH_EDGE_RELATIVE)
     smoothed = np.zeros((height, width), np.float32)
     normals = np.zeros((height, width, 3), np.float32)
     inverse = np.zeros((height, width), np.float32)
@@ -105,36 +107,43 @@ def fit_planes(depth, camera, radius):
         for column in range(width):
             if depth[row, column] > 0:
                 inverse[row, column] = np.float32(1.0) / depth[row, column]
-    edge = np.float32(DEPTH_EDGE_RELATIVE)
+    # A row of pixels at a time, so that the compiler can use whole vector registers.
+    window = 2 * radius + 1
+    inside = np.empty((window * window, width - 2 * radius), np.float32)
+    differences = np.empty((window * window, width - 2 * radius), np.float32)
+    sums = np.empty((9, width - 2 * radius), np.float32)
     for row in range(radius, height - radius):
+        for i in range(window):
+            for j in range(window):
+                _compare_row(
+                    inverse[row, radius : width - radius],
+                    inverse[row + i - radius, j : width - 2 * radius + j],
+                    edge,
+                    inside[i * window + j],
+                    differences[i * window + j],
+                )
+        sums[:] = 0
+        for i in range(window):
+            for j in range(window):
+                u, v = np.float32(j - radius), np.float32(i - radius)
+                w, d = inside[i * window + j], differences[i * window + j]
+                one = np.float32(1)
+                for number, factor in enumerate((one, u, v, u * u, u * v, v * v)):
+                    _add_row(sums[number], factor, w)
+                for number, factor in enumerate((one, u, v)):
+                    _add_row(sums[6 + number], factor, d)
         for column in range(radius, width - radius):
             centre = inverse[row, column]
-            if centre <= 0:
+            k = column - radius
+            n, su, sv = sums[0, k], sums[1, k], sums[2, k]
+            if centre <= 0 or n < MIN_NEIGHBOURS:
                 continue
-            limit = centre * edge
-            n = np.float32(0)
-            su = sv = sd = np.float32(0)
-            suu = suv = svv = sud = svd = np.float32(0)
-            for i in range(-radius, radius + 1):
-                for j in range(-radius, radius + 1):
-                    difference = inverse[row + i, column + j] - centre
-                    inside = np.float32(1.0) if abs(difference) < limit else np.float32(0.0)
-                    u, v = np.float32(j), np.float32(i)
-                    n += inside
-                    su += inside * u
-                    sv += inside * v
-                    suu += inside * u * u
-                    suv += inside * u * v
-                    svv += inside * v * v
-                    sd += inside * difference
-                    sud += inside * u * difference
-                    svd += inside * v * difference
-            if n < 8:
-                continue
-            cuu, cvv, cuv = suu - su * su / n, svv - sv * sv / n, suv - su * sv / n
-            cud, cvd = sud - su * sd / n, svd - sv * sd / n
+            sd = sums[6, k]
+            cuu, cvv = sums[3, k] - su * su / n, sums[5, k] - sv * sv / n
+            cuv = sums[4, k] - su * sv / n
+            cud, cvd = sums[7, k] - su * sd / n, sums[8, k] - sv * sd / n
             determinant = cuu * cvv - cuv * cuv
-            if determinant < 1e-3 * cuu * cvv or determinant <= 0:
+            if determinant <= np.float32(1e-3) * cuu * cvv:
                 continue
             du = (cvv * cud - cuv * cvd) / determinant
             dv = (cuu * cvd - cuv * cud) / determinant
@@ -149,3 +158,19 @@ def fit_planes(depth, camera, radius):
             normals[row, column, 1] = -B / length
             normals[row, column, 2] = -C / length
     return smoothed, normals
+
+
+@njit(cache=True, nogil=True, fastmath=True, inline="never")
+def _compare_row(centre, other, edge, inside, difference):
+    """inside: 1 where the other reading lies on the centre's surface; difference: there, else 0."""
+    for k in range(len(centre)):
+        d = other[k] - centre[k]
+        w = np.float32(1.0) if abs(d) < centre[k] * edge else np.float32(0.0)
+        inside[k] = w
+        difference[k] = w * d
+
+
+@njit(cache=True, nogil=True, fastmath=True, inline="never")
+def _add_row(total, factor, values):
+    for k in range(len(values)):
+        total[k] += factor * values[k]
