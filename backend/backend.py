@@ -196,10 +196,7 @@ class Backend:
         edges = []
         if previous is not None and previous.segment == opened.segment:
             edge = refine_odometry(previous, opened, self.maps, self.config.loops)
-            self.graph.add_edge(edge)
-            self.graph.poses[opened.id] = orthonormalised(
-                self.graph.poses[previous.id] @ edge.T_i_j
-            )
+            self.graph.add_edge(edge)  # and carries the new keyframe to where it fits
             edges.append(edge)
         loops, decisions = self._loop_closer.close(
             opened, self.keyframes, self.graph.poses, self.maps

@@ -9,7 +9,7 @@ import numpy as np
 
 from mapper.backend.keyframe_map import KeyframeMap
 from mapper.backend.tsdf import TsdfConfig, TsdfVolume
-from mapper.backend.tsdf_kernels import mask_unreliable
+from mapper.backend.flying_pixels import mask_unreliable
 from mapper.geometry import inverse, rotation_angle
 from mapper.mesh import Mesh
 
@@ -77,7 +77,7 @@ class MapFusion:
 
     def _integrate(self, keyframe_id: int, T_world_keyframe: np.ndarray, sign: int) -> None:
         source = self._map_of(keyframe_id)
-        depth = mask_unreliable(source.depth, np.float32(self.config.edge_step))
+        depth = mask_unreliable(source.depth, self.config.edge_step)
         self.volume.integrate(
             depth, source.weight, source.image, source.intrinsics, T_world_keyframe, sign
         )

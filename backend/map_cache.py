@@ -58,8 +58,9 @@ class MapCache:
     def map(self, keyframe_id: int) -> KeyframeMap:
         if keyframe_id not in self._maps:
             assert self._store is not None
-            self._maps[keyframe_id] = self._store.load(keyframe_id)
-            self._evict()
+            loaded = self._maps[keyframe_id] = self._store.load(keyframe_id)
+            self._evict()  # perhaps this one, where open maps fill the cache
+            return loaded
         self._maps.move_to_end(keyframe_id)
         return self._maps[keyframe_id]
 

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import gammaincinv
 
 from mapper.backend.edge import Edge, EdgeKind
+from mapper.geometry import inverse, orthonormalised
 
 HUBER_SCALE = 1.345
 FINAL_ROUNDS = 2
@@ -42,14 +43,32 @@ class PoseGraph:
         self.config = config or PoseGraphConfig()
         self.poses: dict[int, np.ndarray] = {}
         self.edges: list[Edge] = []
+        self._parents: dict[int, int] = {}  # union-find; roots are the components' smallest ids
 
     def add_pose(self, keyframe_id: int, T_world_keyframe: np.ndarray) -> None:
         self.poses[keyframe_id] = T_world_keyframe
+        self._parents.setdefault(keyframe_id, keyframe_id)
 
     def add_edge(self, edge: Edge) -> None:
+        """The edge that first joins two components carries the later one to where it fits.
+
+        The pose between components is no more than a guess, and the kernel would take a right
+        edge for a wrong one. The component of the earlier keyframe stays: it holds the world.
+        """
         if edge.i not in self.poses or edge.j not in self.poses:
             raise KeyError(f"edge {edge.i}-{edge.j} names a keyframe that is not in the graph")
         self.edges.append(edge)
+        root_i, root_j = self._root(edge.i), self._root(edge.j)
+        if root_i == root_j:
+            return
+        if root_i < root_j:
+            T_i_j, stays, moves = edge.T_i_j, edge.i, edge.j
+        else:
+            T_i_j, stays, moves = inverse(edge.T_i_j), edge.j, edge.i
+        T_new_old = self.poses[stays] @ T_i_j @ inverse(self.poses[moves])
+        for keyframe_id in [k for k in self.poses if self._root(k) == max(root_i, root_j)]:
+            self.poses[keyframe_id] = orthonormalised(T_new_old @ self.poses[keyframe_id])
+        self._parents[max(root_i, root_j)] = min(root_i, root_j)
 
     def connected(self, i: int, j: int) -> bool:
         """Whether an edge joins i and j directly."""
@@ -57,18 +76,14 @@ class PoseGraph:
 
     def component_of(self) -> dict[int, int]:
         """For each keyframe, the smallest keyframe id that it is connected to."""
-        parent = {k: k for k in self.poses}
+        return {k: self._root(k) for k in self.poses}
 
-        def root(k: int) -> int:
-            while parent[k] != k:
-                parent[k] = parent[parent[k]]
-                k = parent[k]
-            return k
-
-        for edge in self.edges:
-            a, b = root(edge.i), root(edge.j)
-            parent[max(a, b)] = min(a, b)
-        return {k: root(k) for k in self.poses}
+    def _root(self, keyframe_id: int) -> int:
+        parents = self._parents
+        while parents[keyframe_id] != keyframe_id:
+            parents[keyframe_id] = parents[parents[keyframe_id]]
+            keyframe_id = parents[keyframe_id]
+        return keyframe_id
 
     def optimise(self, final: bool = False) -> float:
         """Move the poses to the optimum; returns the weighted squared error there.

@@ -156,32 +156,3 @@ def integrate_blocks(
                     colors[voxel, 0] += w * f32(image[v, u, 0])
                     colors[voxel, 1] += w * f32(image[v, u, 1])
                     colors[voxel, 2] += w * f32(image[v, u, 2])
-
-
-@njit(cache=True, nogil=True)
-def mask_unreliable(depth, relative_step):
-    """Depth with flying pixels and the rims of surfaces set to 0.
-
-    At a depth edge the sensor reports readings that hang between the two surfaces. A pixel with a
-    neighbour more than `relative_step` of its depth away, or with too few neighbours, is dropped.
-    """
-    height, width = depth.shape
-    masked = np.zeros_like(depth)
-    for row in range(1, height - 1):
-        for column in range(1, width - 1):
-            z = depth[row, column]
-            if z <= 0:
-                continue
-            limit = relative_step * z
-            neighbours = 0
-            keep = True
-            for i in range(-1, 2):
-                for j in range(-1, 2):
-                    other = depth[row + i, column + j]
-                    if other > 0:
-                        neighbours += 1
-                        if abs(other - z) > limit:
-                            keep = False
-            if keep and neighbours >= 6:
-                masked[row, column] = z
-    return masked

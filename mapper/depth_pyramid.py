@@ -49,9 +49,10 @@ def build_pyramid(
     for _ in range(levels):
         depth = halve_depth(depth, np.float32(DEPTH_EDGE_RELATIVE))
         height, width = depth.shape
-        intensity = cv2.resize(intensity, (width, height), interpolation=cv2.INTER_AREA)
-        scaled = intrinsics.resized(width, height)
-        camera = np.array([scaled.fx, scaled.fy, scaled.cx, scaled.cy])
+        even = intensity[: 2 * height, : 2 * width]  # halving drops an odd row or column
+        intensity = cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA)
+        intrinsics = intrinsics.cropped(0, 0, 2 * width, 2 * height).resized(width, height)
+        camera = np.array([intrinsics.fx, intrinsics.fy, intrinsics.cx, intrinsics.cy])
         smoothed, normals = fit_planes(depth, camera, NORMAL_RADIUS)
         built.append(Level(smoothed, intensity.astype(np.float32) / 255.0, normals, camera))
     return DepthPyramid(tuple(built))

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from mapper.errors import OutputError
+from mapper.errors import InputError, OutputError
 
 
 class Journal:
@@ -18,10 +18,17 @@ class Journal:
         self._path = path
         try:
             self._file = open(path, "r+b" if path.exists() else "w+b")
-            self._file.truncate(keep_bytes)
+            length = self._file.seek(0, os.SEEK_END)
+            self._file.truncate(min(keep_bytes, length))
             self._file.seek(keep_bytes)
         except OSError as error:
             raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+        if length < keep_bytes:
+            self._file.close()
+            raise InputError(
+                f"{path}: damaged, {keep_bytes - length} bytes are missing; run the sequence "
+                "again with --overwrite"
+            )
 
     def append(self, event: str, **fields: Any) -> None:
         try:
@@ -48,4 +55,11 @@ def read_journal(path: Path, max_bytes: int | None = None) -> list[dict[str, Any
         return []
     content = path.read_bytes()[:max_bytes]
     lines = content[: content.rfind(b"\n") + 1].splitlines()
-    return [json.loads(line) for line in lines]
+    return [_parsed(path, number, line) for number, line in enumerate(lines, 1)]
+
+
+def _parsed(path: Path, number: int, line: bytes) -> dict[str, Any]:
+    try:
+        return dict(json.loads(line))
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{path}: line {number} is damaged") from error

@@ -82,7 +82,7 @@ class RunDirectory:
             return {}
         try:
             return dict(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, TypeError) as error:
             raise InputError(f"{path}: damaged ({type(error).__name__})") from error
 
     def outputs(self) -> list[Path]:

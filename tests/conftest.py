@@ -8,10 +8,25 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from room_views import WALK, Room
+
+from mapper.sample_room import make_sample
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDTH, HEIGHT = 40, 30
 CALIBRATION = f"fx: 40\nfy: 41\ncx: 19.5\ncy: 14.5\nwidth: {WIDTH}\nheight: {HEIGHT}\n"
+
+
+@pytest.fixture(scope="session")
+def room() -> Room:
+    """The sample room, to be looked at from anywhere."""
+    return Room()
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The whole walk through the sample room at 320x240, on disk."""
+    return make_sample(tmp_path_factory.mktemp("sample") / "room", WALK, 320, 240)
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from mapper.backend.backend import Backend, BackendConfig
 from mapper.backend.edge import Edge, EdgeKind
 from mapper.backend.trajectory_assembly import assemble_trajectory
 from mapper.backend.tsdf import TsdfConfig, TsdfVolume
-from mapper.backend.tsdf_kernels import mask_unreliable
+from mapper.backend.flying_pixels import mask_unreliable
 from mapper.depth_noise import depth_confidence
 from mapper.depth_pyramid import Level, build_pyramid
 from mapper.evaluation import evaluate
@@ -142,7 +142,7 @@ def measure_mesh(
     for index in range(0, len(sequence), 5):
         frame = sequence[index]
         assert frame.depth is not None and frame.intrinsics is not None
-        depth = mask_unreliable(frame.depth, np.float32(0.05))
+        depth = mask_unreliable(frame.depth, 0.05)
         weight = depth_confidence(depth)
         volume.integrate(depth, weight, frame.image, frame.intrinsics, poses[index])
     reference = volume.extract_mesh()

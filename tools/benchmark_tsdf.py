@@ -22,7 +22,7 @@ os.environ["OMP_NUM_THREADS"] = "1"  # before Open3D loads: one core for either 
 import numpy as np
 
 from mapper.backend.tsdf import TsdfConfig, TsdfVolume
-from mapper.backend.tsdf_kernels import mask_unreliable
+from mapper.backend.flying_pixels import mask_unreliable
 from mapper.depth_noise import depth_confidence
 from mapper.frame import Frame
 from mapper.geometry import inverse
@@ -104,7 +104,7 @@ def fuse_ours(frames: list[Frame], poses: list[np.ndarray], voxel_size: float) -
         for frame, T_world_camera in zip(frames, poses, strict=True):
             assert frame.depth is not None and frame.intrinsics is not None
             start = time.perf_counter()
-            depth = mask_unreliable(frame.depth, np.float32(0.05))
+            depth = mask_unreliable(frame.depth, 0.05)
             weight = depth_confidence(depth)
             volume.integrate(depth, weight, frame.image, frame.intrinsics, T_world_camera)
             times.append(time.perf_counter() - start)

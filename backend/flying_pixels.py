@@ -1,0 +1,27 @@
+"""Removes the readings that hang in the air between two surfaces."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+MIN_NEIGHBOURS = 6  # readings in the 3x3 window, the pixel itself among them
+FAR = np.float32(1e9)
+WINDOW = np.ones((3, 3), np.uint8)
+
+
+def mask_unreliable(depth: np.ndarray, relative_step: float) -> np.ndarray:
+    """Depth float32 (H, W) with flying pixels and the rims of surfaces set to 0.
+
+    At a depth edge the sensor reports readings that belong to neither surface. A pixel with a
+    neighbour more than `relative_step` of its depth away, or with too few neighbours, is dropped.
+    """
+    valid = depth > 0
+    highest = cv2.dilate(depth, WINDOW)
+    lowest = cv2.erode(np.where(valid, depth, FAR), WINDOW)
+    neighbours = cv2.boxFilter(
+        valid.view(np.uint8), cv2.CV_8U, (3, 3), normalize=False, borderType=cv2.BORDER_CONSTANT
+    )
+    limit = np.float32(relative_step) * depth
+    keep = (highest - depth <= limit) & (depth - lowest <= limit) & (neighbours >= MIN_NEIGHBOURS)
+    return np.where(keep & valid, depth, np.float32(0))
