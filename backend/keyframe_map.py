@@ -28,7 +28,7 @@ class KeyframeMap:
 
     @classmethod
     def of(cls, prediction: Prediction) -> KeyframeMap:
-        depth = np.ascontiguousarray(prediction.depth)
+        depth = np.where(prediction.depth > 0, prediction.depth, np.float32(0))  # NaN too
         weight = np.where(depth > 0, prediction.confidence, np.float32(0))
         return cls(depth, weight, prediction.image, prediction.intrinsics)
 
@@ -68,7 +68,11 @@ def average_into(depth, weight, camera, pointmap, confidence, R, t):
             w_new = confidence[row, column]
             if w_new <= 0:
                 continue
-            px, py, pz = pointmap[row, column, 0], pointmap[row, column, 1], pointmap[row, column, 2]
+            px, py, pz = (
+                pointmap[row, column, 0],
+                pointmap[row, column, 1],
+                pointmap[row, column, 2],
+            )
             z = R[2, 0] * px + R[2, 1] * py + R[2, 2] * pz + t[2]
             if z <= f32(0.05):
                 continue

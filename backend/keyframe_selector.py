@@ -42,9 +42,7 @@ def needs_keyframe(
     if len(current.frames) >= config.max_frames:
         return True
     T_keyframe_camera = inverse(current.T_odometry_keyframe) @ prediction.T_world_camera
-    shared = shared_view(
-        prediction.pointmap, T_keyframe_camera, current_depth, current.intrinsics
-    )
+    shared = shared_view(prediction.pointmap, T_keyframe_camera, current_depth, current.intrinsics)
     return shared < config.min_overlap
 
 
@@ -70,7 +68,11 @@ def _count_shared(pointmap, R, t, depth, camera, step):
     points = shared = 0
     for row in range(0, pointmap.shape[0], step):
         for column in range(0, pointmap.shape[1], step):
-            px, py, pz = pointmap[row, column, 0], pointmap[row, column, 1], pointmap[row, column, 2]
+            px, py, pz = (
+                pointmap[row, column, 0],
+                pointmap[row, column, 1],
+                pointmap[row, column, 2],
+            )
             if pz <= 0:
                 continue
             points += 1

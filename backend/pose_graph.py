@@ -18,13 +18,15 @@ GAUGE_SIGMA = 1e-6  # rad and metres: one keyframe a component is held still
 
 @dataclass(frozen=True, slots=True)
 class PoseGraphConfig:
-    """robust_scale: Mahalanobis distance at which an edge that may be wrong loses weight.
+    """robust_scale: Mahalanobis distance at which an edge that may be wrong loses weight. A right
+    one is sqrt(6) off on average (6 dof): at scale 3 the kernel gives up right edges, 6 to 15 %
+    of them in a drifted graph, at 5 none.
 
     inlier_probability: chi-square quantile inside which the final robust pass keeps an edge.
     max_iterations: of each optimisation.
     """
 
-    robust_scale: float = 3.0
+    robust_scale: float = 5.0
     inlier_probability: float = 0.9999
     max_iterations: int = 30
 

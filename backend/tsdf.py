@@ -13,6 +13,7 @@ from mapper.backend.tsdf_kernels import (
     integrate_blocks,
     rehash,
 )
+from mapper.errors import ConfigError
 from mapper.intrinsics import Intrinsics
 from mapper.mesh import Mesh
 
@@ -41,6 +42,11 @@ class TsdfConfig:
     max_truncation_voxels: float = 6.0
     min_weight: float = 0.03
     max_memory_mb: float = 1200.0
+
+    def __post_init__(self) -> None:
+        for name in ("voxel_size", "max_depth", "truncation_voxels", "max_truncation_voxels"):
+            if getattr(self, name) <= 0:
+                raise ConfigError(f"{name} is {getattr(self, name)}: it must be positive")
 
 
 class TsdfVolume:

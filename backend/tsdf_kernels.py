@@ -11,6 +11,7 @@ BLOCK = 8  # voxels along the side of a block
 KEY_BITS = 21  # of a block coordinate: +-1 million blocks
 KEY_OFFSET = 1 << (KEY_BITS - 1)
 PIXEL_STEP = 3  # every third pixel finds its blocks; a block is wider than that within range
+FAST_BUT_FOR_NAN = {"reassoc", "nsz", "arcp", "contract", "afn"}  # NaN stands for no reading
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -64,7 +65,7 @@ def allocate_blocks(
     for row in range(PIXEL_STEP // 2, depth.shape[0], PIXEL_STEP):
         for column in range(PIXEL_STEP // 2, depth.shape[1], PIXEL_STEP):
             z = depth[row, column]
-            if z <= 0 or z > truncation[3]:
+            if not (z > 0 and z <= truncation[3]):  # or NaN
                 continue
             band = _truncation(z, truncation)
             x_ray = (f32(column) - camera[2]) / camera[0]
@@ -103,7 +104,7 @@ def allocate_blocks(
     return touched[:n_touched], count, complete
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(cache=True, nogil=True, fastmath=FAST_BUT_FOR_NAN)
 def integrate_blocks(
     touched, coordinates, distance, weight_sum, color_sum, voxel_size, depth, weight, image, camera,
     R, t, truncation, sign,
@@ -141,7 +142,7 @@ def integrate_blocks(
                         continue
                     u, v = int(uf), int(vf)
                     d = depth[v, u]
-                    if d <= 0 or d > max_depth:
+                    if not (d > 0 and d <= max_depth):  # or NaN
                         continue
                     sdf = d - zv
                     band = _truncation(d, truncation)

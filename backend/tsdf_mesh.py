@@ -163,9 +163,7 @@ def _joined(parts: list[Mesh], seams: list[np.ndarray]) -> Mesh:
     target[seam] = seam[first[group.ravel()]]
     kept = target == np.arange(len(vertices))
     number = (np.cumsum(kept) - 1)[target]
-    faces = [
-        number[part.faces + offset] for part, offset in zip(parts, offsets[:-1], strict=True)
-    ]
+    faces = [number[part.faces + offset] for part, offset in zip(parts, offsets[:-1], strict=True)]
     return Mesh(
         vertices[kept],
         np.concatenate(faces).astype(np.int32).reshape(-1, 3),

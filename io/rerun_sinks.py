@@ -57,7 +57,7 @@ def check_space(path: Path | None) -> None:
     """OutputError where the disk is all but full: Rerun's writer would die without a word."""
     if path is not None and shutil.disk_usage(path.parent).free < MIN_FREE_BYTES:
         raise OutputError(
-            f"{path}: the disk is full; free space, write elsewhere, or run without a recording"
+            f"{path}: the disk is full; what was mapped so far is kept: free some space, then carry on with --resume"
         )
 
 

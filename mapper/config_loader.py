@@ -84,6 +84,14 @@ def _apply(values: dict[str, Any], change: str) -> None:
 
 
 def _convert(hint: Any, value: Any, name: str) -> Any:
+    """The value in the type that the dataclass asks for. No setting is negative."""
+    converted = _typed(hint, value, name)
+    if isinstance(converted, int | float) and not 0 <= converted < float("inf"):
+        raise ConfigError(f"{name}={value!r}: expected a number of at least 0")
+    return converted
+
+
+def _typed(hint: Any, value: Any, name: str) -> Any:
     if dataclasses.is_dataclass(hint):
         if not isinstance(value, dict):
             raise ConfigError(f"{name} is a group of keys, not a value: {value!r}")

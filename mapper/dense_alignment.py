@@ -8,7 +8,8 @@ import numpy as np
 from numba import njit
 
 from mapper.depth_noise import depth_sigma
-from mapper.depth_pyramid import DepthPyramid, Level
+from mapper.depth_pyramid import LEVELS, DepthPyramid, Level
+from mapper.errors import ConfigError
 from mapper.geometry import exp_se3, orthonormalised
 
 INTENSITY_SIGMA = 0.03  # of 0..1: larger differences are occlusion or exposure
@@ -28,6 +29,10 @@ class AlignmentConfig:
     max_distance: float = 0.07
     photometric_weight: float = 0.05
     finest_level: int = 0
+
+    def __post_init__(self) -> None:
+        if len(self.iterations) != LEVELS or self.finest_level >= LEVELS:
+            raise ConfigError(f"alignment has {LEVELS} levels: iterations {self.iterations}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +193,9 @@ def accumulate(
             r = nx * dx + ny * dy + nz * dz
             squared += r * r
             sigma = depth_sigma(z_r)
-            root_weight = f32(1) / max(sigma, f32(0.5) * abs(r))  # grows slower than linear beyond two sigma
+            root_weight = f32(1) / max(
+                sigma, f32(0.5) * abs(r)
+            )  # grows slower than linear beyond two sigma
             rows[0, n] = root_weight * (y * nz - z * ny)
             rows[1, n] = root_weight * (z * nx - x * nz)
             rows[2, n] = root_weight * (x * ny - y * nx)

@@ -10,6 +10,7 @@ from numba import njit
 
 from mapper.intrinsics import Intrinsics
 
+LEVELS = 3
 NORMAL_RADIUS = 2  # pixels: the window of the plane fit is 5x5
 MIN_NEIGHBOURS = 8  # readings that a plane needs
 DEPTH_EDGE_RELATIVE = 0.03  # neighbours further apart than this share of z lie on another surface
@@ -37,7 +38,7 @@ class DepthPyramid:
 
 
 def build_pyramid(
-    depth: np.ndarray, image: np.ndarray, intrinsics: Intrinsics, levels: int = 3
+    depth: np.ndarray, image: np.ndarray, intrinsics: Intrinsics, levels: int = LEVELS
 ) -> DepthPyramid:
     """Pyramid of a depth image (H, W) float32 [m] and its image (H, W, 3) uint8.
 

@@ -29,9 +29,9 @@ class KeyframeFiles:
 
     def save(self, keyframe: Keyframe, keyframe_map: KeyframeMap) -> None:
         k = keyframe_map.intrinsics
-        png = cv2.imencode(
-            ".png", keyframe_map.image[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1]
-        )[1]
+        png = cv2.imencode(".png", keyframe_map.image[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])[
+            1
+        ]
         arrays = {
             "depth": keyframe_map.depth,
             "weight": keyframe_map.weight,

@@ -8,6 +8,7 @@ import numpy as np
 
 from mapper.backend.edge import Edge, EdgeKind
 from mapper.backend.keyframe import HungFrame, Keyframe
+from mapper.backend.loop_closer import LoopDecision
 from mapper.keyframe_files import KeyframeFiles
 
 
@@ -58,3 +59,8 @@ def edge_from_record(record: dict[str, Any]) -> Edge:
         np.array(record["information"]).reshape(6, 6),
         EdgeKind(record["type"]),
     )
+
+
+def decision_from_record(record: dict[str, Any]) -> LoopDecision:
+    fields = {key: value for key, value in record.items() if key != "event"}
+    return LoopDecision(**{**fields, "kind": EdgeKind(fields["kind"])})

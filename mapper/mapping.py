@@ -103,7 +103,8 @@ class Mapper:
             predictions = frontend.step(frame)
         self.counts.frames += 1
         self.counts.lost += frontend.state == TrackingState.LOST
-        job = _Job(frame, predictions, frontend.state, dict(frontend.values), checkpoint)
+        values = {**frontend.values, "track_ms": self.stopwatch.last_ms("track")}
+        job = _Job(frame, predictions, frontend.state, values, checkpoint)
         self._worker.put(job)
         return frontend.state
 
@@ -171,11 +172,13 @@ class Mapper:
 
     def _process(self, job: _Job) -> None:
         """The backend's share of a frame; runs in the worker's thread."""
-        for prediction in job.predictions:
-            self._take(prediction, job.checkpoint)
+        with self.stopwatch.measure("backend"):
+            for prediction in job.predictions:
+                self._take(prediction, job.checkpoint)
+        values = {**job.values, "backend_ms": self.stopwatch.last_ms("backend")}
         with self.stopwatch.measure("record"):
             T_world_camera = self._latest_pose() if job.predictions else None
-            self._recorder.frame(job.frame, T_world_camera, job.state.value, job.values)
+            self._recorder.frame(job.frame, T_world_camera, job.state.value, values)
 
     def _take(self, prediction: Prediction, checkpoint: dict[str, Any]) -> None:
         self._recorder.prediction(prediction)

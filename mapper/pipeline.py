@@ -17,7 +17,7 @@ from mapper.progress import NullProgress, Progress
 from mapper.run_directory import RunDirectory
 from mapper.run_outputs import write_outputs
 from mapper.run_recorder import RunRecorder
-from mapper.saved_map import load_graph
+from mapper.saved_map import load_decisions, load_graph
 
 logger = logging.getLogger(__name__)
 
@@ -82,6 +82,7 @@ def _resume(
     """Hand the mapper what the interrupted run had settled; returns the frame to go on with."""
     keyframes, edges = load_graph(run, checkpoint["journal_bytes"])
     mapper.restore(keyframes, edges, checkpoint, sequence.__getitem__)
+    mapper.decisions += load_decisions(run, checkpoint["journal_bytes"])
     return int(checkpoint["next_frame"])
 
 

@@ -59,7 +59,9 @@ class RunDirectory:
         """An existing run. Raises InputError where there is none."""
         run = cls(path)
         if not run._description.is_file():
-            raise InputError(f"{path}: no run here (run.yaml is missing); name a folder that mapper run wrote")
+            raise InputError(
+                f"{path}: no run here (run.yaml is missing); name a folder that mapper run wrote"
+            )
         return run
 
     def write_description(self, description: dict[str, Any]) -> None:
@@ -72,9 +74,9 @@ class RunDirectory:
         except (OSError, ValueError, TypeError, yaml.YAMLError) as error:
             raise InputError(f"{self._description}: damaged ({type(error).__name__})") from error
 
-    def write_json(self, path: Path, content: dict[str, Any]) -> None:
+    def write_json(self, path: Path, content: dict[str, Any], indent: int | None = 1) -> None:
         with atomic_write(path) as file:
-            json.dump(content, file, indent=1)
+            json.dump(content, file, indent=indent)
 
     def read_json(self, path: Path) -> dict[str, Any]:
         """A JSON file of the run; empty where it was never written."""

@@ -70,7 +70,7 @@ def collect_metrics(
         "loops_refused": sum(not d.accepted for d in loops),
         "units": "metres" if result.is_metric else "units",
         "wall_time_s": seconds,
-        "fps": result.counts.frames / seconds,
+        "fps": len(stopwatch.durations["track"]) / seconds,  # of this process, where resumed
         "peak_memory_mb": peak_memory_mb(),
         "mesh_vertices": len(result.mesh.vertices),
         "mesh_faces": len(result.mesh.faces),

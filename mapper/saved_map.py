@@ -9,10 +9,11 @@ import numpy as np
 from mapper.backend.backend import Backend, BackendConfig
 from mapper.backend.edge import Edge
 from mapper.backend.keyframe import Keyframe
+from mapper.backend.loop_closer import LoopDecision
 from mapper.config_loader import from_mapping
 from mapper.errors import InputError
 from mapper.journal import read_journal
-from mapper.map_record import edge_from_record, keyframe_from_record
+from mapper.map_record import decision_from_record, edge_from_record, keyframe_from_record
 from mapper.run_directory import RunDirectory
 
 
@@ -35,6 +36,12 @@ def load_graph(
     edges = [edge_from_record(line) for line in lines if line["event"] == "edge"]
     known = {k.id for k in keyframes}
     return keyframes, [e for e in edges if e.i in known and e.j in known]
+
+
+def load_decisions(run: RunDirectory, max_bytes: int | None = None) -> list[LoopDecision]:
+    """Every decision about a pair of keyframes, from the journal."""
+    lines = read_journal(run.journal, max_bytes)
+    return [decision_from_record(line) for line in lines if line["event"] == "decision"]
 
 
 def load_map(run: RunDirectory) -> SavedMap:

@@ -24,6 +24,10 @@ class Stopwatch:
         finally:
             self.durations[stage].append(time.perf_counter() - start)
 
+    def last_ms(self, stage: str) -> float:
+        """The newest duration of a stage, milliseconds."""
+        return self.durations[stage][-1] * 1e3
+
     def summary(self) -> dict[str, dict[str, float]]:
         """stage -> count, total_s, and mean, median, p99 in milliseconds."""
         result = {}

@@ -51,9 +51,7 @@ def test_planes_fit_a_slanted_plane_exactly() -> None:
     smoothed, normals = fit_planes(depth.astype(np.float32), VALUES, NORMAL_RADIUS)
     # 1e-4: inverse depth is affine on a plane, so only float32 rounding is left.
     np.testing.assert_allclose(smoothed[INSIDE], depth[INSIDE], atol=1e-4)
-    np.testing.assert_allclose(
-        normals[INSIDE], np.broadcast_to(-normal, (56, 76, 3)), atol=5e-4
-    )
+    np.testing.assert_allclose(normals[INSIDE], np.broadcast_to(-normal, (56, 76, 3)), atol=5e-4)
     np.testing.assert_allclose(normals[INSIDE].mean((0, 1)), -normal, atol=1e-4)
 
 

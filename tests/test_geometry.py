@@ -34,9 +34,7 @@ def twists() -> list[np.ndarray]:
     directions = rng.standard_normal((6, 6))
     directions[:, :3] /= np.linalg.norm(directions[:, :3], axis=1, keepdims=True)
     angles = [0.0, 1e-9, 1e-6, 1e-3, 1.0, 3.1]
-    return [
-        np.concatenate([a * d[:3], d[3:]]) for a, d in zip(angles, directions, strict=True)
-    ]
+    return [np.concatenate([a * d[:3], d[3:]]) for a, d in zip(angles, directions, strict=True)]
 
 
 def some_pose(seed: int = 1) -> np.ndarray:
@@ -90,9 +88,7 @@ def test_quaternions_come_back_whatever_their_sign_and_length() -> None:
     T = some_pose()
     q = pose_to_quaternion_xyzw(T)
     for factor in (1.0, -1.0, 3.0):
-        np.testing.assert_allclose(
-            pose_from_quaternion_xyzw(factor * q, T[:3, 3]), T, atol=EXACT
-        )
+        np.testing.assert_allclose(pose_from_quaternion_xyzw(factor * q, T[:3, 3]), T, atol=EXACT)
     stack = pose_from_quaternion_xyzw(np.stack([q, -q]), np.stack([T[:3, 3]] * 2))
     np.testing.assert_allclose(stack, np.stack([T, T]), atol=EXACT)
 

@@ -244,9 +244,7 @@ def measure_open3d(sequence: Sequence) -> list[tuple[str, str]]:
         model.synthesize_model_frame(frame_model, 1000.0, 0.1, 5.0)
         seconds += time.perf_counter() - start
         poses.append(pose.copy())
-    estimate = Trajectory(
-        sequence.timestamps, np.array([orthonormalised(T) for T in poses])
-    )
+    estimate = Trajectory(sequence.timestamps, np.array([orthonormalised(T) for T in poses]))
     assert sequence.ground_truth is not None
     evaluation = evaluate(estimate, sequence.ground_truth)
     return [
@@ -274,9 +272,7 @@ def measure_long(path: Path, work: Path) -> list[tuple[str, str]]:
     for lap in range(5):
         for index in order:
             frame = sequence[int(index)]
-            mapper.step(
-                type(frame)(step, step / 30.0, frame.image, frame.depth, frame.intrinsics)
-            )
+            mapper.step(type(frame)(step, step / 30.0, frame.image, frame.depth, frame.intrinsics))
             step += 1
         rows.append(
             (

@@ -272,5 +272,8 @@ class RgbdFrontend:
                 self._reference = view
         if snapshot["last"] is not None:
             self._last = self._view_of(read_frame(snapshot["last"]))
-            if self._reference is not None and self._last.frame_index == self._reference.frame_index:
+            if (
+                self._reference is not None
+                and self._last.frame_index == self._reference.frame_index
+            ):
                 self._last = self._reference

@@ -104,7 +104,9 @@ def execute(arguments: argparse.Namespace) -> int:
         print_summary(metrics)
         print("\n".join(f"  {path}" for path in run.outputs()))
         if not metrics["complete"]:
-            print(f"stopped early; carry on with: mapper run {arguments.sequence} --out {out} --resume")
+            print(
+                f"stopped early; carry on with: mapper run {arguments.sequence} --out {out} --resume"
+            )
     return 0 if metrics["complete"] else 130
 
 

@@ -198,7 +198,9 @@ def test_one_wrong_loop_in_five_hardly_matters(seed: int) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_loops_pull_drifted_laps_together(seed: int) -> None:
     truth, odometry, right, _ = laps(seed)
-    assert rmse(solved(odometry, right).poses, truth) < 0.7 * rmse(solved(odometry, []).poses, truth)
+    assert rmse(solved(odometry, right).poses, truth) < 0.7 * rmse(
+        solved(odometry, []).poses, truth
+    )
 
 
 @pytest.mark.parametrize("seed", SEEDS)
