@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from mapper.backend.flying_pixels import mask_unreliable
 from mapper.backend.keyframe_map import KeyframeMap
 from mapper.backend.tsdf import TsdfConfig, TsdfVolume
-from mapper.backend.flying_pixels import mask_unreliable
 from mapper.geometry import inverse, rotation_angle
 from mapper.mesh import Mesh
 

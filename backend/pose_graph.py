@@ -122,7 +122,7 @@ class PoseGraph:
         for root in sorted(set(self.component_of().values())):
             graph.add(gtsam.PriorFactorPose3(root, gtsam.Pose3(self.poses[root]), gauge))
         for edge in edges:
-            noise = gtsam.noiseModel.Gaussian.Information(edge.information)
+            noise: gtsam.noiseModel.Base = gtsam.noiseModel.Gaussian.Information(edge.information)
             if kernel is not None and edge.kind != EdgeKind.ODOMETRY:
                 noise = gtsam.noiseModel.Robust.Create(kernel, noise)
             graph.add(gtsam.BetweenFactorPose3(edge.i, edge.j, gtsam.Pose3(edge.T_i_j), noise))

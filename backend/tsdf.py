@@ -63,6 +63,11 @@ class TsdfVolume:
         self._count = 0
         self._stamp = 0
         self._full = False
+        self._coordinates = np.zeros((0, 3), np.int32)
+        self._distance = np.zeros((0, VOXELS), np.float32)
+        self._weight = np.zeros((0, VOXELS), np.float32)
+        self._color = np.zeros((0, VOXELS, 3), np.float32)
+        self._stamps = np.zeros(0, np.int64)
         self._reserve(min(FIRST_CAPACITY, self._max_blocks))
 
     def __len__(self) -> int:
@@ -156,7 +161,7 @@ class TsdfVolume:
                 self._stamps,
                 self._stamp,
                 self._count,
-                self._capacity if self._capacity < self._max_blocks else self._max_blocks,
+                self._capacity,
             )
             if complete:
                 return touched
@@ -169,18 +174,11 @@ class TsdfVolume:
     def _reserve(self, capacity: int) -> None:
         """Grow the pools to `capacity` blocks and rebuild the hash table at half load."""
         n = self._count
-        grown = [
-            np.zeros((capacity, 3), np.int32),
-            np.zeros((capacity, VOXELS), np.float32),
-            np.zeros((capacity, VOXELS), np.float32),
-            np.zeros((capacity, VOXELS, 3), np.float32),
-            np.zeros(capacity, np.int64),
-        ]
-        if n:
-            old = [self._coordinates, self._distance, self._weight, self._color, self._stamps]
-            for new_pool, old_pool in zip(grown, old, strict=True):
-                new_pool[:n] = old_pool[:n]
-        self._coordinates, self._distance, self._weight, self._color, self._stamps = grown
+        self._coordinates = _grown(self._coordinates, capacity, n)
+        self._distance = _grown(self._distance, capacity, n)
+        self._weight = _grown(self._weight, capacity, n)
+        self._color = _grown(self._color, capacity, n)
+        self._stamps = _grown(self._stamps, capacity, n)
         self._capacity = capacity
         table = 1 << int(np.ceil(np.log2(2 * capacity)))
         self._keys = np.full(table, -1, np.int64)
@@ -195,3 +193,10 @@ class TsdfVolume:
                 "fusion.tsdf.max_memory_mb or fusion.tsdf.voxel_size",
                 self.config.max_memory_mb,
             )
+
+
+def _grown(pool: np.ndarray, capacity: int, count: int) -> np.ndarray:
+    """The pool with room for `capacity` blocks; the first `count` are kept."""
+    grown = np.zeros((capacity, *pool.shape[1:]), pool.dtype)
+    grown[:count] = pool[:count]
+    return grown

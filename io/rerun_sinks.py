@@ -57,7 +57,8 @@ def check_space(path: Path | None) -> None:
     """OutputError where the disk is all but full: Rerun's writer would die without a word."""
     if path is not None and shutil.disk_usage(path.parent).free < MIN_FREE_BYTES:
         raise OutputError(
-            f"{path}: the disk is full; what was mapped so far is kept: free some space, then carry on with --resume"
+            f"{path}: the disk is full; what was mapped so far is kept: free some space, then "
+            "carry on with --resume"
         )
 
 

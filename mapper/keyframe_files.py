@@ -53,11 +53,13 @@ class KeyframeFiles:
 
     def load(self, keyframe_id: int) -> KeyframeMap:
         arrays = self._read(keyframe_id, ("depth", "weight", "image_png", "intrinsics"))
-        image = cv2.imdecode(arrays["image_png"], cv2.IMREAD_COLOR)[..., ::-1]
+        image = cv2.imdecode(arrays["image_png"], cv2.IMREAD_COLOR)
+        if image is None:
+            raise InputError(f"{self.path(keyframe_id)}: the image in it is damaged")
         fx, fy, cx, cy, width, height = arrays["intrinsics"]
         intrinsics = Intrinsics(fx, fy, cx, cy, int(width), int(height))
         return KeyframeMap(
-            arrays["depth"], arrays["weight"], np.ascontiguousarray(image), intrinsics
+            arrays["depth"], arrays["weight"], np.ascontiguousarray(image[..., ::-1]), intrinsics
         )
 
     def load_features(self, keyframe_id: int) -> LocalFeatures:

@@ -34,7 +34,7 @@ class FeatureExtractor:
     """ORB features (Rublee et al., ICCV 2011), lifted to 3D with the depth under them."""
 
     def __init__(self, max_features: int = 1000, fast_threshold: int = 10) -> None:
-        self._orb = cv2.ORB_create(nfeatures=max_features, fastThreshold=fast_threshold)
+        self._orb = cv2.ORB.create(nfeatures=max_features, fastThreshold=fast_threshold)
 
     def __call__(self, image: np.ndarray, pointmap: np.ndarray) -> LocalFeatures:
         """Features of an image uint8 (H, W, 3) and its pointmap float32 (H, W, 3)."""
@@ -46,7 +46,7 @@ class FeatureExtractor:
                 np.zeros((0, 32), np.uint8),
                 np.zeros((0, 3), np.float32),
             )
-        pixels = cv2.KeyPoint_convert(keypoints).reshape(-1, 2).astype(np.float32)
+        pixels = np.array(cv2.KeyPoint.convert(keypoints), np.float32).reshape(-1, 2)
         columns = np.clip(np.rint(pixels[:, 0]).astype(int), 0, gray.shape[1] - 1)
         rows = np.clip(np.rint(pixels[:, 1]).astype(int), 0, gray.shape[0] - 1)
         return LocalFeatures(pixels, descriptors, pointmap[rows, columns])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +22,7 @@ def prediction_path(folder: Path, frame_index: int) -> Path:
 def save_prediction(folder: Path, prediction: Prediction) -> None:
     """Write one prediction without loss (float32 maps, float64 pose)."""
     k = prediction.intrinsics
-    arrays = {
+    arrays: dict[str, Any] = {
         "frame_index": np.int64(prediction.frame_index),
         "timestamp": np.float64(prediction.timestamp),
         "pointmap": prediction.pointmap,

@@ -14,7 +14,12 @@ class Progress(Protocol):
     """Told after every frame."""
 
     def __enter__(self) -> Progress: ...
-    def __exit__(self, *_: object) -> None: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
     def update(self, mapper: Mapper) -> None: ...
 
 

@@ -44,7 +44,7 @@ class Worker(Generic[Job]):
                 continue  # drain, so that put() never waits for a dead thread
             try:
                 self._work(job)
-            except BaseException as fault:  # noqa: BLE001 handed to the caller's thread
+            except BaseException as fault:
                 self._fault = fault
 
     def _raise_fault(self) -> None:

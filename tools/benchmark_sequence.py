@@ -22,9 +22,9 @@ import numpy as np
 
 from mapper.backend.backend import Backend, BackendConfig
 from mapper.backend.edge import Edge, EdgeKind
+from mapper.backend.flying_pixels import mask_unreliable
 from mapper.backend.trajectory_assembly import assemble_trajectory
 from mapper.backend.tsdf import TsdfConfig, TsdfVolume
-from mapper.backend.flying_pixels import mask_unreliable
 from mapper.depth_noise import depth_confidence
 from mapper.depth_pyramid import Level, build_pyramid
 from mapper.evaluation import evaluate
@@ -269,7 +269,7 @@ def measure_long(path: Path, work: Path) -> list[tuple[str, str]]:
     rows = []
     start = time.perf_counter()
     step = 0
-    for lap in range(5):
+    for _ in range(5):
         for index in order:
             frame = sequence[int(index)]
             mapper.step(type(frame)(step, step / 30.0, frame.image, frame.depth, frame.intrinsics))

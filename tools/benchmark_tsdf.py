@@ -21,8 +21,8 @@ os.environ["OMP_NUM_THREADS"] = "1"  # before Open3D loads: one core for either 
 
 import numpy as np
 
-from mapper.backend.tsdf import TsdfConfig, TsdfVolume
 from mapper.backend.flying_pixels import mask_unreliable
+from mapper.backend.tsdf import TsdfConfig, TsdfVolume
 from mapper.depth_noise import depth_confidence
 from mapper.frame import Frame
 from mapper.geometry import inverse

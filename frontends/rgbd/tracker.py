@@ -113,7 +113,7 @@ class RgbdFrontend:
 
     def _has_depth(self, view: View) -> bool:
         ratio = np.count_nonzero(view.depth[::4, ::4]) / view.depth[::4, ::4].size
-        return ratio >= self.config.min_depth_ratio
+        return bool(ratio >= self.config.min_depth_ratio)
 
     def _start(self, view: View, frame: Frame) -> list[Prediction]:
         """The first frame of a segment is its world."""
