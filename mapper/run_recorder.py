@@ -137,7 +137,8 @@ class RunRecorder:
                 self._logger.event(
                     f"loop {decision.i}-{decision.j} by {decision.found_by} {verdict}: "
                     f"overlap {decision.overlap:.2f}, agreement {decision.agreement:.2f}, "
-                    f"residual {decision.rmse * 1e3:.1f} mm, shift {decision.correction * 1e2:.1f} cm"
+                    f"residual {decision.rmse * 1e3:.1f} mm, "
+                    f"shift {decision.correction * 1e2:.1f} cm"
                 )
 
     def _show(self, update: GraphUpdate, opened: Keyframe, backend: Backend) -> None:

@@ -1,0 +1,113 @@
+"""The dense map follows the poses that it is told, within its budget."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mapper.backend.fusion import FusionConfig, MapFusion
+from mapper.backend.keyframe_map import KeyframeMap
+from mapper.backend.tsdf import TsdfConfig
+from mapper.geometry import exp_se3, pose
+from mapper.intrinsics import Intrinsics
+
+CAMERA = Intrinsics(60, 60, 39.5, 29.5, 80, 60)
+CONFIG = FusionConfig(tsdf=TsdfConfig(voxel_size=0.04, min_weight=1e-3), move_tolerance=0.25)
+TOLERANCE = 0.25 * 0.04
+
+
+def wall(_: int) -> KeyframeMap:
+    depth = np.full((60, 80), 1.5, np.float32)
+    return KeyframeMap(
+        depth, np.ones_like(depth), np.full((60, 80, 3), 100, np.uint8), CAMERA
+    )
+
+
+def ahead(z: float) -> np.ndarray:
+    return pose(np.eye(3), np.array([0, 0, z]))
+
+
+def heights(fusion: MapFusion) -> np.ndarray:
+    """Where along z the map has surface, to the centimetre."""
+    return np.unique(np.round(fusion.extract_mesh().vertices[:, 2], 2))
+
+
+def test_new_keyframes_go_in_at_their_pose() -> None:
+    fusion = MapFusion(CONFIG, wall)
+    assert fusion.sync({0: ahead(0), 1: ahead(3)}) == 0
+    np.testing.assert_allclose(heights(fusion), [1.5, 4.5], atol=0.01)
+    assert fusion.moved == 0
+
+
+def test_a_keyframe_that_moved_moves_its_surface() -> None:
+    fusion = MapFusion(CONFIG, wall)
+    fusion.sync({0: ahead(0)})
+    fusion.sync({0: ahead(1)})
+    np.testing.assert_allclose(heights(fusion), [2.5], atol=0.01)
+    assert fusion.moved == 1
+
+
+def test_a_keyframe_that_is_no_longer_wanted_goes() -> None:
+    fusion = MapFusion(CONFIG, wall)
+    fusion.sync({0: ahead(0), 1: ahead(3)})
+    fusion.sync({1: ahead(3)})
+    np.testing.assert_allclose(heights(fusion), [4.5], atol=0.01)
+    fusion.sync({})
+    assert len(fusion.extract_mesh().vertices) == 0
+
+
+def test_a_keyframe_that_went_may_come_back() -> None:
+    fusion = MapFusion(CONFIG, wall)
+    for target in ({0: ahead(0)}, {}, {0: ahead(2)}):
+        fusion.sync(target)
+    np.testing.assert_allclose(heights(fusion), [3.5], atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("motion", "moves"),
+    [
+        ([0, 0, 0, 0.9 * TOLERANCE, 0, 0], 0),
+        ([0, 0, 0, 0, 1.1 * TOLERANCE, 0], 1),
+        # A rotation counts by what it moves two metres away.
+        ([0, 0.9 * TOLERANCE / 2, 0, 0, 0, 0], 0),
+        ([0, 1.1 * TOLERANCE / 2, 0, 0, 0, 0], 1),
+    ],
+)
+def test_motions_below_the_tolerance_are_left_alone(motion: list[float], moves: int) -> None:
+    fusion = MapFusion(CONFIG, wall)
+    fusion.sync({0: np.eye(4)})
+    fusion.sync({0: exp_se3(np.array(motion))})
+    assert fusion.moved == moves
+
+
+def test_small_motions_add_up() -> None:
+    fusion = MapFusion(CONFIG, wall)
+    for step in range(4):  # each below the tolerance, together above it
+        fusion.sync({0: ahead(0.4 * TOLERANCE * step)})
+    assert fusion.moved == 1
+
+
+def test_within_a_budget_the_furthest_off_go_first_and_the_rest_waits() -> None:
+    fusion = MapFusion(CONFIG, wall)
+    fusion.sync({k: ahead(10.0 * k) for k in range(4)})
+    target = {k: ahead(10.0 * k + shift) for k, shift in enumerate((0.1, 0.5, 0.3, 0.2))}
+    assert fusion.sync(target, max_moves=2) == 2
+    np.testing.assert_allclose(heights(fusion), [1.5, 12.0, 21.8, 31.5], atol=0.011)
+    assert fusion.sync(target, max_moves=2) == 0
+    np.testing.assert_allclose(heights(fusion), [1.6, 12.0, 21.8, 31.7], atol=0.011)
+    assert fusion.moved == 4
+
+
+def test_new_keyframes_do_not_wait_for_the_budget() -> None:
+    fusion = MapFusion(CONFIG, wall)
+    fusion.sync({0: ahead(0), 1: ahead(5)}, max_moves=0)
+    np.testing.assert_allclose(heights(fusion), [1.5, 6.5], atol=0.01)
+
+
+def test_poses_are_copied_when_a_keyframe_goes_in() -> None:
+    fusion = MapFusion(CONFIG, wall)
+    T = ahead(0)
+    fusion.sync({0: T})
+    T[2, 3] = 1.0  # the graph moves its own array
+    fusion.sync({0: T})
+    np.testing.assert_allclose(heights(fusion), [2.5], atol=0.01)

@@ -1,0 +1,139 @@
+"""Segments are joined by a loop; those that no loop joins stay out of the map."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from room_views import Room, distance
+
+from mapper.backend.backend import Backend, BackendConfig
+from mapper.backend.edge import EdgeKind
+from mapper.backend.fusion import FusionConfig
+from mapper.backend.tsdf import TsdfConfig
+from mapper.geometry import inverse, pose
+
+CONFIG = BackendConfig(fusion=FusionConfig(tsdf=TsdfConfig(voxel_size=0.05)))
+FIRST = range(0, 40, 2)  # the walk's beginning; at its end the camera comes back to it
+BACK_AGAIN = range(222, 240, 2)
+ELSEWHERE = range(110, 130, 2)
+
+
+def mapped(room: Room, *segments: range) -> Backend:
+    """Exact predictions, each segment in a world of its own."""
+    backend = Backend(CONFIG)
+    for segment, indices in enumerate(segments):
+        for index in indices:
+            T = room.relative(indices[0], index)
+            backend.add(room.prediction(index, T, segment))
+    backend.finish()
+    return backend
+
+
+def worst(backend: Backend, room: Room) -> tuple[float, float]:
+    """(metres, degrees): the largest error of any placed frame, world = frame 0."""
+    indices, trajectory = backend.trajectory()
+    errors = [
+        distance(T, room.relative(0, int(index)))
+        for index, T in zip(indices, trajectory.T_world_camera, strict=True)
+    ]
+    return max(e[0] for e in errors), max(e[1] for e in errors)
+
+
+@pytest.fixture(scope="module")
+def joined(room: Room) -> Backend:
+    return mapped(room, FIRST, BACK_AGAIN)
+
+
+def test_one_segment_comes_out_as_it_went_in(room: Room) -> None:
+    backend = mapped(room, FIRST)
+    indices, trajectory = backend.trajectory()
+    np.testing.assert_array_equal(indices, list(FIRST))
+    assert (np.diff(trajectory.timestamps) > 0).all()
+    # The frontend was exact; dense alignment of noisy depth may move it by that much.
+    assert max(worst(backend, room)) < 0.3 and worst(backend, room)[0] < 0.01
+
+
+def test_a_loop_joins_two_segments_however_far_off_the_guess_is(
+    joined: Backend, room: Room
+) -> None:
+    start = joined.keyframes[next(k.id for k in joined.keyframes if k.segment == 1)]
+    # The second segment was guessed to begin where the first ended, half a metre off at least.
+    assert np.linalg.norm(room.relative(FIRST[-1], start.frame_index)[:3, 3]) > 0.3
+    loops = [e for e in joined.graph.edges if e.kind == EdgeKind.LOOP]
+    segments = {k.id: k.segment for k in joined.keyframes}
+    assert any(segments[e.i] != segments[e.j] for e in loops)
+    assert all(joined.graph.is_inlier(e) for e in loops)
+    np.testing.assert_array_equal(joined.trajectory()[0], [*FIRST, *BACK_AGAIN])
+    metres, degrees = worst(joined, room)
+    assert metres < 0.02 and degrees < 0.5
+
+
+def test_the_first_keyframe_is_the_world_of_the_joined_map(joined: Backend) -> None:
+    # 1e-5: the gauge is held to 1e-6.
+    np.testing.assert_allclose(joined.graph.poses[0], np.eye(4), atol=1e-5)
+
+
+def test_a_segment_that_is_never_joined_stays_out(room: Room) -> None:
+    alone, both = mapped(room, FIRST), mapped(room, FIRST, ELSEWHERE)
+    assert {k.segment for k in both.keyframes} == {0, 1}
+    assert {k.segment for k in both.main_keyframes()} == {0}
+    np.testing.assert_array_equal(both.trajectory()[0], list(FIRST))
+    assert len(both.keyframe_trajectory()) == len(both.main_keyframes())
+    np.testing.assert_allclose(
+        both.extract_mesh().vertices.mean(0), alone.extract_mesh().vertices.mean(0), atol=1e-3
+    )
+
+
+def test_the_segment_with_more_frames_is_the_map(room: Room) -> None:
+    backend = mapped(room, range(0, 8, 2), ELSEWHERE)
+    assert {k.segment for k in backend.main_keyframes()} == {1}
+    np.testing.assert_array_equal(backend.trajectory()[0], list(ELSEWHERE))
+
+
+def test_the_map_lies_on_the_room(joined: Backend, room: Room) -> None:
+    frame = room.frame(0, noisy=False)
+    assert frame.depth is not None
+    vertices = joined.extract_mesh().vertices
+    k = room.intrinsics
+    z = vertices[:, 2]
+    u = np.rint(k.fx * vertices[:, 0] / np.maximum(z, 0.1) + k.cx).astype(int)
+    v = np.rint(k.fy * vertices[:, 1] / np.maximum(z, 0.1) + k.cy).astype(int)
+    seen = (z > 0.1) & (u >= 0) & (v >= 0) & (u < k.width) & (v < k.height)
+    off = z[seen] - frame.depth[v[seen], u[seen]]
+    visible = off[off < 0.1]  # the others hide behind what frame 0 sees
+    assert len(visible) > 1000
+    assert np.median(np.abs(visible)) < 0.01  # a fifth of a voxel
+
+
+def test_a_backend_without_predictions_finishes_empty() -> None:
+    backend = Backend(CONFIG)
+    update = backend.finish()
+    assert update.closed is None and not update.moved
+    assert len(backend.trajectory()[1]) == len(backend.keyframe_trajectory()) == 0
+    assert len(backend.extract_mesh().vertices) == 0
+
+
+def test_a_restored_backend_has_the_same_poses_and_goes_on(room: Room) -> None:
+    whole = mapped(room, FIRST, BACK_AGAIN)
+    restored = Backend(CONFIG)
+    restored.maps = whole.maps  # the store
+    restored.restore(whole.keyframes, whole.graph.edges, fuse=False)
+    restored.graph.optimise(final=True)
+    for keyframe in whole.keyframes:
+        metres, degrees = distance(
+            restored.graph.poses[keyframe.id], whole.graph.poses[keyframe.id]
+        )
+        # The same graph from another start: 1e-4 is the optimiser's own relative tolerance.
+        assert metres < 1e-3 and degrees < 0.02
+
+
+def test_the_worlds_of_the_segments_do_not_matter(joined: Backend, room: Room) -> None:
+    shifted = Backend(CONFIG)
+    far = pose(np.eye(3), np.array([7.0, -3, 20]))
+    for segment, indices in enumerate((FIRST, BACK_AGAIN)):
+        for index in indices:
+            T = far @ inverse(room.poses[indices[0]]) @ room.poses[index]
+            shifted.add(room.prediction(index, T, segment))
+    shifted.finish()
+    expected, found = joined.trajectory()[1], shifted.trajectory()[1]
+    np.testing.assert_allclose(found.positions, expected.positions, atol=1e-3)
