@@ -78,10 +78,11 @@ class Backend:
         self.fusion = MapFusion(config.fusion, self.maps.map)
         self._loop_closer = LoopCloser(config.loops)
         self._extract_features = FeatureExtractor()
+        self._current: Keyframe | None = None  # open; None at the start and after a restore
 
     def add(self, prediction: Prediction) -> GraphUpdate:
         """Hang the frame on the open keyframe, or close that one and open the next."""
-        current = self.keyframes[-1] if self.keyframes else None
+        current = self._current
         depth = None if current is None else self.maps.map(current.id).depth
         if not needs_keyframe(current, depth, prediction, self.config.keyframes):
             assert current is not None
@@ -89,10 +90,11 @@ class Backend:
                 self._hang(current, prediction)
             return GraphUpdate()
         with self._stopwatch.measure("keyframe"):
-            self._close(current)
-            opened = self._open(prediction)
+            previous = self.keyframes[-1] if self.keyframes else None
+            self._close_current()
+            opened = self._open(previous, prediction)
         with self._stopwatch.measure("loops"):
-            edges, decisions = self._connect(current, opened)
+            edges, decisions = self._connect(previous, opened)
         with self._stopwatch.measure("optimise"):
             moved = self._optimise_if_due(edges)
         with self._stopwatch.measure("fuse"):
@@ -103,8 +105,8 @@ class Backend:
         """Close the last keyframe, optimise for good, and bring the whole map in line."""
         if not self.keyframes:
             return GraphUpdate()
-        current = self.keyframes[-1]
-        self._close(current)
+        current = self._current
+        self._close_current()
         self.graph.optimise(final=True)
         self.fusion.sync(self._closed_poses(include_last=True))
         return GraphUpdate(closed=current, moved=True)
@@ -161,11 +163,12 @@ class Backend:
         )
         self.maps.map(current.id).absorb(prediction, T_keyframe_camera)
 
-    def _close(self, current: Keyframe | None) -> None:
-        if current is not None:
-            self.maps.close(current)
+    def _close_current(self) -> None:
+        if self._current is not None:
+            self.maps.close(self._current)
+        self._current = None
 
-    def _open(self, prediction: Prediction) -> Keyframe:
+    def _open(self, previous: Keyframe | None, prediction: Prediction) -> Keyframe:
         keyframe = Keyframe(
             len(self.keyframes),
             prediction.segment,
@@ -175,9 +178,9 @@ class Backend:
             [HungFrame(prediction.frame_index, prediction.timestamp, np.eye(4))],
         )
         self.maps.put(keyframe.id, KeyframeMap.of(prediction))
-        previous = self.keyframes[-1] if self.keyframes else None
         self.keyframes.append(keyframe)
         self.graph.add_pose(keyframe.id, self._initial_pose(previous, keyframe))
+        self._current = keyframe
         return keyframe
 
     def _initial_pose(self, previous: Keyframe | None, keyframe: Keyframe) -> np.ndarray:

@@ -18,6 +18,7 @@ COMMANDS = {
     "mesh": "fuse the map of a finished run again, at any resolution",
     "export": "write a run as TUM, KITTI, EuRoC, COLMAP, nerfstudio or a point cloud",
     "eval": "errors of a run against ground truth: ATE and RPE",
+    "weights": "list, fetch, verify and convert the weights of learned frontends",
     "doctor": "what works on this machine",
 }
 

@@ -76,7 +76,7 @@ class KeyframeFiles:
         try:
             with np.load(path, allow_pickle=False) as arrays:
                 return {name: arrays[name] for name in names}
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise InputError(
                 f"{path}: the keyframe cannot be read ({type(error).__name__}); "
                 "run the sequence again with --overwrite"

@@ -25,6 +25,8 @@ AMBIENT: Final = 0.58
 BRIGHTEST: Final = 1.15
 LIGHT_IN_CAMERA: Final = np.array([-0.3, -0.45, -0.84])  # towards the light: left, above, behind
 OUTLIER_PERCENT: Final = 0.5
+UP_CONES: Final = tuple(np.radians([60.0, 40.0, 30.0, 20.0]))  # half angles around "up"
+UP_ROUNDS: Final = 5
 
 
 def render_mesh(
@@ -64,6 +66,24 @@ def render_mesh_top(
     rotation = np.stack([right, np.cross(down, right), down], axis=1)
     T_world_camera = _framed(points, rotation, width / height, TOP_FIELD_OF_VIEW)
     return _render(mesh, width, height, T_world_camera, TOP_FIELD_OF_VIEW)
+
+
+def estimate_up(mesh: Mesh) -> np.ndarray:
+    """float64 (3,): unit vector that points up in the world, by the surfaces that face up.
+
+    A camera is held upright more or less, so up is near (0, -1, 0): the mean of the vertex
+    normals around it, in an ever narrower cone. (0, -1, 0) where no normal is near it.
+    """
+    default = np.array([0.0, -1.0, 0.0])
+    normals = mesh.normals.astype(np.float64)
+    up = default
+    for half_angle in UP_CONES:
+        for _ in range(UP_ROUNDS):
+            total = normals[normals @ up > np.cos(half_angle)].sum(axis=0)
+            if np.linalg.norm(total) < 1e-6:
+                return default
+            up = _unit(total)
+    return up
 
 
 def _visible_points(mesh: Mesh) -> np.ndarray:

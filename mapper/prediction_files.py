@@ -56,7 +56,7 @@ def load_prediction(path: Path) -> Prediction:
                 int(arrays["segment"]),
                 arrays["descriptor"] if "descriptor" in arrays else None,
             )
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(
             f"{path}: not a readable prediction ({type(error).__name__}); make it again with "
             "mapper run --save-predictions"

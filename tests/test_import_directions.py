@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+CHECKING = "TYPE_CHECKING"
 ROOMS = ("frontends", "backend", "io")
 HEAVY = ("numpy", "torch", "open3d", "cv2", "gtsam", "rerun", "numba", "scipy")
 # Modules of the front door that stand above the rooms and must not be reached from inside them.
@@ -35,8 +36,7 @@ def imports(path: Path, while_running: bool = False) -> set[str]:
     skipped: set[ast.AST] = set()
     found: set[str] = set()
     for node in ast.walk(tree):
-        checking = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-        if while_running and checking:
+        if while_running and isinstance(node, ast.If) and ast.unparse(node.test) == CHECKING:
             skipped.update(inner for body in node.body for inner in ast.walk(body))
         if node in skipped:
             continue

@@ -118,6 +118,7 @@ class RgbdFrontend:
     def _start(self, view: View, frame: Frame) -> list[Prediction]:
         """The first frame of a segment is its world."""
         self.state = TrackingState.TRACKING
+        self._lost_frames = 0
         self._last = view
         self._make_reference(view)
         self._T_world_last = np.eye(4)

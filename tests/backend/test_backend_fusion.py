@@ -18,9 +18,7 @@ TOLERANCE = 0.25 * 0.04
 
 def wall(_: int) -> KeyframeMap:
     depth = np.full((60, 80), 1.5, np.float32)
-    return KeyframeMap(
-        depth, np.ones_like(depth), np.full((60, 80, 3), 100, np.uint8), CAMERA
-    )
+    return KeyframeMap(depth, np.ones_like(depth), np.full((60, 80, 3), 100, np.uint8), CAMERA)
 
 
 def ahead(z: float) -> np.ndarray:

@@ -37,9 +37,7 @@ def keyframe(room: Room, number: int) -> tuple[Keyframe, KeyframeMap]:
     prediction = room.prediction(5 * number)
     features = FeatureExtractor()(prediction.image, prediction.pointmap)
     hung = [HungFrame(5 * number, prediction.timestamp, np.eye(4))]
-    made = Keyframe(
-        number, 0, prediction.T_world_camera, features, prediction.intrinsics, hung
-    )
+    made = Keyframe(number, 0, prediction.T_world_camera, features, prediction.intrinsics, hung)
     return made, KeyframeMap.of(prediction)
 
 
@@ -162,3 +160,7 @@ def test_a_damaged_or_missing_file_is_named(room: Room, tmp_path: Path) -> None:
             store.load(0)
     with pytest.raises(InputError, match="000001.npz"):
         store.load(1)
+    with store.path(2).open("wb") as file:
+        np.save(file, np.zeros(3))  # an array, not an archive
+    with pytest.raises(InputError, match="000002.npz"):
+        store.load(2)

@@ -41,7 +41,9 @@ def laps(seed: int) -> tuple[np.ndarray, list[Edge], list[Edge], list[Edge]]:
     angles = np.arange(COUNT) * 2 * np.pi / LAP
     truth = np.stack(
         [
-            pose(Rotation.from_rotvec([0, 0, a]).as_matrix(), [2 * np.cos(a), 2 * np.sin(a), 0])
+            pose(
+                Rotation.from_rotvec([0, 0, a]).as_matrix(), 2 * np.array([np.cos(a), np.sin(a), 0])
+            )
             for a in angles
         ]
     )
@@ -215,8 +217,8 @@ def test_three_steps_are_as_good_as_gtsams_graduated_ones(seed: int) -> None:
 def _gnc(odometry: list[Edge], loops: list[Edge]) -> dict[int, np.ndarray]:
     """The same graph by gtsam's GncLMOptimizer with the Geman-McClure loss."""
     factors, values = gtsam.NonlinearFactorGraph(), gtsam.Values()
-    noise = gtsam.noiseModel.Isotropic.Sigma(6, 1e-6)
-    factors.add(gtsam.PriorFactorPose3(0, gtsam.Pose3(), noise))
+    gauge = gtsam.noiseModel.Isotropic.Sigma(6, 1e-6)
+    factors.add(gtsam.PriorFactorPose3(0, gtsam.Pose3(), gauge))
     T = np.eye(4)
     values.insert(0, gtsam.Pose3(T))
     for edge in odometry:

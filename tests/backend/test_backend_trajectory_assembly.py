@@ -26,9 +26,7 @@ def stretch(
     keyframe_id: int, x: float, times: list[float], step: float = 0.25, segment: int = 0
 ) -> Keyframe:
     """A keyframe at x of the odometry; its frames go on from it by `step` each."""
-    frames = [
-        HungFrame(10 * keyframe_id + k, time, at(step * k)) for k, time in enumerate(times)
-    ]
+    frames = [HungFrame(10 * keyframe_id + k, time, at(step * k)) for k, time in enumerate(times)]
     return Keyframe(keyframe_id, segment, at(x), NO_FEATURES, CAMERA, frames)
 
 
@@ -37,7 +35,7 @@ def test_frames_follow_their_keyframe() -> None:
     indices, trajectory = assemble_trajectory([stretch(3, 0, [7.0, 7.5])], {3: moved})
     np.testing.assert_array_equal(indices, [30, 31])
     np.testing.assert_array_equal(trajectory.timestamps, [7.0, 7.5])
-    np.testing.assert_allclose(trajectory.positions, [[5, 0, 0], [5, 0.25, 0]], atol=1e-12)
+    np.testing.assert_allclose(trajectory.positions, [[5.0, 0, 0], [5.0, 0.25, 0]], atol=1e-12)
 
 
 def test_without_a_correction_the_odometry_stays() -> None:

@@ -104,7 +104,8 @@ def test_a_file_of_something_else_is_named(
     np.savez(prediction_path(saved[0], 1), other=np.zeros(3))
     with pytest.raises(InputError, match="000001.npz"):
         frontend.step(room.frame(1))
-    np.save(prediction_path(saved[0], 1).open("wb"), np.zeros(3))  # an array, not an archive
+    with prediction_path(saved[0], 1).open("wb") as file:
+        np.save(file, np.zeros(3))  # an array, not an archive
     with pytest.raises(InputError, match="000001.npz"):
         frontend.step(room.frame(1))
 

@@ -15,6 +15,7 @@ from mapper.frame import Frame
 from mapper.frontends.base import TrackingState
 from mapper.frontends.rgbd.tracker import RgbdConfig, RgbdFrontend
 from mapper.prediction import Prediction
+from mapper.sample_camera import sample_intrinsics
 
 FRAMES = 60
 TRACKING, LOST, RELOCALISED = TrackingState
@@ -23,13 +24,7 @@ TRACKING, LOST, RELOCALISED = TrackingState
 def black(index: int) -> Frame:
     """A frame of a covered camera."""
     image, depth = np.zeros((240, 320, 3), np.uint8), np.zeros((240, 320), np.float32)
-    return Frame(index, index / 30, image, depth, _intrinsics())
-
-
-def _intrinsics() -> object:
-    from mapper.sample_camera import sample_intrinsics
-
-    return sample_intrinsics(320, 240)
+    return Frame(index, index / 30, image, depth, sample_intrinsics(320, 240))
 
 
 def tracked(

@@ -1,0 +1,167 @@
+"""Golden files: recorded inputs and outputs of a reference model, and the comparison with ours.
+
+A golden file is NAME.safetensors beside NAME.json; the sidecar's `protocol` says what was run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
+from torch import Tensor
+
+from mapper.errors import InputError
+
+TOLERANCE: Final = 1e-4
+# A slice of a tensor (one frame, say) is judged by its own scale, but not by less than this
+# share of the whole tensor's: an almost empty slice would make rounding look like an error.
+SMALLEST_SCALE: Final = 1e-3
+
+
+@dataclass(frozen=True)
+class Golden:
+    """One golden file. tensors: read on first use."""
+
+    path: Path
+    sidecar: Mapping[str, Any]
+
+    @staticmethod
+    def open(path: Path) -> Golden:
+        """From either of the two files."""
+        try:
+            sidecar = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        except (OSError, json.JSONDecodeError) as error:
+            raise InputError(f"{path.with_suffix('.json')}: {error}") from error
+        return Golden(path.with_suffix(".safetensors"), sidecar)
+
+    @cached_property
+    def tensors(self) -> dict[str, Tensor]:
+        return load_tensors(self.path)
+
+    @property
+    def protocol(self) -> Mapping[str, Any]:
+        return self.sidecar.get("protocol") or {}
+
+    @property
+    def kind(self) -> tuple[str, str]:
+        """(family, kind)."""
+        return str(self.protocol.get("family", "")), str(self.protocol.get("kind", ""))
+
+    def beside(self, name: str) -> Golden:
+        """Another golden file, which the protocol names."""
+        return Golden.open(self.path.with_name(name))
+
+    def siblings(self) -> list[Golden]:
+        """All golden files of the folder of the same family and kind, this one first."""
+        found = golden_files([self.path.parent])
+        return [self, *(g for g in found if g.kind == self.kind and g.path != self.path)]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """absolute, relative: the largest errors. fault: why the tensors cannot be compared at all."""
+
+    name: str
+    absolute: float
+    relative: float
+    fault: str = ""
+
+    def within(self, tolerance: float) -> bool:
+        return not self.fault and self.relative <= tolerance
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """differences: a tensor each. skipped: names of tensors that nothing was compared with."""
+
+    path: Path
+    covered: bool
+    differences: list[Difference] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+
+    @property
+    def worst(self) -> Difference | None:
+        return max(self.differences, key=lambda d: (bool(d.fault), d.relative), default=None)
+
+
+Runner = Callable[[Golden], Iterator[tuple[str, Tensor]]]
+"""Runs what a golden file records; yields (name of a recorded tensor, our tensor)."""
+
+
+def check(golden: Golden, runners: Mapping[tuple[str, str], Runner]) -> Verdict:
+    """Run the protocol of one file and compare everything that the runner yields."""
+    runner = runners.get(golden.kind)
+    if runner is None:
+        return Verdict(golden.path, covered=False)
+    results = [(name, golden.tensors[name], ours) for name, ours in runner(golden)]
+    differences = [compare(name, expected, ours) for name, expected, ours in results]
+    compared = {name for name, *_ in results}
+    skipped = [n for n in golden.tensors if n not in compared and not is_input(n)]
+    return Verdict(golden.path, True, differences, skipped)
+
+
+def is_input(name: str) -> bool:
+    """Whether a recorded tensor was put in rather than came out."""
+    return name.split(".")[0] in ("in", "flag", "raw", "png")
+
+
+def compare(name: str, expected: Tensor, ours: Tensor) -> Difference:
+    """Largest errors, relative to the scale of each entry of the first axis.
+
+    Integers and pixels must be equal; NaN must stand where NaN stood.
+    """
+    if expected.shape != ours.shape:
+        fault = f"shape {tuple(ours.shape)}, expected {tuple(expected.shape)}"
+        return Difference(name, float("inf"), float("inf"), fault)
+    if expected.numel() == 0:
+        return Difference(name, 0.0, 0.0)
+    exact = not expected.is_floating_point()
+    expected, ours = expected.double(), ours.detach().cpu().double()
+    if not torch.equal(expected.isnan(), ours.isnan()):
+        return Difference(name, float("inf"), float("inf"), "NaN at other places")
+    equal = (expected == ours) | expected.isnan()
+    error = (expected - ours).abs().masked_fill(equal, 0.0)
+    if exact and bool(error.any()):
+        fault = f"{int((error > 0).sum())} of {error.numel()} values differ"
+        return Difference(name, float(error.max()), float("inf"), fault)
+    magnitude = expected.abs().nan_to_num(0.0, posinf=0.0)
+    rows = magnitude.reshape(len(expected), -1) if expected.ndim > 1 else magnitude[None]
+    scale = rows.amax(1).clamp(min=max(SMALLEST_SCALE * float(rows.max()), 1e-12))
+    relative = error.reshape(len(rows), -1).amax(1) / scale
+    return Difference(name, float(error.max()), float(relative.max()))
+
+
+def golden_files(paths: Iterable[Path]) -> list[Golden]:
+    """The golden files among files and folders, sorted by name; sidecars without tensors do not
+    count."""
+    found: dict[Path, Golden] = {}
+    for path in paths:
+        if not path.exists():
+            raise InputError(f"{path} does not exist")
+        candidates = sorted(path.rglob("*.json")) if path.is_dir() else [path]
+        for candidate in candidates:
+            tensors = candidate.with_suffix(".safetensors")
+            if tensors.exists():
+                found[tensors] = Golden.open(candidate)
+            elif not path.is_dir():
+                raise InputError(f"{tensors} does not exist")
+    if not found:
+        raise InputError("no golden files there: expected NAME.safetensors beside NAME.json")
+    return list(found.values())
+
+
+def load_tensors(path: Path) -> dict[str, Tensor]:
+    """All tensors of a safetensors file, in the file's order."""
+    try:
+        tensors = load_file(path)
+        with safe_open(path, framework="pt") as file:
+            return {name: tensors[name] for name in file.keys()}  # noqa: SIM118
+    except Exception as error:  # safetensors raises its own error type for broken files
+        raise InputError(f"{path}: cannot be read as safetensors ({error})") from error

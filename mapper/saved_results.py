@@ -1,0 +1,103 @@
+"""Results of a run: from its files where it came to its end, else from what it had mapped."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from mapper.backend.fusion import FusionConfig, MapFusion
+from mapper.backend.keyframe_map import KeyframeMap
+from mapper.backend.trajectory_assembly import assemble_trajectory
+from mapper.backend.tsdf import BYTES_PER_BLOCK
+from mapper.config_loader import from_mapping
+from mapper.errors import InputError
+from mapper.io.mesh_files import read_mesh
+from mapper.io.trajectory_files import read_tum
+from mapper.mesh import Mesh
+from mapper.run_directory import RunDirectory
+from mapper.saved_map import SavedMap, load_map
+from mapper.trajectory import Trajectory
+
+
+def is_complete(run: RunDirectory) -> bool:
+    """Whether the run saw its whole sequence; if not, its files may lag behind its journal."""
+    return bool(run.read_json(run.metrics).get("complete"))
+
+
+def sequence_value(run: RunDirectory, key: str) -> Any:
+    """What run.yaml says of the sequence under "name", "frames" ...; InputError if nothing."""
+    try:
+        return run.read_description()["sequence"][key]
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{run.path / 'run.yaml'}: sequence.{key} is missing") from error
+
+
+def expected_frames(run: RunDirectory) -> int:
+    """Frames that should have got a pose: all of the sequence, if the run was interrupted too."""
+    if is_complete(run):
+        return int(run.read_json(run.metrics)["frames"])
+    return int(sequence_value(run, "frames"))
+
+
+def load_trajectories(run: RunDirectory) -> tuple[Trajectory, Trajectory]:
+    """Poses of all frames and of the keyframes alone, T_world_camera."""
+    if is_complete(run):
+        return read_tum(run.trajectory), read_tum(run.keyframe_trajectory)
+    saved = load_map(run)
+    return assemble_trajectory(saved.keyframes, saved.poses)[1], keyframe_poses(saved)
+
+
+def keyframe_poses(saved: SavedMap) -> Trajectory:
+    """Poses of a map's keyframes, in order."""
+    poses = np.array([saved.poses[k.id] for k in saved.keyframes]).reshape(-1, 4, 4)
+    return Trajectory(np.array([k.timestamp for k in saved.keyframes], float), poses)
+
+
+def fusion_config(run: RunDirectory) -> FusionConfig:
+    """The settings that the run fused its map with."""
+    try:
+        stored = run.read_description()["config"]["backend"]["fusion"]
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{run.path / 'run.yaml'}: config.backend.fusion is missing") from error
+    return from_mapping(FusionConfig, stored)
+
+
+def fuse_again(
+    run: RunDirectory, saved: SavedMap, config: FusionConfig, quiet: bool = False
+) -> tuple[Mesh, bool]:
+    """Fuse all keyframes of the map anew; (mesh, whether the memory limit left surface out)."""
+    with tqdm(
+        total=len(saved.keyframes), unit=" keyframes", disable=quiet or None, leave=False
+    ) as bar:
+
+        def map_of(keyframe_id: int) -> KeyframeMap:
+            bar.update()
+            return run.keyframes.load(keyframe_id)
+
+        fusion = MapFusion(config, map_of)
+        fusion.sync({k.id: saved.poses[k.id] for k in saved.keyframes})
+    used = (len(fusion.volume) + 1) * BYTES_PER_BLOCK
+    return fusion.extract_mesh(), used > config.tsdf.max_memory_mb * 2**20
+
+
+def load_cloud(run: RunDirectory, saved: SavedMap, quiet: bool = False) -> Mesh:
+    """Vertices of the run's mesh, without faces; fused here where there is no mesh of all of it."""
+    if is_complete(run) and run.mesh.exists():
+        mesh = read_mesh(run.mesh)
+    else:
+        mesh, _ = fuse_again(run, saved, fusion_config(run), quiet)
+    return replace(mesh, faces=np.zeros((0, 3), np.int32))
+
+
+def thinned(cloud: Mesh, max_points: int) -> Mesh:
+    """At most max_points of the points, drawn evenly; the same ones each time."""
+    if len(cloud.vertices) <= max_points:
+        return cloud
+    chosen = np.random.default_rng(0).choice(len(cloud.vertices), max_points, replace=False)
+    chosen.sort()
+    return Mesh(
+        cloud.vertices[chosen], cloud.faces[:0], cloud.colors[chosen], cloud.normals[chosen]
+    )

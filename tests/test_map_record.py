@@ -1,0 +1,69 @@
+"""Keyframes and edges come back from the journal bit for bit."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from room_views import Room
+
+from mapper.backend.edge import Edge, EdgeKind
+from mapper.backend.keyframe import HungFrame, Keyframe
+from mapper.backend.keyframe_map import KeyframeMap
+from mapper.geometry import exp_se3
+from mapper.keyframe_files import KeyframeFiles
+from mapper.local_features import FeatureExtractor
+from mapper.map_record import (
+    edge_from_record,
+    edge_record,
+    keyframe_from_record,
+    keyframe_record,
+)
+from mapper.stopwatch import Stopwatch
+
+
+@pytest.mark.parametrize("kind", list(EdgeKind))
+def test_an_edge_survives_json(kind: EdgeKind) -> None:
+    T = exp_se3(np.arange(6) / 7)
+    edge = Edge(3, 9, T, np.arange(36.0).reshape(6, 6) / 3, kind)
+    again = edge_from_record(json.loads(json.dumps(edge_record(edge))))
+    assert (again.i, again.j, again.kind) == (3, 9, kind)
+    np.testing.assert_array_equal(again.T_i_j, edge.T_i_j)
+    np.testing.assert_array_equal(again.information, edge.information)
+
+
+def test_a_keyframe_survives_json_and_its_file(room: Room, tmp_path: Path) -> None:
+    prediction, files = room.prediction(0), KeyframeFiles(tmp_path)
+    frames = [HungFrame(k, 0.1 * k, exp_se3(np.arange(6) * k / 9)) for k in range(3)]
+    keyframe = Keyframe(
+        5,
+        2,
+        exp_se3(np.arange(6) / 3),
+        FeatureExtractor()(prediction.image, prediction.pointmap),
+        prediction.intrinsics,
+        frames,
+    )
+    files.save(keyframe, KeyframeMap.of(prediction))
+    again = keyframe_from_record(json.loads(json.dumps(keyframe_record(keyframe))), files)
+    assert (again.id, again.segment, again.frame_index, again.timestamp) == (5, 2, 0, 0.0)
+    np.testing.assert_array_equal(again.T_odometry_keyframe, keyframe.T_odometry_keyframe)
+    np.testing.assert_array_equal(again.features.descriptors, keyframe.features.descriptors)
+    assert [f.frame_index for f in again.frames] == [0, 1, 2]
+    assert [f.timestamp for f in again.frames] == [0.0, 0.1, 0.2]
+    for one, other in zip(again.frames, frames, strict=True):
+        np.testing.assert_array_equal(one.T_keyframe_camera, other.T_keyframe_camera)
+
+
+def test_the_stopwatch_sums_up_each_stage() -> None:
+    stopwatch = Stopwatch()
+    stopwatch.durations["track"] = [0.010, 0.020, 0.060]
+    with pytest.raises(ValueError, match="inside"), stopwatch.measure("faulty"):
+        raise ValueError("inside")
+    summary = stopwatch.summary()
+    assert summary["track"]["count"] == 3
+    assert summary["track"]["total_s"] == pytest.approx(0.09)
+    assert summary["track"]["mean"] == pytest.approx(30.0)
+    assert summary["track"]["median"] == pytest.approx(20.0)
+    assert summary["faulty"]["count"] == 1  # a fault is timed too

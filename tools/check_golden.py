@@ -1,0 +1,78 @@
+"""Compares our models with recorded runs of the reference ones.
+
+    python tools/check_golden.py PATH...
+
+PATH: golden files (NAME.safetensors beside NAME.json) or folders of them. Prints the largest
+absolute and relative error of every tensor; the last line names the worst one. Exit status 1 when
+one is beyond the tolerance, 2 when a file cannot be read or run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from mapper.errors import MapperError
+from mapper.golden import TOLERANCE, Difference, Verdict, check, golden_files
+from mapper.golden_families import RUNNERS
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH")
+    parser.add_argument("--tolerance", type=float, default=TOLERANCE, help="relative, 1e-4")
+    parser.add_argument("--quiet", action="store_true", help="one line a file")
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    verdicts = []
+    try:
+        for golden in golden_files(options.paths):
+            verdicts.append(check(golden, RUNNERS))
+            show(verdicts[-1], options.tolerance, options.quiet)
+    except MapperError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return conclude(verdicts, options.tolerance)
+
+
+def show(verdict: Verdict, tolerance: float, quiet: bool) -> None:
+    """One line a tensor, then one for the file."""
+    if not verdict.covered:
+        print(f"{verdict.path.stem}: not covered")
+        return
+    if not quiet:
+        for difference in verdict.differences:
+            print(line(verdict, difference, tolerance))
+        for name in verdict.skipped:
+            print(f"{verdict.path.stem}  {name}: not compared")
+    worst = verdict.worst
+    count = f"{len(verdict.differences)} tensors, {len(verdict.skipped)} not compared"
+    print(f"{verdict.path.stem}: {count}" + (f", worst {worst.relative:.1e}" if worst else ""))
+
+
+def line(verdict: Verdict, difference: Difference, tolerance: float) -> str:
+    mark = "" if difference.within(tolerance) else f"  BEYOND {tolerance:g}"
+    if difference.fault:
+        mark += f" ({difference.fault})"
+    errors = f"abs {difference.absolute:.2e}  rel {difference.relative:.2e}"
+    return f"{verdict.path.stem}  {difference.name}: {errors}{mark}"
+
+
+def conclude(verdicts: Sequence[Verdict], tolerance: float) -> int:
+    """The last line, and the exit status."""
+    rows = [(v, v.worst) for v in verdicts if v.worst is not None]
+    if not rows:
+        print("nothing compared: no file of a covered kind")
+        return 0
+    verdict, worst = max(rows, key=lambda row: (bool(row[1].fault), row[1].relative))
+    failed = not worst.within(tolerance)
+    print(f"worst: {line(verdict, worst, tolerance)}" + ("" if failed else "  ok"))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
