@@ -201,9 +201,9 @@ class Backend:
             edge = refine_odometry(previous, opened, self.maps, self.config.loops)
             self.graph.add_edge(edge)  # and carries the new keyframe to where it fits
             edges.append(edge)
-        loops, decisions = self._loop_closer.close(
-            opened, self.keyframes, self.graph.poses, self.maps
-        )
+        component = self.graph.component_of()
+        poses = {k: T for k, T in self.graph.poses.items() if component[k] == component[opened.id]}
+        loops, decisions = self._loop_closer.close(opened, self.keyframes, poses, self.maps)
         for edge in loops:
             self.graph.add_edge(edge)
         return edges + loops, decisions

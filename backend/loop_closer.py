@@ -93,11 +93,15 @@ class LoopCloser:
         poses: dict[int, np.ndarray],
         maps: MapCache,
     ) -> tuple[list[Edge], list[LoopDecision]]:
-        """Verified edges from earlier keyframes to `new`, and every decision taken."""
+        """Verified edges from earlier keyframes to `new`, and every decision taken.
+
+        poses: T_world_keyframe of `new` and of those keyframes that share its world; the others
+        can only be found by what they look like.
+        """
         edges, decisions = [], []
         for candidate in self._candidates(new, keyframes, poses, maps):
             old = keyframes[candidate.i]
-            T_old_new = inverse(poses[old.id]) @ poses[new.id]
+            T_old_new = inverse(poses.get(old.id, poses[new.id])) @ poses[new.id]
             edge, decision = self._verify(old, new, T_old_new, candidate, maps)
             decisions.append(decision)
             if edge is not None:
@@ -122,7 +126,7 @@ class LoopCloser:
         T_new_world = inverse(poses[new.id])
         overlaps = []
         for old in keyframes[: new.id - 1]:  # the direct predecessor is the odometry edge
-            if old.segment != new.segment or not _may_overlap(poses[old.id], poses[new.id]):
+            if old.id not in poses or not _may_overlap(poses[old.id], poses[new.id]):
                 continue
             T_old_new = inverse(T_new_world @ poses[old.id])
             overlap = view_overlap(level, maps.coarse(old.id), T_old_new, 2).overlap
@@ -135,7 +139,7 @@ class LoopCloser:
         retrieved = [
             i
             for i, _ in self._index.query(new.features.descriptors, 3 * config.max_retrieved)
-            if i not in near and (new.id - i > config.recent or keyframes[i].segment != new.segment)
+            if i not in near and (new.id - i > config.recent or i not in poses)
         ][: config.max_retrieved]
         return (
             [_Candidate(i, EdgeKind.COVISIBILITY, "overlap") for i in recent]

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import gtsam
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from scipy.special import gammaincinv
 
 from mapper.backend.edge import Edge, EdgeKind
@@ -72,10 +74,6 @@ class PoseGraph:
             self.poses[keyframe_id] = orthonormalised(T_new_old @ self.poses[keyframe_id])
         self._parents[max(root_i, root_j)] = min(root_i, root_j)
 
-    def connected(self, i: int, j: int) -> bool:
-        """Whether an edge joins i and j directly."""
-        return any({e.i, e.j} == {i, j} for e in self.edges)
-
     def component_of(self) -> dict[int, int]:
         """For each keyframe, the smallest keyframe id that it is connected to."""
         return {k: self._root(k) for k in self.poses}
@@ -115,12 +113,24 @@ class PoseGraph:
         residual = gtsam.Pose3(edge.T_i_j).localCoordinates(T_i_j)
         return float(residual @ edge.information @ residual)
 
+    def _anchors(self, edges: list[Edge]) -> list[int]:
+        """The first keyframe of each part that the given edges hold together.
+
+        Edges that were dropped may have been all that held two parts together.
+        """
+        ids = sorted(self.poses)
+        row_of = {keyframe_id: row for row, keyframe_id in enumerate(ids)}
+        rows = [row_of[e.i] for e in edges], [row_of[e.j] for e in edges]
+        links = coo_array((np.ones(len(edges)), rows), (len(ids), len(ids)))
+        _, labels = connected_components(links, directed=False)
+        return [ids[row] for row in np.unique(labels, return_index=True)[1]]
+
     def _solve(self, edges: list[Edge], kernel: gtsam.noiseModel.mEstimator.Base | None) -> float:
         """Levenberg-Marquardt over the given edges; the kernel holds for the doubtful ones."""
         graph = gtsam.NonlinearFactorGraph()
         gauge = gtsam.noiseModel.Isotropic.Sigma(6, GAUGE_SIGMA)
-        for root in sorted(set(self.component_of().values())):
-            graph.add(gtsam.PriorFactorPose3(root, gtsam.Pose3(self.poses[root]), gauge))
+        for anchor in self._anchors(edges):
+            graph.add(gtsam.PriorFactorPose3(anchor, gtsam.Pose3(self.poses[anchor]), gauge))
         for edge in edges:
             noise: gtsam.noiseModel.Base = gtsam.noiseModel.Gaussian.Information(edge.information)
             if kernel is not None and edge.kind != EdgeKind.ODOMETRY:

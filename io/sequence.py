@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -32,6 +33,10 @@ class Sequence(Protocol):
 
     def __getitem__(self, index: int) -> Frame:
         """The frame at `index` in [0, len). Raises InputError naming the file if unreadable."""
+        ...
+
+    def __iter__(self) -> Iterator[Frame]:
+        """The frames in order."""
         ...
 
     def close(self) -> None:

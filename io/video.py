@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -54,6 +55,9 @@ class VideoSequence:
 
     def __len__(self) -> int:
         return self._length
+
+    def __iter__(self) -> Iterator[Frame]:
+        return (self[index] for index in range(len(self)))
 
     def __getitem__(self, index: int) -> Frame:
         if not 0 <= index < self._length:
