@@ -28,7 +28,8 @@ class _Box:
 
     def contains(self, points: np.ndarray, margin: float = 0.0) -> np.ndarray:
         """bool (N,) of points (N, 3), for the box grown by `margin` on all sides."""
-        return ((points >= self.low - margin) & (points < self.high + margin)).all(axis=1)
+        inside = (points >= self.low - margin) & (points < self.high + margin)
+        return np.logical_and.reduce(inside, axis=1)
 
 
 def extract_mesh(

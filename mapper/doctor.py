@@ -23,7 +23,7 @@ MIN_PYTHON: Final = (3, 11)
 MIN_MEMORY_GB: Final = 4.0
 MIN_DISK_GB: Final = 2.0
 MARKS: Final = {"ok": "ok", "missing": "MISSING", "warning": "warning"}
-WEIGHT_PATTERNS: Final = ("*.safetensors", "*.pth")
+WEIGHT_PATTERNS: Final = ("*.safetensors", "*.pth", "*.pt", "*.bin")
 IMAGE_TYPES: Final = (".jpg", ".png", ".webp")
 
 
@@ -198,7 +198,7 @@ def _weights() -> Check:
     folder = Path(os.environ.get("MAPPER_WEIGHTS") or default).expanduser()
     found = sorted({path.name for pattern in WEIGHT_PATTERNS for path in folder.rglob(pattern)})
     if not found:
-        remedy = "learned frontends need weights there, or MAPPER_WEIGHTS set; rgbd and mono do not"
+        remedy = "learned frontends need weights there, or MAPPER_WEIGHTS set; rgbd does not"
         return Check("weights", "warning", f"none in {folder}", remedy)
     return Check("weights", "ok", f"{len(found)} in {folder}: {', '.join(found)}")
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from mapper.config import MapperConfig
 from mapper.errors import ConfigError, InputError
+from mapper.frontends.base import Frontend
 from mapper.io.map_logger import MapLogger
 from mapper.io.prefetch import Prefetch
 from mapper.io.sequence import Sequence
@@ -36,6 +37,7 @@ class RunOptions:
 
 def run_sequence(
     sequence: Sequence,
+    frontend: Frontend,
     config: MapperConfig,
     run: RunDirectory,
     options: RunOptions,
@@ -55,7 +57,7 @@ def run_sequence(
         checkpoint.get("journal_bytes", 0),
         options.save_predictions,
     )
-    mapper = Mapper(config, recorder=recorder, store=run.keyframes)
+    mapper = Mapper(config, frontend=frontend, recorder=recorder, store=run.keyframes)
     first = _resume(mapper, sequence, run, checkpoint) if checkpoint else 0
     interrupted = False
     with Prefetch(sequence, first) as frames, progress or NullProgress() as bar:

@@ -5,8 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import signal
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from mapper.config import MapperConfig
+    from mapper.frontends.base import Frontend
+    from mapper.io.sequence import Sequence
+    from mapper.run_directory import RunDirectory
 
 EPILOG = """examples:
   mapper run rgbd_dataset_freiburg1_desk/
@@ -51,53 +58,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     target.add_argument("--overwrite", action="store_true", help="replace an earlier run")
 
 
-def execute(arguments: argparse.Namespace) -> int:
-    from mapper.config_loader import from_mapping, load_config, to_mapping
-    from mapper.frontends.registry import check_frontend, choose_frontend
-    from mapper.io.fingerprint import fingerprint
-    from mapper.io.open_sequence import open_sequence
-    from mapper.pipeline import RunOptions, check_same_input, run_sequence
-    from mapper.progress import NullProgress, ProgressBar
-    from mapper.run_directory import RunDirectory
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What to map and where to: the options of `mapper run`, by the same names.
 
-    changes = list(arguments.set)
-    if arguments.frontend:
-        changes.append(f"frontend={arguments.frontend}")
-    config = load_config(arguments.config, changes)
-    check_frontend(config.frontend)
-    sequence = open_sequence(
-        arguments.sequence,
-        calibration=arguments.calib,
-        registration=arguments.registration,
-        start=arguments.start,
-        stride=arguments.stride,
-        max_frames=arguments.max_frames,
-    )
-    frontend, why = choose_frontend(config, sequence.has_depth)
-    out = arguments.out or Path("runs") / sequence.name
-    if arguments.resume:
-        run = RunDirectory.open(out)
-        if arguments.config or changes:
-            check_same_input(run, fingerprint(sequence), to_mapping(config))
-        else:
-            config = from_mapping(type(config), run.read_description()["config"])
-            check_same_input(run, fingerprint(sequence), to_mapping(config))
-        if run.read_json(run.metrics).get("complete"):
-            _say(arguments, f"{out}: this run is complete; look at {run.report}")
-            return 0
-    else:
-        run = RunDirectory.create(out, arguments.overwrite)
-        run.write_description(_describe(arguments, sequence, frontend, config))
-    _say(
-        arguments,
-        f"{sequence.kind} sequence {sequence.name}: {len(sequence)} frames; "
-        f"frontend {frontend} ({why})",
-    )
-    signal.signal(signal.SIGTERM, _interrupt)
-    options = RunOptions(arguments.viewer, arguments.resume, arguments.save_predictions)
-    bar = NullProgress() if arguments.json else ProgressBar(len(sequence))
-    metrics = run_sequence(sequence, config, run, options, bar)
-    sequence.close()
+    changes: settings like "backend.fusion.tsdf.voxel_size=0.01". quiet: print nothing.
+    """
+
+    sequence: Path
+    out: Path | None = None
+    config: str | None = None
+    changes: tuple[str, ...] = ()
+    calib: Path | None = None
+    registration: str = "auto"
+    start: int = 0
+    stride: int = 1
+    max_frames: int | None = None
+    viewer: Literal["none", "window", "web"] = "none"
+    save_predictions: bool = False
+    resume: bool = False
+    overwrite: bool = False
+    quiet: bool = False
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    stop_on_sigterm()
+    request = _request(arguments)
+    run, metrics = map_into(request)
     if arguments.json:
         print(json.dumps({"run": str(run.path), **metrics}))
     else:
@@ -105,9 +92,53 @@ def execute(arguments: argparse.Namespace) -> int:
         print("\n".join(f"  {path}" for path in run.outputs()))
         if not metrics["complete"]:
             print(
-                f"stopped early; carry on with: mapper run {arguments.sequence} --out {out} --resume"
+                f"stopped early; carry on with: "
+                f"mapper run {request.sequence} --out {run.path} --resume"
             )
     return 0 if metrics["complete"] else 130
+
+
+def map_into(request: RunRequest) -> tuple[RunDirectory, dict[str, Any]]:
+    """Map a sequence into a run directory; returns it and the metrics that it holds."""
+    from mapper.config_loader import load_config
+    from mapper.frontends.registry import check_frontend, choose_frontend, create_frontend
+    from mapper.io.open_sequence import open_sequence
+    from mapper.pipeline import RunOptions, run_sequence
+    from mapper.progress import NullProgress, ProgressBar
+    from mapper.run_directory import RunDirectory
+
+    config = load_config(request.config, request.changes)
+    check_frontend(config.frontend)
+    sequence = open_sequence(
+        request.sequence,
+        calibration=request.calib,
+        registration=request.registration,
+        start=request.start,
+        stride=request.stride,
+        max_frames=request.max_frames,
+    )
+    out = request.out or Path("runs") / sequence.name
+    run = RunDirectory.open(out) if request.resume else None
+    if run is not None:
+        config = _stored_config(request, run, sequence, config)
+        if (metrics := run.read_json(run.metrics)).get("complete"):
+            _say(request, f"{run.path}: this run is complete already")
+            return run, metrics
+    name, why = choose_frontend(config, sequence.has_depth)
+    frontend = create_frontend(config, name)  # before a folder is made: this may be refused
+    if run is None:
+        run = RunDirectory.create(out, request.overwrite)
+        run.write_description(_describe(request, sequence, frontend, config))
+    _say(
+        request,
+        f"{sequence.kind} sequence {sequence.name}: {len(sequence)} frames; "
+        f"frontend {name} ({why})",
+    )
+    options = RunOptions(request.viewer, request.resume, request.save_predictions)
+    bar = NullProgress() if request.quiet else ProgressBar(len(sequence))
+    metrics = run_sequence(sequence, frontend, config, run, options, bar)
+    sequence.close()
+    return run, metrics
 
 
 def print_summary(metrics: dict[str, Any]) -> None:
@@ -133,8 +164,49 @@ def print_summary(metrics: dict[str, Any]) -> None:
         print(f"  not evaluated: {metrics['evaluation_failed']}")
 
 
+def stop_on_sigterm() -> None:
+    """Take a polite kill for Ctrl-C, so that what was mapped is written."""
+    signal.signal(signal.SIGTERM, _interrupt)
+
+
+def _request(arguments: argparse.Namespace) -> RunRequest:
+    changes = list(arguments.set)
+    if arguments.frontend:
+        changes.append(f"frontend={arguments.frontend}")
+    return RunRequest(
+        arguments.sequence,
+        arguments.out,
+        arguments.config,
+        tuple(changes),
+        arguments.calib,
+        arguments.registration,
+        arguments.start,
+        arguments.stride,
+        arguments.max_frames,
+        arguments.viewer,
+        arguments.save_predictions,
+        arguments.resume,
+        arguments.overwrite,
+        arguments.json,
+    )
+
+
+def _stored_config(
+    request: RunRequest, run: RunDirectory, sequence: Sequence, config: MapperConfig
+) -> MapperConfig:
+    """The settings that an interrupted run was made with; others, or another input, are refused."""
+    from mapper.config_loader import from_mapping, to_mapping
+    from mapper.io.fingerprint import fingerprint
+    from mapper.pipeline import check_same_input
+
+    if not (request.config or request.changes):
+        config = from_mapping(type(config), run.read_description()["config"])
+    check_same_input(run, fingerprint(sequence), to_mapping(config))
+    return config
+
+
 def _describe(
-    arguments: argparse.Namespace, sequence: Any, frontend: str, config: Any
+    request: RunRequest, sequence: Sequence, frontend: Frontend, config: MapperConfig
 ) -> dict[str, Any]:
     from mapper.config_loader import to_mapping
     from mapper.io.fingerprint import fingerprint
@@ -144,25 +216,25 @@ def _describe(
         "sequence": {
             "name": sequence.name,
             "kind": sequence.kind,
-            "path": str(arguments.sequence.resolve()),
+            "path": str(request.sequence.resolve()),
             "frames": len(sequence),
-            "start": arguments.start,
-            "stride": arguments.stride,
-            "max_frames": arguments.max_frames,
-            "calibration": str(arguments.calib) if arguments.calib else None,
-            "registration": arguments.registration,
+            "start": request.start,
+            "stride": request.stride,
+            "max_frames": request.max_frames,
+            "calibration": str(request.calib) if request.calib else None,
+            "registration": request.registration,
             "fingerprint": fingerprint(sequence),
         },
-        "frontend": frontend,
+        "frontend": frontend.name,
         "weights": None,
-        "units": "metres",
+        "units": "metres" if frontend.is_metric else "units",
         "versions": versions(),
         "config": to_mapping(config),
     }
 
 
-def _say(arguments: argparse.Namespace, text: str) -> None:
-    if not arguments.json:
+def _say(request: RunRequest, text: str) -> None:
+    if not request.quiet:
         print(text, flush=True)
 
 

@@ -1,0 +1,146 @@
+"""mapper eval: errors of a run against ground truth."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mapper.run_directory import RunDirectory
+    from mapper.trajectory import Trajectory
+
+EPILOG = """examples:
+  mapper eval runs/desk
+  mapper eval runs/phone --ground-truth mocap.txt --json
+
+ATE: distance of camera centres after the best rigid, SE(3), and the best similarity, Sim(3),
+alignment. RPE: error of the motion from each pose to the next. Also written to RUN/eval.json.
+"""
+RESULT = "eval.json"
+MATCH_SECONDS = 0.02
+
+# Rows of the table: label, keys into Evaluation.to_dict(), factor, how the number is written.
+ROWS: tuple[tuple[str, tuple[str, ...], float, str], ...] = (
+    ("coverage", ("coverage",), 100, "{:.1f} %"),
+    ("ATE SE(3)   rmse", ("ate_se3", "rmse"), 100, "{:.2f} cm"),
+    ("            mean", ("ate_se3", "mean"), 100, "{:.2f} cm"),
+    ("            median", ("ate_se3", "median"), 100, "{:.2f} cm"),
+    ("            max", ("ate_se3", "max"), 100, "{:.2f} cm"),
+    ("ATE Sim(3)  rmse", ("ate_sim3", "rmse"), 100, "{:.2f} cm"),
+    ("            scale", ("ate_sim3", "scale"), 1, "{:.5f}   "),
+    ("RPE rmse    translation", ("rpe_translation_rmse",), 1000, "{:.2f} mm"),
+    ("            rotation", ("rpe_rotation_rmse_deg",), 1, "{:.3f} deg"),
+)
+COLUMNS = {"frames": "all frames", "keyframes": "keyframes"}
+WIDTH = 15
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = EPILOG
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("run", type=Path, metavar="RUN", help="run directory")
+    parser.add_argument(
+        "--ground-truth",
+        type=Path,
+        metavar="FILE",
+        help="true poses, TUM format (default: groundtruth.txt of the run)",
+    )
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    from mapper.run_directory import RunDirectory
+
+    run = RunDirectory.open(arguments.run)
+    result = evaluate_run(run, arguments.ground_truth)
+    if arguments.json:
+        print(json.dumps(result))
+    else:
+        _print_table(result)
+    run.write_json(run.path / RESULT, result)
+    if not arguments.json:
+        print(f"\n  {run.path / RESULT}")
+    return 0
+
+
+def evaluate_run(run: RunDirectory, ground_truth: Path | None = None) -> dict[str, Any]:
+    """Errors of all frames and of the keyframes, as in eval.json.
+
+    InputError where all frames cannot be judged; keyframes that cannot hold {"failed": reason}.
+    """
+    from mapper.errors import InputError
+    from mapper.saved_results import (
+        expected_frames,
+        is_complete,
+        load_trajectories,
+        sequence_value,
+    )
+
+    path = _ground_truth(run, ground_truth)
+    truth = _read_truth(path)
+    frames, keyframes = load_trajectories(run)
+    result: dict[str, Any] = {
+        "sequence": sequence_value(run, "name"),
+        "ground_truth": str(path),
+        "complete": is_complete(run),
+        "units": run.read_description().get("units", "metres"),
+        "frames": _errors(frames, truth, expected_frames(run)),
+    }
+    try:
+        result["keyframes"] = _errors(keyframes, truth, len(keyframes))
+    except InputError as error:
+        result["keyframes"] = {"failed": str(error)}
+    return result
+
+
+def _ground_truth(run: RunDirectory, given: Path | None) -> Path:
+    from mapper.errors import InputError
+
+    if given is None and not run.ground_truth.exists():
+        raise InputError(
+            f"{run.path} has no groundtruth.txt: name the true poses with --ground-truth FILE "
+            "(TUM format)"
+        )
+    return given or run.ground_truth
+
+
+def _read_truth(path: Path) -> Trajectory:
+    from mapper.errors import InputError
+    from mapper.io.trajectory_files import read_tum
+
+    truth = read_tum(path)
+    if not len(truth):
+        raise InputError(f"{path}: there are no poses in it")
+    return truth
+
+
+def _errors(estimate: Trajectory, truth: Trajectory, expected: int) -> dict[str, Any]:
+    from mapper.evaluation import evaluate
+
+    return evaluate(
+        estimate, truth, expected_frames=expected, max_time_difference=MATCH_SECONDS
+    ).to_dict()
+
+
+def _print_table(result: dict[str, Any]) -> None:
+    judged = {name: result[name] for name in COLUMNS if "failed" not in result[name]}
+    state = "" if result["complete"] else " (interrupted run)"
+    print(f"{result['sequence']}{state} against {result['ground_truth']}\n")
+    print(f"{'':<24}" + "".join(f"{COLUMNS[name]:>{WIDTH}}" for name in judged))
+    matched = [f"{e['matched_poses']} of {e['expected_poses']}" for e in judged.values()]
+    print(f"{'poses matched':<24}" + "".join(f"{text:>{WIDTH}}" for text in matched))
+    for label, keys, factor, form in ROWS:
+        cells = [form.format(factor * _value(e, keys)) for e in judged.values()]
+        print(f"{label:<24}" + "".join(f"{cell:>{WIDTH}}" for cell in cells).rstrip())
+    if "failed" in result["keyframes"]:
+        print(f"\nkeyframes alone: not judged, {result['keyframes']['failed']}")
+    if result["units"] != "metres":
+        print("\nthe map has no metric scale: look at ATE Sim(3) and coverage alone")
+
+
+def _value(errors: dict[str, Any], keys: tuple[str, ...]) -> float:
+    value: Any = errors
+    for key in keys:
+        value = value[key]
+    return float(value)

@@ -1,0 +1,144 @@
+"""mapper export: a run in the formats of other tools."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mapper.intrinsics import Intrinsics
+    from mapper.run_directory import RunDirectory
+    from mapper.saved_map import SavedMap
+
+EPILOG = """formats:
+  tum, kitti, euroc    trajectory of all frames, T_world_camera
+  colmap, nerfstudio   keyframe images, poses, intrinsics and a point cloud, in a new folder
+  ply                  coloured point cloud
+
+examples:
+  mapper export runs/desk --format colmap                writes runs/desk/export/colmap/
+  mapper export runs/desk --format tum --out desk.txt
+
+Works on finished and on interrupted runs. World: the first keyframe's camera, x right, y down,
+z forward.
+"""
+DEFAULTS = {
+    "tum": "trajectory_tum.txt",
+    "kitti": "trajectory_kitti.txt",
+    "euroc": "trajectory_euroc.csv",
+    "colmap": "colmap",
+    "nerfstudio": "nerfstudio",
+    "ply": "cloud.ply",
+}
+TRAJECTORIES = ("tum", "kitti", "euroc")
+MAX_POINTS = 200_000  # of the clouds that splatting starts from
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = EPILOG
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("run", type=Path, metavar="RUN", help="run directory")
+    parser.add_argument("--format", choices=tuple(DEFAULTS), required=True)
+    parser.add_argument(
+        "--out", type=Path, metavar="PATH", help="file or folder (RUN/export/NAME by format)"
+    )
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    from mapper.run_directory import RunDirectory
+
+    run = RunDirectory.open(arguments.run)
+    out = arguments.out or run.path / "export" / DEFAULTS[arguments.format]
+    _check_output(out, arguments.format)
+    if arguments.format in TRAJECTORIES:
+        result = _export_trajectory(run, out, arguments.format)
+    elif arguments.format == "ply":
+        result = _export_cloud(run, out, arguments.json)
+    else:
+        result = _export_scene(run, out, arguments.format, arguments.json)
+    if arguments.json:
+        print(json.dumps({"path": str(out), "format": arguments.format, **result}))
+        return 0
+    counts = ", ".join(f"{number} {what}" for what, number in result.items())
+    print(f"{arguments.format}: {counts.replace('poses, ', 'poses of ')}")
+    if arguments.format == "kitti" and result["poses"] != result["frames"]:
+        print("frames without a pose have no line, and this format holds no times: use tum")
+    print(f"  {out}")
+    return 0
+
+
+def _check_output(out: Path, format: str) -> None:
+    """Refuse what exists before the work is done rather than after it; make its folder."""
+    from mapper.errors import ConfigError, OutputError
+
+    if format == "ply" and out.suffix.lower() != ".ply":
+        raise ConfigError(f"--out {out}: end the name in .ply")
+    is_empty_folder = out.is_dir() and not any(out.iterdir())
+    if out.exists() and not (is_empty_folder and format in ("colmap", "nerfstudio")):
+        raise OutputError(f"{out} exists already; choose another with --out, or remove it")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{out.parent}: cannot be created ({error.strerror})") from error
+
+
+def _export_trajectory(run: RunDirectory, out: Path, format: str) -> dict[str, Any]:
+    from mapper.errors import InputError
+    from mapper.io.trajectory_files import write_trajectory
+    from mapper.saved_results import expected_frames, load_trajectories
+
+    trajectory, _ = load_trajectories(run)
+    if not len(trajectory):
+        raise InputError(f"{run.path}: no frame of this run was placed; nothing to export")
+    write_trajectory(out, trajectory, format)
+    return {"poses": len(trajectory), "frames": expected_frames(run)}
+
+
+def _export_cloud(run: RunDirectory, out: Path, quiet: bool) -> dict[str, Any]:
+    from mapper.errors import InputError
+    from mapper.io.mesh_files import write_mesh
+    from mapper.saved_map import load_map
+    from mapper.saved_results import load_cloud
+
+    cloud = load_cloud(run, load_map(run), quiet)
+    if not len(cloud.vertices):
+        raise InputError(f"{run.path}: the map of this run has no points; nothing to export")
+    write_mesh(out, cloud)
+    return {"points": len(cloud.vertices)}
+
+
+def _export_scene(run: RunDirectory, out: Path, format: str, quiet: bool) -> dict[str, Any]:
+    """Images and poses of the keyframes and a thinned cloud, for COLMAP or nerfstudio."""
+    from functools import partial
+
+    from mapper.io.export_colmap import export_colmap
+    from mapper.io.export_nerfstudio import export_nerfstudio
+    from mapper.saved_map import load_map
+    from mapper.saved_results import keyframe_poses, load_cloud, thinned
+
+    saved = load_map(run)
+    intrinsics = _common_intrinsics(run, saved)
+    cloud = thinned(load_cloud(run, saved, quiet), MAX_POINTS)
+    images = [partial(_image, run, keyframe.id) for keyframe in saved.keyframes]
+    export = export_colmap if format == "colmap" else export_nerfstudio
+    export(out, keyframe_poses(saved), images, intrinsics, cloud)
+    return {"images": len(images), "points": len(cloud.vertices)}
+
+
+def _image(run: RunDirectory, keyframe_id: int) -> Any:
+    """uint8 (H, W, 3), RGB."""
+    return run.keyframes.load(keyframe_id).image
+
+
+def _common_intrinsics(run: RunDirectory, saved: SavedMap) -> Intrinsics:
+    from mapper.errors import InputError
+
+    first = saved.keyframes[0].intrinsics
+    if any(keyframe.intrinsics != first for keyframe in saved.keyframes):
+        raise InputError(
+            f"{run.path}: its keyframes have different intrinsics, and these formats are written "
+            "with one camera; export the trajectory and the cloud instead"
+        )
+    return first

@@ -1,0 +1,129 @@
+"""mapper mesh: fuse the map of a run again, at any resolution."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mapper.backend.fusion import FusionConfig
+    from mapper.run_directory import RunDirectory
+
+EPILOG = """examples:
+  mapper mesh runs/desk                                  writes runs/desk/mesh_0.010.ply
+  mapper mesh runs/desk --voxel-size 0.005 --depth-max 2.5 --out desk.glb
+
+Works on finished and on interrupted runs. Halving the voxels takes four times the memory.
+"""
+FORMATS = ("ply", "glb", "obj")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = EPILOG
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("run", type=Path, metavar="RUN", help="run directory")
+    parser.add_argument(
+        "--voxel-size", type=positive, default=0.01, metavar="M", help="metres (0.01)"
+    )
+    parser.add_argument("--format", choices=FORMATS, help="by the name of --out, else ply")
+    parser.add_argument(
+        "--depth-max", type=positive, metavar="M", help="leave readings beyond M metres out"
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="(RUN/mesh_VOXELSIZE.FORMAT)")
+    parser.add_argument(
+        "--max-memory-mb",
+        type=positive,
+        default=4000.0,
+        metavar="MB",
+        help="of the fused volume (4000)",
+    )
+
+
+def positive(text: str) -> float:
+    """A finite number above zero, for argparse."""
+    value = float(text)
+    if not (math.isfinite(value) and value > 0):
+        raise argparse.ArgumentTypeError(f"{text} is not a number above zero")
+    return value
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    from mapper.errors import InputError
+    from mapper.io.mesh_files import write_mesh
+    from mapper.run_directory import RunDirectory
+    from mapper.saved_map import load_map
+    from mapper.saved_results import fuse_again
+
+    started = time.perf_counter()
+    run = RunDirectory.open(arguments.run)
+    out = _output(run, arguments)
+    saved = load_map(run)
+    mesh, full = fuse_again(run, saved, _config(run, arguments), quiet=arguments.json)
+    if not len(mesh.faces):
+        raise InputError(
+            f"{run.path}: no surface at a voxel size of {arguments.voxel_size:g} m; "
+            "try larger voxels or a larger --depth-max"
+        )
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_mesh(out, mesh)
+    result = {
+        "mesh": str(out),
+        "voxel_size": arguments.voxel_size,
+        "keyframes": len(saved.keyframes),
+        "vertices": len(mesh.vertices),
+        "faces": len(mesh.faces),
+        "bytes": out.stat().st_size,
+        "seconds": time.perf_counter() - started,
+        "full": full,
+    }
+    print(json.dumps(result)) if arguments.json else _print(result, arguments.max_memory_mb)
+    return 0
+
+
+def _output(run: RunDirectory, arguments: argparse.Namespace) -> Path:
+    """The file to write; refused before the work is done rather than after it."""
+    from mapper.errors import ConfigError, OutputError
+
+    kind = arguments.format or (arguments.out.suffix[1:].lower() if arguments.out else "ply")
+    size = f"{arguments.voxel_size:.3f}"
+    if abs(float(size) - arguments.voxel_size) > 1e-9:
+        size = f"{arguments.voxel_size:g}"
+    out = Path(arguments.out or run.path / f"mesh_{size}.{kind}")
+    if kind not in FORMATS or out.suffix.lower() != f".{kind}":
+        wanted = f".{arguments.format}" if arguments.format else ", ".join(f".{f}" for f in FORMATS)
+        raise ConfigError(f"--out {out}: end the name in {wanted}")
+    if out.exists():
+        raise OutputError(f"{out} exists already; choose another name with --out, or remove it")
+    return out
+
+
+def _config(run: RunDirectory, arguments: argparse.Namespace) -> FusionConfig:
+    """The run's own settings, changed by the options."""
+    from mapper.saved_results import fusion_config
+
+    config = fusion_config(run)
+    tsdf = replace(
+        config.tsdf,
+        voxel_size=arguments.voxel_size,
+        max_depth=arguments.depth_max or config.tsdf.max_depth,
+        max_memory_mb=arguments.max_memory_mb,
+    )
+    return replace(config, tsdf=tsdf)
+
+
+def _print(result: dict, max_memory_mb: float) -> None:
+    print(
+        f"{result['keyframes']} keyframes fused at {result['voxel_size']:g} m: "
+        f"{result['vertices']} vertices, {result['faces']} faces ({result['seconds']:.1f} s)"
+    )
+    if result["full"]:
+        print(
+            f"NOT WHOLE: the map filled its {max_memory_mb:g} MB, the rest was left out; "
+            "raise --max-memory-mb or --voxel-size, or lower --depth-max"
+        )
+    print(f"  {result['mesh']} ({result['bytes'] / 1e6:.1f} MB)")

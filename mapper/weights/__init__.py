@@ -1,0 +1,1 @@
+"""Published weights: where they are, how they are fetched, and how they are read safely."""

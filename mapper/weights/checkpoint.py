@@ -1,0 +1,206 @@
+"""Reads checkpoints of every published container without running anything that is in them."""
+
+from __future__ import annotations
+
+import json
+import re
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+
+from mapper.errors import InputError
+from mapper.weights.container import AGAIN, recognise
+from mapper.weights.inert import only_inert_globals, stored_text
+
+INNER_NAMES: Final = ("model", "state_dict")
+TRAINING_PREFIX: Final = "net."  # STream3R's trainer wraps the model and stores counters beside it
+TRAINING_COUNTERS: Final = ("epoch_fraction", "train_total_samples", "train_total_images")
+FOLDER_FILES: Final = (
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "checkpoints.pth",
+    "model.pt",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The tensors of a file by name, on the CPU, without prefixes that a trainer added.
+
+    model_text: the stored constructor expression, where there is one; see parse_model_text
+    format: torch-zip, torch-legacy, safetensors or safetensors-sharded
+    config: the content of the config.json beside the weights of a Hugging Face folder
+    """
+
+    tensors: dict[str, Tensor]
+    model_text: str | None
+    format: str
+    config: dict[str, Any] | None = None
+
+
+def load_checkpoint(path: Path | str) -> Checkpoint:
+    """Reads a .pth, .pt, .bin, .ckpt or .safetensors file, or a Hugging Face folder.
+
+    The content decides, not the ending. Large files are mapped, not read. Raises InputError, in
+    one line with a remedy, for whatever is not a checkpoint or holds more than data.
+    """
+    path = Path(path)
+    container = recognise(path)
+    if container == "folder":
+        return _load_folder(path)
+    if container == "safetensors":
+        return _load_safetensors(path)
+    content = _unpickle(path, mapped=container == "torch-zip")
+    text = stored_text(content.get("args"), "model") if isinstance(content, Mapping) else None
+    return Checkpoint(_clean(_tensors_in(content, path), path), text, container)
+
+
+def add_state_decoder(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of CUT3R with dec_blocks_state*, which old files lack, copied from dec_blocks*.
+
+    Other sets of tensors, and complete ones, come back as they are.
+    """
+    if any(name.startswith("dec_blocks_state") for name in tensors):
+        return tensors
+    copies = {
+        name.replace("dec_blocks", "dec_blocks_state", 1): tensor
+        for name, tensor in tensors.items()
+        if name.startswith("dec_blocks")
+    }
+    return {**tensors, **copies}
+
+
+def _unpickle(path: Path, mapped: bool) -> Any:
+    try:
+        with only_inert_globals(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if path.suffix == ".safetensors":  # torch.load would go by the name, not the content
+                with path.open("rb") as file:
+                    return torch.load(file, map_location="cpu", weights_only=True)
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+    except MemoryError as error:
+        raise InputError(f"{path}: does not fit into memory") from error
+    except Exception as error:  # a hostile or damaged pickle can raise anything at all
+        raise InputError(f"{path}: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    """Why the reader stopped, and the remedy, in one line."""
+    text = " ".join(str(error).split())
+    foreign = re.search(r"GLOBAL ([\w.]+)", text)
+    if foreign:
+        return (
+            f"refused, nothing in it was run: beside tensors it holds {foreign[1]}, which could "
+            "run code; use a file with weights only, from the authors' page"
+        )
+    if "Unsupported operand" in text:
+        return (
+            "refused, nothing in it was run: it has pickle instructions beyond those of plain "
+            "checkpoints; save it again as torch.save does by default, or use the published file"
+        )
+    if "reduce for unrecognized" in text or "Can only" in text:
+        return (
+            "refused, nothing in it was run: it holds more than tensors and plain values; "
+            "use a file with weights only, from the authors' page"
+        )
+    if "magic number" in text:
+        return "a pickle, but not one of PyTorch; give the file of weights"
+    return f"the file is cut off or damaged ({type(error).__name__}); {AGAIN}"
+
+
+def _tensors_in(content: Any, path: Path) -> dict[str, Tensor]:
+    """The named tensors in a pickled object, inside "model" or "state_dict" where these exist."""
+    for _ in range(len(INNER_NAMES)):
+        inner = [
+            content[name]
+            for name in INNER_NAMES
+            if isinstance(content, Mapping) and isinstance(content.get(name), Mapping)
+        ]
+        if not inner:
+            break
+        content = inner[0]
+    tensors = {
+        name: tensor.detach()
+        for name, tensor in (content.items() if isinstance(content, Mapping) else ())
+        if isinstance(name, str) and isinstance(tensor, Tensor)
+    }
+    if not tensors:
+        raise InputError(f"{path}: holds no named tensors; give the file of weights")
+    return tensors
+
+
+def _clean(tensors: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
+    """Without the prefixes of data-parallel and Lightning trainers, where all names have them."""
+    if all(name.startswith("module") for name in tensors):
+        tensors = {name.removeprefix("module."): tensor for name, tensor in tensors.items()}
+    inner = {name: tensors[name] for name in tensors if name not in TRAINING_COUNTERS}
+    if inner and all(name.startswith(TRAINING_PREFIX) for name in inner):
+        tensors = {name.removeprefix(TRAINING_PREFIX): tensor for name, tensor in inner.items()}
+    for name, tensor in tensors.items():
+        if tensor.layout is not torch.strided or tensor.is_quantized or tensor.is_meta:
+            raise InputError(f"{path}: {name} is not a plain tensor; give the original weights")
+    return tensors
+
+
+def _load_safetensors(path: Path) -> Checkpoint:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+    except (SafetensorError, OSError, ValueError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise InputError(f"{path}: the file is cut off or damaged ({reason}); {AGAIN}") from error
+    if not tensors:
+        raise InputError(f"{path}: holds no tensors; {AGAIN}")
+    return Checkpoint(_clean(tensors, path), metadata.get("model_text"), "safetensors")
+
+
+def _load_folder(folder: Path) -> Checkpoint:
+    """A folder as Hugging Face lays it out: config.json, and the weights whole or in parts."""
+    found = [folder / name for name in FOLDER_FILES if (folder / name).is_file()]
+    if not found:
+        raise InputError(
+            f"{folder}: a folder without weights ({', '.join(FOLDER_FILES)}); give the file itself"
+        )
+    config_path = folder / "config.json"
+    config = _read_json(config_path) if config_path.is_file() else None
+    if found[0].name.endswith(".index.json"):
+        return Checkpoint(_load_parts(found[0]), None, "safetensors-sharded", config)
+    whole = load_checkpoint(found[0])
+    return Checkpoint(whole.tensors, whole.model_text, whole.format, config)
+
+
+def _load_parts(index: Path) -> dict[str, Tensor]:
+    """The tensors of all files that an index names; each must be where the index says."""
+    places = _read_json(index).get("weight_map")
+    if not isinstance(places, dict) or not places:
+        raise InputError(f"{index}: has no weight_map; {AGAIN}")
+    tensors: dict[str, Tensor] = {}
+    for part in sorted({str(part) for part in places.values()}):
+        if Path(part).name != part:
+            raise InputError(f"{index}: names {part!r}, which is not a file beside it; {AGAIN}")
+        tensors.update(_load_safetensors(index.parent / part).tensors)
+    missing = sorted(set(places) - set(tensors))
+    if missing:
+        raise InputError(
+            f"{index}: {len(missing)} tensors are missing, {missing[0]} first; {AGAIN}"
+        )
+    return _clean({name: tensors[name] for name in places}, index)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read as JSON; {AGAIN}") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: not a JSON object; {AGAIN}")
+    return content

@@ -1,0 +1,199 @@
+"""The published weights of every model of this project, and where they are on this machine."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from mapper.errors import InputError
+
+Source = Literal["hugging-face", "google-drive", "by-hand"]
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """One published file.
+
+    model: the network that it fits; its frontends have the same name, or begin with it and a dash
+    identifier: the Hugging Face repository or the Google Drive file; None where it is not known
+    page: where people find the file; licence: as stated there or in the authors' repository
+    verified: the identifier was read in the authors' own pages or loaders (no file was fetched)
+    sha256, size: of the file, where known; as users report them, the authors publish none
+    """
+
+    name: str
+    model: str
+    source: Source
+    identifier: str | None
+    page: str
+    file: str
+    licence: str
+    verified: bool
+    sha256: str | None = None
+    size: int | None = None
+
+
+REGISTRY: Final = (
+    Weights(
+        name="cut3r-512-dpt",
+        model="cut3r",
+        source="google-drive",
+        identifier="1Asz-ZB3FfpzZYwunhQvNPZEUA8XUNAYD",
+        page="https://github.com/CUT3R/CUT3R",
+        file="cut3r_512_dpt_4_64.pth",
+        licence="CC BY-NC-SA 4.0 (non-commercial)",
+        verified=True,
+        sha256="45f7e98a0a64dbeb54901ae2b878cd8cd125f20a4497316483f0bd6f109f8103",
+        size=3_173_761_006,
+    ),
+    Weights(
+        name="cut3r-224-linear",
+        model="cut3r",
+        source="google-drive",
+        identifier="11dAgFkWHpaOHsR6iuitlB_v4NFFBrWjy",
+        page="https://github.com/CUT3R/CUT3R",
+        file="cut3r_224_linear_4.pth",
+        licence="CC BY-NC-SA 4.0 (non-commercial)",
+        verified=True,
+        sha256="7a7d83e47f822e040980c8f5aff4c15aa94366d469d3ceae51fa30cc2f62327d",
+        size=2_994_205_002,
+    ),
+    Weights(
+        name="stream3r",
+        model="stream3r",
+        source="hugging-face",
+        identifier="yslan/STream3R",
+        page="https://huggingface.co/yslan/STream3R",
+        file="model.safetensors",
+        licence="S-Lab License 1.0 (non-commercial)",
+        verified=True,
+    ),
+    Weights(
+        name="streamvggt",
+        model="streamvggt",
+        source="hugging-face",
+        identifier="lch01/StreamVGGT",
+        page="https://huggingface.co/lch01/StreamVGGT",
+        file="checkpoints.pth",
+        licence="CC BY-NC-SA 4.0 (non-commercial)",
+        verified=True,
+    ),
+    Weights(
+        name="wint3r",
+        model="wint3r",
+        source="hugging-face",
+        identifier="lizizun/WinT3R",
+        page="https://huggingface.co/lizizun/WinT3R",
+        file="pytorch_model.bin",
+        licence="WinT3R licence (non-commercial)",
+        verified=True,
+    ),
+    Weights(
+        name="vggt-1b",
+        model="vggt",
+        source="hugging-face",
+        identifier="facebook/VGGT-1B",
+        page="https://huggingface.co/facebook/VGGT-1B",
+        file="model.pt",
+        licence="VGGT licence of Meta (non-commercial)",
+        verified=True,
+    ),
+    Weights(
+        name="pi3",
+        model="pi3",
+        source="hugging-face",
+        identifier="yyfz233/Pi3",
+        page="https://huggingface.co/yyfz233/Pi3",
+        file="model.safetensors",
+        licence="not checked here, to be taken as non-commercial; read the page",
+        verified=False,
+    ),
+)
+MODELS: Final = tuple(dict.fromkeys(entry.model for entry in REGISTRY))
+# Names that several models give to their files say nothing when they lie about in one folder.
+COMMON_FILES: Final = ("model.safetensors", "model.pt", "pytorch_model.bin", "checkpoints.pth")
+
+
+def weights_folder() -> Path:
+    """$MAPPER_WEIGHTS, or ~/.cache/mapper/weights."""
+    default = Path.home() / ".cache" / "mapper" / "weights"
+    return Path(os.environ.get("MAPPER_WEIGHTS") or default).expanduser()
+
+
+def published(name: str) -> Weights:
+    """The entry of that name; InputError with the known names if there is none."""
+    for entry in REGISTRY:
+        if entry.name == name:
+            return entry
+    names = ", ".join(entry.name for entry in REGISTRY)
+    raise InputError(f"no published weights are called {name!r}; known: {names}")
+
+
+def model_of(frontend: str) -> str:
+    """The network that a frontend runs: cut3r for cut3r-ttsa. Unknown names come back as given."""
+    fitting = [model for model in MODELS if frontend == model or frontend.startswith(f"{model}-")]
+    return max(fitting, key=len, default=frontend)
+
+
+def place_of(entry: Weights) -> Path:
+    """Where fetch puts the file, and where it goes when downloaded by hand."""
+    return weights_folder() / entry.name / entry.file
+
+
+def find_file(entry: Weights) -> Path | None:
+    """The file of an entry in the weights folder, as fetched or converted; None if absent."""
+    folder = weights_folder()
+    places = [place_of(entry), folder / f"{entry.name}.safetensors"]
+    if entry.file not in COMMON_FILES:
+        places.append(folder / entry.file)
+    return next((place for place in places if place.is_file()), None)
+
+
+def find_weights(name: str) -> Path | None:
+    """The file of the weights, model or frontend of that name in the weights folder, or None."""
+    entries = [entry for entry in REGISTRY if entry.name == name]
+    entries = entries or [entry for entry in REGISTRY if entry.model == model_of(name)]
+    found = (find_file(entry) for entry in entries)
+    return next((path for path in found if path is not None), None)
+
+
+def resolve_weights(choice: Path | str | None, frontend: str) -> Path:
+    """The weights that a frontend is to load.
+
+    choice: a file or folder, the name of published weights, or None for what is found in the
+    weights folder. InputError, with the remedy, if there are none or they are another model's.
+    """
+    model = model_of(frontend)
+    if choice is None:
+        path = find_weights(model)
+        if path is None:
+            raise InputError(_missing(frontend, model))
+        return path
+    if Path(choice).exists():
+        return Path(choice)
+    named = [entry for entry in REGISTRY if entry.name == str(choice)]
+    if not named:
+        names = ", ".join(entry.name for entry in REGISTRY if entry.model == model)
+        raise InputError(
+            f"weights {choice}: no such file, and no published weights of {model} have that name"
+            + (f" (known: {names})" if names else "")
+        )
+    if named[0].model != model:
+        raise InputError(
+            f"{choice} are weights of {named[0].model}, but {frontend} needs {model}'s"
+        )
+    path = find_file(named[0])
+    if path is None:
+        raise InputError(f"{choice}: not in {weights_folder()}; run mapper weights fetch {choice}")
+    return path
+
+
+def _missing(frontend: str, model: str) -> str:
+    names = [entry.name for entry in REGISTRY if entry.model == model]
+    remedy = f"run mapper weights fetch {names[0]}, or give" if names else "give"
+    return (
+        f"{frontend} needs weights and there are none in {weights_folder()}; {remedy} "
+        "--weights PATH; the frontend rgbd works without weights"
+    )

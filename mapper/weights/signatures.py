@@ -1,0 +1,177 @@
+"""What tells the checkpoints of the known models apart: a few names, counts and a digest.
+
+The counts and digests were computed from the lists of names and shapes of the published models
+by the rules of mapper.weights.identify.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """One architecture in one published size.
+
+    title: for messages. models: the models of the registry that have these tensors.
+    present: beginnings of names, each of which some tensor has; absent: which none has
+    digest: of all names and shapes; "" where the sizes are not known here
+    parameters: values, those of a tensor stored under two names counted once
+    parts: number of tensors, and of values, under each beginning of a name
+    """
+
+    title: str
+    models: tuple[str, ...]
+    present: tuple[str, ...]
+    absent: tuple[str, ...] = ()
+    digest: str = ""
+    parameters: int = 0
+    parts: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    @property
+    def tensors(self) -> int:
+        """The number of tensors."""
+        return sum(count for count, _ in self.parts.values())
+
+
+_CUT3R_TRUNK: Final = {
+    "pose_token": (1, 768),
+    "masked_img_token": (1, 1024),
+    "masked_ray_map_token": (1, 1024),
+    "patch_embed": (2, 787456),
+    "patch_embed_ray_map": (2, 1573888),
+    "enc_blocks": (288, 302309376),
+    "enc_norm": (2, 2048),
+    "decoder_embed": (2, 787200),
+    "dec_blocks": (288, 113439744),
+    "dec_norm": (2, 1536),
+    "enc_blocks_ray_map": (24, 25192448),
+    "enc_norm_ray_map": (2, 2048),
+    "pose_retriever": (100, 152305152),
+    "register_tokens": (1, 786432),
+    "decoder_embed_state": (2, 787200),
+    "dec_blocks_state": (288, 113439744),
+    "dec_norm_state": (2, 1536),
+    "downstream_head.pose_head": (4, 2383879),
+    "downstream_head.final_transform": (32, 18900480),
+}
+_VGGT_TRUNK: Final = {
+    "aggregator.camera_token": (1, 2048),
+    "aggregator.register_token": (1, 8192),
+    "aggregator.patch_embed": (344, 304372736),
+    "aggregator.frame_blocks": (432, 302364672),
+    "aggregator.global_blocks": (432, 302364672),
+    "camera_head": (69, 216174610),
+    "point_head": (62, 32654628),
+    "depth_head": (62, 32654562),
+}
+
+SIGNATURES: Final = (
+    Signature(
+        title="CUT3R with a DPT head",
+        models=("cut3r",),
+        present=("pose_retriever.", "register_tokens", "downstream_head.dpt_self."),
+        digest="e29c2502a5229b9f11acb689f91cc6106c5686b626bcbf15f45bb6e51585e067",
+        parameters=793_307_858,
+        parts=_CUT3R_TRUNK
+        | {
+            "downstream_head.dpt_self": (68, 23519428),
+            "downstream_head.dpt_cross": (68, 23519428),
+            "downstream_head.dpt_rgb": (68, 23519299),
+        },
+    ),
+    Signature(
+        title="CUT3R with a linear head",
+        models=("cut3r",),
+        present=("pose_retriever.", "register_tokens", "downstream_head.proj."),
+        digest="6da7a53fbe30df9a3f54d90a1307775dce4b37eeae3bdd2c32348f6b17aea141",
+        parameters=748_443_655,
+        parts=_CUT3R_TRUNK
+        | {
+            "downstream_head.proj": (4, 5509120),
+            "downstream_head.rgb_proj": (4, 4722432),
+            "downstream_head.cross_proj": (4, 5509120),
+        },
+    ),
+    Signature(
+        title="STream3R",
+        models=("stream3r",),
+        present=("aggregator.camera_token", "aggregator.global_blocks.", "camera_head."),
+        absent=("track_head.",),
+        digest="9547fbdd82b6a5efc6aa89cb378839b96bfb8b56a39489ff96ba8aaff1aaf0f4",
+        parameters=1_190_596_120,
+        parts=_VGGT_TRUNK,
+    ),
+    Signature(  # the two have the same names and shapes; only the values differ
+        title="StreamVGGT or VGGT",
+        models=("streamvggt", "vggt"),
+        present=("aggregator.camera_token", "aggregator.global_blocks.", "track_head."),
+        digest="75eaafb79d32979b18ade998170bf96cca2c8b9a7b88268622e68e92d90c259e",
+        parameters=1_256_537_516,
+        parts=_VGGT_TRUNK | {"track_head": (394, 65941396)},
+    ),
+    Signature(
+        title="WinT3R",
+        models=("wint3r",),
+        present=("cam_token", "cam_head.", "pts_head.", "register_tokens"),
+        digest="2e230079c9b8048fc122e54823bc377d9d5602d6c6f0e1d9fc463af761e18e5e",
+        parameters=749_463_922,
+        parts={
+            "cam_token": (1, 768),
+            "patch_embed": (2, 787456),
+            "enc_blocks": (288, 302309376),
+            "enc_norm": (2, 2048),
+            "decoder_embed": (2, 787200),
+            "dec_blocks": (432, 198494208),
+            "dec_norm": (2, 1536),
+            "register_tokens": (1, 1048576),
+            "cam_head": (69, 121625102),
+            "decoder_embed_state": (2, 787200),
+            "dec_blocks_state": (288, 113439744),
+            "dec_norm_state": (2, 1536),
+            "pts_head": (68, 10179172),
+        },
+    ),
+    Signature(
+        title="Pi3",
+        models=("pi3",),
+        present=("register_token", "point_decoder.", "conf_decoder.", "camera_decoder."),
+        digest="5d8e03ebae8aae82c1df396557a3252ac08002fbd2c48fe2388e44def0069ed0",
+        parameters=958_696_738,
+        parts={
+            "register_token": (1, 5120),
+            "image_mean": (1, 3),
+            "image_std": (1, 3),
+            "encoder": (343, 304371712),
+            "decoder": (648, 453547008),
+            "point_decoder": (64, 66128896),
+            "point_head": (2, 602700),
+            "conf_decoder": (64, 66128896),
+            "conf_head": (2, 200900),
+            "camera_decoder": (64, 65604096),
+            "camera_head": (20, 2107404),
+        },
+    ),
+    Signature(
+        title="MASt3R",
+        models=("mast3r",),
+        present=("dec_blocks2.", "downstream_head1.head_local_features."),
+    ),
+    Signature(
+        title="DUSt3R or MonST3R",
+        models=("dust3r",),
+        present=("dec_blocks2.", "downstream_head1.", "downstream_head2."),
+        absent=("downstream_head1.head_local_features.",),
+    ),
+    Signature(
+        title="CroCo",
+        models=("croco",),
+        present=("enc_blocks.", "dec_blocks.", "prediction_head."),
+    ),
+    Signature(
+        title="DINOv2 alone",
+        models=("dinov2",),
+        present=("cls_token", "pos_embed", "patch_embed.proj.", "blocks.0.attn.qkv."),
+    ),
+)

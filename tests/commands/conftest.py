@@ -1,0 +1,68 @@
+"""One small run of the sample room, made once, for all tests of the commands."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mapper.cli import main
+from mapper.commands.run import RunRequest, map_into
+from mapper.run_directory import RunDirectory
+from mapper.sample_room import make_sample
+
+FRAMES = 80
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole loop at a quarter of the size, of which the runs see the first third."""
+    return make_sample(tmp_path_factory.mktemp("sample") / "room", 240, 320, 240)
+
+
+@pytest.fixture(scope="session")
+def _finished(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "room"
+    map_into(RunRequest(sample, out, max_frames=FRAMES, quiet=True))
+    return out
+
+
+@pytest.fixture
+def finished(_finished: Path, tmp_path: Path) -> RunDirectory:
+    """A finished run of 80 frames, to write into."""
+    return RunDirectory.open(Path(shutil.copytree(_finished, tmp_path / "finished")))
+
+
+@pytest.fixture
+def killed(_finished: Path, tmp_path: Path) -> RunDirectory:
+    """The same run as if it had been killed: no outputs, no final poses, an old trajectory.txt."""
+    run = RunDirectory.open(Path(shutil.copytree(_finished, tmp_path / "killed")))
+    for path in (run.mesh, run.cloud, run.metrics, run.report, run.ground_truth):
+        path.unlink()
+    run.trajectory.write_text("# timestamp tx ty tz qx qy qz qw\n")
+    lines = run.journal.read_text().splitlines(keepends=True)
+    kept = [line for line in lines if json.loads(line)["event"] != "poses"]
+    run.journal.write_text("".join(kept))
+    return run
+
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str]) -> Command:
+    """command("eval", path): exit code, stdout and stderr of that line."""
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        try:
+            code = main([str(argument) for argument in arguments])
+        except SystemExit as stop:  # argparse: --help and faulty options
+            code = int(stop.code or 0)
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call
