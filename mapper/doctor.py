@@ -194,8 +194,9 @@ def _flash_attention() -> Check:
 
 
 def _weights() -> Check:
-    default = Path.home() / ".cache" / "mapper" / "weights"
-    folder = Path(os.environ.get("MAPPER_WEIGHTS") or default).expanduser()
+    from mapper.weights.registry import weights_folder
+
+    folder = weights_folder()
     found = sorted({path.name for pattern in WEIGHT_PATTERNS for path in folder.rglob(pattern)})
     if not found:
         remedy = "learned frontends need weights there, or MAPPER_WEIGHTS set; rgbd does not"

@@ -162,6 +162,6 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
     try:
         tensors = load_file(path)
         with safe_open(path, framework="pt") as file:
-            return {name: tensors[name] for name in file.keys()}  # noqa: SIM118
+            return {name: tensors[name] for name in file.keys()}
     except Exception as error:  # safetensors raises its own error type for broken files
         raise InputError(f"{path}: cannot be read as safetensors ({error})") from error
