@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from mapper.errors import ConfigError, InputError
 from mapper.frontends.base import Frontend
+from mapper.frontends.cut3r.options import VARIANTS
+from mapper.weights.registry import find_weights
 
 if TYPE_CHECKING:
     from mapper.config import MapperConfig
@@ -25,7 +27,21 @@ def _replay(config: MapperConfig) -> Frontend:
     return ReplayFrontend(config.replay)
 
 
-FRONTENDS: dict[str, Callable[[MapperConfig], Frontend]] = {"rgbd": _rgbd, "replay": _replay}
+def _cut3r(name: str) -> Callable[[MapperConfig], Frontend]:
+    def create(config: MapperConfig) -> Frontend:
+        from mapper.frontends.cut3r.frontend import Cut3rFrontend
+
+        return Cut3rFrontend(name, config.cut3r, config.weights)
+
+    return create
+
+
+FRONTENDS: dict[str, Callable[[MapperConfig], Frontend]] = {
+    "rgbd": _rgbd,
+    "replay": _replay,
+    **{name: _cut3r(name) for name in VARIANTS},
+}
+LEARNED = "cut3r-ttsa"  # what "auto" takes for images without depth, where weights are at hand
 
 
 def check_frontend(name: str) -> None:
@@ -43,6 +59,11 @@ def create_frontend(config: MapperConfig, name: str) -> Frontend:
     return FRONTENDS[name](config)
 
 
+def sees_raw_images(name: str) -> bool:
+    """Whether a frontend wants the colour camera's own images, not those registered to depth."""
+    return name in VARIANTS
+
+
 def choose_frontend(config: MapperConfig, has_depth: bool) -> tuple[str, str]:
     """(name, why in a few words) of the frontend for an input, when the user leaves it open."""
     if config.frontend != "auto":
@@ -51,7 +72,10 @@ def choose_frontend(config: MapperConfig, has_depth: bool) -> tuple[str, str]:
         return "replay", "saved predictions were given"
     if has_depth:
         return "rgbd", "the sequence has depth"
+    if config.weights or find_weights(LEARNED) is not None:
+        return LEARNED, "the sequence has no depth, and weights are at hand"
     raise InputError(
-        "the sequence has no depth, and no frontend for colour images alone is installed: give a "
-        "depth sequence, or saved predictions with --set replay.predictions=FOLDER"
+        f"the sequence has no depth, and there are no weights for the frontend {LEARNED}: run "
+        "mapper weights fetch (mapper weights list shows the names), give --weights PATH, or use "
+        "a depth sequence"
     )

@@ -35,7 +35,7 @@ def open_sinks(recording: rr.RecordingStream, path: Path | None, viewer: Viewer)
     sinks: list[rr.FileSink | rr.GrpcSink | rr.GrpcServerSink] = []
     url = None
     if viewer == "web":
-        server = rr.GrpcServerSink(LOCALHOST, _free_port(GRPC_PORT))
+        server = rr.GrpcServerSink(LOCALHOST, free_port(GRPC_PORT))
         sinks.append(server)
         url = _serve_web_viewer(server.uri)
     elif viewer == "window":
@@ -75,7 +75,7 @@ def finish(recording: rr.RecordingStream, path: Path | None) -> None:
 
 
 def _serve_web_viewer(data_uri: str) -> str:
-    port = _free_port(WEB_PORT)
+    port = free_port(WEB_PORT)
     try:
         rr.serve_web_viewer(web_port=port, open_browser=False)
     except (RuntimeError, OSError) as error:
@@ -86,9 +86,9 @@ def _serve_web_viewer(data_uri: str) -> str:
 def _window_sinks(recording: rr.RecordingStream, path: Path | None) -> list[rr.GrpcSink]:
     """The sink of a newly started native viewer; nothing where none can be started."""
     try:
-        if not _has_display():
+        if not has_display():
             raise RuntimeError("no display: neither DISPLAY nor WAYLAND_DISPLAY is set")
-        port = _free_port(GRPC_PORT)
+        port = free_port(GRPC_PORT)
         rr.spawn(
             port=port,
             connect=False,
@@ -105,7 +105,7 @@ def _window_sinks(recording: rr.RecordingStream, path: Path | None) -> list[rr.G
     return [rr.GrpcSink(f"rerun+http://{LOCALHOST}:{port}/proxy")]
 
 
-def _has_display() -> bool:
+def has_display() -> bool:
     if not sys.platform.startswith("linux"):
         return True
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
@@ -118,7 +118,7 @@ def _viewer_executable() -> str | None:
     return str(beside) if beside.exists() else None
 
 
-def _free_port(preferred: int) -> int:
+def free_port(preferred: int) -> int:
     """The preferred port, or another one where that is taken."""
     for port in (preferred, 0):
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:

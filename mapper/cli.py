@@ -15,7 +15,7 @@ COMMANDS = {
     "run": "map a sequence: trajectory, mesh, recording and report",
     "demo": "render a sample room, map it, and check the result against the exact truth",
     "view": "open the recording of a run in the Rerun viewer",
-    "mesh": "fuse the map of a finished run again, at any resolution",
+    "mesh": "fuse the map of a run again, at any resolution",
     "export": "write a run as TUM, KITTI, EuRoC, COLMAP, nerfstudio or a point cloud",
     "eval": "errors of a run against ground truth: ATE and RPE",
     "weights": "list, fetch, verify and convert the weights of learned frontends",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from mapper.backend.backend import BackendConfig
+from mapper.frontends.cut3r.options import Cut3rOptions
 from mapper.frontends.replay import ReplayConfig
 from mapper.frontends.rgbd.tracker import RgbdConfig
 
@@ -24,14 +25,18 @@ class RecordingConfig:
 
 @dataclass(frozen=True, slots=True)
 class MapperConfig:
-    """frontend: a name, or "auto". rgbd, replay: settings of the frontends of those names.
+    """frontend: a name, or "auto". rgbd, replay, cut3r: settings of the frontends of those names.
+
+    weights: a file, a folder or a published name for the learned frontends; empty = what is found.
 
     threads: run the backend beside the frontend; results do not depend on it.
     """
 
     frontend: str = "auto"
+    weights: str = ""
     threads: bool = True
     rgbd: RgbdConfig = field(default_factory=RgbdConfig)
     replay: ReplayConfig = field(default_factory=ReplayConfig)
+    cut3r: Cut3rOptions = field(default_factory=Cut3rOptions)
     backend: BackendConfig = field(default_factory=BackendConfig)
     recording: RecordingConfig = field(default_factory=RecordingConfig)

@@ -32,7 +32,7 @@ def test_later_changes_win() -> None:
         ("treads=true", "did you mean threads?"),
         ("backend.fusion.tsdf.voxelsize=1", "did you mean backend.fusion.tsdf.voxel_size?"),
         ("backend.loop.recent=3", "did you mean backend.loops?"),
-        ("zzz=1", "known: backend, frontend, recording, replay, rgbd, threads"),
+        ("zzz=1", "known: backend, cut3r, frontend, recording, replay, rgbd, threads, weights"),
     ],
 )
 def test_an_unknown_key_is_answered_with_the_nearest(change: str, hint: str) -> None:

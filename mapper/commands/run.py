@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mapper.io.sequence import Sequence
     from mapper.run_directory import RunDirectory
 
+FRONTEND_HELP = "rgbd, cut3r, cut3r-ttsa, cut3r-ttt, cut3r-damped, replay, or auto (default)"
 EPILOG = """examples:
   mapper run rgbd_dataset_freiburg1_desk/
   mapper run redkitchen/seq-01 --viewer web --set backend.fusion.tsdf.voxel_size=0.01
@@ -31,7 +32,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SEQUENCE",
         help="TUM, 7-Scenes or KITTI folder, folder of images (depth/ beside it or not), or video",
     )
-    parser.add_argument("--frontend", metavar="NAME", help="rgbd, replay, or auto (default)")
+    parser.add_argument("--frontend", metavar="NAME", help=FRONTEND_HELP)
+    parser.add_argument(
+        "--weights", metavar="PATH", help="checkpoint of a learned frontend, or a published name"
+    )
     parser.add_argument("--config", metavar="FILE", help="YAML file, or a profile: fast, fine")
     parser.add_argument(
         "--set",
@@ -101,7 +105,12 @@ def execute(arguments: argparse.Namespace) -> int:
 def map_into(request: RunRequest) -> tuple[RunDirectory, dict[str, Any]]:
     """Map a sequence into a run directory; returns it and the metrics that it holds."""
     from mapper.config_loader import load_config
-    from mapper.frontends.registry import check_frontend, choose_frontend, create_frontend
+    from mapper.frontends.registry import (
+        check_frontend,
+        choose_frontend,
+        create_frontend,
+        sees_raw_images,
+    )
     from mapper.io.open_sequence import open_sequence
     from mapper.pipeline import RunOptions, run_sequence
     from mapper.progress import NullProgress, ProgressBar
@@ -109,10 +118,13 @@ def map_into(request: RunRequest) -> tuple[RunDirectory, dict[str, Any]]:
 
     config = load_config(request.config, request.changes)
     check_frontend(config.frontend)
+    registration = request.registration
+    if registration == "auto" and sees_raw_images(config.frontend):
+        registration = "none"
     sequence = open_sequence(
         request.sequence,
         calibration=request.calib,
-        registration=request.registration,
+        registration=registration,
         start=request.start,
         stride=request.stride,
         max_frames=request.max_frames,
@@ -173,6 +185,8 @@ def _request(arguments: argparse.Namespace) -> RunRequest:
     changes = list(arguments.set)
     if arguments.frontend:
         changes.append(f"frontend={arguments.frontend}")
+    if arguments.weights:
+        changes.append(f"weights={Path(arguments.weights)}")
     return RunRequest(
         arguments.sequence,
         arguments.out,
@@ -226,7 +240,7 @@ def _describe(
             "fingerprint": fingerprint(sequence),
         },
         "frontend": frontend.name,
-        "weights": None,
+        "weights": str(getattr(frontend, "weights", "")) or None,
         "units": "metres" if frontend.is_metric else "units",
         "versions": versions(),
         "config": to_mapping(config),

@@ -33,14 +33,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     from mapper.commands.run import stop_on_sigterm
     from mapper.errors import OutputError
-    from mapper.io.rerun_sinks import LOCALHOST, _has_display
+    from mapper.io.rerun_sinks import LOCALHOST, has_display
 
     recordings = find_recordings(arguments.run)
     command = [sys.executable, "-m", "rerun", "--bind", LOCALHOST, *map(str, recordings)]
     stop_on_sigterm()
     if arguments.web:
         return _serve(command, arguments)
-    if not _has_display():
+    if not has_display():
         report = arguments.run / "report.html"
         look = f", or look at {report}" if report.exists() else ""
         raise OutputError(f"no display for the viewer's window: use --web{look}")
@@ -70,9 +70,9 @@ def find_recordings(path: Path) -> list[Path]:
 def _serve(command: list[str], arguments: argparse.Namespace) -> int:
     """Serve the web viewer; print its address once it answers."""
     from mapper.errors import OutputError
-    from mapper.io.rerun_sinks import GRPC_PORT, LOCALHOST, WEB_PORT, _free_port
+    from mapper.io.rerun_sinks import GRPC_PORT, LOCALHOST, WEB_PORT, free_port
 
-    web, grpc = _free_port(WEB_PORT), _free_port(GRPC_PORT)
+    web, grpc = free_port(WEB_PORT), free_port(GRPC_PORT)
     ports = ["--serve-web", "--web-viewer-port", str(web), "--port", str(grpc)]
     process = _start([*command, *ports, "--server-memory-limit", "50%"])
     try:

@@ -45,7 +45,9 @@ def test_scenes_hold_poses_images_and_points_of_the_keyframes(
     assert code == 0 and result["images"] == len(keyframes)
     assert result["points"] == len(read_mesh(finished.mesh).vertices)
     assert np.allclose(read_poses(folder), keyframes.T_world_camera, atol=1e-9)
-    image = cv2.imread(str(folder / "images" / "frame_000000.jpg"))[..., ::-1]
+    bgr = cv2.imread(str(folder / "images" / "frame_000000.jpg"))
+    assert bgr is not None
+    image = bgr[..., ::-1]
     stored = finished.keyframes.load(0).image
     assert image.shape == stored.shape
     assert np.abs(image.astype(int) - stored).mean() < 4  # what JPEG costs

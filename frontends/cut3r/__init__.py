@@ -1,0 +1,1 @@
+"""CUT3R and the systems that change how its state is updated."""

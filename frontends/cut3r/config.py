@@ -1,0 +1,101 @@
+"""Configuration of the CUT3R network."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from mapper.errors import ConfigError
+
+# Arguments of the published constructor that do not change the network or its outputs.
+WITHOUT_EFFECT = frozenset(
+    {
+        "freeze",
+        "img_size",
+        "landscape_only",
+        "mask_ratio",
+        "model_update_type",
+        "norm_layer",
+        "patch_embed_cls",
+    }
+)
+# Arguments of which one value exists in published checkpoints, and only that one is built.
+FIXED: Mapping[str, Any] = {
+    "output_mode": "pts3d+pose",
+    "depth_mode": ("exp", -math.inf, math.inf),
+    "pose_mode": ("exp", -math.inf, math.inf),
+    "pos_embed": "RoPE100",
+    "pose_head": True,
+    "depth_head": False,
+    "pose_conf_head": False,
+    "norm_im2_in_dec": True,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DptConfig:
+    """feature_dim: channels of the fusion. last_dim: of the last layers. layer_dims: per level."""
+
+    feature_dim: int = 256
+    last_dim: int = 128
+    layer_dims: tuple[int, int, int, int] = (96, 192, 384, 768)
+
+
+@dataclass(frozen=True, slots=True)
+class Cut3rConfig:
+    """Sizes of the network, under the names of the published constructor.
+
+    enc_*: image encoder. ray_enc_depth: blocks of the ray-map encoder. dec_*: image decoder, and
+    the state decoder but for its heads, state_dec_num_heads. state_size: state tokens, laid out by
+    state_pe ("2d", "1d", "none"). local_mem_size: slots of the pose memory. head_type: "dpt" or
+    "linear". rgb_head: whether colour parameters exist. conf_mode: ("exp", floor, ceiling).
+    """
+
+    head_type: str = "dpt"
+    state_size: int = 768
+    state_pe: str = "2d"
+    local_mem_size: int = 256
+    patch_size: int = 16
+    enc_embed_dim: int = 1024
+    enc_depth: int = 24
+    enc_num_heads: int = 16
+    ray_enc_depth: int = 2
+    dec_embed_dim: int = 768
+    dec_depth: int = 12
+    dec_num_heads: int = 12
+    state_dec_num_heads: int = 16
+    mlp_ratio: float = 4.0
+    rgb_head: bool = True
+    conf_mode: tuple[str, float, float] = ("exp", 1.0, math.inf)
+    dpt: DptConfig = field(default_factory=DptConfig)
+
+    def __post_init__(self) -> None:
+        if self.head_type not in ("dpt", "linear"):
+            raise ConfigError(f"head_type {self.head_type!r}: expected dpt or linear")
+        if self.state_pe not in ("2d", "1d", "none"):
+            raise ConfigError(f"state_pe {self.state_pe!r}: expected 2d, 1d or none")
+        if self.conf_mode[0] != "exp":
+            raise ConfigError(f"conf_mode {self.conf_mode!r}: only exp is known")
+
+    @staticmethod
+    def of(arguments: Mapping[str, Any], dpt: Mapping[str, Any] | None = None) -> Cut3rConfig:
+        """From constructor arguments as in manifests and checkpoints; refuses unknown ones.
+
+        dpt: feature_dim, last_dim and layer_dims where they are not the published ones.
+        """
+        known = {entry.name for entry in fields(Cut3rConfig)}
+        chosen: dict[str, Any] = {}
+        for name, given in arguments.items():
+            value = tuple(given) if isinstance(given, list) else given
+            if name in known:
+                chosen[name] = value
+            elif name in FIXED and value != FIXED[name]:
+                raise ConfigError(f"{name}={given!r} is not supported, only {FIXED[name]!r}")
+            elif name not in FIXED and name not in WITHOUT_EFFECT:
+                raise ConfigError(f"unknown argument of CUT3R: {name}={given!r}")
+        if dpt:
+            tuples = {k: tuple(v) if isinstance(v, list) else v for k, v in dpt.items()}
+            chosen["dpt"] = DptConfig(**tuples)
+        return Cut3rConfig(**chosen)

@@ -1,0 +1,141 @@
+"""CUT3R as a stream: one frame in, a prediction and the next state out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from mapper.frontends.cut3r.network import Cut3rNetwork, Decoded, Encoded
+from mapper.frontends.cut3r.state import Cut3rPrediction, Cut3rState, View
+from mapper.frontends.cut3r.stepping import FRAME_BY_FRAME, Rollout, StepOptions
+from mapper.frontends.cut3r.update_rules import Change, Gate, UpdateRule
+from mapper.frontends.layers.attention import LogitObserver
+
+
+class Cut3r(Cut3rNetwork):
+    """`state = model.initial_state(batch)`; `prediction, state = model.step(image, state)`."""
+
+    def initial_state(self, batch: int = 1) -> Cut3rState:
+        """The state before the first frame; it does not depend on the images."""
+        tokens, memory = self.initial(batch)
+        fresh = torch.ones(batch, dtype=torch.bool)
+        return Cut3rState(tokens, memory, None, None, learned_pose=fresh, plain_gate=fresh)
+
+    def step(
+        self, view: View | Tensor, state: Cut3rState, options: StepOptions | None = None
+    ) -> tuple[Cut3rPrediction, Cut3rState]:
+        """One frame of every sequence of the batch; an image (B, 3, H, W) stands for its view.
+
+        The prediction of a frame never depends on its own gate or reset: those act afterwards.
+        """
+        options = options or StepOptions()
+        view = View(image=view) if isinstance(view, Tensor) else view
+        observer = options.rule.observer()
+        encoded = self.encode(view, options.rollout)
+        decoded = self.decode(encoded, state, observer)
+        prediction = self.predict(encoded, decoded, options)
+        change = self.change(view, encoded, decoded, state, observer)
+        gate = gate_of(options.rule, change, state)
+        memory = state.memory
+        if bool(view.permission.any()):
+            memory = self.written_memory(encoded, decoded, state)
+        blended = blend(state, change, gate, memory)
+        return prediction, self.after_reset(blended, view, options.rollout)
+
+    def query(self, ray_map: Tensor, state: Cut3rState, options: StepOptions) -> Cut3rPrediction:
+        """What a camera with these rays (B, H, W, 6) would see; the state is left as it is.
+
+        The pose token always comes from the memory, even before the first frame, as published.
+        """
+        remembered = replace(state, learned_pose=torch.zeros_like(state.learned_pose))
+        encoded = self.encode(View(ray_map=ray_map), FRAME_BY_FRAME)
+        return self.predict(encoded, self.decode(encoded, remembered), options)
+
+    def change(
+        self,
+        view: View,
+        encoded: Encoded,
+        decoded: Decoded,
+        state: Cut3rState,
+        observer: LogitObserver | None,
+    ) -> Change:
+        """What the update rule is shown of this frame."""
+        first = state.candidate is None or state.features is None
+        permission = view.permission.to(decoded.candidate)[:, None, None]
+        return Change(
+            permission=permission,
+            candidate=decoded.candidate,
+            previous_candidate=decoded.candidate if first else state.candidate,
+            features=encoded.features,
+            previous_features=encoded.features if first else state.features,
+            observer=observer,
+        )
+
+    def after_reset(self, state: Cut3rState, view: View, rollout: Rollout) -> Cut3rState:
+        """The state with the sequences whose view says so back at their beginning.
+
+        Candidate and features stay: TTSA3R compares across a reset, as published.
+        """
+        resets = view.resets
+        state = replace(
+            state,
+            learned_pose=resets & rollout.learned_pose_after_reset,
+            plain_gate=resets & rollout.plain_gate_after_reset,
+        )
+        if not bool(resets.any()):
+            return state
+        tokens, memory = self.initial(len(resets))
+        chosen = resets.to(tokens.device)[:, None, None]
+        return replace(
+            state,
+            tokens=torch.where(chosen, tokens, state.tokens),
+            memory=torch.where(chosen, memory, state.memory),
+        )
+
+
+def gate_of(rule: UpdateRule, change: Change, state: Cut3rState) -> Gate:
+    """The rule's gate, but the bare permission where the state is replaced whatever the rule."""
+    if bool(state.plain_gate.all()):
+        return Gate(change.permission)
+    gate = rule.gate(change)
+    if not bool(state.plain_gate.any()):
+        return gate
+    plain = state.plain_gate.to(change.permission.device)[:, None, None]
+    return replace(gate, coefficient=torch.where(plain, change.permission, gate.coefficient))
+
+
+def blend(state: Cut3rState, change: Change, gate: Gate, memory: Tensor) -> Cut3rState:
+    """The state moved by the gate; the memory knows only the permission, whatever the rule."""
+    share, permission = gate.coefficient, change.permission
+    return replace(
+        state,
+        tokens=share * change.candidate + (1 - share) * state.tokens,
+        memory=permission * memory + (1 - permission) * state.memory,
+        candidate=change.candidate,
+        features=change.features,
+    )
+
+
+def stream(
+    model: Cut3r, views: Iterable[View], options: StepOptions | None = None
+) -> Iterator[Cut3rPrediction]:
+    """Predictions of a whole sequence, one at a time; only the state is kept."""
+    state: Cut3rState | None = None
+    for view in views:
+        if state is None:
+            state = model.initial_state(view.batch)
+        prediction, state = model.step(view, state, options)
+        yield prediction
+
+
+def revisited(views: Sequence[View], passes: int, update: bool) -> Iterator[View]:
+    """The views `passes` times over; later passes write to the state only with `update`."""
+    for number in range(passes):
+        for view in views:
+            if number == 0 or update:
+                yield view
+            else:
+                yield replace(view, update=torch.zeros(view.batch, dtype=torch.bool))

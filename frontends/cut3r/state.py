@@ -1,0 +1,110 @@
+"""What CUT3R is given of a frame, remembers between frames, and says of a frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """One time step of a batch of sequences.
+
+    image: (B, 3, H, W) in [-1, 1]; rows where image_mask is false may hold anything, NaN included.
+    ray_map: (B, H, W, 6), per pixel ray origin then direction in the world; likewise ray_mask.
+    update: (B,) permission to write state and memory. reset: (B,) back to the initial state after
+    this frame. Masks are bool on the CPU; None means: image yes, ray map no, update yes, reset no.
+    """
+
+    image: Tensor | None = None
+    ray_map: Tensor | None = None
+    image_mask: Tensor | None = None
+    ray_mask: Tensor | None = None
+    update: Tensor | None = None
+    reset: Tensor | None = None
+
+    @property
+    def batch(self) -> int:
+        return self._shape()[0]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W)."""
+        return self._shape()[1:]
+
+    @property
+    def has_image(self) -> Tensor:
+        """(B,) bool."""
+        if self.image is None:
+            return torch.zeros(self.batch, dtype=torch.bool)
+        return self._mask(self.image_mask, default=True)
+
+    @property
+    def has_rays(self) -> Tensor:
+        """(B,) bool. A ray map counts only where the mask says so, or alone without an image."""
+        if self.ray_map is None:
+            return torch.zeros(self.batch, dtype=torch.bool)
+        return self._mask(self.ray_mask, default=self.image is None)
+
+    @property
+    def permission(self) -> Tensor:
+        """(B,) bool: whether this frame may write. A frame without an image never does."""
+        return self.has_image & self._mask(self.update, default=True)
+
+    @property
+    def resets(self) -> Tensor:
+        """(B,) bool."""
+        return self._mask(self.reset, default=False)
+
+    def _shape(self) -> tuple[int, int, int]:
+        if self.image is not None:
+            return self.image.shape[0], self.image.shape[2], self.image.shape[3]
+        if self.ray_map is not None:
+            return self.ray_map.shape[0], self.ray_map.shape[1], self.ray_map.shape[2]
+        raise ValueError("a view needs an image or a ray map")
+
+    def _mask(self, mask: Tensor | None, default: bool) -> Tensor:
+        if mask is None:
+            return torch.full((self.batch,), default, dtype=torch.bool)
+        return mask.reshape(self.batch).bool().cpu()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cut3rState:
+    """Everything that a frame leaves to the next one; constant in size.
+
+    tokens: (B, S, C) recurrent state. memory: (B, M, 2C) pose memory. candidate: (B, S, C) what the
+    state decoder last proposed, before its gate, and features: (B, n, C_enc) the last frame's
+    encoder tokens: both None before the first frame. learned_pose: (B,) the next frame starts from
+    the learned pose token rather than from the memory. plain_gate: (B,) the next frame replaces the
+    state whatever the update rule. The masks live on the CPU.
+    """
+
+    tokens: Tensor
+    memory: Tensor
+    candidate: Tensor | None
+    features: Tensor | None
+    learned_pose: Tensor
+    plain_gate: Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cut3rPrediction:
+    """What the network says of one time step.
+
+    pointmap: (B, H, W, 3) in the camera frame. confidence: (B, H, W), above 1. pose: (B, 7) of the
+    camera in the world, translation then quaternion wxyz, w >= 0. pointmap_world and
+    confidence_world: the cross-view head, in the first frame's camera; rgb: (B, H, W, 3) in
+    [-1, 1]. The last three are None unless asked for. descriptor: (B, C_enc), the mean of the
+    encoder tokens.
+    """
+
+    pointmap: Tensor
+    confidence: Tensor
+    pose: Tensor
+    descriptor: Tensor
+    pointmap_world: Tensor | None = None
+    confidence_world: Tensor | None = None
+    rgb: Tensor | None = None

@@ -1,0 +1,184 @@
+"""How far the recurrent state moves towards what the state decoder proposes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from mapper.frontends.layers.attention import LogitObserver
+
+TEMPORAL_OFFSET: Final = 1.5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Change:
+    """What a gate may look at.
+
+    permission: (B, 1, 1), 1 where the frame may write. candidate: (B, S, C) proposed now,
+    previous_candidate: by the frame before. features: (B, n, C_enc) encoder tokens now,
+    previous_features: of the frame before. observer: what the rule's observer has gathered.
+    """
+
+    permission: Tensor
+    candidate: Tensor
+    previous_candidate: Tensor
+    features: Tensor
+    previous_features: Tensor
+    observer: LogitObserver | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gate:
+    """coefficient: (B, S or 1, 1), share of the candidate. parts: what it was made of."""
+
+    coefficient: Tensor
+    parts: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+class UpdateRule(Protocol):
+    """Chooses the gate of every frame but those where the state is simply replaced."""
+
+    def observer(self) -> LogitObserver | None:
+        """A fresh observer of this frame's state-to-image logits, if the rule needs one."""
+        ...
+
+    def gate(self, change: Change) -> Gate: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceRule:
+    """CUT3R: every permitted frame replaces the state."""
+
+    def observer(self) -> None:
+        return None
+
+    def gate(self, change: Change) -> Gate:
+        return Gate(change.permission)
+
+
+@dataclass(frozen=True, slots=True)
+class DampedRule:
+    """A constant step: slow and steady on very long sequences."""
+
+    step: float = 0.5
+
+    def observer(self) -> None:
+        return None
+
+    def gate(self, change: Change) -> Gate:
+        return Gate(change.permission * self.step)
+
+
+class MeanLogit:
+    """Per state token, the mean logit over layers, heads and image-side tokens, pose token included.
+
+    The mean over keys is linear: a head's share is its query times its mean key, O(S C) a layer.
+    """
+
+    def __init__(self) -> None:
+        self._sum: Tensor | None = None
+        self._terms = 0
+
+    def add(self, query: Tensor, key: Tensor) -> None:
+        heads, width = key.shape[2:]
+        mean_key = key.float().mean(1).flatten(1)[..., None] * width**-0.5  # (B, heads * d, 1)
+        share = torch.bmm(query.float().flatten(2), mean_key)[..., 0]
+        self._sum = share if self._sum is None else self._sum + share
+        self._terms += heads
+
+    def mean(self) -> Tensor:
+        """(B, S)."""
+        assert self._sum is not None
+        return self._sum / self._terms
+
+
+@dataclass(frozen=True, slots=True)
+class AttentionRule:
+    """TTT3R: a state token moves the more, the better it matches the frame on average."""
+
+    def observer(self) -> MeanLogit:
+        return MeanLogit()
+
+    def gate(self, change: Change) -> Gate:
+        assert isinstance(change.observer, MeanLogit)
+        mean = change.observer.mean()
+        rate = mean.sigmoid()
+        parts = {"ttt_logit_mean": mean, "ttt_lr": rate}
+        return Gate(change.permission * rate[..., None], parts)
+
+
+class MeanLogitMap:
+    """Mean logit over layers and heads for every state and image token, without the pose token.
+
+    Heads laid side by side make their sum one matrix product a layer, added into one buffer.
+    """
+
+    def __init__(self) -> None:
+        self._sum: Tensor | None = None
+        self._terms = 0
+
+    def add(self, query: Tensor, key: Tensor) -> None:
+        heads, width = key.shape[2:]
+        rows = query.float().flatten(2)
+        columns = key[:, 1:].float().flatten(2).transpose(1, 2)
+        if self._sum is None:
+            self._sum = rows.new_zeros(len(rows), rows.shape[1], columns.shape[2])
+        self._sum.baddbmm_(rows, columns, alpha=width**-0.5)
+        self._terms += heads
+
+    def mean(self) -> Tensor:
+        """(B, S, n)."""
+        assert self._sum is not None
+        return self._sum / self._terms
+
+
+@dataclass(frozen=True, slots=True)
+class TemporalSpatialRule:
+    """TTSA3R: a state token moves where it changes much, towards image tokens that are new.
+
+    As published, the gate knows nothing of the permission: frames with update off and frames
+    without an image move the state as well (the memory still respects both).
+    """
+
+    def observer(self) -> MeanLogitMap:
+        return MeanLogitMap()
+
+    def gate(self, change: Change) -> Gate:
+        assert isinstance(change.observer, MeanLogitMap)
+        state_change = (change.candidate - change.previous_candidate).float().norm(dim=-1)
+        mean_change = state_change.mean(-1, keepdim=True)
+        temporal = (state_change / mean_change - TEMPORAL_OFFSET).sigmoid()
+        dissimilarity = self._dissimilarity(change)
+        magnitude = change.observer.mean().abs()
+        signal = (magnitude * dissimilarity[:, None]).amax(-1)
+        spatial = signal.sigmoid()
+        parts = {
+            "state_change": state_change,
+            "temporal": temporal,
+            "feat_dissimilarity": dissimilarity,
+            "attn_magnitude": magnitude,
+            "spatial_signal": signal,
+            "spatial": spatial,
+        }
+        return Gate((temporal * spatial)[..., None], parts)
+
+    def _dissimilarity(self, change: Change) -> Tensor:
+        """(B, n): one minus the cosine of each grid cell's encoder tokens, now and before."""
+        if change.features.shape != change.previous_features.shape:
+            raise ValueError("the TTSA3R rule needs consecutive frames of one size")
+        now = functional.normalize(change.features.float(), dim=-1, eps=0)
+        before = functional.normalize(change.previous_features.float(), dim=-1, eps=0)
+        return 1 - (now * before).sum(-1)
+
+
+RULES: Final[Mapping[str, Callable[[], UpdateRule]]] = {
+    "cut3r": ReplaceRule,
+    "ttt3r": AttentionRule,
+    "ttsa3r": TemporalSpatialRule,
+    "damped": DampedRule,
+}

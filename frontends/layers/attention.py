@@ -1,0 +1,79 @@
+"""Self and cross attention with rotary positions; never materialises an attention map."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from torch import Tensor, nn
+from torch.nn.functional import scaled_dot_product_attention
+
+from mapper.frontends.layers.rope import Rope2D
+
+
+class LogitObserver(Protocol):
+    """Reduces the pre-softmax logits of a stack of cross attentions, a layer at a time."""
+
+    def add(self, query: Tensor, key: Tensor) -> None:
+        """query (B, m, heads, d) and key (B, n, heads, d), both already rotated."""
+        ...
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """softmax(q k^T / sqrt(d)) v of (B, tokens, heads, d); returns (B, m, heads * d)."""
+    mixed = scaled_dot_product_attention(
+        query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2)
+    )
+    return mixed.transpose(1, 2).flatten(2)
+
+
+class SelfAttention(nn.Module):
+    """Attention of tokens among themselves with one fused projection."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(width, 3 * width)
+        self.proj = nn.Linear(width, width)
+
+    def forward(self, tokens: Tensor, rope: Rope2D | None) -> Tensor:
+        """(B, n, width) to (B, n, width)."""
+        qkv = self.qkv(tokens).unflatten(-1, (3, self.heads, -1))
+        query, key, value = qkv.unbind(2)
+        if rope is not None:
+            query, key = rope.rotate(query), rope.rotate(key)
+        return self.proj(attend(query, key, value))
+
+
+class CrossAttention(nn.Module):
+    """Attention of tokens to a context."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.projq = nn.Linear(width, width)
+        self.projk = nn.Linear(width, width)
+        self.projv = nn.Linear(width, width)
+        self.proj = nn.Linear(width, width)
+
+    def forward(
+        self,
+        tokens: Tensor,
+        context: Tensor,
+        rope: Rope2D | None = None,
+        context_rope: Rope2D | None = None,
+        observer: LogitObserver | None = None,
+    ) -> Tensor:
+        """tokens (B, m, width), context (B, n, width); returns (B, m, width)."""
+        if context.shape[1] == 1 and observer is None:
+            # The softmax over one key is 1 whatever the query, so neither is needed.
+            return self.proj(self.projv(context)).expand(tokens.shape)
+        query = self.projq(tokens).unflatten(-1, (self.heads, -1))
+        key = self.projk(context).unflatten(-1, (self.heads, -1))
+        value = self.projv(context).unflatten(-1, (self.heads, -1))
+        if rope is not None:
+            query = rope.rotate(query)
+        if context_rope is not None:
+            key = context_rope.rotate(key)
+        if observer is not None:
+            observer.add(query, key)
+        return self.proj(attend(query, key, value))

@@ -1,0 +1,80 @@
+"""Two-dimensional rotary position embedding over a grid of tokens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+POSE_TOKEN_POSITION = -1  # both axes; the rotation is defined for negative positions as well
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rope2D:
+    """Rotation tables of one set of positions, (n, head_dim), float32 unless asked otherwise.
+
+    The first half of a head turns with y, the second with x; within a half, entry j turns with
+    entry j + D/2. `sin` carries the sign of the pair, so a rotation is two products and a sum.
+    """
+
+    cos: Tensor
+    sin: Tensor
+
+    @staticmethod
+    def at(
+        positions: Tensor,
+        head_dim: int,
+        base: float = 100.0,
+        dtype: torch.dtype = torch.float32,
+    ) -> Rope2D:
+        """Tables for integer positions (n, 2) as (y, x); head_dim must be a multiple of 4.
+
+        dtype: to which angles and tables are rounded, and in which `rotate` computes.
+        """
+        if head_dim % 4:
+            raise ValueError(f"2D RoPE needs a head width divisible by 4, got {head_dim}")
+        half = head_dim // 2
+        steps = torch.arange(0, half, 2, dtype=torch.float32, device=positions.device)
+        inverse_frequency = 1.0 / (base ** (steps / half))
+        angle = (positions.float()[:, :, None] * inverse_frequency).to(dtype)  # (n, axis, D/2)
+        cos, sin = angle.cos(), angle.sin()
+        return Rope2D(
+            torch.stack([cos, cos], 2).flatten(1).contiguous(),
+            torch.stack([-sin, sin], 2).flatten(1).contiguous(),
+        )
+
+    def rotate(self, tokens: Tensor) -> Tensor:
+        """Turn (..., n, heads, head_dim); in the tables' type whatever that of the tokens."""
+        x = tokens.to(self.cos.dtype)
+        pairs = x.unflatten(-1, (2, 2, -1))
+        swapped = torch.cat([pairs[..., 1:, :], pairs[..., :1, :]], -2).flatten(-3)
+        # Not fused: in half precision the rounding of each product is part of the result.
+        turned = (x * self.cos[:, None]).add_(swapped.mul_(self.sin[:, None]))
+        return turned.to(tokens.dtype)
+
+
+def grid_positions(height: int, width: int, device: torch.device | None = None) -> Tensor:
+    """int64 (height * width, 2): (y, x) of row-major tokens."""
+    rows = torch.arange(height, device=device)
+    columns = torch.arange(width, device=device)
+    return torch.cartesian_prod(rows, columns)
+
+
+@lru_cache(maxsize=64)
+def grid_rope(
+    height: int,
+    width: int,
+    head_dim: int,
+    pose_token: bool,
+    device: torch.device,
+    dtype: torch.dtype = torch.float32,
+) -> Rope2D:
+    """Tables of an image grid, computed once a resolution; `pose_token` puts (-1, -1) in front."""
+    with torch.inference_mode(False):  # the cache may serve a training step later
+        positions = grid_positions(height, width, device)
+        if pose_token:
+            first = torch.full_like(positions[:1], POSE_TOKEN_POSITION)
+            positions = torch.cat([first, positions])
+        return Rope2D.at(positions, head_dim, dtype=dtype)
