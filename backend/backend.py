@@ -15,6 +15,7 @@ from mapper.backend.loop_closer import (
     LoopCloser,
     LoopCloserConfig,
     LoopDecision,
+    overlap_edge,
     refine_odometry,
 )
 from mapper.backend.map_cache import MapCache, MapStore
@@ -187,6 +188,8 @@ class Backend:
         if previous is None:
             return np.eye(4)
         T_world_previous = self.graph.poses[previous.id]
+        if _shares_frame(previous, keyframe):
+            return orthonormalised(T_world_previous @ previous.frames[-1].T_keyframe_camera)
         if previous.segment != keyframe.segment:
             return T_world_previous  # a guess, until a loop joins the two segments
         T_previous_keyframe = inverse(previous.T_odometry_keyframe) @ keyframe.T_odometry_keyframe
@@ -197,7 +200,11 @@ class Backend:
     ) -> tuple[list[Edge], list[LoopDecision]]:
         """The odometry edge, then every verified edge to earlier keyframes."""
         edges = []
-        if previous is not None and previous.segment == opened.segment:
+        if previous is not None and _shares_frame(previous, opened):
+            edge = overlap_edge(previous, opened, self.config.loops)
+            self.graph.add_edge(edge)
+            edges.append(edge)
+        elif previous is not None and previous.segment == opened.segment:
             edge = refine_odometry(previous, opened, self.maps, self.config.loops)
             self.graph.add_edge(edge)  # and carries the new keyframe to where it fits
             edges.append(edge)
@@ -218,3 +225,11 @@ class Backend:
     def _closed_poses(self, include_last: bool = False) -> dict[int, np.ndarray]:
         open_id = -1 if include_last else self.keyframes[-1].id
         return {k.id: self.graph.poses[k.id] for k in self.main_keyframes() if k.id != open_id}
+
+
+def _shares_frame(previous: Keyframe, keyframe: Keyframe) -> bool:
+    """A frontend that was reset saw the last frame of one segment again as the next one's first."""
+    return (
+        previous.segment != keyframe.segment
+        and previous.frames[-1].frame_index == keyframe.frame_index
+    )

@@ -9,11 +9,17 @@ import numpy as np
 
 
 class EdgeKind(StrEnum):
-    """odometry: the frontend's own chain, trusted. The others may be wrong and are robustified."""
+    """odometry: the frontend's own chain. overlap: two segments share a frame, so the camera is
+    the same. Both are trusted; the others may be wrong and are robustified."""
 
     ODOMETRY = "odometry"
+    OVERLAP = "overlap"
     COVISIBILITY = "covisibility"
     LOOP = "loop"
+
+    @property
+    def is_trusted(self) -> bool:
+        return self in (EdgeKind.ODOMETRY, EdgeKind.OVERLAP)
 
 
 @dataclass(frozen=True, slots=True)

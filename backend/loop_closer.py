@@ -211,6 +211,13 @@ def refine_odometry(
     return Edge(previous.id, new.id, aligned.T_reference_source, information, EdgeKind.ODOMETRY)
 
 
+def overlap_edge(previous: Keyframe, new: Keyframe, config: LoopCloserConfig) -> Edge:
+    """Joins two segments by the frame they share: one camera, so one pose."""
+    sigmas = [config.sigma_rotation] * 3 + [config.sigma_translation] * 3
+    T = previous.frames[-1].T_keyframe_camera
+    return Edge(previous.id, new.id, T, np.diag(np.array(sigmas) ** -2.0), EdgeKind.OVERLAP)
+
+
 def edge_information(
     alignment_information: np.ndarray, T_i_j: np.ndarray, config: LoopCloserConfig
 ) -> np.ndarray:

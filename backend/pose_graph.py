@@ -10,7 +10,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.special import gammaincinv
 
-from mapper.backend.edge import Edge, EdgeKind
+from mapper.backend.edge import Edge
 from mapper.geometry import inverse, orthonormalised
 
 HUBER_SCALE = 1.345
@@ -95,7 +95,7 @@ class PoseGraph:
             return 0.0
         kernels = gtsam.noiseModel.mEstimator
         error = self._solve(self.edges, kernels.Huber(HUBER_SCALE))
-        if any(edge.kind != EdgeKind.ODOMETRY for edge in self.edges):
+        if any(not edge.kind.is_trusted for edge in self.edges):
             error = self._solve(self.edges, kernels.GemanMcClure(self.config.robust_scale))
         if final:
             for _ in range(FINAL_ROUNDS):
@@ -105,7 +105,7 @@ class PoseGraph:
     def is_inlier(self, edge: Edge) -> bool:
         """Whether the edge agrees with the poses within the chi-square quantile asked for."""
         limit = 2 * gammaincinv(3.0, self.config.inlier_probability)  # chi-square, 6 dof
-        return edge.kind == EdgeKind.ODOMETRY or self.squared_distance(edge) <= limit
+        return edge.kind.is_trusted or self.squared_distance(edge) <= limit
 
     def squared_distance(self, edge: Edge) -> float:
         """Squared Mahalanobis distance of an edge from the present poses."""
@@ -133,7 +133,7 @@ class PoseGraph:
             graph.add(gtsam.PriorFactorPose3(anchor, gtsam.Pose3(self.poses[anchor]), gauge))
         for edge in edges:
             noise: gtsam.noiseModel.Base = gtsam.noiseModel.Gaussian.Information(edge.information)
-            if kernel is not None and edge.kind != EdgeKind.ODOMETRY:
+            if kernel is not None and not edge.kind.is_trusted:
                 noise = gtsam.noiseModel.Robust.Create(kernel, noise)
             graph.add(gtsam.BetweenFactorPose3(edge.i, edge.j, gtsam.Pose3(edge.T_i_j), noise))
         values = gtsam.Values()

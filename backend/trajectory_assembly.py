@@ -18,11 +18,14 @@ def assemble_trajectory(
     What the graph changed between a keyframe and the next is spread over the frames in between,
     in proportion to time, so that no step shows where one stretch ends.
     """
-    indices, timestamps, T_world_camera = [], [], []
+    indices: list[int] = []
+    timestamps, T_world_camera = [], []
     for number, keyframe in enumerate(keyframes):
         following = keyframes[number + 1] if number + 1 < len(keyframes) else None
         correction = _correction(keyframe, following, poses)
         for frame in keyframe.frames:
+            if indices and frame.frame_index == indices[-1]:
+                continue  # shared by two segments
             indices.append(frame.frame_index)
             timestamps.append(frame.timestamp)
             share = 0.0

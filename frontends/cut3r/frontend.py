@@ -106,11 +106,11 @@ class Cut3rFrontend:
     def _begin_segment(self, last: Prediction) -> None:
         """The state starts anew; the frame that was just seen is its first one too."""
         T_world_segment = last.T_world_camera
+        self._memory, self._frames_in_segment = None, 0
         if self.options.chain_resets:
-            self._memory, self._frames_in_segment = None, 0
             self._T_world_segment = T_world_segment
         else:
-            self.reset()
+            self._segment += 1
 
     def _infer(self, frame: Frame, image: np.ndarray) -> list[Prediction]:
         """One step of the network; a prediction that is not finite leaves the state untouched."""

@@ -89,6 +89,16 @@ def test_the_first_keyframe_is_the_world_of_the_joined_map(joined: Backend) -> N
     np.testing.assert_allclose(joined.graph.poses[0], np.eye(4), atol=1e-5)
 
 
+def test_a_frame_that_two_segments_share_joins_them(room: Room) -> None:
+    shared = mapped(room, range(0, 31), range(30, 61))
+    shared.finish()
+    assert any(edge.kind == "overlap" for edge in shared.graph.edges)
+    indices, _ = shared.trajectory()
+    assert indices.tolist() == list(range(61))  # the shared frame once
+    metres, degrees = worst(shared, room)
+    assert metres < 0.01 and degrees < 0.3
+
+
 def test_a_segment_that_is_never_joined_stays_out(room: Room) -> None:
     alone, both = mapped(room, FIRST), mapped(room, FIRST, ELSEWHERE)
     assert {k.segment for k in both.keyframes} == {0, 1}
