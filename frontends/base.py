@@ -43,6 +43,15 @@ class Frontend(Protocol):
 
 
 @runtime_checkable
+class PreparingFrontend(Protocol):
+    """A frontend with work on each frame that needs no past, such as resizing images."""
+
+    def prepare(self, frame: Frame) -> None:
+        """Do that work ahead of step(frame); called from the reading thread, in order."""
+        ...
+
+
+@runtime_checkable
 class ResumableFrontend(Protocol):
     """A frontend whose memory fits in a note, so that a killed run resumes exactly."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from mapper.errors import InputError
 from mapper.frame import Frame
@@ -17,16 +17,23 @@ QUEUE_LENGTH = 4  # frames read ahead
 class Prefetch:
     """Iterates over the frames from `start`; an unreadable one yields its InputError instead.
 
+    prepare: called with each frame in the reading thread, before it is handed out.
+
     The thread ends with the sequence, on close(), at the end of a `with` block, or when the object
     is dropped. Any other exception of the reader is raised where its frame was due. The sequence
     itself stays open: close it after this.
     """
 
     def __init__(
-        self, sequence: Sequence, start: int = 0, queue_length: int = QUEUE_LENGTH
+        self,
+        sequence: Sequence,
+        start: int = 0,
+        queue_length: int = QUEUE_LENGTH,
+        prepare: Callable[[Frame], None] | None = None,
     ) -> None:
         self._buffer = _Buffer(queue_length)
-        arguments = (sequence, start, self._buffer)  # not self: a dropped object ends its thread
+        # Not self: the thread must not keep a dropped object alive, and ends with it.
+        arguments = (sequence, start, self._buffer, prepare)
         self._thread = threading.Thread(
             target=_read_all, args=arguments, name="mapper-prefetch", daemon=True
         )
@@ -106,11 +113,15 @@ class _Buffer:
             self._changed.notify_all()
 
 
-def _read_all(sequence: Sequence, start: int, buffer: _Buffer) -> None:
+def _read_all(
+    sequence: Sequence, start: int, buffer: _Buffer, prepare: Callable[[Frame], None] | None
+) -> None:
     for index in range(start, len(sequence)):
         item: Frame | InputError | _Failure
         try:
             item = sequence[index]
+            if prepare is not None:
+                prepare(item)
         except InputError as error:
             item = error
         except Exception as error:  # handed to the reader's caller, which would wait for ever

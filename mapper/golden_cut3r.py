@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import torch
@@ -35,6 +35,7 @@ OUTPUTS: Final[Mapping[str, Callable[[Cut3rPrediction], Tensor | None]]] = {
     "pts3d_in_other_view": lambda p: p.pointmap_world,
     "conf": lambda p: p.confidence_world,
 }
+QUERY_INPUTS: Final = ("query.ray_map", "query.in.", "query_in.", "in_query.")
 FLAG_DEFAULTS: Final = {"img_mask": True, "ray_mask": False, "update": True, "reset": False}
 
 
@@ -161,6 +162,8 @@ def record(model: Cut3r, view: View, state: Cut3rState, options: StepOptions) ->
     prediction = model.predict(encoded, decoded, options)
     change = model.change(view, encoded, decoded, state, observer)
     gate = gate_of(options.rule, change, state)
+    if state.candidate is not None and not gate.parts:
+        gate = replace(gate, parts=options.rule.gate(change).parts)
     memory = model.written_memory(encoded, decoded, state)
     after = model.after_reset(blend(state, change, gate, memory), view, options.rollout)
     logits = torch.stack(recorder.layers)
@@ -208,7 +211,8 @@ def named(
 ) -> Iterator[tuple[str, Tensor]]:
     """Those of our tensors that were recorded.
 
-    Some recordings left out the axis of a single sequence, and a revisit keeps its last frames.
+    Some recordings left out the axis of a single sequence, a revisit keeps its last frames, and the
+    ingredients of a gate are NaN on frames where the reference did not evaluate it.
     """
     for name, tensor in ours.items():
         if name not in tensors:
@@ -218,6 +222,8 @@ def named(
             tensor = tensor[-len(expected) :]
         if tensor.numel() == expected.numel() and tensor.squeeze().shape == expected.squeeze().shape:
             tensor = tensor.reshape(expected.shape)
+        if name.startswith("gate.") and tensor.shape == expected.shape:
+            tensor = tensor.masked_fill(expected.isnan(), torch.nan)
         yield name, tensor
 
 
@@ -228,7 +234,7 @@ def run_query(
     frame's."""
     asked = [n for n, t in tensors.items() if "query" in n and "ray" in n and t.shape[-1] == 6]
     rays = tensors[asked[0]] if asked else tensors["in.ray_map"][-1]
-    rays = rays.reshape(-1, *rays.shape[-3:])
+    rays = rays.reshape(-1, *rays.shape[-3:])[-len(state.tokens) :]
     prediction = model.query(rays, state, options)
     for name in tensors:
         output = OUTPUTS.get(name.removeprefix("query.").removeprefix("out."))

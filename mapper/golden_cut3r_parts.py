@@ -12,6 +12,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from mapper.frontends.cut3r.activations import (
+    SMALLEST_NORM,
     confidence_exp,
     facing_forward,
     points_exp,
@@ -30,6 +31,21 @@ from mapper.frontends.cut3r.preprocess import as_tensor, preprocessed
 from mapper.frontends.layers.rope import Rope2D
 from mapper.golden import Golden
 
+GEOMETRY_INPUTS: Final = (
+    "pose.raw",
+    "rot.special",
+    "dense.raw",
+    "focal.pts3d",
+    "focal.pp",
+    "procrustes.src",
+    "procrustes.dst",
+    "procrustes.w",
+    "chunk.poses",
+    "chunk.reset",
+    "rope.in",
+    "rope.pos",
+    "rope48.in",
+)
 CLIPPING_BOUNDS: Final = (0.5, 3.5)  # of the recorded focal.weiszfeld_clipped
 GEOTRF_POSES: Final = slice(4, 7)  # of pose.c2w: those that moved the focal pointmaps
 
@@ -75,12 +91,23 @@ def _geometry(t: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
 def _poses(t: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
     pose = pose_exp(t["pose.raw"])
     yield "pose.post_exp", pose
+    yield "pose.post_exp_inverse", _published_inverse(pose)
     matrices = pose_matrix(pose)
     yield "pose.c2w", matrices
     yield "pose.c2w_from_unnormalised", pose_matrix(t["pose.raw"])
     yield "pose.encoding_from_c2w", _encoded(t["pose.c2w"])
     if "focal.pts3d" in t:
         yield "geotrf.world", transformed(matrices[GEOTRF_POSES], t["focal.pts3d"])
+
+
+def _published_inverse(pose: Tensor) -> Tensor:
+    """What the reference calls the inverse of the pose activation: it is none, and nothing uses it.
+
+    A translation of length d becomes one of length d^2 / (exp(d) - 1).
+    """
+    length = pose[:, :3].norm(dim=-1, keepdim=True)
+    translation = pose[:, :3] * length / torch.expm1(length).clamp(min=SMALLEST_NORM)
+    return torch.cat([translation, pose[:, 3:]], -1)
 
 
 def _encoded(T_world_camera: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -88,6 +88,7 @@ class Mapper:
         self.decisions: list[LoopDecision] = []
         self._frontend = frontend
         self._recorder = recorder or NullRecorder()
+        self._first_segment = 0  # of the frontend, after the segments of an interrupted run
         self._worker: Worker[_Job] = Worker(self._process, self.config.threads)
 
     @property
@@ -148,7 +149,8 @@ class Mapper:
         """Take up an interrupted run where its checkpoint was made."""
         self.backend.restore(keyframes, edges)
         self.counts = FrameCounts(**checkpoint["counts"])
-        if checkpoint["frontend"] is None:
+        if checkpoint["frontend"] is None:  # it forgot; what comes is in a world of its own
+            self._first_segment = max((k.segment for k in keyframes), default=-1) + 1
             return
         first = read_frame(int(checkpoint["next_frame"]))
         frontend = self._frontend or self._create_frontend(first)
@@ -181,6 +183,9 @@ class Mapper:
             self._recorder.frame(job.frame, T_world_camera, job.state.value, values)
 
     def _take(self, prediction: Prediction, checkpoint: dict[str, Any]) -> None:
+        if self._first_segment:
+            segment = prediction.segment + self._first_segment
+            prediction = replace(prediction, segment=segment)
         self._recorder.prediction(prediction)
         update = self.backend.add(prediction)
         self.decisions += update.decisions

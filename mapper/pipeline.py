@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from mapper.config import MapperConfig
 from mapper.errors import ConfigError, InputError
-from mapper.frontends.base import Frontend
+from mapper.frontends.base import Frontend, PreparingFrontend
 from mapper.io.map_logger import MapLogger
 from mapper.io.prefetch import Prefetch
 from mapper.io.sequence import Sequence
@@ -60,7 +60,11 @@ def run_sequence(
     mapper = Mapper(config, frontend=frontend, recorder=recorder, store=run.keyframes)
     first = _resume(mapper, sequence, run, checkpoint) if checkpoint else 0
     interrupted = False
-    with Prefetch(sequence, first) as frames, progress or NullProgress() as bar:
+    prepare = frontend.prepare if isinstance(frontend, PreparingFrontend) else None
+    with (
+        Prefetch(sequence, first, prepare=prepare) as frames,
+        progress or NullProgress() as bar,
+    ):
         try:
             for item in frames:
                 if isinstance(item, InputError):

@@ -69,6 +69,7 @@ class Cut3rFrontend:
         if options.compile:
             self._model.compile()
         self._segment = -1
+        self._prepared: dict[int, np.ndarray] = {}  # a few frames ahead of step, no more
         self.reset()
         logger.info(
             "%s: %s on %s, images at %d", name, self.weights, self._device, self._image_size
@@ -81,6 +82,10 @@ class Cut3rFrontend:
         self._T_world_segment = np.eye(4)
         self._memory: Cut3rState | None = None
         self._layout: Layout | None = None
+
+    def prepare(self, frame: Frame) -> None:
+        """Resize and crop a frame ahead of its step."""
+        self._prepared[frame.index] = preprocessed(frame.image, self._image_size)
 
     def flush(self) -> list[Prediction]:
         """Nothing waits inside: every frame is answered at once."""
@@ -95,7 +100,9 @@ class Cut3rFrontend:
                 f"frames before it: {self.name} needs frames of one size"
             )
         self._layout = layout
-        image = preprocessed(frame.image, self._image_size)
+        image = self._prepared.pop(frame.index, None)
+        if image is None:
+            image = preprocessed(frame.image, self._image_size)
         predictions = self._infer(frame, image)
         every = self.options.reset_every
         if predictions and every and self._frames_in_segment >= every:
