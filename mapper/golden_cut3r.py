@@ -68,6 +68,8 @@ class Recorded:
 
 def build(golden: Golden) -> Cut3r:
     """The model of the sidecar's configuration with the recorded weights, loaded strictly."""
+    if "config" not in golden.sidecar:
+        raise InputError(f"{golden.path}: the sidecar has no config")
     config = Cut3rConfig.of(golden.sidecar["config"], golden.sidecar.get("dpt_overrides"))
     patch_size = golden.sidecar.get("patch_size", config.patch_size)
     if patch_size != config.patch_size:
@@ -76,7 +78,10 @@ def build(golden: Golden) -> Cut3r:
     if golden.kind[1] != "weights":
         weights = golden.beside(golden.protocol["weights"])
     model = Cut3r(config).eval()
-    model.load_state_dict(weights.tensors, strict=True)
+    try:
+        model.load_state_dict(weights.tensors, strict=True)
+    except RuntimeError as error:
+        raise InputError(f"{weights.path}: the weights do not fit the model ({error})") from error
     return model
 
 
@@ -94,7 +99,12 @@ def run_sequence(golden: Golden) -> Iterator[tuple[str, Tensor]]:
     initial = model.initial_state(views[0].batch)
     yield from named(tensors, {"state.init": initial.tokens, "mem.init": initial.memory})
     if "state.pos" in tensors:
-        yield "state.pos", state_grid(model.config.state_size, model.config.state_pe).expand_as(tensors["state.pos"])
+        yield (
+            "state.pos",
+            state_grid(model.config.state_size, model.config.state_pe).expand_as(
+                tensors["state.pos"]
+            ),
+        )
     hooks = ModuleOutputs(model, [n for n in tensors if n.startswith("dbg.")])
     frames: list[Recorded] = []
     state = initial
@@ -220,7 +230,10 @@ def named(
         expected = tensors[name]
         if tensor.ndim == expected.ndim and len(expected) < len(tensor):
             tensor = tensor[-len(expected) :]
-        if tensor.numel() == expected.numel() and tensor.squeeze().shape == expected.squeeze().shape:
+        if (
+            tensor.numel() == expected.numel()
+            and tensor.squeeze().shape == expected.squeeze().shape
+        ):
             tensor = tensor.reshape(expected.shape)
         if name.startswith("gate.") and tensor.shape == expected.shape:
             tensor = tensor.masked_fill(expected.isnan(), torch.nan)

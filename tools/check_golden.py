@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 
 from mapper.errors import MapperError
-from mapper.golden import TOLERANCE, Difference, Verdict, check, golden_files
+from mapper.golden import TOLERANCE, Difference, Golden, Verdict, check, golden_files
 from mapper.golden_families import RUNNERS
 
 
@@ -28,15 +28,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--quiet", action="store_true", help="one line a file")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    verdicts = []
-    try:
-        for golden in golden_files(options.paths):
+    verdicts, broken = [], 0
+    for golden in found(options.paths):
+        try:
             verdicts.append(check(golden, RUNNERS))
             show(verdicts[-1], options.tolerance, options.quiet)
+        except MapperError as error:
+            print(f"{golden.path.stem}: error: {error}", file=sys.stderr)
+            broken += 1
+    status = conclude(verdicts, options.tolerance)
+    return 2 if broken else status
+
+
+def found(paths: Sequence[Path]) -> list[Golden]:
+    try:
+        return golden_files(paths)
     except MapperError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2
-    return conclude(verdicts, options.tolerance)
+        raise SystemExit(2) from error
 
 
 def show(verdict: Verdict, tolerance: float, quiet: bool) -> None:

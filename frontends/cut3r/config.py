@@ -96,6 +96,6 @@ class Cut3rConfig:
             elif name not in FIXED and name not in WITHOUT_EFFECT:
                 raise ConfigError(f"unknown argument of CUT3R: {name}={given!r}")
         if dpt:
-            tuples = {k: tuple(v) if isinstance(v, list) else v for k, v in dpt.items()}
-            chosen["dpt"] = DptConfig(**tuples)
+            a, b, c, d = dpt["layer_dims"]
+            chosen["dpt"] = DptConfig(dpt["feature_dim"], dpt["last_dim"], (a, b, c, d))
         return Cut3rConfig(**chosen)

@@ -17,7 +17,7 @@ def weiszfeld_focal(
     """(B,) focal lengths in pixels from pointmaps (B, H, W, 3) in the camera frame.
 
     Least sum of distances (not squares) between pixels and projected points, by iterative
-    reweighting. principal_point: (B, 2) as (x, y); a prediction's is (W // 2, H // 2), as published.
+    reweighting. principal_point: (B, 2) as (x, y); published: (W // 2, H // 2) of the prediction.
     bounds: multiples of the focal length of a 60 degree view of the longer side.
     """
     _, height, width, _ = pointmap.shape

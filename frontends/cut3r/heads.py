@@ -1,4 +1,4 @@
-"""The two kinds of heads: dense (DPT) and linear; both with pose, and optional cross view and rgb."""
+"""The two kinds of heads, dense (DPT) and linear, each with a pose head."""
 
 from __future__ import annotations
 

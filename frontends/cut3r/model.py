@@ -63,14 +63,13 @@ class Cut3r(Cut3rNetwork):
         observer: LogitObserver | None,
     ) -> Change:
         """What the update rule is shown of this frame."""
-        first = state.candidate is None or state.features is None
         permission = view.permission.to(decoded.candidate)[:, None, None]
         return Change(
             permission=permission,
             candidate=decoded.candidate,
-            previous_candidate=decoded.candidate if first else state.candidate,
+            previous_candidate=first_of(state.candidate, decoded.candidate),
             features=encoded.features,
-            previous_features=encoded.features if first else state.features,
+            previous_features=first_of(state.features, encoded.features),
             observer=observer,
         )
 
@@ -94,6 +93,11 @@ class Cut3r(Cut3rNetwork):
             tokens=torch.where(chosen, tokens, state.tokens),
             memory=torch.where(chosen, memory, state.memory),
         )
+
+
+def first_of(before: Tensor | None, now: Tensor) -> Tensor:
+    """What the frame before left, or this frame's own where there was none."""
+    return now if before is None else before
 
 
 def gate_of(rule: UpdateRule, change: Change, state: Cut3rState) -> Gate:

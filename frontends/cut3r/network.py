@@ -173,7 +173,9 @@ class Cut3rNetwork(nn.Module):
             pose=pose,
             descriptor=encoded.global_feature[:, 0],
             pointmap_world=None if world is None else points_exp(world[..., :3]),
-            confidence_world=None if world is None else confidence_exp(world[..., 3], *floor_ceiling),
+            confidence_world=None
+            if world is None
+            else confidence_exp(world[..., 3], *floor_ceiling),
             rgb=rgb,
         )
 
@@ -247,7 +249,10 @@ class Cut3rNetwork(nn.Module):
 
     def _head_input(self, encoded: Encoded, decoded: Decoded) -> HeadInput:
         """Encoder tokens, the layers at one half and three quarters of the decoder, the last."""
-        depth, head_dim = self.config.dec_depth, self.config.dec_embed_dim // self.config.dec_num_heads
+        depth, head_dim = (
+            self.config.dec_depth,
+            self.config.dec_embed_dim // self.config.dec_num_heads,
+        )
         hidden = (None, *decoded.layers)
         middle, late = hidden[depth * 2 // 4], hidden[depth * 3 // 4]
         assert middle is not None and late is not None

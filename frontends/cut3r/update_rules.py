@@ -75,7 +75,7 @@ class DampedRule:
 
 
 class MeanLogit:
-    """Per state token, the mean logit over layers, heads and image-side tokens, pose token included.
+    """Mean logit of a state token over layers, heads and image-side tokens, the pose token too.
 
     The mean over keys is linear: a head's share is its query times its mean key, O(S C) a layer.
     """
