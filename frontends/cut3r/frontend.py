@@ -31,6 +31,7 @@ from mapper.frontends.cut3r.update_rules import (
     TemporalSpatialRule,
     UpdateRule,
 )
+from mapper.frontends.layers.block import DecoderBlock, EncoderBlock
 from mapper.geometry import backproject, orthonormalised
 from mapper.intrinsics import Intrinsics
 from mapper.prediction import Prediction
@@ -67,7 +68,7 @@ class Cut3rFrontend:
         self._model = load_cut3r(self.weights).to(self._device)
         self._image_size = options.image_size or _native_size(self._model)
         if options.compile:
-            self._model.compile()
+            compile_blocks(self._model)
         self._segment = -1
         self._prepared: dict[int, np.ndarray] = {}  # a few frames ahead of step, no more
         self.reset()
@@ -189,6 +190,13 @@ def _variant(name: str, damping: float) -> _Variant:
     if name == "cut3r-damped":
         return _Variant(DampedRule(damping), FRAME_BY_FRAME)
     raise ConfigError(f"unknown variant of CUT3R {name!r}; known: {', '.join(VARIANTS)}")
+
+
+def compile_blocks(model: Cut3r) -> None:
+    """Compile the transformer blocks, which is where the kernels are small and many."""
+    for module in model.modules():
+        if isinstance(module, EncoderBlock | DecoderBlock):
+            module.compile()
 
 
 def _native_size(model: Cut3r) -> int:

@@ -17,7 +17,8 @@ class Cut3rOptions:
     chain_resets: join the segments by chaining poses, as TTT3R publishes it, not in the backend.
     use_calibration: where the camera is known, its rays replace the predicted ones.
     device: "auto", "cpu", "cuda", "mps". bfloat16: run encoder and decoder in bfloat16; the heads
-    stay float32. compile: torch.compile the network. min_confidence: of points worth mapping.
+    stay float32. compile: torch.compile the transformer blocks; takes most of a minute at the start
+    and gained nothing on a CPU. min_confidence: of points worth mapping.
     """
 
     image_size: int = 0
