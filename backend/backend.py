@@ -21,6 +21,7 @@ from mapper.backend.loop_closer import (
 from mapper.backend.map_cache import MapCache, MapStore
 from mapper.backend.pose_graph import PoseGraph, PoseGraphConfig
 from mapper.backend.trajectory_assembly import assemble_trajectory
+from mapper.errors import ConfigError
 from mapper.geometry import inverse, orthonormalised
 from mapper.local_features import FeatureExtractor
 from mapper.mesh import Mesh
@@ -43,6 +44,13 @@ class BackendConfig:
     fusion: FusionConfig = field(default_factory=FusionConfig)
     cached_keyframes: int = 64
     optimise_every: int = 5
+
+    def __post_init__(self) -> None:
+        if self.cached_keyframes < 2 or self.optimise_every < 1:
+            raise ConfigError(
+                f"cached_keyframes {self.cached_keyframes} must be at least 2, "
+                f"optimise_every {self.optimise_every} at least 1"
+            )
 
 
 @dataclass(frozen=True, slots=True)

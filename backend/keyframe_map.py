@@ -30,6 +30,7 @@ class KeyframeMap:
     def of(cls, prediction: Prediction) -> KeyframeMap:
         depth = np.where(prediction.depth > 0, prediction.depth, np.float32(0))  # NaN too
         weight = np.where(depth > 0, prediction.confidence, np.float32(0))
+        depth = np.where(weight > 0, depth, np.float32(0))
         return cls(depth, weight, prediction.image, prediction.intrinsics)
 
     def absorb(self, prediction: Prediction, T_keyframe_camera: np.ndarray) -> None:

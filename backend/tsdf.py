@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 VOXELS = BLOCK**3
 BYTES_PER_BLOCK = VOXELS * (4 + 4 + 3 * 4)
 FIRST_CAPACITY = 2048
+GRAZING = 4.0  # a surface seen from a flat angle is this much longer than it looks
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +163,7 @@ class TsdfVolume:
                 self._stamp,
                 self._count,
                 self._capacity,
+                self._pixel_step(float(camera[0])),
             )
             if complete:
                 return touched
@@ -170,6 +172,12 @@ class TsdfVolume:
                 return touched
             self._reserve(min(2 * self._capacity, self._max_blocks))
             self._stamp += 1
+
+    def _pixel_step(self, focal_length: float) -> int:
+        """How many pixels apart rays may be and still meet every block, grazing views included."""
+        config = self.config
+        block_pixels = BLOCK * config.voxel_size * focal_length / config.max_depth
+        return int(np.clip(block_pixels / GRAZING, 1, 3))
 
     def _reserve(self, capacity: int) -> None:
         """Grow the pools to `capacity` blocks and rebuild the hash table at half load."""

@@ -10,7 +10,6 @@ from mapper.depth_noise import depth_sigma
 BLOCK = 8  # voxels along the side of a block
 KEY_BITS = 21  # of a block coordinate: +-1 million blocks
 KEY_OFFSET = 1 << (KEY_BITS - 1)
-PIXEL_STEP = 3  # every third pixel finds its blocks; a block is wider than that within range
 FAST_BUT_FOR_NAN = {"reassoc", "nsz", "arcp", "contract", "afn"}  # NaN stands for no reading
 
 
@@ -50,9 +49,9 @@ def _truncation(z, truncation):
 @njit(cache=True, nogil=True)
 def allocate_blocks(
     depth, camera, R, t, truncation, voxel_size, keys, slots, coordinates, stamps, stamp, count,
-    capacity,
+    capacity, pixel_step,
 ):  # fmt: skip
-    """Blocks that the truncation band of each pixel's ray passes through.
+    """Blocks that the truncation band of every pixel_step-th pixel's ray passes through.
 
     Returns (indices of the touched blocks, blocks in use, whether all fitted into the capacity).
     """
@@ -62,8 +61,8 @@ def allocate_blocks(
     touched = np.empty(capacity, np.int32)
     n_touched = 0
     complete = True
-    for row in range(PIXEL_STEP // 2, depth.shape[0], PIXEL_STEP):
-        for column in range(PIXEL_STEP // 2, depth.shape[1], PIXEL_STEP):
+    for row in range(pixel_step // 2, depth.shape[0], pixel_step):
+        for column in range(pixel_step // 2, depth.shape[1], pixel_step):
             z = depth[row, column]
             if not (z > 0 and z <= truncation[3]):  # or NaN
                 continue

@@ -66,6 +66,8 @@ def sees_raw_images(name: str) -> bool:
 
 def choose_frontend(config: MapperConfig, has_depth: bool) -> tuple[str, str]:
     """(name, why in a few words) of the frontend for an input, when the user leaves it open."""
+    if config.frontend == "rgbd" and not has_depth:
+        raise InputError("the sequence has no depth, which the frontend rgbd needs")
     if config.frontend != "auto":
         return config.frontend, "as asked"
     if config.replay.predictions:

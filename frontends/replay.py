@@ -11,7 +11,9 @@ from mapper.errors import ConfigError, InputError
 from mapper.frame import Frame
 from mapper.frontends.base import TrackingState
 from mapper.prediction import Prediction
-from mapper.prediction_files import load_prediction, prediction_path
+from mapper.prediction_files import load_prediction, predictions_of
+
+SAME_TIME = 1e-3  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +46,16 @@ class ReplayFrontend:
         self.values: dict[str, float] = {}
 
     def step(self, frame: Frame) -> list[Prediction]:
-        path = prediction_path(self._folder, frame.index)
-        if not path.exists():
-            self.state = TrackingState.LOST
-            return []
-        self.state = TrackingState.TRACKING
-        return [load_prediction(path)]
+        predictions = [load_prediction(path) for path in predictions_of(self._folder, frame.index)]
+        for prediction in predictions:
+            if abs(prediction.timestamp - frame.timestamp) > SAME_TIME:
+                raise InputError(
+                    f"{self._folder}: its frame {frame.index} is of {prediction.timestamp:.3f} s, "
+                    f"this sequence's of {frame.timestamp:.3f} s: replay with the same sequence, "
+                    "--start and --stride"
+                )
+        self.state = TrackingState.TRACKING if predictions else TrackingState.LOST
+        return predictions
 
     def flush(self) -> list[Prediction]:
         return []

@@ -72,6 +72,10 @@ class FileSequence:
         """The files from which a frame is read; the fingerprint looks at their names and sizes."""
         return (self.color_paths[index], *self.depth_paths[index : index + 1])
 
+    def rig_facts(self) -> str:
+        """Everything about the cameras that changes what a frame holds; for the fingerprint."""
+        return f"{self.rig.registration} {self.depth_scale} {self.rig.calibration!r}"
+
     def close(self) -> None:
         """Nothing stays open."""
 

@@ -11,17 +11,19 @@ from mapper.io.sequence import Sequence
 
 
 def fingerprint(sequence: Sequence) -> str:
-    """sha256 (hex) of kind, frame count, times, camera, and the end files' names and sizes.
+    """sha256 (hex) of kind, frame count, times, cameras, and the end files' names and sizes.
 
     No image is read, and the folder may have moved.
     """
     camera = sequence.intrinsics
+    rig = getattr(sequence, "rig_facts", None)
     facts = {
         "kind": sequence.kind,
         "frames": len(sequence),
         "timestamps": np.asarray(sequence.timestamps, "<f8").tobytes().hex(),
         "has_depth": sequence.has_depth,
         "camera": None if camera is None else np.append(camera.matrix, camera.width).tolist(),
+        "rig": rig() if rig else None,
         "files": [_files(sequence, index) for index in (0, len(sequence) - 1)],
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

@@ -33,7 +33,7 @@ class Rig:
         default: str = "depth_to_color",
     ) -> None:
         """image_size: (width, height), taken without calibration. default: of "auto"."""
-        self._calibration = calibration
+        self.calibration = calibration
         self.registration = _resolve(calibration, registration, default)
         self.color_size = self.depth_size = image_size
         self.intrinsics = None
@@ -62,7 +62,7 @@ class Rig:
             depth = self._undistort_depth.depth(depth)
         if self.registration == "none":
             return image, depth
-        calibration = self._calibration
+        calibration = self.calibration
         assert calibration and calibration.depth and calibration.T_color_depth is not None
         cameras = (calibration.color.intrinsics, calibration.depth.intrinsics)
         T_color_depth = calibration.T_color_depth
@@ -72,7 +72,7 @@ class Rig:
 
     def frame_poses(self, T_world_depth: np.ndarray) -> np.ndarray:
         """Poses (..., 4, 4) of the frames' camera from those of the depth camera."""
-        calibration = self._calibration
+        calibration = self.calibration
         if self.registration == "color_to_depth" or calibration is None:
             return T_world_depth
         if calibration.T_color_depth is None:

@@ -61,6 +61,11 @@ class Subsequence:
         files = getattr(self._sequence, "source_files", None)
         return files(self._indices[index]) if files else ()
 
+    def rig_facts(self) -> str:
+        """Of the sequence within; empty where it does not tell."""
+        facts = getattr(self._sequence, "rig_facts", None)
+        return facts() if facts else ""
+
     def close(self) -> None:
         """Closes the sequence within."""
         self._sequence.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from mapper.backend.backend import BackendConfig
+from mapper.errors import ConfigError
 from mapper.frontends.cut3r.options import Cut3rOptions
 from mapper.frontends.replay import ReplayConfig
 from mapper.frontends.rgbd.tracker import RgbdConfig
@@ -21,6 +22,10 @@ class RecordingConfig:
     image_every: int = 3
     keyframe_points: int = 6000
     save_interval: float = 5.0
+
+    def __post_init__(self) -> None:
+        if self.image_every < 1 or self.keyframe_points < 1:
+            raise ConfigError("image_every and keyframe_points must be at least 1")
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,8 @@ def _read_profile(profile: str | Path) -> dict[str, Any]:
         raise ConfigError(f"{profile}: no such configuration file or profile; {', '.join(names)}")
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not valid YAML: {str(error).splitlines()[0]}") from error
     if not isinstance(values, dict):

@@ -14,6 +14,7 @@ from mapper.backend.keyframe_map import KeyframeMap
 from mapper.errors import InputError
 from mapper.intrinsics import Intrinsics
 from mapper.local_features import LocalFeatures
+from mapper.npz import UNREADABLE
 
 COMPRESSION_LEVEL = 1  # the depth is noise: harder work would save little
 
@@ -76,7 +77,7 @@ class KeyframeFiles:
         try:
             with np.load(path, allow_pickle=False) as arrays:
                 return {name: arrays[name] for name in names}
-        except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except UNREADABLE as error:
             raise InputError(
                 f"{path}: the keyframe cannot be read ({type(error).__name__}); "
                 "run the sequence again with --overwrite"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -24,6 +25,9 @@ from mapper.run_recorder import NullRecorder, Recorder
 from mapper.stopwatch import Stopwatch
 from mapper.trajectory import Trajectory
 from mapper.worker import Worker
+
+logger = logging.getLogger(__name__)
+SKIPS_NAMED = 3
 
 
 @dataclass
@@ -86,6 +90,7 @@ class Mapper:
         self.counts = FrameCounts()
         self.backend = Backend(self.config.backend, store, self.stopwatch)
         self.decisions: list[LoopDecision] = []
+        self.skip_reason: str | None = None  # of the first unreadable frame
         self._frontend = frontend
         self._recorder = recorder or NullRecorder()
         self._first_segment = 0  # of the frontend, after the segments of an interrupted run
@@ -110,9 +115,14 @@ class Mapper:
         return frontend.state
 
     def skip(self, error: InputError) -> None:
-        """Count a frame that could not be read."""
+        """Count a frame that could not be read; the first few are named in the log."""
         self.counts.frames += 1
         self.counts.skipped += 1
+        self.skip_reason = self.skip_reason or str(error)
+        if self.counts.skipped <= SKIPS_NAMED:
+            logger.warning("frame skipped: %s", error)
+        elif self.counts.skipped == SKIPS_NAMED + 1:
+            logger.warning("more frames are skipped; they are counted, not named")
 
     def finish(self) -> MappingResult:
         """Settle everything: last predictions, final optimisation, whole map."""
@@ -151,11 +161,22 @@ class Mapper:
         self.counts = FrameCounts(**checkpoint["counts"])
         if checkpoint["frontend"] is None:  # it forgot; what comes is in a world of its own
             self._first_segment = max((k.segment for k in keyframes), default=-1) + 1
+            self._see_again(keyframes, read_frame)
             return
         first = read_frame(int(checkpoint["next_frame"]))
         frontend = self._frontend or self._create_frontend(first)
         assert isinstance(frontend, ResumableFrontend)
         frontend.restore(checkpoint["frontend"], read_frame)
+
+    def _see_again(self, keyframes: list[Keyframe], read_frame: Callable[[int], Frame]) -> None:
+        """Step the last frame that was placed once more: being in both segments, it joins them."""
+        if not keyframes:
+            return
+        frame = read_frame(keyframes[-1].frames[-1].frame_index)
+        frontend = self._frontend or self._create_frontend(frame)
+        checkpoint = self._checkpoint(frontend)
+        for prediction in frontend.step(frame):
+            self._take(prediction, checkpoint)
 
     def _create_frontend(self, frame: Frame) -> Frontend:
         name, _ = choose_frontend(self.config, frame.depth is not None)

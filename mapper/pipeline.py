@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from mapper.backend.edge import Edge
+from mapper.backend.keyframe import Keyframe
+from mapper.backend.loop_closer import LoopDecision
 from mapper.config import MapperConfig
 from mapper.errors import ConfigError, InputError
 from mapper.frontends.base import Frontend, PreparingFrontend
+from mapper.interruption import Interruption
 from mapper.io.map_logger import MapLogger
 from mapper.io.prefetch import Prefetch
 from mapper.io.sequence import Sequence
@@ -19,8 +22,6 @@ from mapper.run_directory import RunDirectory
 from mapper.run_outputs import write_outputs
 from mapper.run_recorder import RunRecorder
 from mapper.saved_map import load_decisions, load_graph
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,48 +49,74 @@ def run_sequence(
     Ctrl-C ends the sequence early; everything seen so far is written and --resume carries on.
     """
     started = time.perf_counter()
-    checkpoint = run.read_json(run.checkpoint) if options.resume else {}
+    past = _read_past(run) if options.resume else None
     show = _open_logger(sequence, config, run, options)
     recorder = RunRecorder(
-        run,
-        config.recording,
-        show,
-        checkpoint.get("journal_bytes", 0),
-        options.save_predictions,
+        run, config.recording, show, past.journal_bytes if past else 0, options.save_predictions
     )
     mapper = Mapper(config, frontend=frontend, recorder=recorder, store=run.keyframes)
-    first = _resume(mapper, sequence, run, checkpoint) if checkpoint else 0
-    interrupted = False
+    if past is not None:
+        mapper.restore(past.keyframes, past.edges, past.checkpoint, sequence.__getitem__)
+        mapper.decisions += past.decisions
+    first = past.next_frame if past else 0
     prepare = frontend.prepare if isinstance(frontend, PreparingFrontend) else None
     with (
+        Interruption() as interruption,
         Prefetch(sequence, first, prepare=prepare) as frames,
         progress or NullProgress() as bar,
     ):
-        try:
-            for item in frames:
-                if isinstance(item, InputError):
-                    logger.warning("frame skipped: %s", item)
-                    mapper.skip(item)
-                else:
-                    mapper.step(item)
-                bar.update(mapper)
-        except KeyboardInterrupt:
-            interrupted = True
+        for item in frames:
+            if isinstance(item, InputError):
+                mapper.skip(item)
+            else:
+                mapper.step(item)
+            bar.update(mapper)
+            if interruption.requested:
+                break
     result = mapper.finish()
+    if result.keyframes == 0:
+        raise InputError(_nothing_mapped(sequence, mapper))
     seconds = time.perf_counter() - started
-    metrics = write_outputs(run, sequence, result, mapper.stopwatch, show, seconds, interrupted)
-    show.close()
-    return metrics
+    return write_outputs(
+        run, sequence, result, mapper.stopwatch, show, seconds, interruption.requested
+    )
 
 
-def _resume(
-    mapper: Mapper, sequence: Sequence, run: RunDirectory, checkpoint: dict[str, Any]
-) -> int:
-    """Hand the mapper what the interrupted run had settled; returns the frame to go on with."""
-    keyframes, edges = load_graph(run, checkpoint["journal_bytes"])
-    mapper.restore(keyframes, edges, checkpoint, sequence.__getitem__)
-    mapper.decisions += load_decisions(run, checkpoint["journal_bytes"])
-    return int(checkpoint["next_frame"])
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """What an interrupted run had settled, and the frame to go on with."""
+
+    checkpoint: dict[str, Any]
+    keyframes: list[Keyframe]
+    edges: list[Edge]
+    decisions: list[LoopDecision]
+
+    @property
+    def next_frame(self) -> int:
+        return int(self.checkpoint["next_frame"])
+
+    @property
+    def journal_bytes(self) -> int:
+        return int(self.checkpoint["journal_bytes"])
+
+
+def _read_past(run: RunDirectory) -> _Past | None:
+    """All of it is read before anything of the old run is touched; None where there is nothing."""
+    checkpoint = run.read_json(run.checkpoint)
+    if not checkpoint:
+        return None
+    end = int(checkpoint["journal_bytes"])
+    return _Past(checkpoint, *load_graph(run, end), load_decisions(run, end))
+
+
+def _nothing_mapped(sequence: Sequence, mapper: Mapper) -> str:
+    counts = mapper.counts
+    if counts.skipped == counts.frames and mapper.skip_reason is not None:
+        return f"{sequence.path}: not one frame could be read; the first: {mapper.skip_reason}"
+    return (
+        f"{sequence.path}: not one of {counts.frames} frames could be placed, so there is no map; "
+        "is there depth in the depth images, and is the depth scale right?"
+    )
 
 
 def _open_logger(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +10,18 @@ import numpy as np
 from mapper.atomic import atomic_write
 from mapper.errors import InputError
 from mapper.intrinsics import Intrinsics
+from mapper.npz import UNREADABLE
 from mapper.prediction import Prediction
 
 
-def prediction_path(folder: Path, frame_index: int) -> Path:
-    """The file of one frame's prediction."""
-    return folder / f"{frame_index:06d}.npz"
+def prediction_path(folder: Path, frame_index: int, segment: int) -> Path:
+    """The file of one frame's prediction; at a reset a frame has one in each of two segments."""
+    return folder / f"{frame_index:06d}-{segment:03d}.npz"
+
+
+def predictions_of(folder: Path, frame_index: int) -> list[Path]:
+    """The files of a frame, by segment; empty where it was lost."""
+    return sorted(folder.glob(f"{frame_index:06d}-*.npz"))
 
 
 def save_prediction(folder: Path, prediction: Prediction) -> None:
@@ -35,7 +40,8 @@ def save_prediction(folder: Path, prediction: Prediction) -> None:
     }
     if prediction.descriptor is not None:
         arrays["descriptor"] = prediction.descriptor
-    with atomic_write(prediction_path(folder, prediction.frame_index), "wb") as file:
+    path = prediction_path(folder, prediction.frame_index, prediction.segment)
+    with atomic_write(path, "wb") as file:
         np.savez(file, **arrays)
 
 
@@ -56,7 +62,7 @@ def load_prediction(path: Path) -> Prediction:
                 int(arrays["segment"]),
                 arrays["descriptor"] if "descriptor" in arrays else None,
             )
-    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         raise InputError(
             f"{path}: not a readable prediction ({type(error).__name__}); make it again with "
             "mapper run --save-predictions"

@@ -45,12 +45,15 @@ class RunDirectory:
                 )
             if not run._description.exists():
                 raise OutputError(f"{path} is not a run of mapper and is left alone; choose --out")
-            shutil.rmtree(path)
+            path = path.resolve()  # of a link, what it names is replaced
+            run = cls(path)
         try:
+            if run._description.exists():
+                shutil.rmtree(path)
             (path / "keyframes").mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(
-                f"{path}: cannot be created ({error.strerror}); choose another folder with --out"
+                f"{path}: cannot be made ({error.strerror}); choose another folder with --out"
             ) from error
         return run
 

@@ -22,7 +22,7 @@ from mapper.mesh import Mesh
 from mapper.report import ReportData, write_report
 from mapper.run_directory import RunDirectory
 from mapper.stopwatch import Stopwatch
-from mapper.trajectory import Trajectory
+from mapper.trajectory import Trajectory, nearest_times
 
 MATCH_SECONDS = 0.02
 
@@ -44,8 +44,9 @@ def write_outputs(
     if sequence.ground_truth is not None:
         write_tum(run.ground_truth, sequence.ground_truth)
     show.mesh(result.mesh)
-    run.write_json(run.metrics, metrics)
+    show.close()
     write_report(run.report, _report(run, result, stopwatch, metrics, truth))
+    run.write_json(run.metrics, metrics)  # last: it says that the run is complete
     return metrics
 
 
@@ -70,7 +71,8 @@ def collect_metrics(
         "loops_refused": sum(not d.accepted for d in loops),
         "units": "metres" if result.is_metric else "units",
         "wall_time_s": seconds,
-        "fps": len(stopwatch.durations["track"]) / seconds,  # of this process, where resumed
+        # Of this process alone, where a run was resumed.
+        "fps": len(stopwatch.durations.get("track", [])) / seconds,
         "peak_memory_mb": peak_memory_mb(),
         "mesh_vertices": len(result.mesh.vertices),
         "mesh_faces": len(result.mesh.faces),
@@ -110,7 +112,7 @@ def _aligned_truth(
     """The ground truth in the map's world, by least squares over matching times; or None."""
     if truth is None or len(estimate) < 3:
         return None
-    nearest = np.abs(truth.timestamps[None] - estimate.timestamps[:, None]).argmin(1)
+    nearest = nearest_times(truth.timestamps, estimate.timestamps)
     matched = np.abs(truth.timestamps[nearest] - estimate.timestamps) <= MATCH_SECONDS
     if matched.sum() < 3:
         return None

@@ -9,6 +9,15 @@ import numpy as np
 from mapper.errors import InputError
 
 
+def nearest_times(timestamps: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """int (M,): for each wanted time the index of the nearest of the increasing timestamps (N,)."""
+    after = np.searchsorted(timestamps, wanted).clip(1, max(len(timestamps) - 1, 1))
+    if len(timestamps) < 2:
+        return np.zeros(len(wanted), int)
+    earlier = wanted - timestamps[after - 1] <= timestamps[after] - wanted
+    return after - earlier
+
+
 @dataclass(frozen=True, slots=True)
 class Trajectory:
     """timestamps: float64 (N,), seconds, increasing. T_world_camera: float64 (N, 4, 4)."""

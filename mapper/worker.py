@@ -12,7 +12,8 @@ QUEUE_LENGTH = 8
 
 
 class Worker(Generic[Job]):
-    """Jobs are done in order; a full queue makes put() wait; a fault comes out of the next call."""
+    """Jobs are done in order; a full queue makes put() wait; a fault comes out of every call
+    that follows, and no later job is done."""
 
     def __init__(self, work: Callable[[Job], None], threaded: bool) -> None:
         self._work = work
@@ -26,7 +27,10 @@ class Worker(Generic[Job]):
     def put(self, job: Job) -> None:
         self._raise_fault()
         if self._jobs is None:
-            self._work(job)
+            self._do(job)
+            self._raise_fault()
+        elif not self._thread.is_alive():
+            raise RuntimeError("the mapper has finished: make a new one for further frames")
         else:
             self._jobs.put(job)
 
@@ -40,14 +44,15 @@ class Worker(Generic[Job]):
     def _run(self) -> None:
         assert self._jobs is not None
         while (job := self._jobs.get()) is not None:
-            if self._fault is not None:
-                continue  # drain, so that put() never waits for a dead thread
-            try:
-                self._work(job)
-            except BaseException as fault:
-                self._fault = fault
+            if self._fault is None:  # else drain, so that put() never waits for nothing
+                self._do(job)
+
+    def _do(self, job: Job) -> None:
+        try:
+            self._work(job)
+        except BaseException as fault:
+            self._fault = fault
 
     def _raise_fault(self) -> None:
         if self._fault is not None:
-            fault, self._fault = self._fault, None
-            raise fault
+            raise self._fault

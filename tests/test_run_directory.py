@@ -59,7 +59,7 @@ def test_a_file_is_never_taken_for_a_run(overwrite: bool, tmp_path: Path) -> Non
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(OutputError, match="cannot be created"):
+    with pytest.raises(OutputError, match="cannot be made"):
         RunDirectory.create(tmp_path / "file" / "run", overwrite=False)
 
 

@@ -30,7 +30,8 @@ def test_a_fault_comes_out_of_put_or_join(threaded: bool) -> None:
         for number in range(5):
             worker.put(number)
         worker.join()
-    worker.join()  # told once; the thread is gone
+    with pytest.raises(ValueError, match="three"):
+        worker.join()  # told as often as asked: the work is not whole
 
 
 def test_no_job_is_done_after_a_fault() -> None:

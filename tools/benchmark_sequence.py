@@ -15,6 +15,7 @@ import argparse
 import json
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -260,12 +261,13 @@ def measure_open3d(sequence: Sequence) -> list[tuple[str, str]]:
 
 
 def measure_long(path: Path, work: Path) -> list[tuple[str, str]]:
-    """The sequence back and forth ten times over, as one TUM folder of links."""
+    """The sequence back and forth, ten times its length."""
     from mapper.mapping import Mapper
     from mapper.run_outputs import peak_memory_mb
 
     sequence = open_sequence(path)
-    mapper = Mapper(store=RunDirectory.create(work / "long", overwrite=True).keyframes)
+    store = RunDirectory.create(Path(tempfile.mkdtemp(dir=work)), overwrite=False).keyframes
+    mapper = Mapper(store=store)
     order = np.concatenate([np.arange(len(sequence)), np.arange(len(sequence))[::-1]])
     rows = []
     start = time.perf_counter()

@@ -206,7 +206,12 @@ def _native_size(model: Cut3r) -> int:
 
 def _device(choice: str) -> torch.device:
     if choice != "auto":
-        return torch.device(choice)
+        try:
+            return torch.empty(0, device=choice).device
+        except (RuntimeError, AssertionError) as error:
+            raise ConfigError(
+                f"cut3r.device={choice}: PyTorch cannot use it here; cpu always works"
+            ) from error
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")

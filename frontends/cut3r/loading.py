@@ -19,6 +19,7 @@ from mapper.weights.model_text import parse_model_text
 MODEL = "cut3r"
 PUBLISHED_WIDTH = 1024  # of the encoder; checkpoints without a stored constructor have no other
 DPT_SCRATCH = "downstream_head.dpt_self.scratch"
+DPT_LAST = "downstream_head.dpt_self.head.2.weight"
 
 
 def load_cut3r(path: Path) -> Cut3r:
@@ -69,7 +70,11 @@ def _has_dpt(tensors: Mapping[str, Tensor]) -> bool:
 
 def _dpt(tensors: Mapping[str, Tensor]) -> DptConfig:
     """The widths of the dense head, which no constructor text tells."""
+    needed = [f"{DPT_SCRATCH}.layer{number}_rn.weight" for number in (1, 2, 3, 4)]
+    missing = [name for name in (*needed, DPT_LAST) if name not in tensors]
+    if missing:
+        raise ConfigError(f"tensor {missing[0]} is missing; mapper weights verify says more")
     layers = [tensors[f"{DPT_SCRATCH}.layer{number}_rn.weight"].shape for number in (1, 2, 3, 4)]
-    last = tensors["downstream_head.dpt_self.head.2.weight"].shape[0]
+    last = tensors[DPT_LAST].shape[0]
     first, second, third, fourth = (shape[1] for shape in layers)
     return DptConfig(layers[0][0], last, (first, second, third, fourth))

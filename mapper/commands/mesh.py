@@ -69,7 +69,6 @@ def execute(arguments: argparse.Namespace) -> int:
             f"{run.path}: no surface at a voxel size of {arguments.voxel_size:g} m; "
             "try larger voxels or a larger --depth-max"
         )
-    out.parent.mkdir(parents=True, exist_ok=True)
     write_mesh(out, mesh)
     result = {
         "mesh": str(out),
@@ -99,6 +98,12 @@ def _output(run: RunDirectory, arguments: argparse.Namespace) -> Path:
         raise ConfigError(f"--out {out}: end the name in {wanted}")
     if out.exists():
         raise OutputError(f"{out} exists already; choose another name with --out, or remove it")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"{out.parent}: cannot be made ({error.strerror}); choose --out"
+        ) from error
     return out
 
 

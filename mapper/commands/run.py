@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -111,27 +111,20 @@ def map_into(request: RunRequest) -> tuple[RunDirectory, dict[str, Any]]:
         create_frontend,
         sees_raw_images,
     )
-    from mapper.io.open_sequence import open_sequence
     from mapper.pipeline import RunOptions, run_sequence
     from mapper.progress import NullProgress, ProgressBar
     from mapper.run_directory import RunDirectory
 
     config = load_config(request.config, request.changes)
     check_frontend(config.frontend)
-    registration = request.registration
-    if registration == "auto" and sees_raw_images(config.frontend):
-        registration = "none"
-    sequence = open_sequence(
-        request.sequence,
-        calibration=request.calib,
-        registration=registration,
-        start=request.start,
-        stride=request.stride,
-        max_frames=request.max_frames,
-    )
+    if request.registration == "auto" and sees_raw_images(config.frontend):
+        request = replace(request, registration="none")
+    sequence = _open_sequence(request)
     out = request.out or Path("runs") / sequence.name
     run = RunDirectory.open(out) if request.resume else None
     if run is not None:
+        request = _as_before(request, run)
+        sequence = _open_sequence(request)
         config = _stored_config(request, run, sequence, config)
         if (metrics := run.read_json(run.metrics)).get("complete"):
             _say(request, f"{run.path}: this run is complete already")
@@ -139,6 +132,7 @@ def map_into(request: RunRequest) -> tuple[RunDirectory, dict[str, Any]]:
     name, why = choose_frontend(config, sequence.has_depth)
     frontend = create_frontend(config, name)  # before a folder is made: this may be refused
     if run is None:
+        _keep_predictions(config, out)
         run = RunDirectory.create(out, request.overwrite)
         run.write_description(_describe(request, sequence, frontend, config))
     _say(
@@ -151,6 +145,57 @@ def map_into(request: RunRequest) -> tuple[RunDirectory, dict[str, Any]]:
     metrics = run_sequence(sequence, frontend, config, run, options, bar)
     sequence.close()
     return run, metrics
+
+
+def _open_sequence(request: RunRequest) -> Sequence:
+    from mapper.io.open_sequence import open_sequence
+
+    return open_sequence(
+        request.sequence,
+        calibration=request.calib,
+        registration=request.registration,
+        start=request.start,
+        stride=request.stride,
+        max_frames=request.max_frames,
+    )
+
+
+def _as_before(request: RunRequest, run: RunDirectory) -> RunRequest:
+    """The request with the frames and cameras of the run that is to be resumed.
+
+    They need not be given again; given otherwise, they are refused.
+    """
+    from mapper.errors import ConfigError
+
+    stored = run.read_description()["sequence"]
+    calibration = stored["calibration"]
+    before = {
+        "start": stored["start"],
+        "stride": stored["stride"],
+        "max_frames": stored["max_frames"],
+        "registration": stored["registration"],
+        "calib": Path(calibration) if calibration else None,
+    }
+    unset = RunRequest(request.sequence)
+    for name, value in before.items():
+        given = getattr(request, name)
+        if given not in (getattr(unset, name), value) and name != "registration":
+            raise ConfigError(
+                f"{run.path} was made with --{name.replace('_', '-')} {value}, not {given}: "
+                "leave the option out to resume"
+            )
+    return replace(request, **before, save_predictions=stored.get("save_predictions", False))
+
+
+def _keep_predictions(config: MapperConfig, out: Path) -> None:
+    """Refuse to overwrite the very run whose predictions are to be replayed."""
+    from mapper.errors import ConfigError
+
+    predictions = config.replay.predictions
+    if predictions and out.resolve() in Path(predictions).resolve().parents:
+        raise ConfigError(
+            f"{predictions} lies in {out}, which would be replaced: choose another --out"
+        )
 
 
 def print_summary(metrics: dict[str, Any]) -> None:
@@ -237,6 +282,7 @@ def _describe(
             "max_frames": request.max_frames,
             "calibration": str(request.calib) if request.calib else None,
             "registration": request.registration,
+            "save_predictions": request.save_predictions,
             "fingerprint": fingerprint(sequence),
         },
         "frontend": frontend.name,

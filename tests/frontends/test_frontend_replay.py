@@ -15,7 +15,7 @@ from mapper.frontends.base import ResumableFrontend, TrackingState
 from mapper.frontends.registry import check_frontend, choose_frontend, create_frontend
 from mapper.frontends.replay import ReplayConfig, ReplayFrontend
 from mapper.prediction import Prediction
-from mapper.prediction_files import load_prediction, prediction_path, save_prediction
+from mapper.prediction_files import load_prediction, predictions_of, save_prediction
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def saved(room: Room, tmp_path: Path) -> tuple[Path, list[Prediction]]:
         segment=4,
         is_metric=False,
         descriptor=np.arange(8, dtype=np.float32) / 3,
-        timestamp=0.1 + 0.2,
+        timestamp=predictions[1].timestamp + 1e-4 / 3,
     )
     for prediction in predictions:
         save_prediction(tmp_path, prediction)
@@ -62,7 +62,7 @@ def test_nan_and_infinity_come_back_too(room: Room, tmp_path: Path) -> None:
     pointmap[0, 0], pointmap[1, 1] = np.nan, np.inf
     changed = dataclasses.replace(original, pointmap=pointmap)
     save_prediction(tmp_path, changed)
-    assert_identical(load_prediction(prediction_path(tmp_path, 0)), changed)
+    assert_identical(load_prediction(predictions_of(tmp_path, 0)[0]), changed)
 
 
 def test_a_frame_without_a_prediction_is_lost(
@@ -91,9 +91,9 @@ def test_a_damaged_file_is_named(
     room: Room, saved: tuple[Path, list[Prediction]], keep: int
 ) -> None:
     frontend = ReplayFrontend(ReplayConfig(str(saved[0])))
-    path = prediction_path(saved[0], 1)
+    path = predictions_of(saved[0], 1)[0]
     path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(InputError, match="000001.npz"):
+    with pytest.raises(InputError, match="000001-"):
         frontend.step(room.frame(1))
 
 
@@ -101,12 +101,12 @@ def test_a_file_of_something_else_is_named(
     room: Room, saved: tuple[Path, list[Prediction]]
 ) -> None:
     frontend = ReplayFrontend(ReplayConfig(str(saved[0])))
-    np.savez(prediction_path(saved[0], 1), other=np.zeros(3))
-    with pytest.raises(InputError, match="000001.npz"):
+    np.savez(predictions_of(saved[0], 1)[0], other=np.zeros(3))
+    with pytest.raises(InputError, match="000001-"):
         frontend.step(room.frame(1))
-    with prediction_path(saved[0], 1).open("wb") as file:
+    with predictions_of(saved[0], 1)[0].open("wb") as file:
         np.save(file, np.zeros(3))  # an array, not an archive
-    with pytest.raises(InputError, match="000001.npz"):
+    with pytest.raises(InputError, match="000001-"):
         frontend.step(room.frame(1))
 
 
@@ -120,7 +120,8 @@ def test_the_registry_chooses_by_what_there_is(saved: tuple[Path, list[Predictio
     replay = MapperConfig(replay=ReplayConfig(str(saved[0])))
     assert choose_frontend(replay, has_depth=True)[0] == "replay"
     assert choose_frontend(MapperConfig(), has_depth=True)[0] == "rgbd"
-    assert choose_frontend(MapperConfig(frontend="rgbd"), has_depth=False)[0] == "rgbd"
+    with pytest.raises(InputError, match="no depth"):
+        choose_frontend(MapperConfig(frontend="rgbd"), has_depth=False)
     assert create_frontend(replay, "replay").name == "replay"
     assert create_frontend(MapperConfig(), "rgbd").name == "rgbd"
 
@@ -135,3 +136,22 @@ def test_an_unknown_frontend_is_answered_with_the_nearest() -> None:
         check_frontend("rgdb")
     with pytest.raises(ConfigError, match="known"):
         create_frontend(MapperConfig(), "qqqqqq")
+
+
+def test_a_frame_at_a_reset_has_a_prediction_in_both_segments(room: Room, tmp_path: Path) -> None:
+    both = [dataclasses.replace(room.prediction(4), segment=segment) for segment in (2, 3)]
+    for prediction in both:
+        save_prediction(tmp_path, prediction)
+    replayed = ReplayFrontend(ReplayConfig(str(tmp_path))).step(room.frame(4))
+    assert [p.segment for p in replayed] == [2, 3]
+    for prediction, expected in zip(replayed, both, strict=True):
+        assert_identical(prediction, expected)
+
+
+def test_another_sequence_is_noticed_by_its_times(
+    room: Room, saved: tuple[Path, list[Prediction]]
+) -> None:
+    frontend = ReplayFrontend(ReplayConfig(str(saved[0])))
+    later = dataclasses.replace(room.frame(1), timestamp=room.frame(1).timestamp + 0.1)
+    with pytest.raises(InputError, match="same sequence"):
+        frontend.step(later)
