@@ -149,6 +149,11 @@ class Backend:
         poses = np.array([self.graph.poses[k.id] for k in main]).reshape(-1, 4, 4)
         return Trajectory(np.array([k.timestamp for k in main]), poses)
 
+    def dropped_loops(self) -> set[tuple[int, int]]:
+        """Keyframe pairs of the verified loops that the optimised graph contradicts."""
+        loops = (edge for edge in self.graph.edges if edge.kind == EdgeKind.LOOP)
+        return {(edge.i, edge.j) for edge in loops if not self.graph.is_inlier(edge)}
+
     def extract_mesh(self) -> Mesh:
         return self.fusion.extract_mesh()
 

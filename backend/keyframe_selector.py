@@ -42,14 +42,23 @@ def needs_keyframe(
     if len(current.frames) >= config.max_frames:
         return True
     T_keyframe_camera = inverse(current.T_odometry_keyframe) @ prediction.T_world_camera
-    shared = shared_view(prediction.pointmap, T_keyframe_camera, current_depth, current.intrinsics)
+    believed = prediction.confidence[::STEP, ::STEP, None] > 0
+    points = np.where(believed, prediction.pointmap[::STEP, ::STEP], np.float32(0))
+    shared = shared_view(points, T_keyframe_camera, current_depth, current.intrinsics, step=1)
     return shared < config.min_overlap
 
 
 def shared_view(
-    pointmap: np.ndarray, T_b_a: np.ndarray, depth_b: np.ndarray, intrinsics_b: Intrinsics
+    pointmap: np.ndarray,
+    T_b_a: np.ndarray,
+    depth_b: np.ndarray,
+    intrinsics_b: Intrinsics,
+    step: int = STEP,
 ) -> float:
-    """Share, 0..1, of a pointmap's points that lie in view b and are not hidden in it."""
+    """Share, 0..1, of a pointmap's points that lie in view b and are not hidden in it.
+
+    Looks at every step-th row and column.
+    """
     k = intrinsics_b
     points, shared = _count_shared(
         pointmap,
@@ -57,7 +66,7 @@ def shared_view(
         T_b_a[:3, 3].astype(np.float32),
         depth_b,
         np.array([k.fx, k.fy, k.cx, k.cy], np.float32),
-        STEP,
+        step,
     )
     return 1.0 if points == 0 else shared / points
 

@@ -68,7 +68,7 @@ def align(
     T = T_reference_source.copy()
     H = np.zeros((6, 6))
     step = np.zeros(6)
-    sums = np.zeros(6)
+    sums = np.zeros(4)
     for index in reversed(range(config.finest_level, len(reference.levels))):
         for _ in range(config.iterations[index]):
             H, b, sums = _normal_equations(
@@ -84,7 +84,7 @@ def align(
             T = orthonormalised(exp_se3(step) @ T)
             if np.abs(step).max() < CONVERGED_TWIST * 4.0**index:
                 break
-    points, visible, inliers, squared, *_ = sums
+    points, visible, inliers, squared = sums
     return Alignment(
         T,
         inliers / max(visible, 1.0),
@@ -130,8 +130,7 @@ def accumulate(
 ):  # fmt: skip
     """Upper triangle of H (6, 6), gradient b (6,), and sums over all source pixels:
 
-    points, visible in the reference, inliers, squared point-to-plane residuals, used intensity
-    pairs, absolute intensity differences.
+    points, visible in the reference, inliers, squared point-to-plane residuals.
 
     Each image row first fills `rows` with weighted Jacobians and residuals, seven numbers a
     residual, whose products then run at the vector unit's full width.
@@ -142,13 +141,12 @@ def accumulate(
     height_r, width_r = depth_r.shape
     height_s, width_s = depth_s.shape
     products = np.zeros((7, 7))
-    sums = np.zeros(6)
+    sums = np.zeros(4)
     rows = np.empty((7, 2 * width_s), np.float32)
     for row in range(height_s):
         n = 0
-        points = visible = inliers = pairs = 0
+        points = visible = inliers = 0
         squared = f32(0)
-        differences = f32(0)
         y_ray = (f32(row) - cy_s) / fy_s
         for column in range(width_s):
             z_s = depth_s[row, column]
@@ -215,9 +213,7 @@ def accumulate(
             difference = top + av * (bottom - top) - intensity_s[row, column]
             gu = (i01 - i00) * (f32(1) - av) + (i11 - i10) * av
             gv = bottom - top
-            pairs += 1
             magnitude = abs(difference)
-            differences += magnitude
             gx, gy = gu * fx_r * inverse_z, gv * fy_r * inverse_z
             gz = -(gx * x + gy * y) * inverse_z
             root_weight = np.sqrt(
@@ -241,6 +237,4 @@ def accumulate(
         sums[1] += visible
         sums[2] += inliers
         sums[3] += squared
-        sums[4] += pairs
-        sums[5] += differences
     return products[:6, :6].copy(), products[:6, 6].copy(), sums

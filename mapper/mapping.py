@@ -41,8 +41,10 @@ class FrameCounts:
 
 @dataclass(frozen=True, slots=True)
 class MappingResult:
-    """frame_indices: (N,), of the poses in trajectory. Poses are T_world_camera, world = first
-    keyframe, metres where is_metric."""
+    """frame_indices: (N,), of the poses in trajectory. Poses are T_world_camera, metres where
+    is_metric; the world is the first keyframe of the first segment. dropped_loops: pairs of
+    keyframes whose loop passed verification and was yet given up by the graph.
+    """
 
     trajectory: Trajectory
     frame_indices: np.ndarray
@@ -51,6 +53,7 @@ class MappingResult:
     counts: FrameCounts
     keyframes: int
     decisions: list[LoopDecision]
+    dropped_loops: set[tuple[int, int]]
     is_metric: bool
 
 
@@ -146,6 +149,7 @@ class Mapper:
             self.counts,
             len(self.backend.keyframes),
             self.decisions,
+            self.backend.dropped_loops(),
             True if self._frontend is None else self._frontend.is_metric,
         )
 

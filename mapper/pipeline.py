@@ -65,6 +65,7 @@ def run_sequence(
         Prefetch(sequence, first, prepare=prepare) as frames,
         progress or NullProgress() as bar,
     ):
+        bar.begin(first)
         for item in frames:
             if isinstance(item, InputError):
                 mapper.skip(item)

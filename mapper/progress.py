@@ -11,8 +11,9 @@ from mapper.mapping import Mapper
 
 
 class Progress(Protocol):
-    """Told after every frame."""
+    """Told where the run begins, then after every frame."""
 
+    def begin(self, done: int) -> None: ...
     def __enter__(self) -> Progress: ...
     def __exit__(
         self,
@@ -26,11 +27,13 @@ class Progress(Protocol):
 class ProgressBar:
     """Frames done, frames a second, tracking state, keyframes and loops, on a terminal."""
 
-    def __init__(self, total: int, done: int = 0) -> None:
-        self._bar = tqdm(
-            total=total, initial=done, unit=" frames", disable=None, dynamic_ncols=True, leave=False
-        )
+    def __init__(self, total: int) -> None:
+        self._bar = tqdm(total=total, unit=" frames", disable=None, dynamic_ncols=True, leave=False)
         self._loops = 0
+
+    def begin(self, done: int) -> None:
+        """Frames that an interrupted run had done are not done again."""
+        self._bar.initial = self._bar.n = done
 
     def __enter__(self) -> ProgressBar:
         return self
@@ -55,6 +58,8 @@ class ProgressBar:
 
 class NullProgress:
     """Shows nothing."""
+
+    def begin(self, done: int) -> None: ...
 
     def __enter__(self) -> NullProgress:
         return self

@@ -67,8 +67,8 @@ def collect_metrics(
         "lost": result.counts.frames - result.counts.skipped - tracked,
         "skipped": result.counts.skipped,
         "keyframes": result.keyframes,
-        "loops_accepted": sum(d.accepted for d in loops),
-        "loops_refused": sum(not d.accepted for d in loops),
+        "loops_accepted": sum(d.accepted for d in loops) - len(result.dropped_loops),
+        "loops_refused": sum(not d.accepted for d in loops) + len(result.dropped_loops),
         "units": "metres" if result.is_metric else "units",
         "wall_time_s": seconds,
         # Of this process alone, where a run was resumed.
@@ -150,10 +150,11 @@ def _loop_rows(result: MappingResult) -> list[dict[str, Any]]:
         {
             "i": d.i,
             "j": d.j,
-            "accepted": d.accepted,
+            "accepted": d.accepted and (d.i, d.j) not in result.dropped_loops,
             "inliers": d.feature_inliers,
             "residual": d.rmse,
-            "reason": f"{d.found_by}: {d.reason}",
+            "reason": f"{d.found_by}: "
+            + ("given up by the graph" if (d.i, d.j) in result.dropped_loops else d.reason),
         }
         for d in result.decisions
         if d.kind == "loop"

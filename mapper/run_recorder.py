@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from mapper.backend.backend import Backend, GraphUpdate
+from mapper.backend.edge import EdgeKind
 from mapper.backend.keyframe import Keyframe
 from mapper.config import RecordingConfig
 from mapper.frame import Frame
@@ -19,6 +20,8 @@ from mapper.prediction import Prediction
 from mapper.prediction_files import save_prediction
 from mapper.run_directory import RunDirectory
 
+VISIBLE_MOVE = 2e-3  # metres, and about as much of a rotation matrix's entries
+
 
 class Recorder(Protocol):
     """What the mapper tells while it works; all calls come from one thread."""
@@ -28,7 +31,6 @@ class Recorder(Protocol):
     ) -> None: ...
     def prediction(self, prediction: Prediction) -> None: ...
     def update(self, update: GraphUpdate, backend: Backend, checkpoint: dict[str, Any]) -> None: ...
-    def event(self, text: str, level: str = "INFO") -> None: ...
     def finish(self, update: GraphUpdate, backend: Backend) -> None: ...
     def close(self) -> None: ...
 
@@ -39,7 +41,6 @@ class NullRecorder:
     def frame(self, *args: object) -> None: ...
     def prediction(self, *args: object) -> None: ...
     def update(self, *args: object) -> None: ...
-    def event(self, *args: object) -> None: ...
     def finish(self, *args: object) -> None: ...
     def close(self) -> None: ...
 
@@ -65,6 +66,7 @@ class RunRecorder:
         self._journal = Journal(run.journal, keep_bytes)
         self._save_predictions = save_predictions
         self._edges: list[tuple[int, int, str]] = []
+        self._shown: dict[int, np.ndarray] = {}
         self._last_save = time.monotonic()
         if save_predictions:
             run.predictions.mkdir(exist_ok=True)
@@ -110,13 +112,11 @@ class RunRecorder:
         if time.monotonic() - self._last_save > self._config.save_interval:
             self._write_trajectories(backend)
 
-    def event(self, text: str, level: str = "INFO") -> None:
-        self._logger.event(text, level)
-
     def finish(self, update: GraphUpdate, backend: Backend) -> None:
         if update.closed is not None:
             self._journal.append("keyframe", **keyframe_record(update.closed))
         poses = {k.id: backend.graph.poses[k.id].ravel().tolist() for k in backend.main_keyframes()}
+        self._journal.append("dropped", loops=sorted(backend.dropped_loops()))
         self._journal.append("poses", poses=poses)
         self._write_trajectories(backend)
         self._logger.keyframe_poses({k.id: backend.graph.poses[k.id] for k in backend.keyframes})
@@ -145,10 +145,19 @@ class RunRecorder:
         points, colors = self._sample(opened, backend)
         self._logger.keyframe(opened.id, points, colors, backend.graph.poses[opened.id])
         if update.moved:
-            self._logger.keyframe_poses(
-                {k.id: backend.graph.poses[k.id] for k in backend.keyframes}
-            )
-            self._logger.edges(self._edges, backend.graph.poses)
+            # All poses at every step would make the recording grow with the square of the run.
+            moved = {i: T for i, T in backend.graph.poses.items() if self._has_moved(i, T)}
+            self._shown.update({i: T.copy() for i, T in moved.items()})
+            self._logger.keyframe_poses(moved)
+            if any(edge.kind == EdgeKind.LOOP for edge in update.edges):
+                self._logger.edges(self._edges, backend.graph.poses)
+
+    def _has_moved(self, keyframe_id: int, T_world_keyframe: np.ndarray) -> bool:
+        """Visibly, since it was last shown."""
+        shown = self._shown.get(keyframe_id)
+        if shown is None:
+            return True
+        return float(np.abs(shown - T_world_keyframe).max()) > VISIBLE_MOVE
 
     def _sample(self, keyframe: Keyframe, backend: Backend) -> tuple[np.ndarray, np.ndarray]:
         """Points (N, 3) in the keyframe's camera and their colours, thinned evenly."""
