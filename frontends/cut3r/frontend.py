@@ -32,7 +32,7 @@ from mapper.frontends.cut3r.update_rules import (
     UpdateRule,
 )
 from mapper.frontends.layers.block import DecoderBlock, EncoderBlock
-from mapper.geometry import backproject, orthonormalised
+from mapper.geometry import backproject, inverse, orthonormalised, transform
 from mapper.intrinsics import Intrinsics
 from mapper.prediction import Prediction
 from mapper.weights.registry import resolve_weights
@@ -63,7 +63,7 @@ class Cut3rFrontend:
         self.state = TrackingState.LOST
         self.values: dict[str, float] = {}
         variant = _variant(name, options.damping)
-        self._step_options = StepOptions(variant.rule, variant.rollout)
+        self._step_options = StepOptions(variant.rule, variant.rollout, world=options.cross_view)
         self._device = _device(options.device)
         self._model = load_cut3r(self.weights).to(self._device)
         self._image_size = options.image_size or _native_size(self._model)
@@ -137,10 +137,14 @@ class Cut3rFrontend:
 
     def _to_prediction(self, frame: Frame, image: np.ndarray, raw: Cut3rPrediction) -> Prediction:
         assert self._layout is not None
-        pointmap = raw.pointmap[0].float().cpu().numpy()
-        confidence = raw.confidence[0].float().cpu().numpy()
-        confidence = np.where(confidence >= self.options.min_confidence, confidence, 0)
         T_segment_camera = pose_matrix(raw.pose.double().cpu())[0].numpy()
+        if raw.pointmap_world is not None and raw.confidence_world is not None:
+            T_camera_segment = inverse(orthonormalised(T_segment_camera))
+            pointmap = transform(T_camera_segment, _array(raw.pointmap_world))
+            confidence = _array(raw.confidence_world)
+        else:
+            pointmap, confidence = _array(raw.pointmap), _array(raw.confidence)
+        confidence = np.where(confidence >= self.options.min_confidence, confidence, 0)
         intrinsics = self._intrinsics(frame, raw)
         if frame.intrinsics is not None and self.options.use_calibration:
             pointmap = backproject(pointmap[..., 2], intrinsics)
@@ -215,6 +219,11 @@ def _device(choice: str) -> torch.device:
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def _array(batch: torch.Tensor) -> np.ndarray:
+    """The only sample of a batch, float32."""
+    return batch[0].float().cpu().numpy()
 
 
 def _finite(prediction: Cut3rPrediction) -> bool:

@@ -17,8 +17,10 @@ from mapper.frontends.cut3r.config import Cut3rConfig, DptConfig
 from mapper.frontends.cut3r.frontend import Cut3rFrontend
 from mapper.frontends.cut3r.model import Cut3r
 from mapper.frontends.cut3r.options import VARIANTS, Cut3rOptions
+from mapper.frontends.cut3r.preprocess import as_tensor
+from mapper.frontends.cut3r.stepping import StepOptions
 from mapper.frontends.registry import create_frontend
-from mapper.geometry import inverse, rotation_angle
+from mapper.geometry import inverse, rotation_angle, transform
 from mapper.intrinsics import Intrinsics
 from mapper.mapping import Mapper
 
@@ -160,6 +162,20 @@ def test_bfloat16_stays_close_to_float32(tiny: Path) -> None:
         a, b = coarse.step(frame)[0].pointmap, exact.step(frame)[0].pointmap
         # Eight bits of mantissa: 0.4 % a rounding, and some of those add up.
         assert 0 < np.linalg.norm(a - b) / np.linalg.norm(b) < 0.05
+
+
+def test_the_cross_view_gives_the_points_on_request(tiny: Path) -> None:
+    options = Cut3rOptions(image_size=64, min_confidence=0.0, device="cpu", cross_view=True)
+    frontend = Cut3rFrontend("cut3r", options, str(tiny))
+    frame = frames(1)[0]
+    (prediction,) = frontend.step(frame)
+    model = frontend._model
+    raw, _ = model.step(as_tensor(frame.image), model.initial_state(1), StepOptions(world=True))
+    assert raw.pointmap_world is not None
+    seen = prediction.depth > 0
+    world = transform(prediction.T_world_camera, prediction.pointmap)[seen]
+    np.testing.assert_allclose(world, raw.pointmap_world[0].numpy()[seen], atol=1e-5)
+    assert np.abs(prediction.pointmap[seen] - raw.pointmap[0].numpy()[seen]).max() > 1e-3
 
 
 def test_frames_must_keep_their_size(tiny: Path) -> None:
