@@ -39,7 +39,7 @@ from mapper.open3d_loader import load_open3d
 from mapper.revisit_consistency import find_revisits, revisit_consistency
 from mapper.run_directory import RunDirectory
 from mapper.saved_map import load_graph
-from mapper.trajectory import Trajectory
+from mapper.trajectory import Trajectory, nearest_times
 
 FSCORE_DISTANCE = 0.05  # metres
 FSCORE_POINTS = 200_000
@@ -129,8 +129,7 @@ def measure_revisits(sequence: Sequence, estimate: Trajectory) -> list[tuple[str
 
 def at_times(trajectory: Trajectory, timestamps: np.ndarray) -> np.ndarray:
     """Poses (N, 4, 4) nearest to the given times."""
-    nearest = np.abs(trajectory.timestamps[None] - timestamps[:, None]).argmin(1)
-    return trajectory.T_world_camera[nearest]
+    return trajectory.T_world_camera[nearest_times(trajectory.timestamps, timestamps)]
 
 
 def measure_mesh(
