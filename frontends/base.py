@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
 
 from mapper.frame import Frame
 from mapper.prediction import Prediction
@@ -61,4 +63,33 @@ class ResumableFrontend(Protocol):
 
     def restore(self, snapshot: dict[str, Any], read_frame: Callable[[int], Frame]) -> None:
         """Take up where `snapshot` was made, reading again the frames that it names."""
+        ...
+
+
+class RolloutPair(NamedTuple):
+    """Two images of one rollout, i its root; points of both in the camera of i.
+
+    pointmap_i, pointmap_j: float32 (h, w, 3). confidence_i, confidence_j: float32 (h, w), above 1.
+    """
+
+    i: int
+    j: int
+    pointmap_i: np.ndarray
+    confidence_i: np.ndarray
+    pointmap_j: np.ndarray
+    confidence_j: np.ndarray
+
+
+@runtime_checkable
+class PairFrontend(Protocol):
+    """A frontend that can look again at images which it has seen, two by two."""
+
+    def rollout_pairs(
+        self, images: Sequence[np.ndarray], progress: Callable[[int], None] | None = None
+    ) -> list[RolloutPair]:
+        """The pairs of the reference alignment; the frontend's memory stays as it is.
+
+        images: uint8 (h, w, 3), as they are in its predictions. progress: told the number of
+        rollouts done, of two less one for each image.
+        """
         ...

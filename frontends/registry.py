@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from mapper.errors import ConfigError, InputError
 from mapper.frontends.base import Frontend
 from mapper.frontends.cut3r.options import VARIANTS
+from mapper.frontends.vggt.options import NAMES as VGGT_FAMILY
+from mapper.frontends.wint3r.options import NAME as WINT3R
 from mapper.weights.registry import find_weights
 
 if TYPE_CHECKING:
@@ -36,10 +38,27 @@ def _cut3r(name: str) -> Callable[[MapperConfig], Frontend]:
     return create
 
 
+def _wint3r(config: MapperConfig) -> Frontend:
+    from mapper.frontends.wint3r.frontend import Wint3rFrontend
+
+    return Wint3rFrontend(config.wint3r, config.weights)
+
+
+def _vggt(name: str) -> Callable[[MapperConfig], Frontend]:
+    def create(config: MapperConfig) -> Frontend:
+        from mapper.frontends.vggt import frontend
+
+        return frontend.create(name, getattr(config, name), config.weights)
+
+    return create
+
+
 FRONTENDS: dict[str, Callable[[MapperConfig], Frontend]] = {
     "rgbd": _rgbd,
     "replay": _replay,
     **{name: _cut3r(name) for name in VARIANTS},
+    WINT3R: _wint3r,
+    **{name: _vggt(name) for name in VGGT_FAMILY},
 }
 LEARNED = "cut3r-ttsa"  # what "auto" takes for images without depth, where weights are at hand
 
@@ -61,7 +80,7 @@ def create_frontend(config: MapperConfig, name: str) -> Frontend:
 
 def sees_raw_images(name: str) -> bool:
     """Whether a frontend wants the colour camera's own images, not those registered to depth."""
-    return name in VARIANTS
+    return name in (*VARIANTS, WINT3R, *VGGT_FAMILY)
 
 
 def choose_frontend(config: MapperConfig, has_depth: bool) -> tuple[str, str]:

@@ -96,11 +96,12 @@ class Runner:
     """run: repeats what a golden file records; yields (name of a recorded tensor, our tensor).
 
     inputs: names of tensors that were put in rather than came out; "in." stands for all that begin
-    so.
+    so. probabilities: names of tensors whose scale is 1, however small their entries happen to be.
     """
 
     run: Callable[[Golden], Iterator[tuple[str, Tensor]]]
     inputs: tuple[str, ...] = ()
+    probabilities: tuple[str, ...] = ()
 
     def takes(self, name: str) -> bool:
         return any(name.startswith(i) if i.endswith(".") else name == i for i in self.inputs)
@@ -112,14 +113,19 @@ def check(golden: Golden, runners: Mapping[tuple[str, str], Runner]) -> Verdict:
     if runner is None:
         return Verdict(golden.path, covered=False)
     results = [(name, golden.tensors[name], ours) for name, ours in runner.run(golden)]
-    differences = [compare(name, expected, ours) for name, expected, ours in results]
+    if not results:
+        return Verdict(golden.path, covered=False)
+    differences = [
+        compare(name, expected, ours, float(name in runner.probabilities))
+        for name, expected, ours in results
+    ]
     compared = {name for name, *_ in results}
     skipped = [n for n in golden.tensors if n not in compared and not runner.takes(n)]
     return Verdict(golden.path, True, differences, skipped)
 
 
-def compare(name: str, expected: Tensor, ours: Tensor) -> Difference:
-    """Largest errors, relative to the scale of each entry of the first axis.
+def compare(name: str, expected: Tensor, ours: Tensor, least_scale: float = 0.0) -> Difference:
+    """Largest errors, relative to the scale of each entry of the first axis, or to `least_scale`.
 
     Integers and pixels must be equal; NaN must stand where NaN stood.
     """
@@ -138,8 +144,9 @@ def compare(name: str, expected: Tensor, ours: Tensor) -> Difference:
         fault = f"{int((error > 0).sum())} of {error.numel()} values differ"
         return Difference(name, float(error.max()), float("inf"), fault)
     magnitude = expected.abs().nan_to_num(0.0, posinf=0.0)
-    rows = magnitude.reshape(len(expected), -1) if expected.ndim > 1 else magnitude[None]
-    scale = rows.amax(1).clamp(min=max(SMALLEST_SCALE * float(rows.max()), 1e-12))
+    rows = magnitude.reshape(len(expected) if expected.ndim > 1 else 1, -1)
+    least = max(SMALLEST_SCALE * float(rows.max()), least_scale, 1e-12)
+    scale = rows.amax(1).clamp(min=least)
     relative = error.reshape(len(rows), -1).amax(1) / scale
     return Difference(name, float(error.max()), float(relative.max()))
 

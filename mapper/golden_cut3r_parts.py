@@ -11,6 +11,7 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from mapper.focal import median_focal, weiszfeld_focal
 from mapper.frontends.cut3r.activations import (
     SMALLEST_NORM,
     confidence_exp,
@@ -19,7 +20,6 @@ from mapper.frontends.cut3r.activations import (
     pose_exp,
     rgb_sigmoid,
 )
-from mapper.frontends.cut3r.focal import median_focal, weiszfeld_focal
 from mapper.frontends.cut3r.pose_encoding import (
     chained,
     pose_encoding,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mapper.depth_noise import LEARNED, DepthNoise
 from mapper.intrinsics import Intrinsics
 
 
@@ -18,6 +19,7 @@ class Prediction:
     T_world_camera: float64 (4, 4), camera-to-world. is_metric: units are metres.
     image: uint8 (h, w, 3), RGB, at the pointmap's resolution. descriptor: float32 (d,) or None.
     segment: poses and scale are mutually consistent within one segment only.
+    noise: of the pointmap along z, where the confidence is good.
     """
 
     frame_index: int
@@ -30,6 +32,7 @@ class Prediction:
     is_metric: bool
     segment: int = 0
     descriptor: np.ndarray | None = None
+    noise: DepthNoise = LEARNED
 
     @property
     def depth(self) -> np.ndarray:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mapper.atomic import atomic_write
+from mapper.depth_noise import LEARNED, DepthNoise
 from mapper.errors import InputError
 from mapper.intrinsics import Intrinsics
 from mapper.npz import UNREADABLE
@@ -37,6 +39,7 @@ def save_prediction(folder: Path, prediction: Prediction) -> None:
         "image": prediction.image,
         "is_metric": np.bool_(prediction.is_metric),
         "segment": np.int64(prediction.segment),
+        "noise": np.array(astuple(prediction.noise)),
     }
     if prediction.descriptor is not None:
         arrays["descriptor"] = prediction.descriptor
@@ -61,6 +64,7 @@ def load_prediction(path: Path) -> Prediction:
                 bool(arrays["is_metric"]),
                 int(arrays["segment"]),
                 arrays["descriptor"] if "descriptor" in arrays else None,
+                DepthNoise(*arrays["noise"].tolist()) if "noise" in arrays else LEARNED,
             )
     except UNREADABLE as error:
         raise InputError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,13 +11,13 @@ import torch
 
 from mapper.errors import ConfigError, InputError
 from mapper.frame import Frame
-from mapper.frontends.base import TrackingState
-from mapper.frontends.cut3r.focal import weiszfeld_focal
+from mapper.frontends.base import RolloutPair, TrackingState
 from mapper.frontends.cut3r.loading import load_cut3r
 from mapper.frontends.cut3r.model import Cut3r
 from mapper.frontends.cut3r.options import VARIANTS, Cut3rOptions
 from mapper.frontends.cut3r.pose_encoding import pose_matrix
 from mapper.frontends.cut3r.preprocess import Layout, as_tensor, preprocessed
+from mapper.frontends.cut3r.rollouts import rollout_pairs
 from mapper.frontends.cut3r.state import Cut3rPrediction, Cut3rState
 from mapper.frontends.cut3r.stepping import (
     FRAME_BY_FRAME,
@@ -31,7 +32,9 @@ from mapper.frontends.cut3r.update_rules import (
     TemporalSpatialRule,
     UpdateRule,
 )
+from mapper.frontends.device import choose_device
 from mapper.frontends.layers.block import DecoderBlock, EncoderBlock
+from mapper.frontends.pointmap_camera import pointmap_camera
 from mapper.geometry import backproject, inverse, orthonormalised, transform
 from mapper.intrinsics import Intrinsics
 from mapper.prediction import Prediction
@@ -64,7 +67,7 @@ class Cut3rFrontend:
         self.values: dict[str, float] = {}
         variant = _variant(name, options.damping)
         self._step_options = StepOptions(variant.rule, variant.rollout, world=options.cross_view)
-        self._device = _device(options.device)
+        self._device = choose_device(options.device, "cut3r.device")
         self._model = load_cut3r(self.weights).to(self._device)
         self._image_size = options.image_size or _native_size(self._model)
         if options.compile:
@@ -110,6 +113,14 @@ class Cut3rFrontend:
             self._begin_segment(predictions[0])
             predictions += self._infer(frame, image)
         return predictions
+
+    def rollout_pairs(
+        self, images: Sequence[np.ndarray], progress: Callable[[int], None] | None = None
+    ) -> list[RolloutPair]:
+        """Pairs of images (h, w, 3), prepared already as those of its predictions are."""
+        tensors = [as_tensor(image)[0] for image in images]
+        with self._autocast():
+            return rollout_pairs(self._model, tensors, self._step_options.rule, progress)
 
     def _begin_segment(self, last: Prediction) -> None:
         """The state starts anew; the frame that was just seen is its first one too."""
@@ -173,12 +184,7 @@ class Cut3rFrontend:
         assert self._layout is not None
         if frame.intrinsics is not None and self.options.use_calibration:
             return self._layout.intrinsics(frame.intrinsics)
-        _, height, width, _ = raw.pointmap.shape
-        centre = torch.tensor([[width // 2, height // 2]], device=raw.pointmap.device)
-        focal = float(weiszfeld_focal(raw.pointmap.float(), centre)[0])
-        if not np.isfinite(focal) or focal <= 0:
-            focal = float(max(width, height))  # a pointmap of no camera: any focal length will do
-        return Intrinsics(focal, focal, width // 2, height // 2, width, height)
+        return pointmap_camera(raw.pointmap)
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self._device.type, torch.bfloat16, enabled=self.options.bfloat16)
@@ -206,19 +212,6 @@ def compile_blocks(model: Cut3r) -> None:
 def _native_size(model: Cut3r) -> int:
     """512 for the dense head, 224 for the linear one, as published."""
     return 512 if model.config.head_type == "dpt" else 224
-
-
-def _device(choice: str) -> torch.device:
-    if choice != "auto":
-        try:
-            return torch.empty(0, device=choice).device
-        except (RuntimeError, AssertionError) as error:
-            raise ConfigError(
-                f"cut3r.device={choice}: PyTorch cannot use it here; cpu always works"
-            ) from error
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
 def _array(batch: torch.Tensor) -> np.ndarray:

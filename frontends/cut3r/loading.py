@@ -12,6 +12,7 @@ from torch import Tensor
 from mapper.errors import ConfigError, InputError
 from mapper.frontends.cut3r.config import Cut3rConfig, DptConfig
 from mapper.frontends.cut3r.model import Cut3r
+from mapper.frontends.loading import load_strictly
 from mapper.weights.checkpoint import add_state_decoder, load_checkpoint
 from mapper.weights.identify import check_model
 from mapper.weights.model_text import parse_model_text
@@ -36,14 +37,7 @@ def load_cut3r(path: Path) -> Cut3r:
         raise InputError(f"{path}: {error}") from error
     with torch.device("meta"):
         model = Cut3r(config)
-    try:
-        model.load_state_dict(tensors, strict=True, assign=True)
-    except RuntimeError as error:
-        fault = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
-        raise InputError(
-            f"{path}: the weights do not fit the network ({fault[:160]}); "
-            "mapper weights verify says more"
-        ) from error
+    load_strictly(model, tensors, path)
     return model.float().eval().requires_grad_(False)
 
 

@@ -161,7 +161,7 @@ class Cut3rNetwork(nn.Module):
     def predict(self, encoded: Encoded, decoded: Decoded, options: StepOptions) -> Cut3rPrediction:
         """The heads that `options` asks for; the self view and the pose always."""
         heads, floor_ceiling = self.downstream_head, self.config.conf_mode[1:]
-        inputs = self._head_input(encoded, decoded)
+        inputs = self.head_input(encoded, decoded)
         with torch.autocast(self.device.type, enabled=False):
             raw = heads.self_view(inputs)
             pose = pose_exp(heads.pose(inputs))
@@ -177,6 +177,24 @@ class Cut3rNetwork(nn.Module):
             if world is None
             else confidence_exp(world[..., 3], *floor_ceiling),
             rgb=rgb,
+        )
+
+    def head_input(self, encoded: Encoded, decoded: Decoded) -> HeadInput:
+        """Encoder tokens, the layers at one half and three quarters of the decoder, the last."""
+        depth, head_dim = (
+            self.config.dec_depth,
+            self.config.dec_embed_dim // self.config.dec_num_heads,
+        )
+        hidden = (None, *decoded.layers)
+        middle, late = hidden[depth * 2 // 4], hidden[depth * 3 // 4]
+        assert middle is not None and late is not None
+        last = decoded.layers[-1].float()
+        return HeadInput(
+            levels=(encoded.features.float(), middle[:, 1:].float(), late[:, 1:].float()),
+            tokens=last[:, 1:],
+            pose_token=last[:, 0],
+            grid=encoded.grid,
+            rope=grid_rope(*encoded.grid, head_dim, False, self.device),
         )
 
     def written_memory(self, encoded: Encoded, decoded: Decoded, state: Cut3rState) -> Tensor:
@@ -246,21 +264,3 @@ class Cut3rNetwork(nn.Module):
         if not bool(state.learned_pose.any()):
             return read
         return torch.where(state.learned_pose.to(read.device)[:, None, None], learned, read)
-
-    def _head_input(self, encoded: Encoded, decoded: Decoded) -> HeadInput:
-        """Encoder tokens, the layers at one half and three quarters of the decoder, the last."""
-        depth, head_dim = (
-            self.config.dec_depth,
-            self.config.dec_embed_dim // self.config.dec_num_heads,
-        )
-        hidden = (None, *decoded.layers)
-        middle, late = hidden[depth * 2 // 4], hidden[depth * 3 // 4]
-        assert middle is not None and late is not None
-        last = decoded.layers[-1].float()
-        return HeadInput(
-            levels=(encoded.features.float(), middle[:, 1:].float(), late[:, 1:].float()),
-            tokens=last[:, 1:],
-            pose_token=last[:, 0],
-            grid=encoded.grid,
-            rope=grid_rope(*encoded.grid, head_dim, False, self.device),
-        )

@@ -7,6 +7,7 @@ from typing import Protocol
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
+from mapper.frontends.layers.linear import Linear
 from mapper.frontends.layers.rope import Rope2D
 
 
@@ -18,10 +19,13 @@ class LogitObserver(Protocol):
         ...
 
 
-def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """softmax(q k^T / sqrt(d)) v of (B, tokens, heads, d); returns (B, m, heads * d)."""
+def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
+    """softmax(q k^T / sqrt(d)) v of (B, tokens, heads, d); returns (B, m, heads * d).
+
+    mask: (m, n) bool, true where a query may look; None = everywhere.
+    """
     mixed = scaled_dot_product_attention(
-        query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2)
+        query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2), attn_mask=mask
     )
     return mixed.transpose(1, 2).flatten(2)
 
@@ -32,8 +36,8 @@ class SelfAttention(nn.Module):
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
-        self.qkv = nn.Linear(width, 3 * width)
-        self.proj = nn.Linear(width, width)
+        self.qkv = Linear(width, 3 * width)
+        self.proj = Linear(width, width)
 
     def forward(self, tokens: Tensor, rope: Rope2D | None) -> Tensor:
         """(B, n, width) to (B, n, width)."""
@@ -50,10 +54,10 @@ class CrossAttention(nn.Module):
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
-        self.projq = nn.Linear(width, width)
-        self.projk = nn.Linear(width, width)
-        self.projv = nn.Linear(width, width)
-        self.proj = nn.Linear(width, width)
+        self.projq = Linear(width, width)
+        self.projk = Linear(width, width)
+        self.projv = Linear(width, width)
+        self.proj = Linear(width, width)
 
     def forward(
         self,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from torch import Tensor, nn
-from torch.nn import functional
+
+from mapper.frontends.layers.linear import Linear, product
 
 
 class Mlp(nn.Module):
@@ -11,9 +12,9 @@ class Mlp(nn.Module):
 
     def __init__(self, width: int, hidden: int, out: int | None = None) -> None:
         super().__init__()
-        self.fc1 = nn.Linear(width, hidden)
-        self.fc2 = nn.Linear(hidden, width if out is None else out)
+        self.fc1 = Linear(width, hidden)
+        self.fc2 = Linear(hidden, width if out is None else out)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """(..., width) to (..., out)."""
-        return self.fc2(functional.gelu(self.fc1(tokens)))
+        return self.fc2(product(tokens, self.fc1.weight, self.fc1.bias, gelu=True))

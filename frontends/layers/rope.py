@@ -17,10 +17,12 @@ class Rope2D:
 
     The first half of a head turns with y, the second with x; within a half, entry j turns with
     entry j + D/2. `sin` carries the sign of the pair, so a rotation is two products and a sum.
+    rounding: type to which tokens are rounded before and after the turn; None = not at all.
     """
 
     cos: Tensor
     sin: Tensor
+    rounding: torch.dtype | None = None
 
     @staticmethod
     def at(
@@ -39,19 +41,21 @@ class Rope2D:
         steps = torch.arange(0, half, 2, dtype=torch.float32, device=positions.device)
         inverse_frequency = 1.0 / (base ** (steps / half))
         angle = (positions.float()[:, :, None] * inverse_frequency).to(dtype)  # (n, axis, D/2)
-        cos, sin = angle.cos(), angle.sin()
+        # By products, not by joining tensors: that is forbidden for float16 under CPU autocast.
+        pair = angle.new_tensor([[1.0], [1.0]])
+        signs = angle.new_tensor([[-1.0], [1.0]])
         return Rope2D(
-            torch.stack([cos, cos], 2).flatten(1).contiguous(),
-            torch.stack([-sin, sin], 2).flatten(1).contiguous(),
+            (angle.cos()[:, :, None] * pair).flatten(1),
+            (angle.sin()[:, :, None] * signs).flatten(1),
         )
 
     def rotate(self, tokens: Tensor) -> Tensor:
         """Turn (..., n, heads, head_dim); in the tables' type whatever that of the tokens."""
-        x = tokens.to(self.cos.dtype)
+        x = tokens.to(self.rounding or tokens.dtype).to(self.cos.dtype)
         swapped = x.unflatten(-1, (2, 2, -1)).flip(-2).flatten(-3)
         # Not fused: in half precision the rounding of each product is part of the result.
         turned = (x * self.cos[:, None]).add_(swapped.mul_(self.sin[:, None]))
-        return turned.to(tokens.dtype)
+        return turned.to(self.rounding or tokens.dtype).to(tokens.dtype)
 
 
 def grid_positions(height: int, width: int, device: torch.device | None = None) -> Tensor:

@@ -33,13 +33,14 @@ def recognise(path: Path) -> Container:
     if head.startswith(b"PK\x03\x04"):
         _check_zip(path)
         return "torch-zip"
-    if head[:1] == b"\x80":  # the first instruction of a pickle: its protocol
-        return "torch-legacy"
+    # Before pickles: a header's length may begin with the byte that a pickle begins with.
     length = int.from_bytes(head[:8], "little")
     if head[8:9] == b"{" and 2 <= length <= MAX_SAFETENSORS_HEADER:
         if 8 + length > size:
             raise InputError(f"{path}: the file is cut off after {size} bytes; {AGAIN}")
         return "safetensors"
+    if head[:1] == b"\x80":  # the first instruction of a pickle: its protocol
+        return "torch-legacy"
     raise InputError(f"{path}: {_describe(head)}")
 
 

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from mapper.errors import InputError
-from mapper.frontends.cut3r.focal import median_focal, weiszfeld_focal
+from mapper.focal import median_focal, weiszfeld_focal
 from mapper.frontends.cut3r.pose_encoding import (
     chained,
     pose_encoding,
