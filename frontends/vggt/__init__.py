@@ -1,0 +1,1 @@
+"""VGGT and its causal descendants STream3R and StreamVGGT: one network, several memories."""

@@ -1,0 +1,107 @@
+"""The transformer block of encoder, aggregator and camera head.
+
+The weights' type decides in which precision a product is computed; the residual stream, norms and
+rotations are float32 always, so a network with bfloat16 weights needs no autocast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from mapper.frontends.layers.linear import Linear
+from mapper.frontends.layers.mlp import Mlp
+from mapper.frontends.layers.rope import Rope2D
+from mapper.frontends.vggt.kernels import attend_together
+
+# Query, key and value (B, n, heads, d) to the mixed values (B, n, heads * d).
+Mix = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class BlockSizes:
+    """width: C. eps: of the norms. scale: initial layer scale. qk_norm: norm queries and keys."""
+
+    width: int
+    heads: int
+    mlp_ratio: float
+    eps: float
+    scale: float
+    qk_norm: bool = False
+
+
+class Attention(nn.Module):
+    """One fused projection, optional norms of queries and keys, rotation, any way of mixing."""
+
+    def __init__(self, sizes: BlockSizes) -> None:
+        super().__init__()
+        self.heads = sizes.heads
+        self.qkv = Linear(sizes.width, 3 * sizes.width)
+        if sizes.qk_norm:
+            head_dim = sizes.width // sizes.heads
+            self.q_norm = nn.LayerNorm(head_dim, eps=sizes.eps)
+            self.k_norm = nn.LayerNorm(head_dim, eps=sizes.eps)
+        self.normed = sizes.qk_norm
+        self.proj = Linear(sizes.width, sizes.width)
+
+    def forward(self, tokens: Tensor, rope: Rope2D | None, mix: Mix) -> Tensor:
+        """(B, n, width) to the same; n may be several frames of as many tokens as `rope` has."""
+        query, key, value = self.projected(tokens)
+        if rope is not None:
+            query, key = rotated(query, rope), rotated(key, rope)
+        return self.proj(mix(query.to(value.dtype), key.to(value.dtype), value))
+
+    def projected(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Query, key and value (B, n, heads, d), the first two after their norms."""
+        qkv = self.qkv(tokens.to(weight_type(self.qkv))).unflatten(-1, (3, self.heads, -1))
+        query, key, value = qkv.unbind(2)
+        if self.normed:
+            query, key = self.q_norm(query.float()), self.k_norm(key.float())
+        return query, key, value
+
+
+def rotated(tokens: Tensor, rope: Rope2D) -> Tensor:
+    """(B, frames * p, heads, d) with the same p positions in every frame."""
+    positions = len(rope.cos)
+    return rope.rotate(tokens.unflatten(1, (-1, positions))).flatten(1, 2)
+
+
+def weight_type(layer: nn.Module) -> torch.dtype:
+    """In which a layer computes; packed ones show their biases alone."""
+    return next(layer.parameters()).dtype
+
+
+class LayerScale(nn.Module):
+    """One learned factor a channel."""
+
+    def __init__(self, width: int, scale: float) -> None:
+        super().__init__()
+        self.gamma = nn.Parameter(torch.full((width,), scale))
+
+    def forward(self, tokens: Tensor, change: Tensor) -> Tensor:
+        """tokens + gamma * change, in the type of the tokens."""
+        return torch.addcmul(tokens, self.gamma, change.to(tokens.dtype))
+
+
+class Block(nn.Module):
+    """Pre-norm attention and perceptron, each scaled a channel."""
+
+    def __init__(self, sizes: BlockSizes) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(sizes.width, eps=sizes.eps)
+        self.attn = Attention(sizes)
+        self.ls1 = LayerScale(sizes.width, sizes.scale)
+        self.norm2 = nn.LayerNorm(sizes.width, eps=sizes.eps)
+        self.mlp = Mlp(sizes.width, int(sizes.width * sizes.mlp_ratio))
+        self.ls2 = LayerScale(sizes.width, sizes.scale)
+
+    def forward(
+        self, tokens: Tensor, rope: Rope2D | None = None, mix: Mix = attend_together
+    ) -> Tensor:
+        """(B, n, width) to the same."""
+        tokens = self.ls1(tokens, self.attn(self.norm1(tokens), rope, mix))
+        hidden = self.norm2(tokens).to(weight_type(self.mlp))
+        return self.ls2(tokens, self.mlp(hidden))

@@ -1,0 +1,80 @@
+"""How much memory the cache may take."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+import torch
+
+from mapper.errors import ConfigError
+
+UNITS: Final = {
+    "": 1,
+    "B": 1,
+    "KB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+    "KIB": 2**10,
+    "MIB": 2**20,
+    "GIB": 2**30,
+}
+SHARE_OF_FREE: Final = 0.6  # the rest is for activations, heads and the map
+MEMINFO: Final = Path("/proc/meminfo")
+CGROUP: Final = Path("/sys/fs/cgroup")  # what a container may take; see free_in_container
+FALLBACK_BYTES: Final = 4 * 10**9  # where the system does not tell what is free
+SMALLEST_CAPACITY: Final = 2  # the anchor and the frame that is being computed
+
+
+def parse_bytes(size: int | str) -> int:
+    """Bytes of "8GB", "512 MiB" or a bare number; ConfigError for anything else."""
+    text = str(size)
+    match = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*([A-Za-z]*)\s*", text)
+    unit = match[2].upper() if match else ""
+    if match is None or unit not in UNITS or float(match[1]) <= 0:
+        raise ConfigError(f"kv_budget {text!r}: expected a size like 8GB, 512MB or 2000000000")
+    return int(float(match[1]) * UNITS[unit])
+
+
+def default_budget(device: torch.device) -> int:
+    """A share of the memory that is free now, once the network is loaded."""
+    return int(SHARE_OF_FREE * free_bytes(device))
+
+
+def free_bytes(device: torch.device) -> int:
+    """Memory that a program could still take on the device."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        held = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return free + held
+    match = None
+    if MEMINFO.exists():
+        match = re.search(r"MemAvailable:\s+(\d+) kB", MEMINFO.read_text(encoding="ascii"))
+    free = int(match[1]) * 1024 if match else FALLBACK_BYTES
+    return min(free, free_in_container(CGROUP) or free)
+
+
+def free_in_container(group: Path) -> int | None:
+    """What Linux's control group lets its programs take, beyond which it ends them; None: no limit.
+
+    Pages of files count as free: they are given back.
+    """
+    limit, stat = group / "memory.max", group / "memory.stat"
+    if not limit.exists() or not stat.exists():
+        return None
+    most = limit.read_text(encoding="ascii").strip()
+    taken = re.search(r"^anon (\d+)$", stat.read_text(encoding="ascii"), re.MULTILINE)
+    return int(most) - int(taken[1]) if most.isdigit() and taken else None
+
+
+def capacity(budget: int, bytes_per_frame: int) -> int:
+    """Frames that a budget holds; ConfigError where there is no room to work at all."""
+    frames = budget // bytes_per_frame
+    if frames < SMALLEST_CAPACITY:
+        raise ConfigError(
+            f"kv_budget of {budget:,} bytes is too small: at this image size a frame takes "
+            f"{bytes_per_frame:,}, and at least {SMALLEST_CAPACITY} must fit; give more, a smaller "
+            "image_size, or mode=window"
+        )
+    return frames

@@ -1,0 +1,249 @@
+"""STream3R, StreamVGGT and VGGT as frontends: a stream with a cache, or a whole sequence."""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+
+import numpy as np
+import torch
+
+from mapper.errors import ConfigError, InputError
+from mapper.frame import Frame
+from mapper.frontends.base import TrackingState
+from mapper.frontends.device import choose_device
+from mapper.frontends.layers.packed_linear import CAN_PACK, pack_linears
+from mapper.frontends.vggt.answers import DEPTH, HEAD, Answers, Shown
+from mapper.frontends.vggt.budget import default_budget, free_bytes, parse_bytes
+from mapper.frontends.vggt.heap import keep_freed_memory
+from mapper.frontends.vggt.loading import load_vggt
+from mapper.frontends.vggt.network import Vggt, VggtPrediction
+from mapper.frontends.vggt.options import (
+    CommonOptions,
+    Stream3rOptions,
+    StreamVggtOptions,
+    VggtOptions,
+)
+from mapper.frontends.vggt.precision import to_bfloat16
+from mapper.frontends.vggt.preprocess import Layout, as_tensor, preprocessed
+from mapper.frontends.vggt.retention import policy_of
+from mapper.frontends.vggt.session import NotFiniteError, SessionOptions, StreamSession
+from mapper.frontends.vggt.storage import AUTO, Storage
+from mapper.prediction import Prediction
+from mapper.weights.registry import resolve_weights
+
+logger = logging.getLogger(__name__)
+
+FULL = "full"
+MODES = ("causal", "window", FULL)
+
+
+class VggtFrontend(ABC):
+    """What the streaming and the offline frontend share: weights, images, answers."""
+
+    is_metric = False
+
+    def __init__(self, name: str, options: CommonOptions, weights: str | None) -> None:
+        if options.points not in (DEPTH, HEAD):
+            raise ConfigError(f"{name}.points={options.points}: expected {DEPTH} or {HEAD}")
+        self.name = name
+        self.weights = resolve_weights(weights or None, name)
+        self.state = TrackingState.LOST
+        self.values: dict[str, float] = {}
+        self._answers = Answers(options)
+        self._device = choose_device(options.device, f"{name}.device")
+        model = load_vggt(self.weights, name)
+        if options.bfloat16:
+            to_bfloat16(model)
+        self._model = model.to(self._device)
+        if self._device.type == "cpu":
+            prepare_for_cpu(self._model)
+        self._image_size = options.image_size or model.config.img_size
+        self._segment = -1
+        self._prepared: dict[int, np.ndarray] = {}  # a few frames ahead of step, no more
+        self._layout: Layout | None = None
+        logger.info(
+            "%s: %s on %s, images at %d", name, self.weights, self._device, self._image_size
+        )
+
+    def prepare(self, frame: Frame) -> None:
+        """Resize and crop a frame ahead of its step."""
+        self._prepared[frame.index] = preprocessed(frame.image, self._image_size)
+
+    def reset(self) -> None:
+        """Forget the past; the next frame starts a new segment."""
+        self._segment += 1
+        self._layout = None
+        self._forget()
+
+    @abstractmethod
+    def step(self, frame: Frame) -> list[Prediction]:
+        """The predictions that the frame makes possible."""
+
+    @abstractmethod
+    def flush(self) -> list[Prediction]:
+        """What is still owed at the end of the sequence."""
+
+    @abstractmethod
+    def _forget(self) -> None:
+        """Drop what is remembered of frames."""
+
+    def _shown(self, frame: Frame) -> Shown:
+        """The frame at the network's size; InputError where its size is a new one."""
+        height, width = frame.image.shape[:2]
+        layout = Layout.of(width, height, self._image_size)
+        if self._layout not in (None, layout):
+            raise InputError(
+                f"frame {frame.index} is {width}x{height}, unlike the frames before it: "
+                f"{self.name} needs frames of one size"
+            )
+        self._layout = layout
+        image = self._prepared.pop(frame.index, None)
+        if image is None:
+            image = preprocessed(frame.image, self._image_size)
+        return Shown(frame, image, layout)
+
+    def _answer(self, shown: Shown, raw: VggtPrediction, place: int = 0) -> list[Prediction]:
+        """One prediction, or none where the pose is not finite."""
+        prediction = self._answers.prediction(shown, raw, place, self._segment)
+        if prediction is None:
+            return self._lost(shown)
+        self.state = TrackingState.TRACKING
+        self.values = {
+            "confidence": float(prediction.confidence.mean()),
+            "focal": prediction.intrinsics.fx,
+            "depth": float(np.median(prediction.depth)),
+        }
+        return [prediction]
+
+    def _lost(self, shown: Shown) -> list[Prediction]:
+        logger.warning("frame %d: the network's output is not finite", shown.frame.index)
+        self.state, self.values = TrackingState.LOST, {}
+        return []
+
+
+class StreamingFrontend(VggtFrontend):
+    """Every frame is answered at once; the past is a cache of keys and values, of bounded size.
+
+    Sources: STream3R, 2025, and StreamVGGT, 2025, which differ in the cache of the camera head.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        options: StreamVggtOptions,
+        weights: str | None = None,
+        mode: str = "causal",
+    ) -> None:
+        policy_of(options.kv_policy)
+        if options.cache != AUTO:
+            Storage(options.cache)
+        self._budget = parse_bytes(options.kv_budget) if options.kv_budget else None
+        super().__init__(name, options, weights)
+        if self._budget is None and mode == "causal":
+            self._budget = default_budget(self._device)
+            logger.info("%s: the cache may take %.1f GB", name, self._budget / 1e9)
+        elif self._budget is not None and self._budget > (free := free_bytes(self._device)):
+            logger.warning("%s: kv_budget is more than the %.1f GB that are free", name, free / 1e9)
+        self._session = StreamSession(
+            self._model,
+            SessionOptions(
+                mode="window" if mode == "window" else "causal",
+                shared_camera_cache=name == "streamvggt",
+                storage=options.cache,
+                budget=self._budget,
+                policy=options.kv_policy,
+                heads=self._answers.heads,
+            ),
+        )
+        self.reset()
+
+    def step(self, frame: Frame) -> list[Prediction]:
+        """The frame's prediction; none, and no trace in the cache, where it is not finite."""
+        shown = self._shown(frame)
+        try:
+            raw = self._session.step(as_tensor(shown.image).to(self._device))
+        except NotFiniteError:
+            return self._lost(shown)
+        predictions = self._answer(shown, raw)
+        self.values["cache_mb"] = self._session.cache_bytes / 1e6
+        return predictions
+
+    def flush(self) -> list[Prediction]:
+        """Nothing waits inside."""
+        return []
+
+    def _forget(self) -> None:
+        self._session.reset()
+
+
+class OfflineFrontend(VggtFrontend):
+    """All frames see all others, so all are answered at the end; for short sequences.
+
+    Source: Wang et al., VGGT, 2025.
+    """
+
+    def __init__(
+        self, name: str, options: VggtOptions | Stream3rOptions, weights: str | None = None
+    ) -> None:
+        super().__init__(name, options, weights)
+        self._max_frames = options.max_frames
+        self._waiting: list[Shown] = []
+        self.reset()
+
+    def step(self, frame: Frame) -> list[Prediction]:
+        """No prediction yet; InputError beyond max_frames."""
+        if len(self._waiting) == self._max_frames:
+            raise InputError(
+                f"{self.name} sees all frames at once, and more than {self._max_frames} are too "
+                f"many: take every N-th with --stride, or raise {self.name}.max_frames; "
+                "stream3r takes sequences of any length"
+            )
+        self._waiting.append(self._shown(frame))
+        self.state = TrackingState.TRACKING
+        return []
+
+    @torch.inference_mode()
+    def flush(self) -> list[Prediction]:
+        """The predictions of all frames since the last reset."""
+        if not self._waiting:
+            return []
+        images = torch.cat([as_tensor(shown.image) for shown in self._waiting])[None]
+        try:
+            raw = self._model(images.to(self._device), FULL, self._answers.heads)
+        except torch.OutOfMemoryError as error:
+            raise InputError(
+                f"{len(self._waiting)} frames at once do not fit into memory: take every N-th "
+                "with --stride, or a smaller image_size"
+            ) from error
+        shown, self._waiting = self._waiting, []
+        return [p for place, each in enumerate(shown) for p in self._answer(each, raw, place)]
+
+    def _forget(self) -> None:
+        self._waiting = []
+
+
+def prepare_for_cpu(model: Vggt) -> None:
+    """What makes a frame faster there; the network is not to be moved or saved after it."""
+    keep_freed_memory()
+    if CAN_PACK:
+        pack_linears(model.camera_head)  # which sees one token a frame
+
+
+def create(
+    name: str,
+    options: VggtOptions | StreamVggtOptions | Stream3rOptions,
+    weights: str | None = None,
+) -> VggtFrontend:
+    """The frontend of that name, streaming or offline as its options say."""
+    if isinstance(options, VggtOptions):
+        return OfflineFrontend(name, options, weights)
+    if not isinstance(options, Stream3rOptions):
+        return StreamingFrontend(name, options, weights)
+    if options.mode not in MODES:
+        raise ConfigError(f"{name}.mode={options.mode}: expected one of {', '.join(MODES)}")
+    if options.mode == FULL:
+        if options.kv_budget:
+            raise ConfigError(f"{name}.mode=full keeps no cache: leave kv_budget out")
+        return OfflineFrontend(name, options, weights)
+    return StreamingFrontend(name, options, weights, options.mode)

@@ -1,0 +1,54 @@
+"""Sine and cosine of where a pixel stands, added to the dense heads' maps."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+BASE = 100.0
+
+
+def add_positions(image: Tensor, aspect: float, share: float) -> Tensor:
+    """image (N, K, h, w) plus `share` of its positional map, in place.
+
+    The first half of the channels depends on the column alone, the second on the row alone, so the
+    map itself is never made.
+    """
+    channels, height, width = image.shape[1:]
+    columns, rows = axes(height, width, aspect)
+    half = channels // 2
+    image[:, :half] += share * _embedding(columns, half, image.device).to(image.dtype)[:, None, :]
+    image[:, half:] += share * _embedding(rows, half, image.device).to(image.dtype)[:, :, None]
+    return image
+
+
+def position_map(height: int, width: int, channels: int, aspect: float) -> Tensor:
+    """(h, w, K): the whole map, for comparison with recorded ones."""
+    empty = torch.zeros(1, channels, height, width)
+    return add_positions(empty, aspect, 1.0)[0].permute(1, 2, 0)
+
+
+def axes(height: int, width: int, aspect: float) -> tuple[tuple[float, int], tuple[float, int]]:
+    """(largest coordinate, count) of the columns and of the rows.
+
+    Coordinates are symmetric about the centre, and the image's half diagonal is 1.
+    """
+    diagonal = (aspect**2 + 1) ** 0.5
+    return (
+        (aspect / diagonal * (width - 1) / width, width),
+        (1 / diagonal * (height - 1) / height, height),
+    )
+
+
+@lru_cache(maxsize=64)
+def _embedding(axis: tuple[float, int], channels: int, device: torch.device) -> Tensor:
+    """(channels, count): sines, then cosines."""
+    with torch.inference_mode(False):
+        largest, count = axis
+        place = torch.linspace(-largest, largest, count, dtype=torch.float32)
+        quarter = channels // 2
+        order = torch.arange(quarter, dtype=torch.float64) / quarter
+        angle = place.double() * (1.0 / BASE**order)[:, None]
+        return torch.cat([angle.sin(), angle.cos()]).float().to(device)
