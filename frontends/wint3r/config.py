@@ -1,0 +1,104 @@
+"""Configuration of the WinT3R network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from mapper.errors import ConfigError
+
+# Arguments of the published constructor, and entries of its manifest, that change no output.
+WITHOUT_EFFECT = frozenset(
+    {"freeze", "head_type", "img_size", "landscape_only", "patch_embed_cls", "window_stride"}
+)
+# Arguments of which one value exists in published checkpoints, and only that one is built.
+FIXED: Mapping[str, Any] = {
+    "pos_embed": "RoPE100",
+    "patch_size": 16,
+    "norm_eps_encoder_decoder": 1e-6,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PointHeadConfig:
+    """dim_proj: channels at the patches' resolution. dim_upsample: after each doubling.
+    last_conv_channels: at full resolution."""
+
+    dim_proj: int = 768
+    dim_upsample: tuple[int, int, int] = (384, 128, 64)
+    last_conv_channels: int = 32
+
+    @staticmethod
+    def of(widths: Mapping[str, Any]) -> PointHeadConfig:
+        """From an entry of a manifest or of a golden sidecar."""
+        a, b, c = widths["dim_upsample"]
+        return PointHeadConfig(widths["dim_proj"], (a, b, c), widths["last_conv_channels"])
+
+
+@dataclass(frozen=True, slots=True)
+class CameraHeadConfig:
+    """depth: blocks of the trunk. num_heads: of its attention. iterations: refinements."""
+
+    depth: int = 4
+    num_heads: int = 16
+    iterations: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Wint3rConfig:
+    """Sizes of the network, under the names of the published constructor.
+
+    enc_*: image encoder. dec_*: image decoder, and the state decoder but for its heads,
+    state_dec_num_heads. state_size: state tokens, laid out by state_pe ("2d", "1d").
+    window_size: frames decoded together, as trained. camera_head, pts_head: of the heads.
+    """
+
+    state_size: int = 1024
+    state_pe: str = "2d"
+    enc_embed_dim: int = 1024
+    enc_depth: int = 24
+    enc_num_heads: int = 16
+    dec_embed_dim: int = 768
+    dec_depth: int = 12
+    dec_num_heads: int = 12
+    state_dec_num_heads: int = 16
+    mlp_ratio: float = 4.0
+    window_size: int = 4
+    camera_head: CameraHeadConfig = field(default_factory=CameraHeadConfig)
+    pts_head: PointHeadConfig = field(default_factory=PointHeadConfig)
+
+    def __post_init__(self) -> None:
+        if self.state_pe not in ("2d", "1d"):
+            raise ConfigError(f"state_pe {self.state_pe!r}: expected 2d or 1d")
+
+    @staticmethod
+    def of(
+        arguments: Mapping[str, Any], point_head: Mapping[str, Any] | None = None
+    ) -> Wint3rConfig:
+        """From constructor arguments as in manifests and checkpoints; refuses unknown ones.
+
+        point_head: dim_proj, dim_upsample and last_conv_channels where they are not the published
+        ones.
+        """
+        known = {entry.name for entry in fields(Wint3rConfig)}
+        chosen: dict[str, Any] = {}
+        for name, value in arguments.items():
+            if name in known:
+                chosen[name] = value
+            elif name in FIXED and value != FIXED[name]:
+                raise ConfigError(f"{name}={value!r} is not supported, only {FIXED[name]!r}")
+            elif name not in FIXED and name not in WITHOUT_EFFECT:
+                raise ConfigError(f"unknown argument of WinT3R: {name}={value!r}")
+        if "camera_head" in chosen:
+            chosen["camera_head"] = _camera_head(chosen["camera_head"])
+        if point_head is not None:
+            chosen["pts_head"] = point_head
+        if "pts_head" in chosen:
+            chosen["pts_head"] = PointHeadConfig.of(chosen["pts_head"])
+        return Wint3rConfig(**chosen)
+
+
+def _camera_head(entry: Mapping[str, Any]) -> CameraHeadConfig:
+    """The sizes in a manifest's entry, whose other values are fixed in this head."""
+    return CameraHeadConfig(entry["depth"], entry["num_heads"], entry["iterations"])
