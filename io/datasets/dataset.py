@@ -1,0 +1,142 @@
+"""Sequences with ground truth for the benchmarks, whatever dataset they come from."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from mapper.errors import InputError
+from mapper.intrinsics import Intrinsics
+from mapper.io.file_sequence import check_increasing
+
+ROTATION_TOLERANCE = 1e-3  # of R R^T from the identity
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BenchSequence:
+    """N frames of a dataset as they lie on disk, and what is known about them.
+
+    name: unique within the dataset. images: N files, in order of time.
+    timestamps: float64 (N,), seconds, increasing; frame number over frame rate where the dataset
+        has none.
+    T_world_camera: float64 (N, 4, 4), OpenCV camera axes; a frame without ground truth is NaN
+        throughout. None: the sequence has no poses.
+    depths, read_depth: N files, and the function that makes float32 (H, W) of one: z in metres,
+        0 = invalid, in the view of the image; the resolution may differ from the image's.
+    intrinsics: of the images, pixel centres at integer coordinates. None: unknown, or not the same
+        in all images.
+    masks: N files; what they mark is said by the reader.
+    distortion: of the images, OpenCV's k1 k2 p1 p2 k3; empty where there is none.
+    prepared: the images are already the selection (start and stride) that the papers evaluate.
+    Raises InputError where the parts do not fit together.
+    """
+
+    name: str
+    images: list[Path]
+    timestamps: np.ndarray
+    T_world_camera: np.ndarray | None
+    depths: list[Path] | None
+    read_depth: Callable[[Path], np.ndarray] | None
+    intrinsics: Intrinsics | None
+    masks: list[Path] | None
+    distortion: tuple[float, ...] = ()
+    prepared: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.images:
+            raise InputError(f"{self.name}: no images; is the dataset complete?")
+        for what in ("timestamps", "T_world_camera", "depths", "masks"):
+            part = getattr(self, what)
+            if part is not None and len(part) != len(self.images):
+                raise InputError(
+                    f"{self.name}: {len(part)} {what} for {len(self.images)} images in "
+                    f"{self.images[0].parent}; is the dataset complete?"
+                )
+        if (self.depths is None) != (self.read_depth is None):
+            raise InputError(f"{self.name}: depths and read_depth go together; give both or none")
+        check_increasing(self.timestamps, Path(self.name))
+        if self.T_world_camera is not None:
+            _check_poses(self.T_world_camera, self.name)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def has_pose(self) -> np.ndarray:
+        """bool (N,): which frames have a ground-truth pose."""
+        if self.T_world_camera is None:
+            return np.zeros(len(self), bool)
+        return np.isfinite(self.T_world_camera).all(axis=(1, 2))
+
+
+class Dataset(Protocol):
+    """A dataset below one folder, in its official layout."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def root(self) -> Path: ...
+
+    def names(self) -> list[str]:
+        """The names of its sequences, sorted, without reading them."""
+
+    def sequence(self, name: str) -> BenchSequence:
+        """One sequence; InputError if it is damaged, or there is none of that name."""
+
+    def sequences(self) -> list[BenchSequence]:
+        """All of them; InputError if one is damaged."""
+
+
+@dataclass(frozen=True, slots=True)
+class FolderDataset:
+    """A Dataset made of the two functions of a reader.
+
+    find: names of the sequences below a root. read: one sequence, of a root and a name.
+    """
+
+    name: str
+    find: Callable[[Path], list[str]]
+    read: Callable[[Path, str], BenchSequence]
+    root: Path
+
+    def names(self) -> list[str]:
+        """See Dataset."""
+        return self.find(self.root)
+
+    def sequence(self, name: str) -> BenchSequence:
+        """See Dataset."""
+        known = self.names()
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
+            raise InputError(f"{self.root}: no sequence {name!r}; did you mean {near!r}?")
+        return self.read(self.root, name)
+
+    def sequences(self) -> list[BenchSequence]:
+        """See Dataset."""
+        return [self.read(self.root, name) for name in self.names()]
+
+
+def _check_poses(T_world_camera: np.ndarray, name: str) -> None:
+    """Raises InputError unless the poses (N, 4, 4) are rigid, or NaN, and one at least is rigid."""
+    if T_world_camera.shape[1:] != (4, 4) or T_world_camera.dtype != np.float64:
+        raise InputError(
+            f"{name}: poses are {T_world_camera.dtype} {T_world_camera.shape}; expected float64 "
+            "(N, 4, 4)"
+        )
+    lost = np.isnan(T_world_camera).all(axis=(1, 2))
+    if lost.all():
+        raise InputError(f"{name}: no frame has a ground-truth pose; is the dataset complete?")
+    R = T_world_camera[~lost, :3, :3]
+    error = np.abs(R @ np.swapaxes(R, 1, 2) - np.eye(3)).max(axis=(1, 2))
+    rigid = (error < ROTATION_TOLERANCE) & (np.linalg.det(R) > 0)
+    rigid &= (T_world_camera[~lost, 3] == [0, 0, 0, 1]).all(axis=1)
+    rigid &= np.isfinite(T_world_camera[~lost]).all(axis=(1, 2))
+    if not rigid.all():
+        frame = np.flatnonzero(~lost)[int(np.argmin(rigid))]
+        raise InputError(f"{name}: the pose of frame {frame} is no rigid transform")

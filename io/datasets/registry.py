@@ -1,0 +1,60 @@
+"""The datasets of the benchmarks, by name."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from mapper.errors import ConfigError, InputError
+from mapper.io.datasets import (
+    bonn,
+    co3d,
+    euroc,
+    kitti_depth,
+    kitti_odometry,
+    nrgbd,
+    nyu,
+    replica,
+    scannet,
+    sevenscenes,
+    sintel,
+    tum,
+    tum_dynamics,
+)
+from mapper.io.datasets.dataset import Dataset, FolderDataset
+
+DATASETS: dict[str, Callable[[Path], Dataset]] = {
+    name: partial(FolderDataset, name, find, read)
+    for name, find, read in (
+        ("7scenes", sevenscenes.find, sevenscenes.read),
+        ("7scenes-test", sevenscenes.find_test, sevenscenes.read),
+        ("bonn", bonn.find, bonn.read),
+        ("bonn-markers", bonn.find, bonn.read_markers),
+        ("co3d", co3d.find, co3d.read),
+        ("euroc", euroc.find, euroc.read),
+        ("kitti-depth", kitti_depth.find, kitti_depth.read),
+        ("kitti-odometry", kitti_odometry.find, kitti_odometry.read),
+        ("nrgbd", nrgbd.find, nrgbd.read),
+        ("nyu", nyu.find, nyu.read),
+        ("replica", replica.find, replica.read),
+        ("scannet", scannet.find, scannet.read),
+        ("sintel", sintel.find, sintel.read),
+        ("tum", tum.find, tum.read),
+        ("tum-dynamics", tum_dynamics.find, tum_dynamics.read),
+    )
+}
+
+
+def open_dataset(name: str, root: Path) -> Dataset:
+    """The dataset below root; reads nothing yet. ConfigError, InputError: unknown name or root."""
+    if name not in DATASETS:
+        near = difflib.get_close_matches(name, DATASETS, n=1, cutoff=0.0)[0]
+        raise ConfigError(
+            f"dataset {name!r} is unknown; did you mean {near!r}? Known: {', '.join(DATASETS)}"
+        )
+    root = Path(root).expanduser()
+    if not root.is_dir():
+        raise InputError(f"{root}: no such folder; --root names the folder of the dataset {name}")
+    return DATASETS[name](root)

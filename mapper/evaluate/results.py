@@ -1,0 +1,123 @@
+"""Results on disk: one JSON file a sequence and repetition, failures among them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from mapper.atomic import atomic_write
+from mapper.errors import InputError, OutputError
+
+DESCRIPTION: Final = "bench.yaml"
+SEQUENCES: Final = "sequences"
+SUMMARY: Final = "summary.json"
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceResult:
+    """status: "ok" or "failed", and then `error` says why and there are no metrics.
+
+    key: tells results apart that need not be computed twice. facts: protocol, configuration, code,
+    fingerprint of the input. expected, answered: frames that should have been compared, and were.
+    """
+
+    sequence: str
+    repetition: int
+    status: str
+    key: str
+    facts: dict[str, Any]
+    metrics: dict[str, float]
+    expected: int
+    answered: int
+    frames: int
+    seconds: float
+    notes: list[str]
+    error: str = ""
+
+    @property
+    def coverage(self) -> float:
+        return self.answered / self.expected if self.expected else 0.0
+
+    @property
+    def succeeded(self) -> bool:
+        return self.status == "ok"
+
+
+def failure(sequence: str, repetition: int, reason: str, facts: dict[str, Any]) -> SequenceResult:
+    """A sequence without figures: it is counted and shown, never as zero."""
+    return SequenceResult(sequence, repetition, "failed", "", facts, {}, 0, 0, 0, 0.0, [], reason)
+
+
+class ResultFolder:
+    """The results of one benchmark."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def begin(self, description: dict[str, Any]) -> None:
+        """Make the folder, or take up one that was begun with the same request."""
+        file = self.path / DESCRIPTION
+        if file.exists():
+            if self.description() != description:
+                raise OutputError(
+                    f"{self.path} holds the results of another benchmark; choose another folder "
+                    "with --out"
+                )
+            return
+        try:
+            (self.path / SEQUENCES).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{self.path}: cannot be made ({error.strerror})") from error
+        with atomic_write(file) as stream:
+            yaml.safe_dump(description, stream, sort_keys=False)
+
+    def description(self) -> dict[str, Any]:
+        """What was asked for."""
+        file = self.path / DESCRIPTION
+        try:
+            return dict(yaml.safe_load(file.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError, yaml.YAMLError) as error:
+            raise InputError(
+                f"{file}: not readable ({type(error).__name__}); name a folder that mapper bench "
+                "wrote"
+            ) from error
+
+    def write(self, result: SequenceResult) -> None:
+        with atomic_write(self._file(result.sequence, result.repetition)) as stream:
+            json.dump({**asdict(result), "coverage": result.coverage}, stream, indent=1)
+
+    def read(self, sequence: str, repetition: int) -> SequenceResult | None:
+        """An earlier result; None where there is none, or a damaged one."""
+        try:
+            text = self._file(sequence, repetition).read_text(encoding="utf-8")
+            values = json.loads(text)
+            values.pop("coverage")
+            return SequenceResult(**values)
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+
+    def write_summary(self, summary: dict[str, Any]) -> None:
+        with atomic_write(self.path / SUMMARY) as stream:
+            json.dump(summary, stream, indent=1)
+
+    def summary(self) -> dict[str, Any]:
+        """Of a benchmark that came to its end."""
+        file = self.path / SUMMARY
+        try:
+            summary = dict(json.loads(file.read_text(encoding="utf-8")))
+            if missing := {"request", "sequences", "mean"} - summary.keys():
+                raise KeyError(*missing)
+            return summary
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise InputError(
+                f"{file}: not readable ({type(error).__name__}); name a folder in which mapper "
+                "bench came to its end"
+            ) from error
+
+    def _file(self, sequence: str, repetition: int) -> Path:
+        name = sequence.replace("/", "__")
+        return self.path / SEQUENCES / f"{name}.{repetition}.json"

@@ -1,0 +1,148 @@
+"""Protocol files, and which frames and views they give."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from mapper.errors import ConfigError, InputError
+from mapper.evaluate.protocol import (
+    PROTOCOLS,
+    FrameSelection,
+    choose_protocol,
+    load_protocol,
+    protocol_names,
+)
+from mapper.evaluate.selection import plan, selected_frames
+from mapper.evaluate.views import View, windowed
+from mapper.geometry import backproject
+from mapper.intrinsics import Intrinsics
+from mapper.io.datasets.dataset import BenchSequence
+from mapper.io.datasets.registry import DATASETS
+
+NAMES = protocol_names()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_protocol_is_sound_and_for_datasets_that_exist(name: str) -> None:
+    protocol = load_protocol(name)
+    assert set(protocol.datasets) <= set(DATASETS)
+    assert name.endswith(f"-{protocol.task}")
+    assert protocol.source
+    assert protocol.version >= 1
+
+
+def test_the_papers_of_the_specifications_are_there() -> None:
+    papers = {name.partition("-")[0] for name in NAMES}
+    assert papers == {"cut3r", "ttsa3r", "ttt3r", "stream3r", "streamvggt", "slam", "metric"}
+
+
+@pytest.mark.parametrize(
+    ("task", "dataset", "expected"),
+    [
+        ("pose", "sintel", "cut3r-sintel-pose"),
+        ("pose", "co3d", "streamvggt-co3d-pose"),
+        ("pose", "7scenes", "metric-any-pose"),
+        ("reconstruction", "7scenes", "cut3r-7scenes-reconstruction"),
+        ("mono-depth", "nyu", "cut3r-nyu-mono-depth"),
+    ],
+)
+def test_the_preferred_protocol(task: str, dataset: str, expected: str) -> None:
+    assert choose_protocol(task, dataset).name == expected
+
+
+def test_a_protocol_of_another_dataset_is_refused_with_those_that_fit() -> None:
+    with pytest.raises(ConfigError, match="stream3r-nrgbd-reconstruction"):
+        choose_protocol("reconstruction", "nrgbd", "cut3r-7scenes-reconstruction")
+    with pytest.raises(ConfigError, match="did you mean cut3r-sintel-pose"):
+        choose_protocol("pose", "sintel", "cut3r-sintel-poses")
+
+
+@pytest.mark.parametrize(
+    "change", [{"strides": 2}, {"task": "poses"}, {"pose": {"alignment": "sim2"}}, {"name": "x"}]
+)
+def test_a_damaged_protocol_names_its_file(tmp_path: Path, change: dict) -> None:
+    values = yaml.safe_load((PROTOCOLS / "metric-any-pose.yaml").read_text())
+    path = tmp_path / "metric-any-pose.yaml"
+    path.write_text(yaml.safe_dump({**values, **change}))
+    with pytest.raises(ConfigError, match=r"metric-any-pose\.yaml"):
+        load_protocol(str(path))
+
+
+def sequence(count: int, prepared: bool = False, name: str = "s") -> BenchSequence:
+    images = [Path(f"{i}.png") for i in range(count)]
+    return BenchSequence(
+        name, images, np.arange(float(count)), None, None, None, None, None, prepared=prepared
+    )
+
+
+def test_a_prepared_sequence_is_not_thinned_twice() -> None:
+    selection = FrameSelection(start=3, stride=3, max_frames=4)
+    assert selected_frames(sequence(30), selection) == [3, 6, 9, 12]
+    assert selected_frames(sequence(30, prepared=True), selection) == [0, 1, 2, 3]
+
+
+def test_a_short_sequence_keeps_two_views() -> None:
+    selection = FrameSelection(stride=500, at_least=2)
+    assert selected_frames(sequence(1400), selection) == [0, 500, 1000]
+    assert selected_frames(sequence(301), selection) == [0, 150, 300]
+
+
+def test_a_sequence_that_ends_before_the_first_frame_is_refused() -> None:
+    with pytest.raises(InputError, match="starts at frame 30"):
+        selected_frames(sequence(20), FrameSelection(start=30))
+
+
+class Counts:
+    """A dataset of sequences of these lengths."""
+
+    name, root = "counts", Path("counts")
+
+    def __init__(self, counts: dict[str, int]) -> None:
+        self._counts = counts
+
+    def names(self) -> list[str]:
+        return sorted(self._counts)
+
+    def sequence(self, name: str) -> BenchSequence:
+        return sequence(self._counts[name], name=name)
+
+    def sequences(self) -> list[BenchSequence]:
+        return [self.sequence(name) for name in self.names()]
+
+
+def test_random_frames_are_the_same_each_time_and_differ_by_sequence() -> None:
+    protocol = load_protocol("streamvggt-co3d-pose")
+    dataset = Counts({"apple/1": 202, "apple/2": 202, "cup/1": 49})
+    first, second = plan(protocol, dataset), plan(protocol, dataset)
+    assert first == second
+    assert first.excluded == ["cup/1"]
+    assert len(set(first.sequences["apple/1"])) == 10
+    assert first.sequences["apple/1"] != first.sequences["apple/2"]
+
+
+def test_sequences_that_the_protocol_names_and_nobody_has_are_missing() -> None:
+    protocol = load_protocol("slam-7scenes-pose")
+    todo = plan(protocol, Counts({"office/seq-01": 9, "office/seq-02": 9}))
+    assert list(todo.sequences) == ["office/seq-01"]
+    assert len(todo.missing) == 6
+
+
+def test_a_window_keeps_points_where_they_are() -> None:
+    rows, columns = np.indices((480, 640))
+    camera = Intrinsics(525.0, 525.0, 330.2, 236.9, 640, 480)
+    depth = (2 + columns / 640 + rows / 480).astype(np.float32)
+    view = windowed(View(np.zeros((480, 640, 3), np.uint8), depth, camera), 512, 384)
+    assert view.depth is not None
+    assert view.intrinsics is not None
+    assert view.depth.shape == (384, 512)
+    assert abs(view.intrinsics.cx - 255.5) < 1
+    assert abs(view.intrinsics.cy - 191.5) < 1
+    points = backproject(view.depth, view.intrinsics).reshape(-1, 3)
+    x, y, z = points.T
+    u, v = 525 * x / z + 330.2, 525 * y / z + 236.9
+    # OpenCV's nearest pixel is up to an eighth off, besides the rounding.
+    assert np.abs(2 + u / 640 + v / 480 - z).max() < 1.125 * (1 / 640 + 1 / 480)
