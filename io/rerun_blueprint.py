@@ -39,7 +39,7 @@ EYE_ELEVATION: Final = np.radians(32.0)  # and more, as cameras mostly look down
 def map_blueprint(
     eye: rrb.EyeControls3D | None = None, plan_bounds: rrb.VisualBounds2D | None = None
 ) -> rrb.Blueprint:
-    """The map on the left; image, bird's-eye trajectory and plots on the right.
+    """The map on the left; images, bird's-eye trajectory and plots on the right.
 
     Without an eye and bounds the viewer fits its views to what has been logged so far.
     """
@@ -51,8 +51,25 @@ def map_blueprint(
         spatial_information=rrb.SpatialInformation("tf#/world", show_axes=False),
         eye_controls=eye,
     )
-    right = rrb.Vertical(
-        rrb.Spatial2DView(origin="/world/camera/image", name="Camera"),
+    return rrb.Blueprint(
+        rrb.Horizontal(map_view, _right_side(plan_bounds), column_shares=[5, 2]),
+        rrb.BlueprintPanel(state="collapsed"),
+        rrb.SelectionPanel(state="collapsed"),
+        rrb.TimePanel(state="collapsed", timeline="frame", play_state="following"),
+        auto_layout=False,
+        auto_views=False,
+    )
+
+
+def _right_side(plan_bounds: rrb.VisualBounds2D | None) -> rrb.Vertical:
+    """Images of the camera and of the newest keyframe, the way from above, plots and events."""
+    return rrb.Vertical(
+        rrb.Tabs(
+            rrb.Spatial2DView(origin="/world/camera/image", name="Camera"),
+            rrb.Spatial2DView(origin="/keyframe/depth", name="Depth"),
+            rrb.Spatial2DView(origin="/keyframe/confidence", name="Confidence"),
+            active_tab=0,
+        ),
         rrb.Spatial2DView(
             origin="/plan",
             name="Bird's eye: estimate and ground truth",
@@ -62,18 +79,13 @@ def map_blueprint(
         rrb.Tabs(
             _plot("timings", "Timings [ms]"),
             _plot("tracking", "Tracking"),
+            _plot("health", "Rate and memory"),
+            _plot("drift", "Scale and drift"),
+            _plot("live", "Dropped"),
             rrb.TextLogView(origin="/log", name="Events"),
             active_tab=0,
         ),
         row_shares=[4, 3, 3],
-    )
-    return rrb.Blueprint(
-        rrb.Horizontal(map_view, right, column_shares=[5, 2]),
-        rrb.BlueprintPanel(state="collapsed"),
-        rrb.SelectionPanel(state="collapsed"),
-        rrb.TimePanel(state="collapsed", timeline="frame", play_state="following"),
-        auto_layout=False,
-        auto_views=False,
     )
 
 

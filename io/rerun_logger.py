@@ -6,13 +6,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-import cv2
 import numpy as np
 import rerun as rr
 
-from mapper.geometry import inverse, pose_to_quaternion_xyzw, transform
+from mapper.geometry import inverse, transform
 from mapper.intrinsics import Intrinsics
 from mapper.io.map_logger import MapLogger, NullLogger
+from mapper.io.rerun_archetypes import (
+    confidence_image,
+    depth_image,
+    jpeg,
+    plot_path,
+    transform3d,
+)
 from mapper.io.rerun_blueprint import (
     EDGE_COLORS,
     ESTIMATE_COLOR,
@@ -26,13 +32,13 @@ from mapper.io.rerun_blueprint import (
     plan,
     ui_points,
 )
-from mapper.io.rerun_sinks import Viewer, check_space, finish, open_sinks
+from mapper.io.rerun_log_handler import RecordingHandler
+from mapper.io.rerun_sinks import Destinations, Viewer, check_space, finish, open_outlets
 from mapper.mesh import Mesh
 from mapper.trajectory import Trajectory
 
 __all__ = ["MapLogger", "NullLogger", "RerunLogger", "Viewer"]
 
-JPEG_QUALITY: Final = 75
 HEALTH_CHECK_INTERVAL: Final = 30  # frames between looks at the free disk space
 RECENT_LENGTH: Final = 200  # camera positions drawn since the last graph update
 EYE_SAMPLE: Final = 64  # points kept of each keyframe, to place the eye at the end
@@ -43,10 +49,12 @@ FRUSTUM_DEPTH: Final = 0.15  # of the first keyframe's median depth
 class RerunLogger:
     """Writes a run to a .rrd file and, on request, to a viewer at the same time.
 
-    path: file to write, or None for a viewer alone. viewer: "none", "window" or "web".
+    path: file to write, or None for a viewer alone. viewer: "none", "window" or "web". connect:
+    address of a viewer that runs already.
     ground_truth: drawn once, aligned at the first camera until align_ground_truth says better.
     image_every: log every n-th image. image_width: width in pixels of the logged images.
-    show_rejected: draw refused edges too. url: where the web viewer is, else None.
+    show_rejected: draw refused edges too. url, tunnel: where the web viewer is, and the ssh command
+    that reaches it from another machine; else None.
     """
 
     def __init__(
@@ -60,13 +68,13 @@ class RerunLogger:
         image_every: int = 1,
         image_width: int = 320,
         show_rejected: bool = False,
+        connect: str | None = None,
     ) -> None:
         self.path = path
-        self._recording = rr.RecordingStream(application_id, recording_id=recording_id)
-        self._recording.set_log_time_enabled(False)
-        self._recording.set_log_tick_enabled(False)
-        self.url = open_sinks(self._recording, path, viewer)
-        self._has_viewer = viewer != "none"  # whose user may have moved the eye
+        destinations = Destinations(path, viewer, connect)
+        self._outlets = open_outlets(application_id, recording_id, destinations)
+        self.url, self.tunnel = self._outlets.url, self._outlets.tunnel
+        self._has_viewer = destinations.has_viewer  # whose user may have moved the eye
         self._ground_truth, self._ground_truth_drawn = ground_truth, False
         self._image_every, self._image_width = max(1, image_every), image_width
         self._show_rejected = show_rejected
@@ -81,6 +89,13 @@ class RerunLogger:
         self._plotted: set[str] = set()
         self._closed = False
         self._log("world", rr.ViewCoordinates.RIGHT_HAND_Y_DOWN, static=True)
+        self._handler = RecordingHandler(self.event)
+        self._handler.open()
+
+    @property
+    def closed_by_user(self) -> bool:
+        """Whether the viewer's window was closed."""
+        return self._outlets.was_closed
 
     def frame(
         self,
@@ -92,25 +107,30 @@ class RerunLogger:
         state: str,
         values: Mapping[str, float],
     ) -> None:
-        """One frame: uint8 (H, W, 3) image, pose (4, 4), tracker state, numbers to plot.
-
-        values: names that end in "_ms" go under timings/, others under tracking/; a name that
-        holds a slash is taken as it is.
-        """
-        self._start = timestamp if self._start is None else self._start
-        self._index, self._time = index, timestamp - self._start
+        """One frame: uint8 (H, W, 3) image, pose (4, 4), tracker state, numbers to plot."""
+        self.at(index, timestamp)
         self._draw_ground_truth_once(timestamp, T_world_camera)
         height, width = image_rgb.shape[:2]
         scale = min(1.0, self._image_width / width)
         camera = intrinsics or Intrinsics(width, width, width / 2, height / 2, width, height)
         camera = camera.resized(round(width * scale), round(height * scale))
         if index % self._image_every == 0:
-            self._image(image_rgb, camera.width, camera.height)
+            self._log("world/camera/image", jpeg(image_rgb, camera.width, camera.height))
         self._camera(T_world_camera, camera, state)
-        for name, value in values.items():
-            self._scalar(_plot_path(name), float(value))
+        self.numbers(values)
         if index % HEALTH_CHECK_INTERVAL == 0:
             check_space(self.path)
+
+    def at(self, index: int, timestamp: float) -> None:
+        """The moment of what is logged next."""
+        self._start = timestamp if self._start is None else self._start
+        self._index, self._time = index, timestamp - self._start
+
+    def numbers(self, values: Mapping[str, float]) -> None:
+        """Plotted under timings/ where a name ends in "_ms", as it is where it holds a slash, else
+        under tracking/."""
+        for name, value in values.items():
+            self._scalar(plot_path(name), float(value))
 
     def keyframe(
         self, id: int, points: np.ndarray, colors: np.ndarray, T_world_camera: np.ndarray
@@ -123,17 +143,22 @@ class RerunLogger:
         self._samples[id] = points[:: max(1, len(points) // EYE_SAMPLE)]
         if len(self._samples) == 1 and len(points):
             self._frustum_depth = FRUSTUM_DEPTH * float(np.median(self._samples[id][:, 2]))
-        self._log(f"world/keyframes/{id:06d}", _transform3d(T_world_camera))
+        self._log(f"world/keyframes/{id:06d}", transform3d(T_world_camera))
         self._log(
             f"world/keyframes/{id:06d}/points",
             rr.Points3D(points, colors=colors, radii=ui_points(1.6)),
         )
 
+    def keyframe_maps(self, depth: np.ndarray, confidence: np.ndarray) -> None:
+        """Depth and confidence float32 (H, W) of the newest keyframe; 0 = nothing known."""
+        self._log("keyframe/depth", depth_image(depth))
+        self._log("keyframe/confidence", confidence_image(confidence))
+
     def keyframe_poses(self, poses: Mapping[int, np.ndarray]) -> None:
         """Poses (4, 4) after a graph update, of all keyframes or of those that moved."""
         for id, T_world_camera in poses.items():
             self._poses[id] = np.asarray(T_world_camera, dtype=np.float64)
-            self._log(f"world/keyframes/{id:06d}", _transform3d(T_world_camera))
+            self._log(f"world/keyframes/{id:06d}", transform3d(T_world_camera))
         positions = [self._poses[id][:3, 3] for id in sorted(self._poses)]
         if positions:
             self.trajectory(np.array(positions))
@@ -202,28 +227,23 @@ class RerunLogger:
         if self._closed:
             return
         self._closed = True
+        self._handler.close()
         points, poses = self._map_sample()
         blueprint = map_blueprint(eye_above(points, poses), bounds_around(plan(poses[:, :3, 3])))
-        self._recording.send_blueprint(blueprint, make_active=not self._has_viewer)
+        for stream in self._outlets.streams:
+            stream.send_blueprint(blueprint, make_active=not self._has_viewer)
         check_space(self.path)
-        finish(self._recording, self.path)
+        finish(self._outlets, self.path)
 
     def _log(self, entity: str, what: rr.AsComponents, static: bool = False) -> None:
-        if not static:  # the clock is kept per thread, so every call sets it
-            self._recording.set_time("frame", sequence=self._index)
-            self._recording.set_time("time", duration=self._time)
-        self._recording.log(entity, what, static=static)
-
-    def _image(self, image_rgb: np.ndarray, width: int, height: int) -> None:
-        if width < image_rgb.shape[1]:
-            image_rgb = cv2.resize(image_rgb, (width, height), interpolation=cv2.INTER_AREA)
-        bgr = cv2.cvtColor(image_rgb, cv2.COLOR_RGB2BGR)
-        encoded = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
-        image = rr.EncodedImage(contents=encoded.tobytes(), media_type="image/jpeg")
-        self._log("world/camera/image", image)
+        for stream in self._outlets.streams:
+            if not static:  # the clock is kept per thread, so every call sets it
+                stream.set_time("frame", sequence=self._index)
+                stream.set_time("time", duration=self._time)
+            stream.log(entity, what, static=static)
 
     def _camera(self, T_world_camera: np.ndarray, camera: Intrinsics, state: str) -> None:
-        self._log("world/camera", _transform3d(T_world_camera, with_scale=False))
+        self._log("world/camera", transform3d(T_world_camera, with_scale=False))
         position = T_world_camera[:3, 3].astype(np.float32)
         self._recent = [*self._recent[-RECENT_LENGTH:], position]
         self._strip("recent", np.array(self._recent), ESTIMATE_COLOR)
@@ -276,18 +296,3 @@ class RerunLogger:
         poses = [self._poses[id] for id in self._samples]
         samples = samples if self._mesh_sample is None else [self._mesh_sample]
         return np.concatenate([np.zeros((0, 3)), *samples]), np.array(poses).reshape(-1, 4, 4)
-
-
-def _plot_path(name: str) -> str:
-    if "/" in name:
-        return name
-    return f"timings/{name}" if name.endswith("_ms") else f"tracking/{name}"
-
-
-def _transform3d(T: np.ndarray, with_scale: bool = True) -> rr.Transform3D:
-    """A pose or similarity (4, 4); the viewer draws cameras under pure rotations only."""
-    scale = float(np.linalg.norm(T[:3, 0]))
-    quaternion = rr.Quaternion(xyzw=pose_to_quaternion_xyzw(T[:3, :3] / scale))
-    return rr.Transform3D(
-        translation=T[:3, 3], quaternion=quaternion, scale=scale if with_scale else None
-    )

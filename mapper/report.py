@@ -14,6 +14,7 @@ import numpy as np
 
 from mapper import report_figures as figures
 from mapper.atomic import atomic_write
+from mapper.report_problems import problems
 from mapper.report_style import STYLE
 from mapper.trajectory import Trajectory
 
@@ -39,7 +40,8 @@ class ReportData:
     loops_accepted, loops_refused, ate_rmse, rpe_rmse; absent ones are left out. "timings" holds
     stage -> {"mean", "median", "p99"} in milliseconds.
     keyframe_positions: (K, 3). loops: dicts with i, j (rows of keyframe_positions), accepted,
-    and any of inliers, residual, reason. ground_truth: in the estimate's frame, or None.
+    and any of inliers, residual, correction, scale, reason. ground_truth: in the estimate's frame,
+    or None. alignment_costs: before and after each round of the global alignment; empty without.
     mesh_pictures: uint8 (H, W, 3), RGB. frame_latencies_ms: (N,). files: the run's outputs.
     """
 
@@ -50,6 +52,7 @@ class ReportData:
     is_metric: bool = True
     keyframe_positions: np.ndarray = field(default_factory=lambda: np.zeros((0, 3)))
     loops: Sequence[Mapping[str, Any]] = ()
+    alignment_costs: Sequence[tuple[float, float]] = ()
     ground_truth: Trajectory | None = None
     mesh_pictures: Sequence[np.ndarray] = ()
     frame_latencies_ms: np.ndarray = field(default_factory=lambda: np.zeros(0))
@@ -74,12 +77,14 @@ def write_report(path: Path, report: ReportData) -> None:
 
 def _page(report: ReportData) -> str:
     sections = (
+        _section("Problems found", _problems(report)),
         _section("Map", _pictures(report)),
         _section("Trajectory", _trajectory(report)),
         _section("Error over time", _errors(report)),
         _section("Time per frame", _latency(report)),
         _section("Time per stage", _stages(report)),
-        _section("Loop closures", _loops(report)),
+        _section("Drift and loop closures", _loops(report)),
+        _alignment(report),
         _section("Files", _files(report)),
         _configuration(report),
     )
@@ -131,6 +136,13 @@ def _tiles(report: ReportData) -> str:
         for value, label, kind in tiles
     )
     return f"<div class='tiles'>{cells}</div>"
+
+
+def _problems(report: ReportData) -> str:
+    found = problems(report.metrics, report.estimate.timestamps, report.loops)
+    if not found:
+        return "<p class='note'>None: every frame was placed, and nothing was refused.</p>"
+    return "<ul>" + "".join(f"<li>{html.escape(text)}</li>" for text in found) + "</ul>"
 
 
 def _pictures(report: ReportData) -> str:
@@ -186,12 +198,25 @@ def _loops(report: ReportData) -> str:
         rows.append(
             f"<tr class='{'good' if good else 'bad'}'><th>{_cell(loop.get('i'))} &ndash; "
             f"{_cell(loop.get('j'))}</th><td>{_cell(loop.get('inliers'))}</td>"
-            f"<td>{_cell(loop.get('residual'))}</td><td>{html.escape(verdict_cell)}</td></tr>"
+            f"<td>{_cell(loop.get('residual'))}</td><td>{_cell(loop.get('correction'))}</td>"
+            f"<td>{_cell(loop.get('scale'))}</td><td>{html.escape(verdict_cell)}</td></tr>"
         )
     rest = len(report.loops) - MAX_LOOPS
     note = f"<p class='note'>{rest} more are in journal.jsonl.</p>" if rest > 0 else ""
-    heads = ("keyframes", "inliers", f"residual [{report.unit}]", "decision")
+    unit = report.unit
+    heads = ("keyframes", "inliers", f"residual [{unit}]", f"drift [{unit}]", "scale", "decision")
     return _table(heads, rows, "loops") + note
+
+
+def _alignment(report: ReportData) -> str:
+    """What each round of the global alignment did to its cost; nothing where there was none."""
+    if not report.alignment_costs:
+        return ""
+    rows = [
+        f"<tr><th>{number}</th><td>{_cell(before)}</td><td>{_cell(after)}</td></tr>"
+        for number, (before, after) in enumerate(report.alignment_costs, 1)
+    ]
+    return _section("Global alignment", _table(("round", "cost before", "after"), rows, "rounds"))
 
 
 def _files(report: ReportData) -> str:

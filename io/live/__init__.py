@@ -1,0 +1,1 @@
+"""Cameras and streams: images that arrive whether or not anyone has time for them."""

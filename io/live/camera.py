@@ -1,0 +1,125 @@
+"""Cameras, network streams and video files through OpenCV."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+
+from mapper.errors import InputError
+from mapper.io.calibration import Calibration
+from mapper.io.live.source import LiveImage, StreamBroken, arrival_time
+
+OPEN_TIMEOUT_MS: Final = 5000
+READ_TIMEOUT_MS: Final = 3000
+BAD_IMAGES: Final = 5  # in a row, before the source is opened again
+FRAME_RATE: Final = 30.0  # 1/s, where a file states none
+
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # FFmpeg would write to stderr by itself
+
+
+class CameraSource:
+    """A V4L2 device, by number or path, or a network stream, by address.
+
+    size: (width, height) to ask a device for, as that of its calibration; None takes its default.
+
+    An image that cannot be decoded is left out; a few in a row, or none within READ_TIMEOUT_MS,
+    break the stream. FFmpeg scales what a network stream sends to the size it began with.
+    """
+
+    has_depth = False
+    calibration: Calibration | None = None
+
+    def __init__(self, address: int | str, size: tuple[int, int] | None = None) -> None:
+        self.name = str(address)
+        self._address = address
+        self._size = size
+        self._capture: cv2.VideoCapture | None = None
+
+    def open(self) -> None:
+        self.close()
+        if _is_network(self._address):
+            timeouts = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_TIMEOUT_MS]
+            timeouts += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_TIMEOUT_MS]
+            capture = cv2.VideoCapture(str(self._address), cv2.CAP_FFMPEG, timeouts)
+        else:
+            capture = cv2.VideoCapture(self._address)  # type: ignore[arg-type]
+            capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+            if self._size is not None:
+                capture.set(cv2.CAP_PROP_FRAME_WIDTH, self._size[0])
+                capture.set(cv2.CAP_PROP_FRAME_HEIGHT, self._size[1])
+        if not capture.isOpened():
+            capture.release()
+            raise StreamBroken(f"{self.name}: no camera or stream answers here; {self._remedy()}")
+        self._capture = capture
+
+    def read(self) -> LiveImage | None:
+        if self._capture is None:
+            raise StreamBroken(f"{self.name}: not open")
+        deadline = time.monotonic() + READ_TIMEOUT_MS / 1000
+        for _ in range(BAD_IMAGES):
+            found, image = self._capture.read()
+            if found and image is not None:
+                return LiveImage(arrival_time(), cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+            if time.monotonic() >= deadline:
+                break
+        raise StreamBroken(f"{self.name}: the stream broke off")
+
+    def close(self) -> None:
+        if self._capture is not None:
+            self._capture.release()
+        self._capture = None
+
+    def _remedy(self) -> str:
+        if _is_network(self._address):
+            return "check the address, and that this machine may reach it"
+        return "is it plugged in, free, and may you read /dev/video*?"
+
+
+class RealtimeVideo:
+    """A video file that plays at its own speed, so that what is late is lost."""
+
+    has_depth = False
+    calibration: Calibration | None = None
+
+    def __init__(self, path: Path) -> None:
+        self.name = str(path)
+        self._capture: cv2.VideoCapture | None = None
+        self._period = 1 / FRAME_RATE
+        self._next = 0
+        self._started = 0.0
+
+    def open(self) -> None:
+        """From the beginning."""
+        self.close()
+        capture = cv2.VideoCapture(self.name)
+        if not capture.isOpened():
+            raise InputError(f"{self.name}: not a readable video; copy it again or convert to mp4")
+        rate = capture.get(cv2.CAP_PROP_FPS)
+        self._period = 1 / (rate if np.isfinite(rate) and 0 < rate < 1e4 else FRAME_RATE)
+        self._capture, self._next, self._started = capture, 0, arrival_time()
+
+    def read(self) -> LiveImage | None:
+        """The image that is due next; None at the end."""
+        if self._capture is None:
+            raise StreamBroken(f"{self.name}: not open")
+        due = self._started + self._next * self._period
+        time.sleep(max(0.0, due - arrival_time()))
+        found, image = self._capture.read()
+        self._next += 1
+        if not found or image is None:
+            return None
+        return LiveImage(due, cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+
+    def close(self) -> None:
+        if self._capture is not None:
+            self._capture.release()
+        self._capture = None
+
+
+def _is_network(address: int | str) -> bool:
+    return isinstance(address, str) and "://" in address

@@ -1,0 +1,159 @@
+"""Reads a live source in a thread of its own; whoever takes an image gets the newest."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from mapper.errors import InputError
+from mapper.io.live.source import LiveImage, LiveSource, StreamBroken
+
+logger = logging.getLogger(__name__)
+
+POLL_S: Final = 0.1  # between looks at whether to stop while no image comes
+JOIN_S: Final = 15.0  # longer than any source waits for an image
+
+
+@dataclass
+class CaptureCounts:
+    """received: images. dropped: of those, never taken, as a newer one came first.
+
+    breaks: times that the stream broke. reconnections: times that it came back.
+    """
+
+    received: int = 0
+    dropped: int = 0
+    breaks: int = 0
+    reconnections: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RetryOptions:
+    """first_wait, longest_wait: seconds before a broken stream is opened again; doubles each time.
+
+    gap: seconds without an image after which the camera may be anywhere.
+    """
+
+    first_wait: float = 0.25
+    longest_wait: float = 8.0
+    gap: float = 1.0
+
+
+class LiveCapture:
+    """Holds one image, the newest. A source that breaks is opened again until close().
+
+        with LiveCapture(source) as capture:
+            for image in capture.images(lambda: stopped):
+                ...
+
+    The first open() is the caller's: it raises what the source raises. A fault of the source that
+    opening again cannot mend is raised where the next image was due.
+    """
+
+    def __init__(self, source: LiveSource, retry: RetryOptions | None = None) -> None:
+        self.counts = CaptureCounts()
+        self._source = source
+        self._retry = retry or RetryOptions()
+        self._newest: LiveImage | None = None
+        self._changed = threading.Condition()
+        self._stop = threading.Event()
+        self._ended = False
+        self._fault: Exception | None = None
+        self._last_arrival: float | None = None
+        source.open()
+        self._thread = threading.Thread(target=self._run, name="mapper-capture", daemon=True)
+        self._thread.start()
+
+    @property
+    def connected(self) -> bool:
+        """Whether the stream is up, as far as is known."""
+        return self.counts.breaks == self.counts.reconnections and not self._ended
+
+    def __enter__(self) -> LiveCapture:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def images(self, stopped: Callable[[], bool]) -> Iterator[LiveImage]:
+        """The newest images, one after the other, until the source ends or stopped() is true."""
+        while not stopped():
+            image = self.take(POLL_S)
+            if image is not None:
+                yield image
+            elif self._ended:
+                return
+
+    def take(self, timeout: float) -> LiveImage | None:
+        """The newest image that was not taken yet; None if none comes within timeout seconds."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._newest is not None or self._ended, timeout)
+            image, self._newest = self._newest, None
+            if image is None and self._fault is not None:
+                raise self._fault
+            return image
+
+    def close(self) -> None:
+        """End the thread, then let the source go."""
+        self._stop.set()
+        self._thread.join(JOIN_S)
+        if self._thread.is_alive():  # closing under it would crash in native code
+            logger.warning("%s: does not answer and is left open", self._source.name)
+            return
+        self._source.close()
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.is_set() and self._read_on():
+                pass
+        except Exception as fault:  # handed to take(), which would wait for ever
+            self._fault = fault
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+    def _read_on(self) -> bool:
+        """One image into the slot; False at the end of the source."""
+        try:
+            image = self._source.read()
+        except StreamBroken as fault:
+            self._reconnect(fault)
+            return True
+        if image is not None:
+            self._offer(image)
+        return image is not None
+
+    def _offer(self, image: LiveImage) -> None:
+        with self._changed:
+            self.counts.received += 1
+            last = self._last_arrival
+            if last is not None and image.timestamp <= last:
+                self.counts.dropped += 1  # a clock that stepped back: no second image of a time
+                return
+            gap = last is not None and image.timestamp - last > self._retry.gap
+            if self._newest is not None:
+                self.counts.dropped += 1
+                gap = gap or self._newest.after_gap
+            self._last_arrival = image.timestamp
+            self._newest = replace(image, after_gap=gap)
+            self._changed.notify_all()
+
+    def _reconnect(self, fault: StreamBroken) -> None:
+        """Open the source again, ever more patiently, until it opens or close() is called."""
+        self.counts.breaks += 1
+        logger.warning("%s; connecting again", fault)
+        self._source.close()
+        wait = self._retry.first_wait
+        while not self._stop.wait(wait):
+            try:
+                self._source.open()
+            except InputError as error:
+                logger.info("%s", error)
+                wait = min(2 * wait, self._retry.longest_wait)
+                continue
+            self.counts.reconnections += 1
+            logger.warning("%s: connected again", self._source.name)
+            return

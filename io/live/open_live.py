@@ -1,0 +1,54 @@
+"""Opens whatever live source the user names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mapper.errors import ConfigError, InputError
+from mapper.io.live.camera import CameraSource, RealtimeVideo
+from mapper.io.live.source import LiveSource
+from mapper.io.video import VIDEO_SUFFIXES
+
+_BAG_SUFFIXES = (".bag", ".db3", ".mcap")
+_KNOWN = (
+    "a camera number like 0, /dev/videoN, an rtsp:// or http:// address, a video file with "
+    "--realtime, realsense[:SERIAL], or a ROS bag"
+)
+
+
+def open_live(
+    source: str, *, realtime: bool = False, size: tuple[int, int] | None = None
+) -> LiveSource:
+    """The live source of that name; it is not opened yet.
+
+    realtime: play a video file at its own speed. size: (width, height) to ask a camera for.
+    Raises ConfigError for what is none, InputError for a file that is not there.
+    """
+    if source.isdecimal():
+        return CameraSource(int(source), size)
+    if source == "realsense" or source.startswith("realsense:"):
+        from mapper.io.live.realsense import RealsenseSource
+
+        return RealsenseSource(source.partition(":")[2] or None)
+    if source.startswith(("rtsp://", "rtsps://", "http://", "https://", "udp://", "tcp://")):
+        return CameraSource(source)
+    if source.startswith("/dev/"):
+        return CameraSource(source, size)
+    return _open_file(Path(source).expanduser(), realtime)
+
+
+def _open_file(path: Path, realtime: bool) -> LiveSource:
+    if not path.exists():
+        raise InputError(f"{path}: no such camera or file; expected {_KNOWN}")
+    if path.suffix.lower() in _BAG_SUFFIXES or (path / "metadata.yaml").is_file():
+        from mapper.io.live.rosbag import RosbagSource
+
+        return RosbagSource(path)
+    if path.suffix.lower() not in VIDEO_SUFFIXES:
+        raise ConfigError(f"{path}: no live source; expected {_KNOWN}")
+    if not realtime:
+        raise ConfigError(
+            f"{path} is a file: map it whole with mapper run, or add --realtime to play it like "
+            "a camera"
+        )
+    return RealtimeVideo(path)

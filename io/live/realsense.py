@@ -1,0 +1,95 @@
+"""Intel RealSense depth cameras, through the optional package pyrealsense2."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any, Final
+
+import numpy as np
+
+from mapper.errors import ConfigError
+from mapper.intrinsics import Intrinsics
+from mapper.io.calibration import Calibration, Camera
+from mapper.io.live.source import LiveImage, StreamBroken, arrival_time
+
+WIDTH, HEIGHT, FRAME_RATE = 640, 480, 30
+READ_TIMEOUT_MS: Final = 3000
+DISTORTION_TOLERANCE: Final = 1e-9
+
+
+class RealsenseSource:
+    """Colour and depth at 640x480 and 30 Hz, the depth brought into the colour camera's view.
+
+    serial: of the camera to take; None = the only one. The factory's calibration of the colour
+    camera becomes known with the first open().
+    """
+
+    has_depth = True
+
+    def __init__(self, serial: str | None = None) -> None:
+        self._library = _load_library()
+        self.name = f"realsense:{serial}" if serial else "realsense"
+        self.calibration: Calibration | None = None
+        self._serial = serial
+        self._pipeline: Any = None
+        self._align: Any = None
+        self._depth_unit = 0.001
+
+    def open(self) -> None:
+        self.close()
+        rs = self._library
+        config = rs.config()
+        if self._serial:
+            config.enable_device(self._serial)
+        config.enable_stream(rs.stream.depth, WIDTH, HEIGHT, rs.format.z16, FRAME_RATE)
+        config.enable_stream(rs.stream.color, WIDTH, HEIGHT, rs.format.rgb8, FRAME_RATE)
+        pipeline = rs.pipeline()
+        try:
+            profile = pipeline.start(config)
+        except RuntimeError as error:
+            raise StreamBroken(
+                f"{self.name}: no camera answers ({error}); is it plugged into USB 3, and free?"
+            ) from error
+        self._pipeline, self._align = pipeline, rs.align(rs.stream.color)
+        self._depth_unit = float(profile.get_device().first_depth_sensor().get_depth_scale())
+        color = profile.get_stream(rs.stream.color).as_video_stream_profile()
+        self.calibration = Calibration(_camera(color.get_intrinsics(), rs))
+
+    def read(self) -> LiveImage | None:
+        if self._pipeline is None:
+            raise StreamBroken(f"{self.name}: not open")
+        try:
+            frames = self._align.process(self._pipeline.wait_for_frames(READ_TIMEOUT_MS))
+        except RuntimeError as error:
+            raise StreamBroken(f"{self.name}: the stream broke off ({error})") from error
+        # Copies: the camera's own buffers are few, and it stops while they are held.
+        image = np.array(frames.get_color_frame().get_data(), np.uint8)
+        depth = np.asarray(frames.get_depth_frame().get_data()).astype(np.float32)
+        return LiveImage(arrival_time(), image, depth * np.float32(self._depth_unit))
+
+    def close(self) -> None:
+        if self._pipeline is not None:
+            self._pipeline.stop()
+        self._pipeline = None
+
+
+def _camera(raw: Any, rs: ModuleType) -> Camera:
+    """The colour camera by the device's own numbers."""
+    intrinsics = Intrinsics(raw.fx, raw.fy, raw.ppx, raw.ppy, raw.width, raw.height)
+    coefficients = tuple(float(value) for value in raw.coeffs)
+    if max(map(abs, coefficients), default=0.0) < DISTORTION_TOLERANCE:
+        return Camera(intrinsics)
+    if raw.model != rs.distortion.brown_conrady:
+        # The inverse model maps the other way; on these cameras it moves less than a pixel.
+        return Camera(intrinsics)
+    return Camera(intrinsics, coefficients)
+
+
+def _load_library() -> ModuleType:
+    try:
+        import pyrealsense2
+    except ImportError as error:
+        raise ConfigError(
+            "RealSense cameras need the package pyrealsense2: pip install 'mapper[realsense]'"
+        ) from error
+    return pyrealsense2

@@ -1,0 +1,115 @@
+"""mapper calibrate: the file that --calib reads, from pictures of a chessboard."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from mapper.chessboard_calibration import Board, ChessboardCalibration
+
+EPILOG = """examples:
+  mapper calibrate board.mp4 --pattern 9x6 --square 0.025 --out camera.yaml
+  mapper calibrate pictures/ --pattern 8x5 --square 0.03 --out camera.yaml
+
+Hold the board, or the camera, so that every part of the image sees it, near and far, tilted.
+"""
+GOOD_RMSE = 1.0  # pixels
+GOOD_COVERAGE = 0.6
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = EPILOG
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("pictures", type=Path, metavar="IMAGES|VIDEO", help="folder, or video file")
+    parser.add_argument(
+        "--pattern", required=True, metavar="9x6", help="inner corners of the board, across x down"
+    )
+    parser.add_argument(
+        "--square", required=True, type=float, metavar="M", help="side of a square, metres"
+    )
+    parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="like camera.yaml")
+    parser.add_argument(
+        "--every", type=int, metavar="N", help="take every N-th picture (10 of a video, else 1)"
+    )
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from mapper.chessboard_calibration import calibrate
+    from mapper.errors import OutputError
+    from mapper.io.calibration import Calibration, Camera, save_calibration
+
+    board = _board(arguments.pattern, arguments.square)
+    if not arguments.out.resolve().parent.is_dir():
+        raise OutputError(f"{arguments.out}: create its folder first")
+    with tqdm(unit=" pictures", disable=arguments.json or None, leave=False) as bar:
+
+        def progress(count: int, found: int) -> None:
+            bar.set_postfix_str(f"{found} boards", refresh=False)
+            bar.update(count - bar.n)
+
+        found = calibrate(_images(arguments.pictures, arguments.every), board, progress)
+    save_calibration(Calibration(Camera(found.intrinsics, found.distortion)), arguments.out)
+    if arguments.json:
+        print(json.dumps(_as_json(arguments.out, found)))
+    else:
+        _print(arguments.out, found)
+    return 0
+
+
+def _board(pattern: str, square: float) -> Board:
+    from mapper.chessboard_calibration import Board
+    from mapper.errors import ConfigError
+
+    columns, _, rows = pattern.lower().partition("x")
+    if not (columns.isdecimal() and rows.isdecimal() and int(columns) > 2 and int(rows) > 2):
+        raise ConfigError(f"--pattern {pattern}: inner corners like 9x6, at least 3x3")
+    if not 0 < square < 10:
+        raise ConfigError(f"--square {square}: the side of a square in metres, like 0.025")
+    return Board(int(columns), int(rows), square)
+
+
+def _images(path: Path, every: int | None) -> Iterator[np.ndarray]:
+    from mapper.errors import ConfigError
+    from mapper.io.open_sequence import open_sequence
+
+    if every is not None and every < 1:
+        raise ConfigError(f"--every {every}: must be at least 1")
+    stride = every or (10 if path.is_file() else 1)
+    sequence = open_sequence(path, stride=stride)
+    try:
+        yield from (sequence[index].image for index in range(len(sequence)))
+    finally:
+        sequence.close()
+
+
+def _as_json(out: Path, found: ChessboardCalibration) -> dict[str, object]:
+    camera = found.intrinsics
+    return {
+        "calibration": str(out),
+        "fx": camera.fx,
+        "fy": camera.fy,
+        "cx": camera.cx,
+        "cy": camera.cy,
+        "distortion": list(found.distortion),
+        "rmse": found.rmse,
+        "views": found.views,
+        "coverage": found.coverage,
+    }
+
+
+def _print(out: Path, found: ChessboardCalibration) -> None:
+    camera = found.intrinsics
+    print(f"  {found.seen} boards found, {found.views} views used")
+    print(f"  fx {camera.fx:.1f}, fy {camera.fy:.1f}, cx {camera.cx:.1f}, cy {camera.cy:.1f}")
+    print(f"  corners fit to {found.rmse:.2f} pixels; seen in {found.coverage:.0%} of the image")
+    if found.rmse > GOOD_RMSE or found.coverage < GOOD_COVERAGE:
+        print("  that is poor: take sharper pictures, with the board in every part of the image")
+    print(f"  {out}")

@@ -1,0 +1,84 @@
+"""mapper screenshot: a picture of the map of a run, made without a display."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from mapper.mesh import Mesh
+    from mapper.run_directory import RunDirectory
+
+EPILOG = """examples:
+  mapper screenshot runs/desk desk.png
+  mapper screenshot runs/desk desk.jpg --from camera --size 1920x1080
+"""
+MAX_SIDE = 8192
+SUFFIXES = (".png", ".jpg", ".jpeg")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = EPILOG
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("run", type=Path, metavar="RUN", help="run directory")
+    parser.add_argument("out", type=Path, metavar="OUT", help="picture to write, .png or .jpg")
+    parser.add_argument(
+        "--from",
+        dest="place",
+        choices=("outside", "above", "camera"),
+        default="outside",
+        help="where to look from: outside and above, straight above, or the first camera",
+    )
+    parser.add_argument("--size", default="1280x800", metavar="WxH", help="pixels (1280x800)")
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    import cv2
+
+    from mapper.atomic import atomic_write
+    from mapper.errors import ConfigError
+    from mapper.io.mesh_files import read_mesh
+    from mapper.run_directory import RunDirectory
+
+    width, height = _size(arguments.size)
+    suffix = arguments.out.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise ConfigError(f"{arguments.out}: a picture ends in {', '.join(SUFFIXES)}")
+    run = RunDirectory.open(arguments.run)
+    picture = render(run, read_mesh(run.mesh), arguments.place, (width, height))
+    encoded = cv2.imencode(suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1]
+    with atomic_write(arguments.out, "wb") as file:
+        file.write(encoded.tobytes())
+    if arguments.json:
+        print(json.dumps({"picture": str(arguments.out), "width": width, "height": height}))
+    else:
+        print(f"  {arguments.out}")
+    return 0
+
+
+def render(run: RunDirectory, mesh: Mesh, place: str, size: tuple[int, int]) -> np.ndarray:
+    """Picture uint8 (height, width, 3), RGB, of a run's mesh. size: (width, height)."""
+    from mapper.io.trajectory_files import read_tum
+    from mapper.mesh_picture import estimate_up, render_mesh, render_mesh_top
+
+    x, y, z = estimate_up(mesh).tolist()
+    if place == "above":
+        return render_mesh_top(mesh, *size, up=(x, y, z))
+    if place == "camera":
+        return render_mesh(mesh, *size, T_world_camera=read_tum(run.trajectory).T_world_camera[0])
+    return render_mesh(mesh, *size, up=(x, y, z))
+
+
+def _size(text: str) -> tuple[int, int]:
+    from mapper.errors import ConfigError
+
+    width, _, height = text.partition("x")
+    if not (width.isdecimal() and height.isdecimal()):
+        raise ConfigError(f"--size {text}: give it like 1280x800")
+    if not (16 <= int(width) <= MAX_SIDE and 16 <= int(height) <= MAX_SIDE):
+        raise ConfigError(f"--size {text}: each side must be 16 to {MAX_SIDE} pixels")
+    return int(width), int(height)

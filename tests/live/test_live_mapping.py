@@ -1,0 +1,157 @@
+"""A network camera is mapped live, through every fault, and what was seen is written."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from mjpeg_server import Faults, MjpegServer
+from room_stream import RoomFrontend, marked, pose_errors
+from room_views import Room
+
+from mapper import MapperConfig
+from mapper.backend.backend import BackendConfig
+from mapper.backend.fusion import FusionConfig
+from mapper.backend.tsdf import TsdfConfig
+from mapper.errors import InputError
+from mapper.io.calibration import Calibration, Camera
+from mapper.io.live import camera
+from mapper.io.live.camera import CameraSource
+from mapper.io.map_logger import NullLogger
+from mapper.io.trajectory_files import read_tum
+from mapper.live import LiveOptions, run_live
+from mapper.run_directory import RunDirectory
+
+CONFIG = MapperConfig(backend=BackendConfig(fusion=FusionConfig(tsdf=TsdfConfig(voxel_size=0.05))))
+VIEWS = range(0, 90, 2)
+
+
+class Viewer(NullLogger):
+    """A viewer whose window is closed after so many frames."""
+
+    def __init__(self, frames: int) -> None:
+        self.left = frames
+
+    def frame(self, *_: object, **__: object) -> None:
+        self.left -= 1
+
+    @property
+    def closed_by_user(self) -> bool:  # type: ignore[override]
+        return self.left <= 0
+
+
+@pytest.fixture(autouse=True)
+def coarse_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The report's pictures take a quarter of the time."""
+    monkeypatch.setattr("mapper.mesh_picture.SUPERSAMPLING", 1)
+
+
+@pytest.fixture(scope="module")
+def images(room: Room) -> list[np.ndarray]:
+    return [marked(room.frame(index).image, index) for index in VIEWS]
+
+
+def live(
+    room: Room, server: MjpegServer, out: Path, show: Any, **options: Any
+) -> tuple[dict[str, Any], RoomFrontend, RunDirectory]:
+    frontend = RoomFrontend(room)
+    run = RunDirectory.create(out, False)
+    run.write_description(
+        {"sequence": {"name": "live"}, "frontend": "room", "config": {}, "units": "metres"}
+    )
+    calibration = Calibration(Camera(room.intrinsics))
+    settings = LiveOptions(calibration, quiet=True, **options)
+    source = CameraSource(server.url)
+    return run_live(source, frontend, CONFIG, run, show, settings), frontend, run
+
+
+FAULTS = {
+    "none": Faults(),
+    "silence": Faults(stall_at=(25,), stall_s=1.6),
+    # Away for longer than a second: the camera may be anywhere then.
+    "all others": Faults(garbage_every=9, resize_at=20, drop_at=(25,), away_s=1.3),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_network_camera_is_mapped_through_every_fault(
+    name: str, room: Room, images: list[np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(camera, "READ_TIMEOUT_MS", 500)
+    before = threading.active_count()
+    with MjpegServer(images, FAULTS[name]) as server:
+        metrics, frontend, run = live(room, server, tmp_path / "run", Viewer(40))
+    assert threading.active_count() == before
+    assert metrics["complete"] and metrics["tracked"] >= 30 and metrics["lost"] == 0
+    assert metrics["received"] >= metrics["frames"] + metrics["dropped"]
+    assert metrics["reconnections"] == metrics["breaks"] == (name != "none")
+    assert metrics["gaps"] == frontend.segment == (name == "all others")
+    trajectory = read_tum(run.trajectory)
+    taken = sorted(frontend.numbers)
+    assert len(trajectory) == metrics["tracked"] == len(taken) - metrics["left_out"]
+    if metrics["left_out"] == 0:
+        errors = pose_errors(room, frontend, np.array(taken), trajectory.T_world_camera)
+        # 5 mm: two worlds are joined by aligning noisy depth; one world is exact but for the graph.
+        assert errors.max() < 0.005
+    for path in (run.mesh, run.cloud, run.report, run.metrics):
+        assert path.stat().st_size > 0
+    assert json.loads(run.metrics.read_text())["received"] == metrics["received"]
+
+
+def test_the_record_of_a_live_run_is_mapped_again(
+    room: Room, images: list[np.ndarray], tmp_path: Path
+) -> None:
+    from mapper import open_sequence
+
+    with MjpegServer(images) as server:
+        metrics, frontend, run = live(
+            room, server, tmp_path / "run", Viewer(15), record=tmp_path / "record"
+        )
+    sequence = open_sequence(tmp_path / "record")
+    assert len(sequence) == metrics["frames"] == metrics["recorded"]
+    np.testing.assert_allclose(sequence.timestamps, read_tum(run.trajectory).timestamps, atol=1e-5)
+    assert sequence.intrinsics == room.intrinsics
+    again = RoomFrontend(room)
+    for index in range(len(sequence)):
+        again.step(sequence[index])
+    assert again.numbers == frontend.numbers
+
+
+def test_the_time_limit_ends_a_run(room: Room, images: list[np.ndarray], tmp_path: Path) -> None:
+    with MjpegServer(images) as server:
+        metrics, _, _ = live(room, server, tmp_path / "run", NullLogger(), max_seconds=0.7)
+    assert 5 <= metrics["frames"] <= 40 and metrics["wall_time_s"] < 5
+
+
+def test_a_camera_that_sends_nothing_is_an_error_in_words(
+    room: Room, images: list[np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(camera, "READ_TIMEOUT_MS", 300)
+    monkeypatch.setattr(camera, "OPEN_TIMEOUT_MS", 300)
+    with MjpegServer(images, count=0) as server, pytest.raises(InputError, match="no camera or"):
+        live(room, server, tmp_path / "run", NullLogger(), max_seconds=1.0)
+
+
+@pytest.mark.slow
+def test_two_minutes_of_a_looped_stream_leave_no_thread_and_little_memory(
+    room: Room, images: list[np.ndarray], tmp_path: Path
+) -> None:
+    from mapper.health import resident_mb
+
+    before = threading.active_count()
+    memory = []
+
+    class Sampled(NullLogger):
+        def frame(self, *_: object, **__: object) -> None:
+            memory.append(resident_mb() or 0.0)
+
+    with MjpegServer(images + images[::-1], Faults(drop_at=(900,)), rate=15) as server:
+        metrics, _, _ = live(room, server, tmp_path / "run", Sampled(), max_seconds=120.0)
+    assert threading.active_count() == before and metrics["reconnections"] == 1
+    # Every pass opens new keyframes, with features of some 100 KB each; nothing else may grow.
+    second_half = memory[len(memory) // 2], memory[-1]
+    assert second_half[1] - second_half[0] < 60

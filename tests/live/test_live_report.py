@@ -1,0 +1,102 @@
+"""What went wrong is said in plain words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from mapper.cli import main
+from mapper.io.mesh_files import write_mesh
+from mapper.io.trajectory_files import write_tum
+from mapper.report import ReportData, write_report
+from mapper.report_problems import problems
+from mapper.run_directory import RunDirectory
+from mapper.sample_camera import sample_poses
+from mapper.sample_room import room_mesh
+from mapper.shown_points import ShownPoints
+from mapper.trajectory import Trajectory
+
+TIMES = np.array([0.0, 0.1, 0.2, 1.7, 1.8, 1.9])
+
+
+def test_a_run_without_faults_has_no_problems() -> None:
+    loops = [{"accepted": True}]
+    assert problems({"frames": 6, "tracked": 6, "lost": 0}, TIMES[:3], loops) == []
+
+
+def test_lost_stretches_are_placed_in_time() -> None:
+    (text,) = problems({"lost": 14}, TIMES, [])
+    assert text == "14 frames could not be placed: there is a gap at 0.2 s (1.5 s)."
+
+
+def test_refused_loops_are_counted_by_their_reasons() -> None:
+    reasons = ["overlap: agreement 0.41 < 0.60", "appearance: agreement 0.55 < 0.60"]
+    reasons += ["appearance: given up by the graph"]
+    loops = [{"accepted": False, "reason": reason} for reason in reasons] + [{"accepted": True}]
+    (text,) = problems({}, TIMES[:3], loops)
+    counted = "agreement (2), given up by the graph (1)"
+    assert text == f"3 proposed loops were refused, for these reasons: {counted}."
+
+
+def test_what_a_stream_did_is_told() -> None:
+    metrics = {"received": 100, "dropped": 40, "left_out": 1, "breaks": 2, "reconnections": 1}
+    metrics |= {"gaps": 1, "not_recorded": 3}
+    text = " ".join(problems(metrics, TIMES[:3], []))
+    for part in (
+        "40 of 100 images",
+        "was behind: 1 frame.",
+        "broke 2 times and came back once",
+        "3 frames",
+    ):
+        assert part in text
+    # A few dropped images are no problem.
+    assert problems({"received": 100, "dropped": 2}, TIMES[:3], []) == []
+
+
+def test_the_report_holds_problems_and_the_alignment(tmp_path: Path) -> None:
+    way = Trajectory(TIMES, np.tile(np.eye(4), (6, 1, 1)))
+    loop = {"i": 0, "j": 1, "accepted": True, "correction": 0.123, "scale": 1.04}
+    report = ReportData(
+        "r", "x", {"lost": 3}, way, loops=[loop], alignment_costs=[(90.0, 40.0), (40.0, 39.5)]
+    )
+    write_report(tmp_path / "report.html", report)
+    page = (tmp_path / "report.html").read_text()
+    for text in ("3 frames could not be placed", "0.123", "1.04", "Global alignment", "39.5"):
+        assert text in page
+
+
+def test_each_part_of_the_room_is_shown_once_and_within_the_budget() -> None:
+    rng = np.random.default_rng(0)
+    points = (rng.random((2000, 3)) + [0, 0, 2]).astype(np.float32)
+    shown = ShownPoints(budget=1900)
+    first = shown.new(points, np.eye(4))
+    assert 1500 < first.sum() <= 1900  # a few share a voxel of 2 cm
+    assert shown.new(points, np.eye(4)).sum() <= 1900 - first.sum()
+    elsewhere = np.eye(4)
+    elsewhere[0, 3] = 5
+    assert shown.new(points, elsewhere).sum() <= 1900 - first.sum()
+    assert not shown.new(points[:0], np.eye(4)).any()
+
+
+@pytest.mark.parametrize("place", ["outside", "above", "camera"])
+def test_a_screenshot_shows_the_map(place: str, tmp_path: Path) -> None:
+    run = RunDirectory.create(tmp_path / "run", False)
+    run.write_description({"sequence": {}})
+    write_mesh(run.mesh, room_mesh())
+    write_tum(run.trajectory, Trajectory(np.zeros(1), sample_poses(2)[:1]))
+    out = tmp_path / "picture.png"
+    arguments = ["screenshot", str(run.path), str(out), "--from", place, "--size", "160x120"]
+    assert main(arguments) == 0
+    picture = cv2.imread(str(out))
+    assert picture is not None and picture.shape == (120, 160, 3)
+    assert picture.std() > 10  # more than the background's faint gradient
+
+
+def test_a_screenshot_of_nothing_is_one_clear_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["screenshot", str(tmp_path), str(tmp_path / "x.png")]) == 2
+    assert "no run here" in capsys.readouterr().err
