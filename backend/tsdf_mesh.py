@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from mapper.mesh import Mesh
-from mapper.open3d_loader import load_open3d
+from mapper.open3d_loader import load_open3d, own_array
 
 if TYPE_CHECKING:
     from mapper.backend.tsdf import TsdfConfig
@@ -128,10 +128,10 @@ def _to_mesh(triangles: object) -> Mesh:
         return empty_mesh()
     colors = np.clip(vertex.colors.numpy() * 255.0, 0, 255).astype(np.uint8)
     return Mesh(
-        vertex.positions.numpy(),
+        own_array(vertex.positions),
         triangles.triangle.indices.numpy().astype(np.int32),  # type: ignore[attr-defined]
         colors,
-        vertex.normals.numpy(),
+        own_array(vertex.normals),
     )
 
 

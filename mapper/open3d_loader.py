@@ -7,7 +7,9 @@ import importlib
 import re
 import sys
 from types import ModuleType
-from typing import Final
+from typing import Any, Final
+
+import numpy as np
 
 from mapper.errors import InputError
 
@@ -39,6 +41,15 @@ def load_open3d() -> ModuleType:
         ) from error
     except (ImportError, OSError) as error:
         raise InputError(_explanation(str(error))) from error
+
+
+def own_array(tensor: Any) -> np.ndarray:
+    """A copy of an Open3D tensor in numpy's own memory.
+
+    `tensor.numpy()` shares Open3D's buffer, and Open3D ends the whole process with exit code 1
+    when one of its buffers is still alive at exit: whatever outlives a function is copied.
+    """
+    return np.array(tensor.numpy())
 
 
 def _is_loadable(library: str) -> bool:

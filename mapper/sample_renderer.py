@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 
 from mapper.intrinsics import Intrinsics
-from mapper.open3d_loader import load_open3d
+from mapper.open3d_loader import load_open3d, own_array
 from mapper.sample_furniture import ROOM, ROOM_SIDES
 from mapper.sample_noise import cell_hash
 from mapper.sample_part import Part
@@ -44,7 +44,7 @@ class SampleRenderer:
         size = (intrinsics.height, intrinsics.width)
         rays = _camera_rays(T_world_camera, intrinsics)
         hits = self._scene.cast_rays(self._tensor(rays.reshape(*size, 6)))
-        depth = hits["t_hit"].numpy()
+        depth = own_array(hits["t_hit"])
         part = hits["geometry_ids"].numpy().astype(np.int32)
         normals = hits["primitive_normals"].numpy()
         image, slant = np.empty((*size, 3), np.uint8), np.empty(size, np.float32)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib
+import subprocess
 import sys
 
 import pytest
@@ -69,3 +70,27 @@ def _import_gives(monkeypatch: pytest.MonkeyPatch, fault: Exception | None) -> N
         return object()
 
     monkeypatch.setattr(importlib, "import_module", fake_import)
+
+
+def test_an_own_array_outlives_open3d_and_the_process_ends_well() -> None:
+    program = """
+import sys
+import threading
+import numpy as np
+from mapper.open3d_loader import load_open3d, own_array
+
+def made():
+    tensor = load_open3d().core.Tensor(np.arange(6.0))
+    return own_array(tensor) if sys.argv[1] == "own" else tensor.numpy()
+
+kept = [made()]
+print(kept[0].sum())
+threading.Thread(target=lambda kept: threading.Event().wait(), args=(kept,), daemon=True).start()
+"""
+    ended = {
+        kind: subprocess.run([sys.executable, "-c", program, kind], capture_output=True, text=True)
+        for kind in ("own", "shared")
+    }
+    assert [run.stdout.split()[0] for run in ended.values()] == ["15.0", "15.0"]
+    assert ended["own"].returncode == 0
+    assert ended["shared"].returncode == 1  # else Open3D has changed and own_array can go

@@ -141,14 +141,14 @@ def _distances(points: np.ndarray) -> np.ndarray:
     """float32 (N,): metres from points (N, 3), in the room's frame, to the exact surfaces."""
     import numpy as np
 
-    from mapper.open3d_loader import load_open3d
+    from mapper.open3d_loader import load_open3d, own_array
     from mapper.sample_room import room_mesh
 
     o3d = load_open3d()
     room = room_mesh()
     scene = o3d.t.geometry.RaycastingScene()
     scene.add_triangles(room.vertices, room.faces.astype(np.uint32))
-    return scene.compute_distance(o3d.core.Tensor(points.astype(np.float32))).numpy()
+    return own_array(scene.compute_distance(o3d.core.Tensor(points.astype(np.float32))))
 
 
 def _is_whole(folder: Path, frames: int) -> bool:
