@@ -6,44 +6,64 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from mapper.backend.alignment.config import GlobalAlignmentConfig
+from mapper.backend.components import main_keyframes
 from mapper.backend.edge import Edge, EdgeKind
+from mapper.backend.edge_measurement import EdgeConfig
+from mapper.backend.frame_placement import FramePlacer, PlacementConfig
 from mapper.backend.fusion import FusionConfig, MapFusion
 from mapper.backend.keyframe import HungFrame, Keyframe
 from mapper.backend.keyframe_map import KeyframeMap
 from mapper.backend.keyframe_selector import KeyframeConfig, needs_keyframe
-from mapper.backend.loop_closer import (
-    LoopCloser,
-    LoopCloserConfig,
-    LoopDecision,
-    overlap_edge,
-    refine_odometry,
-)
+from mapper.backend.linker import KeyframeLinker
+from mapper.backend.loop_closer import LoopCloserConfig, LoopDecision
 from mapper.backend.map_cache import MapCache, MapStore
+from mapper.backend.online_alignment import OnlineAlignmentConfig, align_newest
+from mapper.backend.optimisation_schedule import OptimisationSchedule
 from mapper.backend.pose_graph import PoseGraph, PoseGraphConfig
+from mapper.backend.prediction_check import finite_prediction
+from mapper.backend.refined_maps import RefinementConfig
+from mapper.backend.segment_units import SegmentUnits, median_depth
+from mapper.backend.settlement import OtherAlignment, Settlement, settle
 from mapper.backend.trajectory_assembly import assemble_trajectory
 from mapper.errors import ConfigError
-from mapper.geometry import inverse, orthonormalised
 from mapper.local_features import FeatureExtractor
 from mapper.mesh import Mesh
 from mapper.prediction import Prediction
+from mapper.sim3 import rigid_part
 from mapper.stopwatch import Stopwatch
 from mapper.trajectory import Trajectory
+
+ALIGN_MODES = ("auto", "off", "final", "online", "pairwise")
 
 
 @dataclass(frozen=True, slots=True)
 class BackendConfig:
-    """keyframes, loops, graph, fusion: the parts' own settings.
+    """keyframes, placement, edges, loops, graph, fusion: the parts' own settings.
 
     cached_keyframes: maps kept in memory (5 MB each at 640x480); the others are read back.
-    optimise_every: keyframes between optimisations when no loop asks for one sooner.
+    optimise_every: keyframes between optimisations of the whole graph when no loop asks for one
+    sooner; optimise_share: ... or this share of all keyframes, if more. In between only the last
+    ones move, so that the time for a keyframe does not grow with the map.
+    align: "final" aligns all keyframes globally at the end, "off" leaves them where the pose graph
+    put them, "auto" aligns what comes from a network, "online" aligns the newest ones while mapping
+    too, "pairwise" is the reference's way. alignment, online, refinement: settings of that, and of
+    fusing the keyframes' maps into one another before the last integration.
     """
 
     keyframes: KeyframeConfig = field(default_factory=KeyframeConfig)
+    placement: PlacementConfig = field(default_factory=PlacementConfig)
+    edges: EdgeConfig = field(default_factory=EdgeConfig)
     loops: LoopCloserConfig = field(default_factory=LoopCloserConfig)
     graph: PoseGraphConfig = field(default_factory=PoseGraphConfig)
     fusion: FusionConfig = field(default_factory=FusionConfig)
     cached_keyframes: int = 64
     optimise_every: int = 5
+    optimise_share: float = 0.02
+    align: str = "auto"
+    alignment: GlobalAlignmentConfig = field(default_factory=GlobalAlignmentConfig)
+    online: OnlineAlignmentConfig = field(default_factory=OnlineAlignmentConfig)
+    refinement: RefinementConfig = field(default_factory=RefinementConfig)
 
     def __post_init__(self) -> None:
         if self.cached_keyframes < 2 or self.optimise_every < 1:
@@ -51,6 +71,8 @@ class BackendConfig:
                 f"cached_keyframes {self.cached_keyframes} must be at least 2, "
                 f"optimise_every {self.optimise_every} at least 1"
             )
+        if self.align not in ALIGN_MODES:
+            raise ConfigError(f"backend.align={self.align!r}: {', '.join(ALIGN_MODES)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +107,26 @@ class Backend:
         self.graph = PoseGraph(config.graph)
         self.maps = MapCache(store, config.cached_keyframes)
         self.fusion = MapFusion(config.fusion, self.maps.map)
-        self._loop_closer = LoopCloser(config.loops)
+        self._units = SegmentUnits()
+        self._placer = FramePlacer(config.placement)
+        self.linker = KeyframeLinker(self.graph, self.maps, config.edges, config.loops)
+        self._schedule = OptimisationSchedule(config.optimise_every, config.optimise_share)
+        self._dropped: set[tuple[int, int]] | None = None  # known at the end
+        self.settlement = Settlement()
         self._extract_features = FeatureExtractor()
         self._current: Keyframe | None = None  # open; None at the start and after a restore
 
     def add(self, prediction: Prediction) -> GraphUpdate:
-        """Hang the frame on the open keyframe, or close that one and open the next."""
+        """Hang the frame on the open keyframe, or close that one and open the next.
+
+        A prediction whose pose is not finite changes nothing.
+        """
+        finite = finite_prediction(prediction)
+        if finite is None:
+            return GraphUpdate()
+        prediction = self._units(finite)
         current = self._current
-        depth = None if current is None else self.maps.map(current.id).depth
-        if not needs_keyframe(current, depth, prediction, self.config.keyframes):
-            assert current is not None
+        if current is not None and not self._needs_keyframe(current, prediction):
             with self._stopwatch.measure("average"):
                 self._hang(current, prediction)
             return GraphUpdate()
@@ -103,21 +135,26 @@ class Backend:
             self._close_current()
             opened = self._open(previous, prediction)
         with self._stopwatch.measure("loops"):
-            edges, decisions = self._connect(previous, opened)
+            edges, decisions = self.linker.link(previous, self.keyframes)
         with self._stopwatch.measure("optimise"):
-            moved = self._optimise_if_due(edges)
+            self._schedule.run(self.graph, edges)
+        if self.config.align == "online" and len(self.keyframes) % self.config.online.every == 0:
+            with self._stopwatch.measure("align"):
+                edges = edges + self._align_newest()
         with self._stopwatch.measure("fuse"):
             self.fusion.sync(self._closed_poses(), self.config.fusion.moves_per_keyframe)
-        return GraphUpdate(opened, current, tuple(edges), tuple(decisions), moved)
+        return GraphUpdate(opened, current, tuple(edges), tuple(decisions), True)
 
-    def finish(self) -> GraphUpdate:
-        """Close the last keyframe, optimise for good, and bring the whole map in line."""
+    def finish(self, other: OtherAlignment | None = None) -> GraphUpdate:
+        """Close the last keyframe, optimise for good, and bring the whole map in line.
+
+        other: aligns the map in place of the backend's own global alignment.
+        """
         if not self.keyframes:
             return GraphUpdate()
         current = self._current
         self._close_current()
-        self.graph.optimise(final=True)
-        self.fusion.sync(self._closed_poses(include_last=True))
+        self.settle(other)
         return GraphUpdate(closed=current, moved=True)
 
     def restore(self, keyframes: list[Keyframe], edges: list[Edge], fuse: bool = True) -> None:
@@ -125,19 +162,50 @@ class Backend:
 
         fuse: integrate them into the map again.
         """
+        if keyframes:
+            self.graph.take_units(keyframes[0].is_metric)
+            units = {keyframe.segment: keyframe.units for keyframe in keyframes}
+            self._units.resume(units, keyframes[-1].median_depth)
+        self.keyframes += keyframes
         for keyframe in keyframes:
-            self.keyframes.append(keyframe)
             self.maps.adopt(keyframe.id)
-            self._loop_closer.remember(keyframe)
-        for keyframe in keyframes:
-            previous = self.keyframes[keyframe.id - 1] if keyframe.id else None
-            self.graph.add_pose(keyframe.id, self._initial_pose(previous, keyframe))
-            for edge in edges:
-                if edge.j == keyframe.id:
-                    self.graph.add_edge(edge)
+        self.linker.restore(keyframes, edges)
         self.graph.optimise()
         if fuse:
             self.fusion.sync(self._closed_poses(include_last=True))
+
+    def settle(self, other: OtherAlignment | None = None) -> None:
+        """Optimise the graph for good, align, and fuse the maps that this makes better."""
+        self.graph.optimise(final=True)
+        self._dropped = self._contradicted_loops()
+        if other is not None:
+            self._settle_otherwise(other)
+            return
+        measured = self.maps.coarse(self.keyframes[0].id).noise.is_measured
+        align = self.config.align in ("final", "online") or (
+            self.config.align == "auto" and not measured
+        )
+        main = [keyframe.id for keyframe in self.main_keyframes()]
+        self.settlement = settle(main, self.graph, self.maps, self.config.alignment, align)
+        if self.settlement.alignment is None:
+            self.fusion.sync(self._closed_poses(include_last=True))
+            return
+        poses = {k: self.graph.poses[k] for k in main}
+        refined = self.settlement.refined_maps(self.config.refinement, self.maps, poses)
+        self.fusion = MapFusion(self.config.fusion, refined.map)
+        self.fusion.sync(poses)
+
+    def _settle_otherwise(self, align: OtherAlignment) -> None:
+        """The new maps take the place of the old ones, on disk too: they are the map."""
+        keyframes = self.main_keyframes()
+        poses = {k.id: self.graph.poses[k.id] for k in keyframes}
+        aligned = align(keyframes, poses, self.maps.map)
+        self.graph.poses.update(aligned.poses)
+        self.fusion = MapFusion(self.config.fusion, aligned.map_of)
+        self.fusion.sync(dict(aligned.poses))
+        for keyframe in keyframes:
+            if keyframe.id in aligned.aligned:
+                self.maps.replace(keyframe, aligned.aligned[keyframe.id])
 
     def trajectory(self) -> tuple[np.ndarray, Trajectory]:
         """(frame indices (N,), poses of every placed frame), in the order of time."""
@@ -146,11 +214,14 @@ class Backend:
     def keyframe_trajectory(self) -> Trajectory:
         """Poses of the keyframes alone."""
         main = self.main_keyframes()
-        poses = np.array([self.graph.poses[k.id] for k in main]).reshape(-1, 4, 4)
-        return Trajectory(np.array([k.timestamp for k in main]), poses)
+        S_world_keyframe = np.array([self.graph.poses[k.id] for k in main]).reshape(-1, 4, 4)
+        return Trajectory(np.array([k.timestamp for k in main]), rigid_part(S_world_keyframe))
 
     def dropped_loops(self) -> set[tuple[int, int]]:
-        """Keyframe pairs of the verified loops that the optimised graph contradicts."""
+        """Keyframe pairs of the verified loops that the optimised graph contradicted."""
+        return self._contradicted_loops() if self._dropped is None else self._dropped
+
+    def _contradicted_loops(self) -> set[tuple[int, int]]:
         loops = (edge for edge in self.graph.edges if edge.kind == EdgeKind.LOOP)
         return {(edge.i, edge.j) for edge in loops if not self.graph.is_inlier(edge)}
 
@@ -158,24 +229,24 @@ class Backend:
         return self.fusion.extract_mesh()
 
     def main_keyframes(self) -> list[Keyframe]:
-        """Keyframes of the connected part of the graph that holds the most frames.
-
-        Segments that no loop has joined to it are in a world of their own and stay out.
-        """
-        component = self.graph.component_of()
-        frames: dict[int, int] = {}
-        for keyframe in self.keyframes:
-            root = component[keyframe.id]
-            frames[root] = frames.get(root, 0) + len(keyframe.frames)
-        main = max(frames, key=lambda root: (frames[root], -root), default=0)
-        return [k for k in self.keyframes if component[k.id] == main]
+        """Keyframes of the connected part of the graph that holds the most frames."""
+        return main_keyframes(self.keyframes, self.graph)
 
     def _hang(self, current: Keyframe, prediction: Prediction) -> None:
-        T_keyframe_camera = inverse(current.T_odometry_keyframe) @ prediction.T_world_camera
+        placement = self._placer.place(current, self.maps.pyramid(current.id), prediction)
+        T_keyframe_camera = placement.T_keyframe_camera
         current.frames.append(
             HungFrame(prediction.frame_index, prediction.timestamp, T_keyframe_camera)
         )
-        self.maps.map(current.id).absorb(prediction, T_keyframe_camera)
+        current.T_odometry_last = prediction.T_world_camera
+        self.maps.map(current.id).absorb(prediction, T_keyframe_camera, placement.scale)
+
+    def _needs_keyframe(self, current: Keyframe, prediction: Prediction) -> bool:
+        if prediction.segment != current.segment:
+            return True
+        expected = self._placer.expected(current, prediction.T_world_camera)
+        depth = self.maps.map(current.id).depth
+        return needs_keyframe(current, depth, prediction, expected, self.config.keyframes)
 
     def _close_current(self) -> None:
         if self._current is not None:
@@ -190,59 +261,35 @@ class Backend:
             self._extract_features(prediction.image, prediction.pointmap),
             prediction.intrinsics,
             [HungFrame(prediction.frame_index, prediction.timestamp, np.eye(4))],
+            median_depth(prediction),
+            prediction.descriptor,
+            prediction.is_metric,
+            self._units.factor(prediction.segment),
+            self._T_previous(previous, prediction),
         )
+        if not self.keyframes:
+            self.graph.take_units(keyframe.is_metric)
         self.maps.put(keyframe.id, KeyframeMap.of(prediction))
         self.keyframes.append(keyframe)
-        self.graph.add_pose(keyframe.id, self._initial_pose(previous, keyframe))
+        self.linker.place(previous, keyframe)
+        self._placer.begin(keyframe.T_odometry_keyframe)
         self._current = keyframe
         return keyframe
 
-    def _initial_pose(self, previous: Keyframe | None, keyframe: Keyframe) -> np.ndarray:
-        if previous is None:
-            return np.eye(4)
-        T_world_previous = self.graph.poses[previous.id]
-        if _shares_frame(previous, keyframe):
-            return orthonormalised(T_world_previous @ previous.frames[-1].T_keyframe_camera)
-        if previous.segment != keyframe.segment:
-            return T_world_previous  # a guess, until a loop joins the two segments
-        T_previous_keyframe = inverse(previous.T_odometry_keyframe) @ keyframe.T_odometry_keyframe
-        return orthonormalised(T_world_previous @ T_previous_keyframe)
-
-    def _connect(
-        self, previous: Keyframe | None, opened: Keyframe
-    ) -> tuple[list[Edge], list[LoopDecision]]:
-        """The odometry edge, then every verified edge to earlier keyframes."""
-        edges = []
-        if previous is not None and _shares_frame(previous, opened):
-            edge = overlap_edge(previous, opened, self.config.loops)
-            self.graph.add_edge(edge)
-            edges.append(edge)
-        elif previous is not None and previous.segment == opened.segment:
-            edge = refine_odometry(previous, opened, self.maps, self.config.loops)
-            self.graph.add_edge(edge)  # and carries the new keyframe to where it fits
-            edges.append(edge)
+    def _align_newest(self) -> list[Edge]:
+        """Align the newest closed keyframes of the open one's world."""
         component = self.graph.component_of()
-        poses = {k: T for k, T in self.graph.poses.items() if component[k] == component[opened.id]}
-        loops, decisions = self._loop_closer.close(opened, self.keyframes, poses, self.maps)
-        for edge in loops:
-            self.graph.add_edge(edge)
-        return edges + loops, decisions
+        root = component[self.keyframes[-1].id]
+        closed = [k.id for k in self.keyframes[:-1] if component[k.id] == root]
+        return align_newest(
+            closed, self.graph, self.maps, self.config.online, self.config.alignment
+        )
 
-    def _optimise_if_due(self, edges: list[Edge]) -> bool:
-        looped = any(edge.kind == EdgeKind.LOOP for edge in edges)
-        if not looped and len(self.keyframes) % self.config.optimise_every:
-            return False
-        self.graph.optimise()
-        return True
+    def _T_previous(self, previous: Keyframe | None, prediction: Prediction) -> np.ndarray | None:
+        if previous is None or previous.segment != prediction.segment:
+            return None
+        return self._placer.expected(previous, prediction.T_world_camera)
 
     def _closed_poses(self, include_last: bool = False) -> dict[int, np.ndarray]:
         open_id = -1 if include_last else self.keyframes[-1].id
         return {k.id: self.graph.poses[k.id] for k in self.main_keyframes() if k.id != open_id}
-
-
-def _shares_frame(previous: Keyframe, keyframe: Keyframe) -> bool:
-    """A frontend that was reset saw the last frame of one segment again as the next one's first."""
-    return (
-        previous.segment != keyframe.segment
-        and previous.frames[-1].frame_index == keyframe.frame_index
-    )

@@ -1,4 +1,4 @@
-"""A relative pose between two keyframes, as the pose graph takes it."""
+"""A relative similarity between two keyframes, as the pose graph takes it."""
 
 from __future__ import annotations
 
@@ -24,14 +24,20 @@ class EdgeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """T_i_j: (4, 4), camera j in camera i, so T_world_j = T_world_i @ T_i_j at zero residual.
+    """S_i_j: (4, 4), keyframe j in keyframe i, so S_world_j = S_world_i @ S_i_j at zero residual.
 
-    information: (6, 6), inverse covariance of a right-multiplied twist, rotation first
-    (rad, metres): T_i_j_true = T_i_j @ exp(twist).
+    Its scale is what j's depths must be multiplied by to be in i's units; 1 between metric ones.
+    information: (7, 7), inverse covariance of a right-multiplied tangent vector: rotation [rad],
+    translation [units of j], log scale; S_i_j_true = S_i_j @ exp(xi). Where scales are held only
+    its first six rows and columns count.
     """
 
     i: int
     j: int
-    T_i_j: np.ndarray
+    S_i_j: np.ndarray
     information: np.ndarray
     kind: EdgeKind
+
+    @property
+    def is_finite(self) -> bool:
+        return bool(np.isfinite(self.S_i_j).all() and np.isfinite(self.information).all())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from mapper.depth_noise import depth_sigma
+from mapper.depth_noise import STRUCTURED_LIGHT, DepthNoise, depth_sigma
 from mapper.intrinsics import Intrinsics
 from mapper.prediction import Prediction
 
@@ -19,22 +19,33 @@ class KeyframeMap:
     """
 
     def __init__(
-        self, depth: np.ndarray, weight: np.ndarray, image: np.ndarray, intrinsics: Intrinsics
+        self,
+        depth: np.ndarray,
+        weight: np.ndarray,
+        image: np.ndarray,
+        intrinsics: Intrinsics,
+        noise: DepthNoise = STRUCTURED_LIGHT,
     ) -> None:
         self.depth = depth
         self.weight = weight
         self.image = image
         self.intrinsics = intrinsics
+        self.noise = noise
 
     @classmethod
     def of(cls, prediction: Prediction) -> KeyframeMap:
         depth = np.where(prediction.depth > 0, prediction.depth, np.float32(0))  # NaN too
         weight = np.where(depth > 0, prediction.confidence, np.float32(0))
         depth = np.where(weight > 0, depth, np.float32(0))
-        return cls(depth, weight, prediction.image, prediction.intrinsics)
+        return cls(depth, weight, prediction.image, prediction.intrinsics, prediction.noise)
 
-    def absorb(self, prediction: Prediction, T_keyframe_camera: np.ndarray) -> None:
-        """Average another frame's points into the map where they lie on the same surface."""
+    def absorb(
+        self, prediction: Prediction, T_keyframe_camera: np.ndarray, scale: float = 1.0
+    ) -> None:
+        """Average another frame's points into the map where they lie on the same surface.
+
+        scale: what its depths are multiplied by to be in the keyframe's units.
+        """
         k = self.intrinsics
         average_into(
             self.depth,
@@ -42,8 +53,9 @@ class KeyframeMap:
             np.array([k.fx, k.fy, k.cx, k.cy], np.float32),
             prediction.pointmap,
             prediction.confidence,
-            T_keyframe_camera[:3, :3].astype(np.float32),
+            (scale * T_keyframe_camera[:3, :3]).astype(np.float32),
             T_keyframe_camera[:3, 3].astype(np.float32),
+            self.noise.coefficients,
         )
 
     def freeze(self) -> None:
@@ -59,7 +71,7 @@ class KeyframeMap:
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def average_into(depth, weight, camera, pointmap, confidence, R, t):
+def average_into(depth, weight, camera, pointmap, confidence, R, t, noise):
     """Project points into the map; average within 4 sigma, fill holes, leave the rest alone."""
     f32 = np.float32
     fx, fy, cx, cy = camera[0], camera[1], camera[2], camera[3]
@@ -88,6 +100,6 @@ def average_into(depth, weight, camera, pointmap, confidence, R, t):
             if w_old <= 0:
                 depth[v, u] = z
                 weight[v, u] = w_new
-            elif abs(z - z_old) < f32(4) * depth_sigma(z_old) + f32(0.005) * z_old:
+            elif abs(z - z_old) < f32(4) * depth_sigma(z_old, noise) + f32(0.005) * z_old:
                 depth[v, u] = (w_old * z_old + w_new * z) / (w_old + w_new)
                 weight[v, u] = w_old + w_new

@@ -8,8 +8,7 @@ import numpy as np
 from numba import njit
 
 from mapper.backend.keyframe import Keyframe
-from mapper.depth_noise import depth_sigma
-from mapper.geometry import inverse
+from mapper.depth_noise import STRUCTURED_LIGHT, DepthNoise, depth_sigma
 from mapper.intrinsics import Intrinsics
 from mapper.prediction import Prediction
 
@@ -20,31 +19,35 @@ STEP = 8  # every 8th pixel a side: 4800 of 640x480
 class KeyframeConfig:
     """min_overlap: a frame that shares less than this with its keyframe becomes one.
 
-    max_frames: a keyframe carries at most this many frames, however still the camera stands.
+    max_frames: a keyframe carries at most this many frames, however still the camera stands;
+    max_predicted: ... of a network's, whose poses drift against one another.
     """
 
     min_overlap: float = 0.75
     max_frames: int = 60
+    max_predicted: int = 20
 
 
 def needs_keyframe(
-    current: Keyframe | None,
-    current_depth: np.ndarray | None,
+    current: Keyframe,
+    current_depth: np.ndarray,
     prediction: Prediction,
+    T_keyframe_camera: np.ndarray,
     config: KeyframeConfig,
 ) -> bool:
     """Whether `prediction` should open a new keyframe instead of hanging on `current`.
 
-    current_depth: float32 (H, W), the keyframe's depth map.
+    current_depth: float32 (H, W), the keyframe's depth map. T_keyframe_camera: (4, 4), where the
+    frame is expected.
     """
-    if current is None or current_depth is None or prediction.segment != current.segment:
+    limit = config.max_frames if prediction.noise.is_measured else config.max_predicted
+    if len(current.frames) >= limit:
         return True
-    if len(current.frames) >= config.max_frames:
-        return True
-    T_keyframe_camera = inverse(current.T_odometry_keyframe) @ prediction.T_world_camera
     believed = prediction.confidence[::STEP, ::STEP, None] > 0
     points = np.where(believed, prediction.pointmap[::STEP, ::STEP], np.float32(0))
-    shared = shared_view(points, T_keyframe_camera, current_depth, current.intrinsics, step=1)
+    shared = shared_view(
+        points, T_keyframe_camera, current_depth, current.intrinsics, 1, prediction.noise
+    )
     return shared < config.min_overlap
 
 
@@ -54,6 +57,7 @@ def shared_view(
     depth_b: np.ndarray,
     intrinsics_b: Intrinsics,
     step: int = STEP,
+    noise: DepthNoise = STRUCTURED_LIGHT,
 ) -> float:
     """Share, 0..1, of a pointmap's points that lie in view b and are not hidden in it.
 
@@ -66,13 +70,14 @@ def shared_view(
         T_b_a[:3, 3].astype(np.float32),
         depth_b,
         np.array([k.fx, k.fy, k.cx, k.cy], np.float32),
+        noise.coefficients,
         step,
     )
     return 1.0 if points == 0 else shared / points
 
 
 @njit(cache=True, nogil=True)
-def _count_shared(pointmap, R, t, depth, camera, step):
+def _count_shared(pointmap, R, t, depth, camera, noise, step):
     height, width = depth.shape
     points = shared = 0
     for row in range(0, pointmap.shape[0], step):
@@ -95,6 +100,6 @@ def _count_shared(pointmap, R, t, depth, camera, step):
             if u < 0 or v < 0 or u >= width or v >= height:
                 continue
             z_b = depth[v, u]
-            if z_b <= 0 or z <= z_b + 6 * depth_sigma(z) + 0.02 * z:
+            if z_b <= 0 or z <= z_b + 6 * depth_sigma(z, noise) + 0.02 * z:
                 shared += 1
     return points, shared

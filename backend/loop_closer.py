@@ -1,4 +1,4 @@
-"""Proposes pairs of keyframes that see the same place, and verifies each before it counts."""
+"""Verifies each pair of keyframes that may see the same place before it counts."""
 
 from __future__ import annotations
 
@@ -8,51 +8,41 @@ from typing import Any
 import numpy as np
 
 from mapper.backend.edge import Edge, EdgeKind
+from mapper.backend.edge_measurement import EdgeConfig, edge_information, max_residual
 from mapper.backend.keyframe import Keyframe
+from mapper.backend.loop_candidates import Candidate, CandidateConfig, CandidateFinder
 from mapper.backend.map_cache import MapCache
-from mapper.backend.view_consistency import two_way_consistency, view_overlap
-from mapper.dense_alignment import AlignmentConfig, align
-from mapper.geometry import inverse, rotation_angle
+from mapper.backend.odometry_chain import OdometryChain
+from mapper.backend.view_consistency import two_way_consistency
+from mapper.dense_alignment import align
 from mapper.local_features import pose_from_matches
-from mapper.place_index import PlaceIndex
+from mapper.sim3 import inverse_similarity
+from mapper.similarity_ransac import similarity_from_matches
 
 
 @dataclass(frozen=True, slots=True)
 class LoopCloserConfig:
-    """alignment: dense refinement of a pair.
+    """candidates: which pairs are tried.
 
-    recent: keyframes back up to which a shared view is covisibility and not a loop.
-    max_covisible, max_loops: pairs tried for each new keyframe, of each kind.
-    max_retrieved: pairs tried on appearance alone, wherever the graph believes them to be.
     min_overlap: share of agreeing points, both ways. min_agreement: agreeing against
-    conflicting points, both ways. max_rmse: metres, point-to-plane.
-    information_scale: dense residuals are correlated; each counts as this part of one.
-    sigma_rotation [rad], sigma_translation [m]: what an alignment never beats.
-    odometry_sigma_*: of an odometry edge that could not be aligned densely.
-    max_refinement: metres; dense alignment that moves an odometry edge further is not believed.
+    conflicting points, both ways. max_distance_ratio: between the cameras, against the median
+    depth that they see. max_chain_sigmas: how far a loop may contradict the chain of odometry,
+    in standard deviations of what the chain may have drifted.
     """
 
-    alignment: AlignmentConfig = field(
-        default_factory=lambda: AlignmentConfig(iterations=(4, 8, 10), max_distance=0.1)
-    )
-    recent: int = 10
-    max_covisible: int = 4
-    max_loops: int = 5
-    max_retrieved: int = 2
+    candidates: CandidateConfig = field(default_factory=CandidateConfig)
     min_overlap: float = 0.2
     min_agreement: float = 0.8
-    max_rmse: float = 0.02
-    information_scale: float = 1e-4
-    sigma_rotation: float = 1e-3
-    sigma_translation: float = 2e-3
-    odometry_sigma_rotation: float = 1e-2
-    odometry_sigma_translation: float = 2e-2
-    max_refinement: float = 0.05
+    max_distance_ratio: float = 0.9
+    max_chain_sigmas: float = 12.0
 
 
 @dataclass(frozen=True, slots=True)
 class LoopDecision:
-    """One verified or refused pair, with the numbers that decided it. Lengths in metres."""
+    """One verified or refused pair, with the numbers that decided it. Lengths in the map's units.
+
+    chain_sigmas: how far off the odometry chain, in its standard deviations (7 dof).
+    """
 
     i: int
     j: int
@@ -65,26 +55,24 @@ class LoopDecision:
     rmse: float = 0.0
     feature_inliers: int = 0
     correction: float = 0.0
+    scale: float = 1.0
+    distance_ratio: float = 0.0
+    chain_sigmas: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    i: int
-    kind: EdgeKind
-    found_by: str
-
-
 class LoopCloser:
-    """Finds the edges of each new keyframe. Pairs come from the graph's own idea of who sees
-    what (proximity) and from place recognition (appearance); both are verified the same way.
-    """
+    """Finds the edges of each new keyframe; every candidate is verified the same way."""
 
-    def __init__(self, config: LoopCloserConfig | None = None) -> None:
-        self.config = config or LoopCloserConfig()
-        self._index = PlaceIndex()
+    def __init__(
+        self, config: LoopCloserConfig, edges: EdgeConfig, chain: OdometryChain | None = None
+    ) -> None:
+        self.config = config
+        self.finder = CandidateFinder(config.candidates)
+        self._edge_config = edges
+        self._chain = chain
 
     def close(
         self,
@@ -92,98 +80,61 @@ class LoopCloser:
         keyframes: list[Keyframe],
         poses: dict[int, np.ndarray],
         maps: MapCache,
+        free_scale: bool = False,
     ) -> tuple[list[Edge], list[LoopDecision]]:
         """Verified edges from earlier keyframes to `new`, and every decision taken.
 
-        poses: T_world_keyframe of `new` and of those keyframes that share its world; the others
+        poses: S_world_keyframe of `new` and of those keyframes that share its world; the others
         can only be found by what they look like.
         """
         edges, decisions = [], []
-        for candidate in self._candidates(new, keyframes, poses, maps):
+        for candidate in self.finder.propose(new, poses, maps):
             old = keyframes[candidate.i]
-            T_old_new = inverse(poses.get(old.id, poses[new.id])) @ poses[new.id]
-            edge, decision = self._verify(old, new, T_old_new, candidate, maps)
+            S_old_new = inverse_similarity(poses.get(old.id, poses[new.id])) @ poses[new.id]
+            pair = _Pair(old, new, S_old_new, candidate, free_scale)
+            edge, decision = self._verify(pair, maps)
             decisions.append(decision)
             if edge is not None:
                 edges.append(edge)
-        self.remember(new)
+        self.finder.remember(new)
         return edges, decisions
 
     def remember(self, keyframe: Keyframe) -> None:
-        """File a keyframe for place recognition."""
-        self._index.add(keyframe.id, keyframe.features.descriptors)
+        """File a keyframe of an earlier run for place recognition."""
+        self.finder.remember(keyframe)
 
-    def _candidates(
-        self,
-        new: Keyframe,
-        keyframes: list[Keyframe],
-        poses: dict[int, np.ndarray],
-        maps: MapCache,
-    ) -> list[_Candidate]:
-        """Recent keyframes and revisited ones by overlap, then look-alikes from anywhere."""
-        config = self.config
-        level = maps.coarse(new.id)
-        T_new_world = inverse(poses[new.id])
-        overlaps = []
-        for old in keyframes[: new.id - 1]:  # the direct predecessor is the odometry edge
-            if old.id not in poses or not _may_overlap(poses[old.id], poses[new.id]):
-                continue
-            T_old_new = inverse(T_new_world @ poses[old.id])
-            overlap = view_overlap(level, maps.coarse(old.id), T_old_new, 2).overlap
-            if overlap >= config.min_overlap:
-                overlaps.append((overlap, old.id))
-        overlaps.sort(reverse=True)
-        recent = [i for _, i in overlaps if new.id - i <= config.recent][: config.max_covisible]
-        revisited = [i for _, i in overlaps if new.id - i > config.recent][: config.max_loops]
-        near = {i for _, i in overlaps}
-        retrieved = [
-            i
-            for i, _ in self._index.query(new.features.descriptors, 3 * config.max_retrieved)
-            if i not in near and (new.id - i > config.recent or i not in poses)
-        ][: config.max_retrieved]
-        return (
-            [_Candidate(i, EdgeKind.COVISIBILITY, "overlap") for i in recent]
-            + [_Candidate(i, EdgeKind.LOOP, "proximity") for i in revisited]
-            + [_Candidate(i, EdgeKind.LOOP, "appearance") for i in retrieved]
-        )
-
-    def _verify(
-        self,
-        old: Keyframe,
-        new: Keyframe,
-        T_old_new: np.ndarray,
-        candidate: _Candidate,
-        maps: MapCache,
-    ) -> tuple[Edge | None, LoopDecision]:
-        config = self.config
-        a, b = maps.pyramid(old.id), maps.pyramid(new.id)
-        start, inliers = T_old_new, 0
-        if candidate.kind == EdgeKind.LOOP:
-            matched = pose_from_matches(old.features, new.features, new.intrinsics)
-            if matched is not None:
-                start, inliers = matched.T_a_b, matched.inliers
-            elif candidate.found_by == "appearance":
-                return None, _refused(old, new, candidate, "no consistent feature matches")
-        aligned = align(a, b, start, config.alignment)
-        T = aligned.T_reference_source
-        forward, backward = two_way_consistency(a.levels[0], b.levels[0], T)
+    def _verify(self, pair: _Pair, maps: MapCache) -> tuple[Edge | None, LoopDecision]:
+        a, b = maps.pyramid(pair.old.id), maps.pyramid(pair.new.id)
+        start, inliers = pair.start()
+        if start is None:
+            return None, pair.refused("no consistent feature matches")
+        aligned = align(a, b, start, self._edge_config.alignment, pair.free_scale)
+        S = aligned.S_reference_source
+        forward, backward = two_way_consistency(a.levels[0], b.levels[0], S)
         numbers: dict[str, Any] = {
             "overlap": min(forward.overlap, backward.overlap),
             "agreement": min(forward.agreement, backward.agreement),
             "rmse": aligned.rmse if np.isfinite(aligned.rmse) else -1.0,
             "feature_inliers": inliers,
-            "correction": float(np.linalg.norm((inverse(T_old_new) @ T)[:3, 3])),
+            "correction": float(np.linalg.norm((inverse_similarity(pair.S_old_new) @ S)[:3, 3])),
+            "scale": float(np.linalg.norm(S[:3, 0])),
+            "distance_ratio": float(np.linalg.norm(S[:3, 3])) / pair.old.median_depth,
+            "chain_sigmas": self._chain_sigmas(pair, S),
         }
-        reason = self._fault(aligned.converged, numbers)
+        limit = max_residual(a.levels[0].noise, pair.old.median_depth, self._edge_config)
+        reason = self._fault(aligned.converged, numbers, limit)
         if reason:
-            return None, _refused(old, new, candidate, reason, **numbers)
-        information = edge_information(aligned.information, T, config)
-        edge = Edge(old.id, new.id, T, information, candidate.kind)
-        return edge, LoopDecision(
-            old.id, new.id, candidate.kind, candidate.found_by, True, "verified", **numbers
-        )
+            return None, pair.refused(reason, **numbers)
+        information = edge_information(aligned, self._edge_config)
+        edge = Edge(pair.old.id, pair.new.id, S, information, pair.candidate.kind)
+        return edge, pair.decision(True, "verified", **numbers)
 
-    def _fault(self, converged: bool, numbers: dict[str, Any]) -> str:
+    def _chain_sigmas(self, pair: _Pair, S_old_new: np.ndarray) -> float:
+        if self._chain is None or pair.candidate.kind != EdgeKind.LOOP:
+            return 0.0
+        return float(np.sqrt(self._chain.squared_distance(pair.old.id, pair.new.id, S_old_new)))
+
+    def _fault(self, converged: bool, numbers: dict[str, Any], max_rmse: float) -> str:
         """Why a pair is refused; empty when it passes."""
         config = self.config
         if not converged:
@@ -192,65 +143,59 @@ class LoopCloser:
             return f"overlap {numbers['overlap']:.2f} below {config.min_overlap}"
         if numbers["agreement"] < config.min_agreement:
             return f"two-way agreement {numbers['agreement']:.2f} below {config.min_agreement}"
-        if not 0 <= numbers["rmse"] <= config.max_rmse:
-            return f"residual {numbers['rmse'] * 1e3:.1f} mm above {config.max_rmse * 1e3:.0f} mm"
+        if not 0 <= numbers["rmse"] <= max_rmse:
+            return f"residual {numbers['rmse'] * 1e3:.1f} mm above {max_rmse * 1e3:.0f} mm"
+        if numbers["distance_ratio"] > config.max_distance_ratio:
+            return (
+                f"cameras {numbers['distance_ratio']:.2f} median depths apart, "
+                f"above {config.max_distance_ratio}"
+            )
+        if numbers["chain_sigmas"] > config.max_chain_sigmas:
+            return (
+                f"{numbers['chain_sigmas']:.0f} sigmas off the odometry chain, "
+                f"above {config.max_chain_sigmas:.0f}"
+            )
         return ""
 
 
-def refine_odometry(
-    previous: Keyframe, new: Keyframe, maps: MapCache, config: LoopCloserConfig
-) -> Edge:
-    """The odometry edge, aligned densely; the frontend's own word where that fails."""
-    T = inverse(previous.T_odometry_keyframe) @ new.T_odometry_keyframe
-    aligned = align(maps.pyramid(previous.id), maps.pyramid(new.id), T, config.alignment)
-    shift = float(np.linalg.norm((inverse(T) @ aligned.T_reference_source)[:3, 3]))
-    if not aligned.converged or aligned.rmse > config.max_rmse or shift > config.max_refinement:
-        sigmas = [config.odometry_sigma_rotation] * 3 + [config.odometry_sigma_translation] * 3
-        return Edge(previous.id, new.id, T, np.diag(np.array(sigmas) ** -2.0), EdgeKind.ODOMETRY)
-    information = edge_information(aligned.information, aligned.T_reference_source, config)
-    return Edge(previous.id, new.id, aligned.T_reference_source, information, EdgeKind.ODOMETRY)
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """An earlier and a new keyframe on trial; S_old_new is what the graph believes of them."""
 
+    old: Keyframe
+    new: Keyframe
+    S_old_new: np.ndarray
+    candidate: Candidate
+    free_scale: bool
 
-def overlap_edge(previous: Keyframe, new: Keyframe, config: LoopCloserConfig) -> Edge:
-    """Joins two segments by the frame they share: one camera, so one pose."""
-    sigmas = [config.sigma_rotation] * 3 + [config.sigma_translation] * 3
-    T = previous.frames[-1].T_keyframe_camera
-    return Edge(previous.id, new.id, T, np.diag(np.array(sigmas) ** -2.0), EdgeKind.OVERLAP)
+    def start(self) -> tuple[np.ndarray | None, int]:
+        """Where alignment begins, and how many feature matches say so; None: it need not."""
+        if self.candidate.kind != EdgeKind.LOOP:
+            return self.S_old_new, 0
+        old, new = self.old, self.new
+        if self.free_scale:
+            found = similarity_from_matches(
+                old.features, new.features, old.intrinsics, new.intrinsics
+            )
+            if found is not None:
+                return found.S_a_b, found.inliers
+        else:
+            matched = pose_from_matches(old.features, new.features, new.intrinsics)
+            if matched is not None:
+                return matched.T_a_b, matched.inliers
+        return (self.S_old_new if self.candidate.found_by == "proximity" else None), 0
 
+    def decision(self, accepted: bool, reason: str, **numbers: Any) -> LoopDecision:
+        candidate = self.candidate
+        return LoopDecision(
+            self.old.id,
+            self.new.id,
+            candidate.kind,
+            candidate.found_by,
+            accepted,
+            reason,
+            **numbers,
+        )
 
-def edge_information(
-    alignment_information: np.ndarray, T_i_j: np.ndarray, config: LoopCloserConfig
-) -> np.ndarray:
-    """Information (6, 6) of a right-multiplied twist from an alignment's left-multiplied one.
-
-    exp(x) T = T exp(Ad(T^-1) x), so H_right = Ad(T)^T H Ad(T). The floor on the covariance
-    stands for what the residuals cannot tell: distortion of the depth, rolling shutter.
-    """
-    adjoint = adjoint_matrix(T_i_j)
-    information = adjoint.T @ alignment_information @ adjoint * config.information_scale
-    floor = np.diag([config.sigma_rotation**2] * 3 + [config.sigma_translation**2] * 3)
-    covariance = np.linalg.inv(information + 1e-6 * np.eye(6)) + floor
-    return np.linalg.inv(covariance)
-
-
-def adjoint_matrix(T: np.ndarray) -> np.ndarray:
-    """Ad(T) (6, 6) with T exp(x) T^-1 = exp(Ad(T) x), rotation first."""
-    R, t = T[:3, :3], T[:3, 3]
-    adjoint = np.zeros((6, 6))
-    adjoint[:3, :3] = adjoint[3:, 3:] = R
-    adjoint[3:, :3] = np.cross(t, R, axisb=0, axisc=0)
-    return adjoint
-
-
-def _may_overlap(T_world_a: np.ndarray, T_world_b: np.ndarray) -> bool:
-    """A cheap first look: cameras within reach of each other that do not look opposite ways."""
-    T = inverse(T_world_a) @ T_world_b
-    return bool(np.linalg.norm(T[:3, 3]) < 4.0 and rotation_angle(T[:3, :3]) < np.radians(75))
-
-
-def _refused(
-    old: Keyframe, new: Keyframe, candidate: _Candidate, reason: str, **numbers: Any
-) -> LoopDecision:
-    return LoopDecision(
-        old.id, new.id, candidate.kind, candidate.found_by, False, reason, **numbers
-    )
+    def refused(self, reason: str, **numbers: Any) -> LoopDecision:
+        return self.decision(False, reason, **numbers)

@@ -49,6 +49,12 @@ class MapCache:
         self._remember_coarse(keyframe.id)
         self._evict()
 
+    def replace(self, keyframe: Keyframe, keyframe_map: KeyframeMap) -> None:
+        """Take another map for a closed keyframe, on disk too."""
+        self._saved.discard(keyframe.id)
+        self.put(keyframe.id, keyframe_map)
+        self.close(keyframe)
+
     def adopt(self, keyframe_id: int) -> None:
         """A keyframe of an earlier run: its map is in the store."""
         self._saved.add(keyframe_id)
@@ -68,7 +74,7 @@ class MapCache:
         if keyframe_id not in self._pyramids:
             source = self.map(keyframe_id)
             self._pyramids[keyframe_id] = build_pyramid(
-                source.depth, source.image, source.intrinsics
+                source.depth, source.image, source.intrinsics, source.noise
             )
             if len(self._pyramids) > self._capacity:
                 self._pyramids.popitem(last=False)
@@ -82,7 +88,7 @@ class MapCache:
     def _remember_coarse(self, keyframe_id: int) -> None:
         level = self.pyramid(keyframe_id).levels[-1]
         self._coarse[keyframe_id] = Level(
-            level.depth, level.intensity[:0], level.normals[:0], level.camera
+            level.depth, level.intensity[:0], level.normals[:0], level.camera, level.noise
         )
 
     def _evict(self) -> None:

@@ -1,7 +1,9 @@
-"""The pose graph over keyframes: GTSAM factors, robust against wrong loops."""
+"""The pose graph over keyframes, robust against wrong loops."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import gtsam
@@ -11,30 +13,49 @@ from scipy.sparse.csgraph import connected_components
 from scipy.special import gammaincinv
 
 from mapper.backend.edge import Edge
-from mapper.geometry import inverse, orthonormalised
+from mapper.backend.graph_solver import (
+    EdgeFactors,
+    Kernel,
+    SolveOptions,
+    solve,
+    squared_distance,
+    squared_distances,
+)
+from mapper.errors import ConfigError
+from mapper.sim3 import inverse_similarity, rigid_part, scale_of, similarity
+
+logger = logging.getLogger(__name__)
 
 HUBER_SCALE = 1.345
 FINAL_ROUNDS = 2
-GAUGE_SIGMA = 1e-6  # rad and metres: one keyframe a component is held still
 
 
 @dataclass(frozen=True, slots=True)
 class PoseGraphConfig:
-    """robust_scale: Mahalanobis distance at which an edge that may be wrong loses weight. A right
+    """scale: "free" gives every keyframe a scale of its own (Sim(3)), "fixed" none (SE(3)); "auto"
+    frees it where the frontend does not know the unit.
+
+    robust_scale: Mahalanobis distance at which an edge that may be wrong loses weight. A right
     one is sqrt(6) off on average (6 dof): at scale 3 the kernel gives up right edges, 6 to 15 %
     of them in a drifted graph, at 5 none.
 
     inlier_probability: chi-square quantile inside which the final robust pass keeps an edge.
-    max_iterations: of each optimisation.
+    max_iterations: of each optimisation. window: keyframes that a local optimisation moves.
     """
 
+    scale: str = "auto"
     robust_scale: float = 5.0
     inlier_probability: float = 0.9999
     max_iterations: int = 30
+    window: int = 20
+
+    def __post_init__(self) -> None:
+        if self.scale not in ("auto", "free", "fixed"):
+            raise ConfigError(f"graph.scale={self.scale!r}: auto, free or fixed")
 
 
 class PoseGraph:
-    """Keyframe poses (T_world_keyframe) and the edges between them.
+    """Keyframe poses (S_world_keyframe) and the edges between them.
 
     Edges that may be wrong are graduated in: first a convex kernel (Huber) from wherever the
     poses are, then a redescending one (Geman-McClure) from there, and at the end a plain solve
@@ -45,13 +66,26 @@ class PoseGraph:
 
     def __init__(self, config: PoseGraphConfig | None = None) -> None:
         self.config = config or PoseGraphConfig()
+        self.free_scale = self.config.scale == "free"
         self.poses: dict[int, np.ndarray] = {}
         self.edges: list[Edge] = []
-        self._parents: dict[int, int] = {}  # union-find; roots are the components' smallest ids
+        self._edges_of: dict[int, list[Edge]] = {}
+        self._root_of: dict[int, int] = {}  # the smallest keyframe id of its component
+        self._members: dict[int, list[int]] = {}  # of each component, by its root
+        self._factors = EdgeFactors(self.free_scale)
 
-    def add_pose(self, keyframe_id: int, T_world_keyframe: np.ndarray) -> None:
-        self.poses[keyframe_id] = T_world_keyframe
-        self._parents.setdefault(keyframe_id, keyframe_id)
+    def take_units(self, is_metric: bool) -> None:
+        """Settle "auto": whether the scales are free, before the first pose is added."""
+        if self.config.scale == "auto":
+            self.free_scale = not is_metric
+            self._factors = EdgeFactors(self.free_scale)
+
+    def add_pose(self, keyframe_id: int, S_world_keyframe: np.ndarray) -> None:
+        self.poses[keyframe_id] = S_world_keyframe
+        if keyframe_id not in self._root_of:
+            self._edges_of[keyframe_id] = []
+            self._root_of[keyframe_id] = keyframe_id
+            self._members[keyframe_id] = [keyframe_id]
 
     def add_edge(self, edge: Edge) -> None:
         """The edge that first joins two components carries the later one to where it fits.
@@ -61,32 +95,53 @@ class PoseGraph:
         """
         if edge.i not in self.poses or edge.j not in self.poses:
             raise KeyError(f"edge {edge.i}-{edge.j} names a keyframe that is not in the graph")
-        self.edges.append(edge)
-        root_i, root_j = self._root(edge.i), self._root(edge.j)
-        if root_i == root_j:
+        if not edge.is_finite:
+            logger.warning("edge %d-%d is not finite and was left out", edge.i, edge.j)
             return
-        if root_i < root_j:
-            T_i_j, stays, moves = edge.T_i_j, edge.i, edge.j
-        else:
-            T_i_j, stays, moves = inverse(edge.T_i_j), edge.j, edge.i
-        T_new_old = self.poses[stays] @ T_i_j @ inverse(self.poses[moves])
-        for keyframe_id in [k for k in self.poses if self._root(k) == max(root_i, root_j)]:
-            self.poses[keyframe_id] = orthonormalised(T_new_old @ self.poses[keyframe_id])
-        self._parents[max(root_i, root_j)] = min(root_i, root_j)
+        self.edges.append(edge)
+        self._edges_of[edge.i].append(edge)
+        self._edges_of[edge.j].append(edge)
+        if self._root_of[edge.i] < self._root_of[edge.j]:
+            self._join(edge.i, edge.j, edge.S_i_j)
+        elif self._root_of[edge.i] > self._root_of[edge.j]:
+            self._join(edge.j, edge.i, inverse_similarity(edge.S_i_j))
+
+    def edges_among(self, keyframe_ids: Iterable[int]) -> list[Edge]:
+        """Edges both of whose keyframes are among the given ones."""
+        ids = set(keyframe_ids)
+        edges = {id(e): e for k in ids for e in self._edges_of[k]}.values()
+        return [e for e in edges if e.i in ids and e.j in ids]
+
+    def replace_edges(self, edges: Iterable[Edge]) -> None:
+        """Take better edges, where they are finite; those between the same two keyframes go.
+
+        An edge between keyframes that nothing joined before is added like any other.
+        """
+        for edge in (e for e in edges if e.is_finite):
+            old = [e for e in self._edges_of[edge.i] if {e.i, e.j} == {edge.i, edge.j}]
+            gone = {id(e) for e in old}
+            for kept in (self._edges_of[edge.i], self._edges_of[edge.j], self.edges):
+                kept[:] = [e for e in kept if id(e) not in gone]
+            self._factors.forget(old)
+            self.add_edge(edge)
+
+    def _join(self, stays: int, moves: int, S_stays_moves: np.ndarray) -> None:
+        """Make the components of two keyframes one; its cost is the size of the one that moves."""
+        S_new_old = self.poses[stays] @ S_stays_moves @ inverse_similarity(self.poses[moves])
+        root, moving = self._root_of[stays], self._members.pop(self._root_of[moves])
+        for keyframe_id in moving:
+            S = S_new_old @ self.poses[keyframe_id]
+            # The inverse above multiplies what a rotation lacks of being one; do not let it grow.
+            self.poses[keyframe_id] = similarity(float(scale_of(S)), rigid_part(S))
+            self._root_of[keyframe_id] = root
+        self._members[root] += moving
 
     def component_of(self) -> dict[int, int]:
         """For each keyframe, the smallest keyframe id that it is connected to."""
-        return {k: self._root(k) for k in self.poses}
-
-    def _root(self, keyframe_id: int) -> int:
-        parents = self._parents
-        while parents[keyframe_id] != keyframe_id:
-            parents[keyframe_id] = parents[parents[keyframe_id]]
-            keyframe_id = parents[keyframe_id]
-        return keyframe_id
+        return dict(self._root_of)
 
     def optimise(self, final: bool = False) -> float:
-        """Move the poses to the optimum; returns the weighted squared error there.
+        """Move all poses to the optimum; returns half the weighted squared error there.
 
         final: afterwards decide about each doubtful edge, use it or drop it, and solve once more
         without a kernel; used at the end.
@@ -98,51 +153,78 @@ class PoseGraph:
         if any(not edge.kind.is_trusted for edge in self.edges):
             error = self._solve(self.edges, kernels.GemanMcClure(self.config.robust_scale))
         if final:
-            for _ in range(FINAL_ROUNDS):
-                error = self._solve([e for e in self.edges if self.is_inlier(e)], None)
+            error = self._solve_agreeing()
+        return error
+
+    def _solve_agreeing(self) -> float:
+        """Solve over the edges that agree, decide again there, and once more if that differs."""
+        error, agreed = 0.0, np.zeros(len(self.edges), bool)
+        for _ in range(FINAL_ROUNDS):
+            previous, agreed = agreed, self._agreeing()
+            if not np.array_equal(agreed, previous):
+                edges = [e for e, agrees in zip(self.edges, agreed, strict=True) if agrees]
+                error = self._solve(edges, None)
+        return error
+
+    def _agreeing(self) -> np.ndarray:
+        """bool (N,): is_inlier of every edge."""
+        trusted = np.array([edge.kind.is_trusted for edge in self.edges])
+        distances = squared_distances(self.poses, self.edges, self._factors)
+        return trusted | (distances <= self._max_squared_distance())
+
+    def optimise_window(self, keyframe_ids: Iterable[int]) -> float:
+        """Move only these keyframes and the last `window` ones; its cost does not grow.
+
+        Their neighbours outside the window hold it in place.
+        """
+        wanted = {*list(self.poses)[-self.config.window :], *keyframe_ids}
+        moving = [k for k in sorted(wanted) if self._root_of[k] != k]  # a root is its world
+        edges = {id(e): e for k in moving for e in self._edges_of[k]}.values()
+        involved = {k for e in edges for k in (e.i, e.j)}
+        held = involved - set(moving)
+        if not edges:
+            return 0.0
+        poses = {k: self.poses[k] for k in involved}
+        kernel = gtsam.noiseModel.mEstimator.GemanMcClure(self.config.robust_scale)
+        held |= set(self._anchors(poses, edges, held))
+        moved, error = solve(poses, edges, self._options(kernel, held), self._factors)
+        self.poses.update(moved)
         return error
 
     def is_inlier(self, edge: Edge) -> bool:
         """Whether the edge agrees with the poses within the chi-square quantile asked for."""
-        limit = 2 * gammaincinv(3.0, self.config.inlier_probability)  # chi-square, 6 dof
-        return edge.kind.is_trusted or self.squared_distance(edge) <= limit
+        return edge.kind.is_trusted or (self.squared_distance(edge) <= self._max_squared_distance())
+
+    def _max_squared_distance(self) -> float:
+        dof = 7 if self.free_scale else 6
+        return float(2 * gammaincinv(dof / 2, self.config.inlier_probability))
 
     def squared_distance(self, edge: Edge) -> float:
         """Squared Mahalanobis distance of an edge from the present poses."""
-        T_i_j = gtsam.Pose3(self.poses[edge.i]).between(gtsam.Pose3(self.poses[edge.j]))
-        residual = gtsam.Pose3(edge.T_i_j).localCoordinates(T_i_j)
-        return float(residual @ edge.information @ residual)
+        return squared_distance(edge, self.poses[edge.i], self.poses[edge.j], self.free_scale)
 
-    def _anchors(self, edges: list[Edge]) -> list[int]:
-        """The first keyframe of each part that the given edges hold together.
+    def _anchors(
+        self, poses: Iterable[int], edges: Iterable[Edge], held: Iterable[int] = ()
+    ) -> list[int]:
+        """The first keyframe of each part that the given edges hold together and nothing holds.
 
         Edges that were dropped may have been all that held two parts together.
         """
-        ids = sorted(self.poses)
+        ids = sorted(poses)
         row_of = {keyframe_id: row for row, keyframe_id in enumerate(ids)}
-        rows = [row_of[e.i] for e in edges], [row_of[e.j] for e in edges]
-        links = coo_array((np.ones(len(edges)), rows), (len(ids), len(ids)))
+        pairs = np.array([(row_of[e.i], row_of[e.j]) for e in edges]).reshape(-1, 2)
+        links = coo_array((np.ones(len(pairs)), tuple(pairs.T)), (len(ids), len(ids)))
         _, labels = connected_components(links, directed=False)
-        return [ids[row] for row in np.unique(labels, return_index=True)[1]]
+        labels_held = {labels[row_of[k]] for k in held}
+        first = zip(*np.unique(labels, return_index=True), strict=True)
+        return [ids[row] for label, row in first if label not in labels_held]
 
-    def _solve(self, edges: list[Edge], kernel: gtsam.noiseModel.mEstimator.Base | None) -> float:
-        """Levenberg-Marquardt over the given edges; the kernel holds for the doubtful ones."""
-        graph = gtsam.NonlinearFactorGraph()
-        gauge = gtsam.noiseModel.Isotropic.Sigma(6, GAUGE_SIGMA)
-        for anchor in self._anchors(edges):
-            graph.add(gtsam.PriorFactorPose3(anchor, gtsam.Pose3(self.poses[anchor]), gauge))
-        for edge in edges:
-            noise: gtsam.noiseModel.Base = gtsam.noiseModel.Gaussian.Information(edge.information)
-            if kernel is not None and not edge.kind.is_trusted:
-                noise = gtsam.noiseModel.Robust.Create(kernel, noise)
-            graph.add(gtsam.BetweenFactorPose3(edge.i, edge.j, gtsam.Pose3(edge.T_i_j), noise))
-        values = gtsam.Values()
-        for keyframe_id, T in self.poses.items():
-            values.insert(keyframe_id, gtsam.Pose3(T))
-        parameters = gtsam.LevenbergMarquardtParams()
-        parameters.setMaxIterations(self.config.max_iterations)
-        parameters.setRelativeErrorTol(1e-4)
-        optimised = gtsam.LevenbergMarquardtOptimizer(graph, values, parameters).optimize()
-        for keyframe_id in self.poses:
-            self.poses[keyframe_id] = optimised.atPose3(keyframe_id).matrix()
-        return float(graph.error(optimised))
+    def _solve(self, edges: list[Edge], kernel: Kernel | None) -> float:
+        """All poses over the given edges; the kernel holds for the doubtful ones."""
+        held = self._anchors(self.poses, edges)
+        moved, error = solve(self.poses, edges, self._options(kernel, held), self._factors)
+        self.poses.update(moved)
+        return error
+
+    def _options(self, kernel: Kernel | None, held: Iterable[int]) -> SolveOptions:
+        return SolveOptions(self.free_scale, kernel, tuple(held), self.config.max_iterations)

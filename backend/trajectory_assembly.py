@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from mapper.backend.keyframe import Keyframe
-from mapper.geometry import inverse, orthonormalised, pose
+from mapper.geometry import inverse
+from mapper.sim3 import exp_sim3, inverse_similarity, log_sim3, rigid_part
 from mapper.trajectory import Trajectory
 
 
 def assemble_trajectory(
     keyframes: list[Keyframe], poses: dict[int, np.ndarray]
 ) -> tuple[np.ndarray, Trajectory]:
-    """(frame indices (N,), trajectory). Each frame follows its keyframe.
+    """(frame indices (N,), trajectory). Each frame follows its keyframe, in place and in scale.
 
-    What the graph changed between a keyframe and the next is spread over the frames in between,
-    in proportion to time, so that no step shows where one stretch ends.
+    poses: S_world_keyframe by keyframe id. What the graph changed between a keyframe and the next
+    is spread over the frames in between, in proportion to time, so that no step shows where one
+    stretch ends.
     """
     indices: list[int] = []
     timestamps, T_world_camera = [], []
     for number, keyframe in enumerate(keyframes):
         following = keyframes[number + 1] if number + 1 < len(keyframes) else None
-        correction = _correction(keyframe, following, poses)
+        correction = log_sim3(_correction(keyframe, following, poses))
         for frame in keyframe.frames:
             if indices and frame.frame_index == indices[-1]:
                 continue  # shared by two segments
@@ -32,24 +33,17 @@ def assemble_trajectory(
             if following is not None:
                 span = following.timestamp - keyframe.timestamp
                 share = (frame.timestamp - keyframe.timestamp) / span if span > 0 else 0.0
-            T_world_keyframe = poses[keyframe.id] @ _partial(correction, share)
-            T_world_camera.append(orthonormalised(T_world_keyframe @ frame.T_keyframe_camera))
-    stacked = np.array(T_world_camera).reshape(-1, 4, 4)
+            S_world_keyframe = poses[keyframe.id] @ exp_sim3(share * correction)
+            T_world_camera.append(S_world_keyframe @ frame.T_keyframe_camera)
+    stacked = rigid_part(np.array(T_world_camera).reshape(-1, 4, 4))
     return np.array(indices, int), Trajectory(np.array(timestamps, float), stacked)
 
 
 def _correction(
     keyframe: Keyframe, following: Keyframe | None, poses: dict[int, np.ndarray]
 ) -> np.ndarray:
-    """(4, 4): what the graph's relative pose adds, in the keyframe, to the frontend's."""
-    if following is None or following.segment != keyframe.segment:
+    """(4, 4): what the graph adds, in the keyframe, to the motion of the frames in between."""
+    if following is None or following.T_previous_keyframe is None:
         return np.eye(4)
-    T_graph = inverse(poses[keyframe.id]) @ poses[following.id]
-    T_odometry = inverse(keyframe.T_odometry_keyframe) @ following.T_odometry_keyframe
-    return T_graph @ inverse(T_odometry)
-
-
-def _partial(correction: np.ndarray, share: float) -> np.ndarray:
-    """The given share of a small motion: rotation vector and translation scaled."""
-    rotation = Rotation.from_matrix(correction[:3, :3]).as_rotvec() * share
-    return pose(Rotation.from_rotvec(rotation).as_matrix(), correction[:3, 3] * share)
+    S_graph = inverse_similarity(poses[keyframe.id]) @ poses[following.id]
+    return S_graph @ inverse(following.T_previous_keyframe)

@@ -13,6 +13,7 @@ from mapper.backend.tsdf_kernels import (
     integrate_blocks,
     rehash,
 )
+from mapper.depth_noise import STRUCTURED_LIGHT, DepthNoise
 from mapper.errors import ConfigError
 from mapper.intrinsics import Intrinsics
 from mapper.mesh import Mesh
@@ -87,6 +88,7 @@ class TsdfVolume:
         intrinsics: Intrinsics,
         T_world_camera: np.ndarray,
         sign: int = 1,
+        noise: DepthNoise = STRUCTURED_LIGHT,
     ) -> None:
         """Add (sign = 1) or take out again (sign = -1) one view.
 
@@ -107,7 +109,8 @@ class TsdfVolume:
         )
         R = T_world_camera[:3, :3].astype(np.float32)
         t = T_world_camera[:3, 3].astype(np.float32)
-        touched = self._touched_blocks(depth, camera, R, t, truncation)
+        noise_coefficients = noise.coefficients
+        touched = self._touched_blocks(depth, camera, R, t, truncation, noise_coefficients)
         integrate_blocks(
             touched,
             self._coordinates,
@@ -122,6 +125,7 @@ class TsdfVolume:
             np.ascontiguousarray(R.T),
             -(R.T @ t),
             truncation,
+            noise_coefficients,
             np.float32(sign),
         )
 
@@ -145,6 +149,7 @@ class TsdfVolume:
         R: np.ndarray,
         t: np.ndarray,
         truncation: np.ndarray,
+        noise: np.ndarray,
     ) -> np.ndarray:
         """Indices of all blocks near the view's surface; new ones are allocated."""
         self._stamp += 1
@@ -155,6 +160,7 @@ class TsdfVolume:
                 R,
                 t,
                 truncation,
+                noise,
                 np.float32(self.config.voxel_size),
                 self._keys,
                 self._slots,

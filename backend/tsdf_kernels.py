@@ -42,14 +42,14 @@ def rehash(keys, slots, coordinates, count):
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _truncation(z, truncation):
-    return min(max(truncation[0], truncation[1] * depth_sigma(z)), truncation[2])
+def _truncation(z, truncation, noise):
+    return min(max(truncation[0], truncation[1] * depth_sigma(z, noise)), truncation[2])
 
 
 @njit(cache=True, nogil=True)
 def allocate_blocks(
-    depth, camera, R, t, truncation, voxel_size, keys, slots, coordinates, stamps, stamp, count,
-    capacity, pixel_step,
+    depth, camera, R, t, truncation, noise, voxel_size, keys, slots, coordinates, stamps, stamp,
+    count, capacity, pixel_step,
 ):  # fmt: skip
     """Blocks that the truncation band of every pixel_step-th pixel's ray passes through.
 
@@ -66,7 +66,7 @@ def allocate_blocks(
             z = depth[row, column]
             if not (z > 0 and z <= truncation[3]):  # or NaN
                 continue
-            band = _truncation(z, truncation)
+            band = _truncation(z, truncation, noise)
             x_ray = (f32(column) - camera[2]) / camera[0]
             y_ray = (f32(row) - camera[3]) / camera[1]
             steps = int(np.ceil(f32(2) * band / (f32(0.5) * block_size)))
@@ -106,7 +106,7 @@ def allocate_blocks(
 @njit(cache=True, nogil=True, fastmath=FAST_BUT_FOR_NAN)
 def integrate_blocks(
     touched, coordinates, distance, weight_sum, color_sum, voxel_size, depth, weight, image, camera,
-    R, t, truncation, sign,
+    R, t, truncation, noise, sign,
 ):  # fmt: skip
     """Add sign * (weight, weight * distance, weight * colour) of one view to the touched blocks.
 
@@ -144,7 +144,7 @@ def integrate_blocks(
                     if not (d > 0 and d <= max_depth):  # or NaN
                         continue
                     sdf = d - zv
-                    band = _truncation(d, truncation)
+                    band = _truncation(d, truncation, noise)
                     if sdf < -band:
                         continue
                     if sdf > band:

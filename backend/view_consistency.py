@@ -9,7 +9,7 @@ from numba import njit
 
 from mapper.depth_noise import depth_sigma
 from mapper.depth_pyramid import Level
-from mapper.geometry import inverse
+from mapper.sim3 import inverse_similarity
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +26,16 @@ class Consistency:
     mean_residual: float
 
 
-def view_overlap(a: Level, b: Level, T_b_a: np.ndarray, step: int = 4) -> Consistency:
+def view_overlap(a: Level, b: Level, S_b_a: np.ndarray, step: int = 4) -> Consistency:
     """One-way check on every step-th pixel of a."""
     points, agree, conflict, residual = _compare(
         a.depth,
         a.camera,
         b.depth,
         b.camera,
-        T_b_a[:3, :3].astype(np.float32),
-        T_b_a[:3, 3].astype(np.float32),
+        S_b_a[:3, :3].astype(np.float32),
+        S_b_a[:3, 3].astype(np.float32),
+        a.noise.coefficients,
         step,
     )
     return Consistency(
@@ -43,14 +44,14 @@ def view_overlap(a: Level, b: Level, T_b_a: np.ndarray, step: int = 4) -> Consis
 
 
 def two_way_consistency(
-    a: Level, b: Level, T_a_b: np.ndarray, step: int = 2
+    a: Level, b: Level, S_a_b: np.ndarray, step: int = 2
 ) -> tuple[Consistency, Consistency]:
     """(a seen from b, b seen from a)."""
-    return view_overlap(a, b, inverse(T_a_b), step), view_overlap(b, a, T_a_b, step)
+    return view_overlap(a, b, inverse_similarity(S_a_b), step), view_overlap(b, a, S_a_b, step)
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _compare(depth_a, camera_a, depth_b, camera_b, R, t, step):
+def _compare(depth_a, camera_a, depth_b, camera_b, R, t, noise, step):
     f32 = np.float32
     fx_a, fy_a, cx_a, cy_a = f32(camera_a[0]), f32(camera_a[1]), f32(camera_a[2]), f32(camera_a[3])
     fx_b, fy_b, cx_b, cy_b = f32(camera_b[0]), f32(camera_b[1]), f32(camera_b[2]), f32(camera_b[3])
@@ -77,7 +78,7 @@ def _compare(depth_a, camera_a, depth_b, camera_b, R, t, step):
             z_b = depth_b[v, u]
             if z_b <= 0:
                 continue
-            tolerance = f32(4) * depth_sigma(z) + f32(0.015) * z
+            tolerance = f32(4) * depth_sigma(z, noise) + f32(0.015) * z
             if abs(z - z_b) < tolerance:
                 agree += 1
                 residual += abs(z - z_b)

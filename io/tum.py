@@ -56,7 +56,7 @@ def open_tum(
         timestamps = timestamps[pairs[:, 0]]
         color_paths = [color_paths[i] for i in pairs[:, 0]]
         depth_paths = [all_depth[j] for j in pairs[:, 1]]
-    cameras = find_calibration(calibration, (path,)) or _published(path.name)
+    cameras = find_calibration(calibration, (path,)) or published_calibration(path.name)
     if cameras is None and depth_paths:
         raise InputError(
             f"{path}: the camera is unknown (no freiburg1, 2 or 3 in the name); "
@@ -96,7 +96,8 @@ def associate(times_a: np.ndarray, times_b: np.ndarray, tolerance: float) -> np.
     return np.array(sorted(pairs), int).reshape(-1, 2)
 
 
-def _published(name: str) -> Calibration | None:
+def published_calibration(name: str) -> Calibration | None:
+    """The cameras of freiburg1, 2 or 3, by the name of a sequence; None for any other name."""
     found = re.search(r"(?:freiburg|fr)([123])(?!\d)", name)
     return Calibration(_CAMERAS[found[1]]) if found else None
 

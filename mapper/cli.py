@@ -13,11 +13,16 @@ from mapper.errors import MapperError
 
 COMMANDS = {
     "run": "map a sequence: trajectory, mesh, recording and report",
+    "live": "map a camera while it is held: USB, network, RealSense, ROS bag",
+    "calibrate": "the calibration of a camera from pictures of a chessboard",
     "demo": "render a sample room, map it, and check the result against the exact truth",
     "view": "open the recording of a run in the Rerun viewer",
+    "screenshot": "a picture of the map of a run, without a display",
+    "align": "align the keyframes of a run globally, and fuse its map anew",
     "mesh": "fuse the map of a run again, at any resolution",
     "export": "write a run as TUM, KITTI, EuRoC, COLMAP, nerfstudio or a point cloud",
     "eval": "errors of a run against ground truth: ATE and RPE",
+    "bench": "published evaluation protocols: pose, depth, reconstruction",
     "weights": "list, fetch, verify and convert the weights of learned frontends",
     "doctor": "what works on this machine",
 }

@@ -9,6 +9,9 @@ from mapper.errors import ConfigError
 from mapper.frontends.cut3r.options import Cut3rOptions
 from mapper.frontends.replay import ReplayConfig
 from mapper.frontends.rgbd.tracker import RgbdConfig
+from mapper.frontends.vggt.options import Stream3rOptions, StreamVggtOptions, VggtOptions
+from mapper.frontends.wint3r.options import Wint3rOptions
+from mapper.pairwise_config import PairwiseModeConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,8 @@ class RecordingConfig:
 
 @dataclass(frozen=True, slots=True)
 class MapperConfig:
-    """frontend: a name, or "auto". rgbd, replay, cut3r: settings of the frontends of those names.
+    """frontend: a name, or "auto". rgbd, replay, cut3r, wint3r: settings of the frontends so
+    called.
 
     weights: a file, a folder or a published name for the learned frontends; empty = what is found.
 
@@ -43,5 +47,10 @@ class MapperConfig:
     rgbd: RgbdConfig = field(default_factory=RgbdConfig)
     replay: ReplayConfig = field(default_factory=ReplayConfig)
     cut3r: Cut3rOptions = field(default_factory=Cut3rOptions)
+    wint3r: Wint3rOptions = field(default_factory=Wint3rOptions)
+    stream3r: Stream3rOptions = field(default_factory=Stream3rOptions)
+    streamvggt: StreamVggtOptions = field(default_factory=StreamVggtOptions)
+    vggt: VggtOptions = field(default_factory=VggtOptions)
     backend: BackendConfig = field(default_factory=BackendConfig)
+    pairwise: PairwiseModeConfig = field(default_factory=PairwiseModeConfig)
     recording: RecordingConfig = field(default_factory=RecordingConfig)

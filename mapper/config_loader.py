@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -37,6 +38,14 @@ def from_mapping(kind: type[T], values: dict[str, Any], prefix: str = "") -> T:
             raise ConfigError(unknown_name("configuration key", prefix + str(key), known, prefix))
         arguments[key] = _convert(hints[key], value, prefix + key)
     return kind(**arguments)
+
+
+def changed(values: dict[str, Any], changes: list[str]) -> dict[str, Any]:
+    """A copy of nested values with changes like "alignment.rounds=8" made."""
+    result = deepcopy(values)
+    for change in changes:
+        _apply(result, change)
+    return result
 
 
 def to_mapping(config: Any) -> dict[str, Any]:
@@ -109,6 +118,8 @@ def _typed(hint: Any, value: Any, name: str) -> Any:
             return float(value)  # YAML reads 1e-3 as text
         except ValueError:
             pass
+    if hint is str and isinstance(value, bool):
+        return "on" if value else "off"  # YAML reads those words as truth values
     if isinstance(value, bool) != (hint is bool) or not isinstance(value, hint):
         raise ConfigError(f"{name}={value!r}: expected {getattr(hint, '__name__', hint)}")
     return value

@@ -1,4 +1,4 @@
-"""Dense alignment of two depth views: point-to-plane plus photometric Gauss-Newton."""
+"""Dense alignment of two depth views, rigid or up to scale: Gauss-Newton on planes and light."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from numba import njit
 from mapper.depth_noise import depth_sigma
 from mapper.depth_pyramid import LEVELS, DepthPyramid, Level
 from mapper.errors import ConfigError
-from mapper.geometry import exp_se3, orthonormalised
+from mapper.geometry import exp_se3
+from mapper.sim3 import rigid_part, scale_of, similarity
 
 INTENSITY_SIGMA = 0.03  # of 0..1: larger differences are occlusion or exposure
 MIN_NORMAL_COSINE = 0.7  # surfaces that face further apart are not the same one
@@ -23,12 +24,14 @@ class AlignmentConfig:
 
     max_distance: metres; pairs further apart are no pairs (finest level; doubles per level).
     photometric_weight: of the intensity residual against the geometric one; 0 = depth alone.
+    reach_sigmas: ... and in standard deviations of the depth, where those are larger.
     """
 
     iterations: tuple[int, ...] = (4, 5, 6)
     max_distance: float = 0.07
     photometric_weight: float = 0.05
     finest_level: int = 0
+    reach_sigmas: float = 3.0
 
     def __post_init__(self) -> None:
         if len(self.iterations) != LEVELS or self.finest_level >= LEVELS:
@@ -37,73 +40,84 @@ class AlignmentConfig:
 
 @dataclass(frozen=True, slots=True)
 class Alignment:
-    """T_reference_source: (4, 4). inlier_ratio: inliers / source points that see the reference.
+    """S_reference_source: (4, 4). inlier_ratio: inliers / source points that see the reference.
 
     overlap: source points that land in the reference's image / all source points.
-    rmse: metres, point-to-plane over the inliers. information: (6, 6), rotation first, of a
-    left-multiplied twist, in units of the depth noise's variance. converged: the last step was
-    small.
+    rmse: metres, point-to-plane over the inliers. information: (7, 7), rotation, translation and
+    log scale (0 where it was held) of a left-multiplied twist, in units of the depth noise's
+    variance. converged: the last step was small. pixels: of the source, at the finest level.
     """
 
-    T_reference_source: np.ndarray
+    S_reference_source: np.ndarray
     inlier_ratio: float
     overlap: float
     rmse: float
     information: np.ndarray
     converged: bool
+    pixels: int
 
 
 def align(
     reference: DepthPyramid,
     source: DepthPyramid,
-    T_reference_source: np.ndarray,
+    S_reference_source: np.ndarray,
     config: AlignmentConfig,
+    with_scale: bool = False,
 ) -> Alignment:
-    """Refine T_reference_source, coarse to fine.
+    """Refine S_reference_source, coarse to fine; its scale only where asked to.
 
     Point-to-plane with projective data association (Newcombe et al., KinectFusion, 2011),
-    residuals weighted by the depth noise (Nguyen et al., 3DIMPVT 2012), plus direct intensity
-    residuals (Steinbruecker et al., ICCV-W 2011), both under Huber-like robust weights.
+    residuals weighted by the depth noise, plus direct intensity residuals (Steinbruecker et al.,
+    ICCV-W 2011), both under Huber-like robust weights.
     """
-    T = T_reference_source.copy()
-    H = np.zeros((6, 6))
-    step = np.zeros(6)
+    T, scale = rigid_part(S_reference_source), float(scale_of(S_reference_source))
+    information = np.zeros((7, 7))
+    step = np.zeros(7)
     sums = np.zeros(4)
+    dof = 7 if with_scale else 6
+    pixels = source.levels[config.finest_level].depth.size
     for index in reversed(range(config.finest_level, len(reference.levels))):
         for _ in range(config.iterations[index]):
             H, b, sums = _normal_equations(
-                reference.levels[index],
-                source.levels[index],
-                T,
-                config.max_distance * 2.0 ** (index - config.finest_level),
-                config.photometric_weight,
+                (reference.levels[index], source.levels[index]), T, scale, dof, config, index
             )
+            information[:dof, :dof] = H
             if sums[2] < 30:
-                return Alignment(T, 0.0, 0.0, np.inf, H, False)
-            step = solve_damped(H, b)
-            T = orthonormalised(exp_se3(step) @ T)
+                return Alignment(similarity(scale, T), 0.0, 0.0, np.inf, information, False, pixels)
+            step[:dof] = solve_damped(H, b)
+            T = rigid_part(exp_se3(step[:6]) @ T)
+            # exp(log scale) about the reference camera moves the source's origin too.
+            scale *= np.exp(step[6])
+            T[:3, 3] *= np.exp(step[6])
             if np.abs(step).max() < CONVERGED_TWIST * 4.0**index:
                 break
     points, visible, inliers, squared = sums
     return Alignment(
-        T,
+        similarity(scale, T),
         inliers / max(visible, 1.0),
         visible / max(points, 1.0),
         float(np.sqrt(squared / max(inliers, 1.0))),
-        H,
+        information,
         bool(np.abs(step).max() < 5e-3),
+        pixels,
     )
 
 
 def solve_damped(H: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Solve H x = -b; directions that the data does not constrain stay put (tiny damping)."""
     damping = 1e-6 * np.trace(H) / 6 + 1e-9
-    return np.linalg.solve(H + damping * np.eye(6), -b)
+    return np.linalg.solve(H + damping * np.eye(len(H)), -b)
 
 
 def _normal_equations(
-    reference: Level, source: Level, T: np.ndarray, max_distance: float, photometric_weight: float
+    levels: tuple[Level, Level],
+    T: np.ndarray,
+    scale: float,
+    dof: int,
+    config: AlignmentConfig,
+    index: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    reference, source = levels
     upper, b, sums = accumulate(
         reference.depth,
         reference.normals,
@@ -115,8 +129,12 @@ def _normal_equations(
         source.camera,
         T[:3, :3].astype(np.float32),
         T[:3, 3].astype(np.float32),
-        np.float32(max_distance),
-        np.float32(photometric_weight),
+        np.float32(scale),
+        dof,
+        reference.noise.coefficients,
+        np.float32(config.max_distance * 2.0 ** (index - config.finest_level)),
+        np.float32(config.reach_sigmas),
+        np.float32(config.photometric_weight),
     )
     H = upper + np.triu(upper, 1).T
     return H, b, sums
@@ -126,23 +144,23 @@ def _normal_equations(
 def accumulate(
     depth_r, normals_r, intensity_r, camera_r,
     depth_s, normals_s, intensity_s, camera_s,
-    R, t, max_distance, photometric_weight,
+    R, t, scale, dof, noise, max_distance, reach_sigmas, photometric_weight,
 ):  # fmt: skip
-    """Upper triangle of H (6, 6), gradient b (6,), and sums over all source pixels:
+    """Upper triangle of H (dof, dof), gradient b (dof,), and sums over all source pixels:
 
     points, visible in the reference, inliers, squared point-to-plane residuals.
 
-    Each image row first fills `rows` with weighted Jacobians and residuals, seven numbers a
-    residual, whose products then run at the vector unit's full width.
+    Each image row first fills `rows` with weighted Jacobians and residuals, dof + 1 numbers
+    a residual, whose products then run at the vector unit's full width.
     """
     f32 = np.float32
     fx_r, fy_r, cx_r, cy_r = f32(camera_r[0]), f32(camera_r[1]), f32(camera_r[2]), f32(camera_r[3])
     fx_s, fy_s, cx_s, cy_s = f32(camera_s[0]), f32(camera_s[1]), f32(camera_s[2]), f32(camera_s[3])
     height_r, width_r = depth_r.shape
     height_s, width_s = depth_s.shape
-    products = np.zeros((7, 7))
+    products = np.zeros((8, 8))
     sums = np.zeros(4)
-    rows = np.empty((7, 2 * width_s), np.float32)
+    rows = np.empty((8, 2 * width_s), np.float32)
     for row in range(height_s):
         n = 0
         points = visible = inliers = 0
@@ -153,6 +171,7 @@ def accumulate(
             if z_s <= 0:
                 continue
             points += 1
+            z_s *= scale
             x_s = (f32(column) - cx_s) / fx_s * z_s
             y_s = y_ray * z_s
             x = R[0, 0] * x_s + R[0, 1] * y_s + R[0, 2] * z_s + t[0]
@@ -174,7 +193,8 @@ def accumulate(
             dx = x - (f32(ui) - cx_r) / fx_r * z_r
             dy = y - (f32(vi) - cy_r) / fy_r * z_r
             dz = z - z_r
-            reach = max_distance * max(f32(1), z_r * f32(0.5))
+            sigma = depth_sigma(z_r, noise)
+            reach = max(max_distance * max(f32(1), z_r * f32(0.5)), reach_sigmas * sigma)
             if dx * dx + dy * dy + dz * dz > reach * reach:
                 continue
             mx = normals_s[row, column, 0]
@@ -190,7 +210,6 @@ def accumulate(
             inliers += 1
             r = nx * dx + ny * dy + nz * dz
             squared += r * r
-            sigma = depth_sigma(z_r)
             root_weight = f32(1) / max(
                 sigma, f32(0.5) * abs(r)
             )  # grows slower than linear beyond two sigma
@@ -200,7 +219,8 @@ def accumulate(
             rows[3, n] = root_weight * nx
             rows[4, n] = root_weight * ny
             rows[5, n] = root_weight * nz
-            rows[6, n] = root_weight * r
+            rows[6, n] = root_weight * (x * nx + y * ny + z * nz)
+            rows[dof, n] = root_weight * r
             n += 1
             if photometric_weight <= 0:
                 continue
@@ -225,10 +245,11 @@ def accumulate(
             rows[3, n] = root_weight * gx
             rows[4, n] = root_weight * gy
             rows[5, n] = root_weight * gz
-            rows[6, n] = root_weight * difference
+            rows[6, n] = f32(0)  # scaling about the reference camera moves no pixel
+            rows[dof, n] = root_weight * difference
             n += 1
-        for i in range(7):
-            for j in range(i, 7):
+        for i in range(dof + 1):
+            for j in range(i, dof + 1):
                 total = f32(0)
                 for k in range(n):
                     total += rows[i, k] * rows[j, k]
@@ -237,4 +258,4 @@ def accumulate(
         sums[1] += visible
         sums[2] += inliers
         sums[3] += squared
-    return products[:6, :6].copy(), products[:6, 6].copy(), sums
+    return products[:dof, :dof].copy(), products[:dof, dof].copy(), sums

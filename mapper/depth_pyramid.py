@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numba import njit
 
+from mapper.depth_noise import STRUCTURED_LIGHT, DepthNoise
 from mapper.intrinsics import Intrinsics
 
 LEVELS = 3
@@ -21,13 +22,14 @@ class Level:
     """One resolution. depth: float32 (h, w), 0 = none. intensity: float32 (h, w), 0..1.
 
     normals: float32 (h, w, 3), towards the camera, 0 where unknown.
-    camera: float64 (4,), fx fy cx cy at this resolution.
+    camera: float64 (4,), fx fy cx cy at this resolution. noise: of the depth, at full resolution.
     """
 
     depth: np.ndarray
     intensity: np.ndarray
     normals: np.ndarray
     camera: np.ndarray
+    noise: DepthNoise = STRUCTURED_LIGHT
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,10 @@ class DepthPyramid:
 
 
 def build_pyramid(
-    depth: np.ndarray, image: np.ndarray, intrinsics: Intrinsics, levels: int = LEVELS
+    depth: np.ndarray,
+    image: np.ndarray,
+    intrinsics: Intrinsics,
+    noise: DepthNoise = STRUCTURED_LIGHT,
 ) -> DepthPyramid:
     """Pyramid of a depth image (H, W) float32 [m] and its image (H, W, 3) uint8.
 
@@ -47,7 +52,7 @@ def build_pyramid(
     """
     intensity = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     built = []
-    for _ in range(levels):
+    for _ in range(LEVELS):
         depth = halve_depth(depth, np.float32(DEPTH_EDGE_RELATIVE))
         height, width = depth.shape
         even = intensity[: 2 * height, : 2 * width]  # halving drops an odd row or column
@@ -55,7 +60,8 @@ def build_pyramid(
         intrinsics = intrinsics.cropped(0, 0, 2 * width, 2 * height).resized(width, height)
         camera = np.array([intrinsics.fx, intrinsics.fy, intrinsics.cx, intrinsics.cy])
         smoothed, normals = fit_planes(depth, camera, NORMAL_RADIUS)
-        built.append(Level(smoothed, intensity.astype(np.float32) / 255.0, normals, camera))
+        scaled = intensity.astype(np.float32) / 255.0
+        built.append(Level(smoothed, scaled, normals, camera, noise))
     return DepthPyramid(tuple(built))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from dataclasses import astuple
 from pathlib import Path
 
 import cv2
@@ -11,6 +12,7 @@ import numpy as np
 from mapper.atomic import atomic_write
 from mapper.backend.keyframe import Keyframe
 from mapper.backend.keyframe_map import KeyframeMap
+from mapper.depth_noise import DepthNoise
 from mapper.errors import InputError
 from mapper.intrinsics import Intrinsics
 from mapper.local_features import LocalFeatures
@@ -38,10 +40,13 @@ class KeyframeFiles:
             "weight": keyframe_map.weight,
             "image_png": png,
             "intrinsics": np.array([k.fx, k.fy, k.cx, k.cy, k.width, k.height]),
+            "noise": np.array(astuple(keyframe_map.noise)),
             "feature_pixels": keyframe.features.pixels,
             "feature_descriptors": keyframe.features.descriptors,
             "feature_points": keyframe.features.points,
         }
+        if keyframe.descriptor is not None:
+            arrays["descriptor"] = keyframe.descriptor
         with (
             atomic_write(self.path(keyframe.id), "wb") as file,
             zipfile.ZipFile(
@@ -53,30 +58,37 @@ class KeyframeFiles:
                     np.lib.format.write_array(member, array)
 
     def load(self, keyframe_id: int) -> KeyframeMap:
-        arrays = self._read(keyframe_id, ("depth", "weight", "image_png", "intrinsics"))
+        arrays = self._read(keyframe_id, ("depth", "weight", "image_png", "intrinsics", "noise"))
         image = cv2.imdecode(arrays["image_png"], cv2.IMREAD_COLOR)
         if image is None:
             raise InputError(f"{self.path(keyframe_id)}: the image in it is damaged")
         fx, fy, cx, cy, width, height = arrays["intrinsics"]
         intrinsics = Intrinsics(fx, fy, cx, cy, int(width), int(height))
         return KeyframeMap(
-            arrays["depth"], arrays["weight"], np.ascontiguousarray(image[..., ::-1]), intrinsics
+            arrays["depth"],
+            arrays["weight"],
+            np.ascontiguousarray(image[..., ::-1]),
+            intrinsics,
+            DepthNoise(*arrays["noise"].tolist()),
         )
 
-    def load_features(self, keyframe_id: int) -> LocalFeatures:
+    def load_view(self, keyframe_id: int) -> tuple[LocalFeatures, Intrinsics, np.ndarray | None]:
+        """What is known of a keyframe besides its map: features, camera, descriptor if any."""
         names = ("feature_pixels", "feature_descriptors", "feature_points")
-        arrays = self._read(keyframe_id, names)
-        return LocalFeatures(*(arrays[name] for name in names))
+        arrays = self._read(keyframe_id, (*names, "intrinsics"), ("descriptor",))
+        fx, fy, cx, cy, width, height = arrays["intrinsics"]
+        intrinsics = Intrinsics(fx, fy, cx, cy, int(width), int(height))
+        features = LocalFeatures(*(arrays[name] for name in names))
+        return features, intrinsics, arrays.get("descriptor")
 
-    def load_intrinsics(self, keyframe_id: int) -> Intrinsics:
-        fx, fy, cx, cy, width, height = self._read(keyframe_id, ("intrinsics",))["intrinsics"]
-        return Intrinsics(fx, fy, cx, cy, int(width), int(height))
-
-    def _read(self, keyframe_id: int, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+    def _read(
+        self, keyframe_id: int, names: tuple[str, ...], optional: tuple[str, ...] = ()
+    ) -> dict[str, np.ndarray]:
         path = self.path(keyframe_id)
         try:
             with np.load(path, allow_pickle=False) as arrays:
-                return {name: arrays[name] for name in names}
+                present = [name for name in optional if name in arrays]
+                return {name: arrays[name] for name in (*names, *present)}
         except UNREADABLE as error:
             raise InputError(
                 f"{path}: the keyframe cannot be read ({type(error).__name__}); "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from mapper.backend.edge import Edge
 from mapper.backend.keyframe import Keyframe
 from mapper.backend.loop_closer import LoopDecision
 from mapper.backend.map_cache import MapStore
+from mapper.backend.settlement import OtherAlignment
 from mapper.config import MapperConfig
 from mapper.errors import InputError
 from mapper.frame import Frame
@@ -22,6 +23,7 @@ from mapper.frontends.registry import choose_frontend, create_frontend
 from mapper.mesh import Mesh
 from mapper.prediction import Prediction
 from mapper.run_recorder import NullRecorder, Recorder
+from mapper.sim3 import rigid_part
 from mapper.stopwatch import Stopwatch
 from mapper.trajectory import Trajectory
 from mapper.worker import Worker
@@ -32,18 +34,23 @@ SKIPS_NAMED = 3
 
 @dataclass
 class FrameCounts:
-    """frames: handed in. lost: not placed by the frontend. skipped: unreadable."""
+    """frames: handed in. lost: not placed by the frontend. skipped: unreadable.
+
+    left_out: tracked, but not in the map, as the backend was behind (live only).
+    """
 
     frames: int = 0
     lost: int = 0
     skipped: int = 0
+    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class MappingResult:
     """frame_indices: (N,), of the poses in trajectory. Poses are T_world_camera, metres where
     is_metric; the world is the first keyframe of the first segment. dropped_loops: pairs of
-    keyframes whose loop passed verification and was yet given up by the graph.
+    keyframes whose loop passed verification and was yet given up by the graph. alignment_costs:
+    before and after each round of the global alignment; empty where there was none.
     """
 
     trajectory: Trajectory
@@ -55,13 +62,14 @@ class MappingResult:
     decisions: list[LoopDecision]
     dropped_loops: set[tuple[int, int]]
     is_metric: bool
+    alignment_costs: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """A frame on its way from the frontend to the backend."""
+    """A frame on its way from the frontend to the backend; None with what a frontend held back."""
 
-    frame: Frame
+    frame: Frame | None
     predictions: list[Prediction]
     state: TrackingState
     values: dict[str, float]
@@ -78,6 +86,9 @@ class Mapper:
 
     The frontend runs in the caller's thread, the backend beside it (config.threads). A fault in
     the backend comes out of the next step() or of finish().
+
+    live: never wait for the backend. Where it is behind, frames whose neighbours are close by are
+    left out of the map, and counted.
     """
 
     def __init__(
@@ -87,6 +98,7 @@ class Mapper:
         frontend: Frontend | None = None,
         recorder: Recorder | None = None,
         store: MapStore | None = None,
+        live: bool = False,
     ) -> None:
         self.config = config or MapperConfig()
         self.stopwatch = Stopwatch()
@@ -97,25 +109,48 @@ class Mapper:
         self._frontend = frontend
         self._recorder = recorder or NullRecorder()
         self._first_segment = 0  # of the frontend, after the segments of an interrupted run
-        self._worker: Worker[_Job] = Worker(self._process, self.config.threads)
+        thin = _least_missed if live else None
+        self._worker: Worker[_Job] = Worker(self._process, self.config.threads, thin)
 
     @property
     def state(self) -> TrackingState:
         """What became of the last frame."""
         return TrackingState.LOST if self._frontend is None else self._frontend.state
 
-    def step(self, frame: Frame) -> TrackingState:
-        """Track one frame and pass what is known of it on to the backend."""
+    @property
+    def frontend_name(self) -> str | None:
+        """None before the first frame, where the frontend was left open."""
+        return None if self._frontend is None else self._frontend.name
+
+    def step(self, frame: Frame, values: Mapping[str, float] | None = None) -> TrackingState:
+        """Track one frame and pass what is known of it on to the backend.
+
+        values: further numbers of the frame that are worth a plot.
+        """
         frontend = self._frontend or self._create_frontend(frame)
         checkpoint = self._checkpoint(frontend)
         with self.stopwatch.measure("track"):
             predictions = frontend.step(frame)
         self.counts.frames += 1
         self.counts.lost += frontend.state == TrackingState.LOST
-        values = {**frontend.values, "track_ms": self.stopwatch.last_ms("track")}
-        job = _Job(frame, predictions, frontend.state, values, checkpoint)
-        self._worker.put(job)
+        track_ms = self.stopwatch.last_ms("track")
+        values = {**frontend.values, **(values or {}), "track_ms": track_ms}
+        self._worker.put(_Job(frame, predictions, frontend.state, values, checkpoint))
+        self.counts.left_out = self._worker.left_out
         return frontend.state
+
+    def start_segment(self) -> None:
+        """The camera may be anywhere now: the next frame begins a world of its own.
+
+        The backend joins it to the others where it recognises a place.
+        """
+        frontend = self._frontend
+        if frontend is None:
+            return
+        checkpoint = self._checkpoint(frontend)
+        predictions = frontend.flush()
+        self._worker.put(_Job(None, predictions, frontend.state, {}, checkpoint))
+        frontend.reset()
 
     def skip(self, error: InputError) -> None:
         """Count a frame that could not be read; the first few are named in the log."""
@@ -135,11 +170,12 @@ class Mapper:
             for prediction in self._frontend.flush():
                 self._take(prediction, checkpoint)
         with self.stopwatch.measure("finish"):
-            update = self.backend.finish()
+            update = self.backend.finish(self._other_alignment())
             mesh = self.backend.extract_mesh()
         indices, trajectory = self.backend.trajectory()
         if self.backend.keyframes:
             self._recorder.finish(update, self.backend)
+        alignment = self.backend.settlement.alignment
         self._recorder.close()
         return MappingResult(
             trajectory,
@@ -151,6 +187,17 @@ class Mapper:
             self.decisions,
             self.backend.dropped_loops(),
             True if self._frontend is None else self._frontend.is_metric,
+            () if alignment is None else tuple(alignment.costs),
+        )
+
+    def _other_alignment(self) -> OtherAlignment | None:
+        """The reference's way to align, if that was asked for."""
+        if self.config.backend.align != "pairwise":
+            return None
+        from mapper.pairwise_mode import PairwiseTask, align_keyframes_pairwise
+
+        return lambda keyframes, poses, map_of: align_keyframes_pairwise(
+            PairwiseTask(keyframes, poses, map_of, self._frontend), self.config.pairwise
         )
 
     def restore(
@@ -202,6 +249,8 @@ class Mapper:
         with self.stopwatch.measure("backend"):
             for prediction in job.predictions:
                 self._take(prediction, job.checkpoint)
+        if job.frame is None:
+            return
         values = {**job.values, "backend_ms": self.stopwatch.last_ms("backend")}
         with self.stopwatch.measure("record"):
             T_world_camera = self._latest_pose() if job.predictions else None
@@ -217,6 +266,33 @@ class Mapper:
         with self.stopwatch.measure("record"):
             self._recorder.update(update, self.backend, checkpoint)
 
-    def _latest_pose(self) -> np.ndarray:
+    def _latest_pose(self) -> np.ndarray | None:
+        if not self.backend.keyframes:
+            return None  # the first predictions were refused
         keyframe = self.backend.keyframes[-1]
-        return self.backend.graph.poses[keyframe.id] @ keyframe.frames[-1].T_keyframe_camera
+        S_world_keyframe = self.backend.graph.poses[keyframe.id]
+        return rigid_part(S_world_keyframe @ keyframe.frames[-1].T_keyframe_camera)
+
+
+def _least_missed(jobs: Sequence[_Job]) -> int | None:
+    """Which waiting job to leave out: one whose neighbours, of its own segment, are the closest.
+
+    Frames that were lost go first. The first job, and the last, which is new, stay.
+    """
+    gaps = {}
+    for position in range(1, len(jobs) - 1):
+        before, job, after = jobs[position - 1 : position + 2]
+        if (
+            job.frame is None
+            or len({p.segment for j in (before, job, after) for p in j.predictions}) > 1
+        ):
+            continue
+        gaps[position] = _gap(before, after) if job.predictions else 0
+    return min(gaps, key=gaps.__getitem__) if gaps else None
+
+
+def _gap(before: _Job, after: _Job) -> int:
+    """How many frames lie between two jobs."""
+    if before.frame is None or after.frame is None:
+        return 1
+    return after.frame.index - before.frame.index

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,7 +14,7 @@ from mapper.config import MapperConfig
 from mapper.errors import ConfigError, InputError
 from mapper.frontends.base import Frontend, PreparingFrontend
 from mapper.interruption import Interruption
-from mapper.io.map_logger import MapLogger
+from mapper.io.map_logger import MapLogger, NullLogger
 from mapper.io.prefetch import Prefetch
 from mapper.io.sequence import Sequence
 from mapper.mapping import Mapper
@@ -28,12 +29,16 @@ from mapper.saved_map import load_decisions, load_graph
 class RunOptions:
     """viewer: where to show the map live. resume: carry on an interrupted run.
 
-    save_predictions: keep every prediction, for the frontend replay.
+    save_predictions: keep every prediction, for the frontend replay. save_recording: write
+    run.rrd. connect: address of a viewer that runs already. say: told where the web viewer is.
     """
 
     viewer: Literal["none", "window", "web"] = "none"
     resume: bool = False
     save_predictions: bool = False
+    save_recording: bool = True
+    connect: str | None = None
+    say: Callable[[str], None] | None = None
 
 
 def run_sequence(
@@ -126,17 +131,24 @@ def _open_logger(
     from mapper.io.rerun_logger import RerunLogger
 
     path = run.recording
-    if options.resume and path.exists():
+    if options.resume and options.save_recording and path.exists():
         # A recording cannot be continued; the part before the interruption is kept beside it.
         part = sum(1 for _ in run.path.glob("run.part*.rrd"))
         path.rename(run.path / f"run.part{part}.rrd")
-    return RerunLogger(
-        path,
+    if not options.save_recording and options.viewer == "none" and options.connect is None:
+        return NullLogger()
+    show = RerunLogger(
+        path if options.save_recording else None,
         options.viewer,
         recording_id=run.path.name,
         ground_truth=sequence.ground_truth,
         image_every=config.recording.image_every,
+        connect=options.connect,
     )
+    if options.say is not None and show.url is not None:
+        options.say(f"viewer: {show.url}")
+        options.say(f"to look from another machine, there first: {show.tunnel}")
+    return show
 
 
 def check_same_input(run: RunDirectory, fingerprint: str, config: dict[str, Any]) -> None:

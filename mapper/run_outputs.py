@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import resource
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final, Protocol
 
 import numpy as np
 import yaml
@@ -15,32 +17,41 @@ from mapper.evaluation import evaluate
 from mapper.geometry import umeyama
 from mapper.io.map_logger import MapLogger
 from mapper.io.mesh_files import write_mesh
-from mapper.io.sequence import Sequence
 from mapper.io.trajectory_files import write_tum
 from mapper.mapping import MappingResult
 from mapper.mesh import Mesh
 from mapper.report import ReportData, write_report
 from mapper.run_directory import RunDirectory
+from mapper.sim3 import rigid_part, similarity
 from mapper.stopwatch import Stopwatch
 from mapper.trajectory import Trajectory, nearest_times
 
 MATCH_SECONDS = 0.02
+NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+class Source(Protocol):
+    """Where the frames came from; ground_truth is None where nobody knows the poses."""
+
+    @property
+    def ground_truth(self) -> Trajectory | None: ...
 
 
 def write_outputs(
     run: RunDirectory,
-    sequence: Sequence,
+    sequence: Source,
     result: MappingResult,
     stopwatch: Stopwatch,
     show: MapLogger,
     seconds: float,
     interrupted: bool,
+    extra: Mapping[str, Any] = NOTHING,
 ) -> dict[str, Any]:
-    """Write every file of a finished run; returns the metrics."""
+    """Write every file of a finished run; returns the metrics, with `extra` among them."""
     write_mesh(run.mesh, result.mesh)
     write_mesh(run.cloud, replace(result.mesh, faces=np.zeros((0, 3), np.int32)))
-    metrics = collect_metrics(sequence, result, stopwatch, seconds, interrupted)
-    truth = _aligned_truth(result.trajectory, sequence.ground_truth, show)
+    metrics = collect_metrics(sequence, result, stopwatch, seconds, interrupted) | dict(extra)
+    truth = _aligned_truth(result.trajectory, sequence.ground_truth, show, result.is_metric)
     if sequence.ground_truth is not None:
         write_tum(run.ground_truth, sequence.ground_truth)
     show.mesh(result.mesh)
@@ -51,21 +62,22 @@ def write_outputs(
 
 
 def collect_metrics(
-    sequence: Sequence,
+    sequence: Source,
     result: MappingResult,
     stopwatch: Stopwatch,
     seconds: float,
     interrupted: bool,
 ) -> dict[str, Any]:
     """Counts, times and errors. Errors are absent where there is no ground truth to compare."""
-    tracked = len(result.trajectory)
+    tracked, counts = len(result.trajectory), result.counts
     loops = [d for d in result.decisions if d.kind == "loop"]
     metrics: dict[str, Any] = {
         "complete": not interrupted,
-        "frames": result.counts.frames,
+        "frames": counts.frames,
         "tracked": tracked,
-        "lost": result.counts.frames - result.counts.skipped - tracked,
-        "skipped": result.counts.skipped,
+        "lost": counts.frames - counts.skipped - counts.left_out - tracked,
+        "skipped": counts.skipped,
+        "left_out": counts.left_out,
         "keyframes": result.keyframes,
         "loops_accepted": sum(d.accepted for d in loops) - len(result.dropped_loops),
         "loops_refused": sum(not d.accepted for d in loops) + len(result.dropped_loops),
@@ -99,26 +111,33 @@ def _errors(result: MappingResult, truth: Trajectory) -> dict[str, Any]:
         )
     except InputError as error:
         return {"evaluation_failed": str(error)}
+    best = evaluation.ate_se3 if result.is_metric else evaluation.ate_sim3
     return {
-        "ate_rmse": evaluation.ate_se3.rmse,
+        "ate_rmse": best.rmse,
         "rpe_rmse": evaluation.rpe_translation_rmse,
         "evaluation": evaluation.to_dict(),
     }
 
 
 def _aligned_truth(
-    estimate: Trajectory, truth: Trajectory | None, show: MapLogger
+    estimate: Trajectory, truth: Trajectory | None, show: MapLogger, is_metric: bool
 ) -> Trajectory | None:
-    """The ground truth in the map's world, by least squares over matching times; or None."""
+    """The ground truth in the map's world, by least squares over matching times; or None.
+
+    In the map's units too, where those are not metres.
+    """
     if truth is None or len(estimate) < 3:
         return None
     nearest = nearest_times(truth.timestamps, estimate.timestamps)
     matched = np.abs(truth.timestamps[nearest] - estimate.timestamps) <= MATCH_SECONDS
     if matched.sum() < 3:
         return None
-    _, T = umeyama(truth.positions[nearest[matched]], estimate.positions[matched], False)
-    show.align_ground_truth(T)
-    return Trajectory(truth.timestamps, T @ truth.T_world_camera)
+    scale, T = umeyama(
+        truth.positions[nearest[matched]], estimate.positions[matched], with_scale=not is_metric
+    )
+    S = similarity(scale, T)
+    show.align_ground_truth(S)
+    return Trajectory(truth.timestamps, rigid_part(S @ truth.T_world_camera))
 
 
 def _report(
@@ -137,6 +156,7 @@ def _report(
         is_metric=result.is_metric,
         keyframe_positions=result.keyframe_trajectory.positions,
         loops=_loop_rows(result),
+        alignment_costs=result.alignment_costs,
         ground_truth=truth,
         mesh_pictures=_pictures(result.mesh),
         frame_latencies_ms=np.array(stopwatch.durations.get("track", [])) * 1e3,
@@ -152,7 +172,9 @@ def _loop_rows(result: MappingResult) -> list[dict[str, Any]]:
             "j": d.j,
             "accepted": d.accepted and (d.i, d.j) not in result.dropped_loops,
             "inliers": d.feature_inliers,
-            "residual": d.rmse,
+            "residual": d.rmse if d.rmse >= 0 else None,
+            "correction": d.correction if d.rmse >= 0 else None,
+            "scale": d.scale if d.rmse >= 0 else None,
             "reason": f"{d.found_by}: "
             + ("given up by the graph" if (d.i, d.j) in result.dropped_loops else d.reason),
         }

@@ -10,15 +10,19 @@ import numpy as np
 from mapper.backend.backend import Backend, GraphUpdate
 from mapper.backend.edge import EdgeKind
 from mapper.backend.keyframe import Keyframe
+from mapper.backend.keyframe_map import KeyframeMap
 from mapper.config import RecordingConfig
 from mapper.frame import Frame
+from mapper.health import Pace, resident_mb
 from mapper.io.map_logger import MapLogger, NullLogger
 from mapper.io.trajectory_files import write_tum
 from mapper.journal import Journal
-from mapper.map_record import edge_record, keyframe_record
+from mapper.map_record import edge_record, keyframe_record, poses_record
 from mapper.prediction import Prediction
 from mapper.prediction_files import save_prediction
 from mapper.run_directory import RunDirectory
+from mapper.shown_points import ShownPoints
+from mapper.sim3 import scale_of
 
 VISIBLE_MOVE = 2e-3  # metres, and about as much of a rotation matrix's entries
 
@@ -67,6 +71,8 @@ class RunRecorder:
         self._save_predictions = save_predictions
         self._edges: list[tuple[int, int, str]] = []
         self._shown: dict[int, np.ndarray] = {}
+        self._points = ShownPoints()
+        self._pace = Pace()
         self._last_save = time.monotonic()
         if save_predictions:
             run.predictions.mkdir(exist_ok=True)
@@ -74,7 +80,13 @@ class RunRecorder:
     def frame(
         self, frame: Frame, T_world_camera: np.ndarray | None, state: str, values: dict[str, float]
     ) -> None:
+        memory = resident_mb()
+        health = {"health/frames_per_second": self._pace.tick()}
+        health |= {} if memory is None else {"health/memory_MB": memory}
+        health["tracking/placed"] = float(T_world_camera is not None)
         if T_world_camera is None:
+            self._logger.at(frame.index, frame.timestamp)
+            self._logger.numbers(health)
             self._logger.event(f"frame {frame.index}: {state}", "WARN")
             return
         self._logger.frame(
@@ -84,7 +96,7 @@ class RunRecorder:
             T_world_camera,
             frame.intrinsics,
             state,
-            values,
+            {**values, **health},
         )
 
     def prediction(self, prediction: Prediction) -> None:
@@ -115,9 +127,9 @@ class RunRecorder:
     def finish(self, update: GraphUpdate, backend: Backend) -> None:
         if update.closed is not None:
             self._journal.append("keyframe", **keyframe_record(update.closed))
-        poses = {k.id: backend.graph.poses[k.id].ravel().tolist() for k in backend.main_keyframes()}
+        main = [k.id for k in backend.main_keyframes()]
         self._journal.append("dropped", loops=sorted(backend.dropped_loops()))
-        self._journal.append("poses", poses=poses)
+        self._journal.append("poses", **poses_record(main, backend.graph.poses, backend.settlement))
         self._write_trajectories(backend)
         self._logger.keyframe_poses({k.id: backend.graph.poses[k.id] for k in backend.keyframes})
         self._logger.edges(self._edges, backend.graph.poses)
@@ -142,15 +154,27 @@ class RunRecorder:
                 )
 
     def _show(self, update: GraphUpdate, opened: Keyframe, backend: Backend) -> None:
-        points, colors = self._sample(opened, backend)
-        self._logger.keyframe(opened.id, points, colors, backend.graph.poses[opened.id])
+        poses, source = backend.graph.poses, backend.maps.map(opened.id)
+        points, colors = self._sample(source)
+        new = self._points.new(points, poses[opened.id])
+        self._logger.keyframe(opened.id, points[new], colors[new], poses[opened.id])
+        self._logger.keyframe_maps(source.depth, source.weight)
+        drift = {"drift/scale": float(scale_of(poses[opened.id]))}
         if update.moved:
             # All poses at every step would make the recording grow with the square of the run.
-            moved = {i: T for i, T in backend.graph.poses.items() if self._has_moved(i, T)}
+            moved = {i: T for i, T in poses.items() if self._has_moved(i, T)}
+            drift["drift/largest_correction"] = self._largest_correction(moved)
             self._shown.update({i: T.copy() for i, T in moved.items()})
             self._logger.keyframe_poses(moved)
             if any(edge.kind == EdgeKind.LOOP for edge in update.edges):
-                self._logger.edges(self._edges, backend.graph.poses)
+                self._logger.edges(self._edges, poses)
+        self._logger.numbers(drift)
+
+    def _largest_correction(self, moved: dict[int, np.ndarray]) -> float:
+        """How far the graph has just moved a keyframe, in the map's units."""
+        known = [i for i in moved if i in self._shown]
+        shifts = [np.linalg.norm(moved[i][:3, 3] - self._shown[i][:3, 3]) for i in known]
+        return float(max(shifts, default=0.0))
 
     def _has_moved(self, keyframe_id: int, T_world_keyframe: np.ndarray) -> bool:
         """Visibly, since it was last shown."""
@@ -159,11 +183,10 @@ class RunRecorder:
             return True
         return float(np.abs(shown - T_world_keyframe).max()) > VISIBLE_MOVE
 
-    def _sample(self, keyframe: Keyframe, backend: Backend) -> tuple[np.ndarray, np.ndarray]:
+    def _sample(self, source: KeyframeMap) -> tuple[np.ndarray, np.ndarray]:
         """Points (N, 3) in the keyframe's camera and their colours, thinned evenly."""
         from mapper.geometry import backproject
 
-        source = backend.maps.map(keyframe.id)
         pixels = source.depth.size / self._config.keyframe_points
         step = max(1, int(np.sqrt(pixels)))
         points = backproject(source.depth, source.intrinsics)[::step, ::step].reshape(-1, 3)

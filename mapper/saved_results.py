@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ from tqdm import tqdm
 
 from mapper.backend.fusion import FusionConfig, MapFusion
 from mapper.backend.keyframe_map import KeyframeMap
+from mapper.backend.refined_maps import RefinedMaps, RefinementConfig
 from mapper.backend.trajectory_assembly import assemble_trajectory
 from mapper.backend.tsdf import BYTES_PER_BLOCK
 from mapper.config_loader import from_mapping
@@ -19,7 +22,10 @@ from mapper.io.trajectory_files import read_tum
 from mapper.mesh import Mesh
 from mapper.run_directory import RunDirectory
 from mapper.saved_map import SavedMap, load_map
+from mapper.sim3 import rigid_part
 from mapper.trajectory import Trajectory
+
+CACHED_MAPS = 64  # keyframes, 3 MB each at 640x480
 
 
 def is_complete(run: RunDirectory) -> bool:
@@ -52,8 +58,9 @@ def load_trajectories(run: RunDirectory) -> tuple[Trajectory, Trajectory]:
 
 def keyframe_poses(saved: SavedMap) -> Trajectory:
     """Poses of a map's keyframes, in order."""
-    poses = np.array([saved.poses[k.id] for k in saved.keyframes]).reshape(-1, 4, 4)
-    return Trajectory(np.array([k.timestamp for k in saved.keyframes], float), poses)
+    S_world_keyframe = np.array([saved.poses[k.id] for k in saved.keyframes]).reshape(-1, 4, 4)
+    timestamps = np.array([k.timestamp for k in saved.keyframes], float)
+    return Trajectory(timestamps, rigid_part(S_world_keyframe))
 
 
 def fusion_config(run: RunDirectory) -> FusionConfig:
@@ -69,18 +76,28 @@ def fuse_again(
     run: RunDirectory, saved: SavedMap, config: FusionConfig, quiet: bool = False
 ) -> tuple[Mesh, bool]:
     """Fuse all keyframes of the map anew; (mesh, whether the memory limit left surface out)."""
-    with tqdm(
-        total=len(saved.keyframes), unit=" keyframes", disable=quiet or None, leave=False
-    ) as bar:
+    poses = saved.fused_poses
+    source = _refined(run, saved, poses) if saved.corrections else run.keyframes.load
+    with tqdm(total=len(poses), unit=" keyframes", disable=quiet or None, leave=False) as bar:
 
         def map_of(keyframe_id: int) -> KeyframeMap:
             bar.update()
-            return run.keyframes.load(keyframe_id)
+            return source(keyframe_id)
 
         fusion = MapFusion(config, map_of)
-        fusion.sync({k.id: saved.poses[k.id] for k in saved.keyframes})
+        fusion.sync(poses)
     used = (len(fusion.volume) + 1) * BYTES_PER_BLOCK
     return fusion.extract_mesh(), used > config.tsdf.max_memory_mb * 2**20
+
+
+def _refined(
+    run: RunDirectory, saved: SavedMap, poses: dict[int, np.ndarray]
+) -> Callable[[int], KeyframeMap]:
+    """The maps as the run fused them: made better by its global alignment."""
+    stored = run.read_description()["config"]["backend"]["refinement"]
+    config = from_mapping(RefinementConfig, stored)
+    load = lru_cache(CACHED_MAPS)(run.keyframes.load)
+    return RefinedMaps(config, load, poses, saved.corrections, saved.pairs).map
 
 
 def load_cloud(run: RunDirectory, saved: SavedMap, quiet: bool = False) -> Mesh:

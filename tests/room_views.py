@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 
-from mapper.depth_noise import depth_confidence
+from mapper.backend.keyframe import HungFrame, Keyframe
+from mapper.depth_noise import LEARNED, STRUCTURED_LIGHT, depth_confidence
 from mapper.depth_pyramid import DepthPyramid, build_pyramid
 from mapper.frame import Frame
 from mapper.geometry import backproject, inverse, rotation_angle
 from mapper.intrinsics import Intrinsics
+from mapper.local_features import FeatureExtractor, LocalFeatures
 from mapper.prediction import Prediction
 from mapper.sample_camera import sample_intrinsics, sample_poses
 from mapper.sample_furniture import room_parts
@@ -18,6 +21,9 @@ from mapper.sample_renderer import SampleRenderer
 from mapper.sample_room import render_sample
 
 WALK = 240  # frames of the loop: at this count it moves like a hand
+NO_FEATURES = LocalFeatures(
+    np.zeros((0, 2), np.float32), np.zeros((0, 32), np.uint8), np.zeros((0, 3), np.float32)
+)
 
 
 class Room:
@@ -54,13 +60,52 @@ class Room:
             index,
             frame.timestamp,
             backproject(frame.depth, self.intrinsics),
-            depth_confidence(frame.depth),
+            depth_confidence(frame.depth, STRUCTURED_LIGHT.coefficients),
             T,
             self.intrinsics,
             frame.image,
             True,
             segment,
+            noise=STRUCTURED_LIGHT,
         )
+
+
+def in_units(prediction: Prediction, units: float) -> Prediction:
+    """The same as a network sees it that does not know the unit: metres times `units`."""
+    T = prediction.T_world_camera.copy()
+    T[:3, 3] *= units
+    return replace(
+        prediction,
+        pointmap=prediction.pointmap * np.float32(units),
+        T_world_camera=T,
+        is_metric=False,
+        noise=LEARNED,
+    )
+
+
+def scaled_depth(frame: Frame, factor: float) -> Frame:
+    """The same view of a room that much larger."""
+    assert frame.depth is not None
+    return replace(frame, depth=frame.depth * np.float32(factor))
+
+
+def keyframe_of(keyframe_id: int, prediction: Prediction, blind: bool = False) -> Keyframe:
+    """A keyframe with this one frame; blind: without local features."""
+    features = NO_FEATURES
+    if not blind:
+        features = FeatureExtractor()(prediction.image, prediction.pointmap)
+    frame = HungFrame(prediction.frame_index, prediction.timestamp, np.eye(4))
+    return Keyframe(
+        keyframe_id,
+        prediction.segment,
+        prediction.T_world_camera,
+        features,
+        prediction.intrinsics,
+        [frame],
+        float(np.median(prediction.depth[prediction.depth > 0])),
+        prediction.descriptor,
+        prediction.is_metric,
+    )
 
 
 def pyramid_of(frame: Frame) -> DepthPyramid:

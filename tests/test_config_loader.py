@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ def test_later_changes_win() -> None:
         ("treads=true", "did you mean threads?"),
         ("backend.fusion.tsdf.voxelsize=1", "did you mean backend.fusion.tsdf.voxel_size?"),
         ("backend.loop.recent=3", "did you mean backend.loops?"),
-        ("zzz=1", "known: backend, cut3r, frontend, recording, replay, rgbd, threads, weights"),
+        ("zzz=1", f"known: {', '.join(sorted(field.name for field in fields(MapperConfig)))}"),
     ],
 )
 def test_an_unknown_key_is_answered_with_the_nearest(change: str, hint: str) -> None:
@@ -94,9 +95,10 @@ def test_every_profile_loads_by_name_and_changes_something(name: str) -> None:
 
 
 def test_changes_go_on_top_of_a_profile() -> None:
-    config = load_config("fast", ["backend.loops.max_loops=7"])
-    assert config.backend.loops.max_loops == 7
-    assert config.backend.loops.max_covisible == load_config("fast").backend.loops.max_covisible
+    config = load_config("fast", ["backend.loops.candidates.max_loops=7"])
+    candidates = config.backend.loops.candidates
+    assert candidates.max_loops == 7
+    assert candidates.max_covisible == load_config("fast").backend.loops.candidates.max_covisible
 
 
 def test_a_missing_profile_names_those_that_exist() -> None:

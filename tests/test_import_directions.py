@@ -14,7 +14,18 @@ CHECKING = "TYPE_CHECKING"
 ROOMS = ("frontends", "backend", "io")
 HEAVY = ("numpy", "torch", "open3d", "cv2", "gtsam", "rerun", "numba", "scipy")
 # Modules of the front door that stand above the rooms and must not be reached from inside them.
-ABOVE = ("cli", "commands", "mapping", "pipeline", "run_outputs", "run_recorder", "saved_map")
+ABOVE = (
+    "cli",
+    "commands",
+    "mapping",
+    "pairwise_mode",
+    "pipeline",
+    "realignment",
+    "run_outputs",
+    "run_recorder",
+    "run_request",
+    "saved_map",
+)
 
 
 def modules(folder: str) -> list[Path]:

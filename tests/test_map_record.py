@@ -21,16 +21,17 @@ from mapper.map_record import (
     keyframe_from_record,
     keyframe_record,
 )
+from mapper.sim3 import exp_sim3
 from mapper.stopwatch import Stopwatch
 
 
 @pytest.mark.parametrize("kind", list(EdgeKind))
 def test_an_edge_survives_json(kind: EdgeKind) -> None:
-    T = exp_se3(np.arange(6) / 7)
-    edge = Edge(3, 9, T, np.arange(36.0).reshape(6, 6) / 3, kind)
+    S = exp_sim3(np.arange(7) / 7)
+    edge = Edge(3, 9, S, np.arange(49.0).reshape(7, 7) / 3, kind)
     again = edge_from_record(json.loads(json.dumps(edge_record(edge))))
     assert (again.i, again.j, again.kind) == (3, 9, kind)
-    np.testing.assert_array_equal(again.T_i_j, edge.T_i_j)
+    np.testing.assert_array_equal(again.S_i_j, edge.S_i_j)
     np.testing.assert_array_equal(again.information, edge.information)
 
 
@@ -44,10 +45,22 @@ def test_a_keyframe_survives_json_and_its_file(room: Room, tmp_path: Path) -> No
         FeatureExtractor()(prediction.image, prediction.pointmap),
         prediction.intrinsics,
         frames,
+        1.7,
+        np.arange(5, dtype=np.float32) / 3,
+        False,
+        0.37,
+        exp_se3(np.arange(6) / 8),
+        exp_se3(np.arange(6) / 5),
     )
     files.save(keyframe, KeyframeMap.of(prediction))
     again = keyframe_from_record(json.loads(json.dumps(keyframe_record(keyframe))), files)
     assert (again.id, again.segment, again.frame_index, again.timestamp) == (5, 2, 0, 0.0)
+    assert (again.median_depth, again.is_metric, again.units) == (1.7, False, 0.37)
+    assert again.descriptor is not None and again.T_previous_keyframe is not None
+    assert again.T_odometry_last is not None
+    np.testing.assert_array_equal(again.T_odometry_last, exp_se3(np.arange(6) / 5))
+    np.testing.assert_array_equal(again.T_previous_keyframe, exp_se3(np.arange(6) / 8))
+    np.testing.assert_array_equal(again.descriptor, np.arange(5, dtype=np.float32) / 3)
     np.testing.assert_array_equal(again.T_odometry_keyframe, keyframe.T_odometry_keyframe)
     np.testing.assert_array_equal(again.features.descriptors, keyframe.features.descriptors)
     assert [f.frame_index for f in again.frames] == [0, 1, 2]

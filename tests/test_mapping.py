@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from mapper.evaluation import evaluate
 from mapper.frame import Frame
 from mapper.frontends.base import TrackingState
 from mapper.geometry import transform
-from mapper.mapping import MappingResult
+from mapper.mapping import MappingResult, _Job, _least_missed
 from mapper.open3d_loader import load_open3d
 from mapper.run_recorder import NullRecorder
 from mapper.sample_room import room_mesh
@@ -188,3 +189,26 @@ def test_one_frame_makes_a_map(room: Room) -> None:
     result = mapped(room, range(1))
     np.testing.assert_array_equal(result.trajectory.T_world_camera, [np.eye(4)])
     assert result.keyframes == 1 and len(result.mesh.vertices) > 500
+
+
+def test_live_frames_are_left_out_where_they_are_dense_and_at_no_segments_border(
+    room: Room,
+) -> None:
+    def job(index: int, segment: int = 0, lost: bool = False) -> _Job:
+        predictions = [] if lost else [room.prediction(0, segment=segment)]
+        frame = replace(room.frame(0), index=index)
+        return _Job(frame, predictions, TrackingState.TRACKING, {})
+
+    assert _least_missed([job(0), job(5), job(6), job(7), job(20)]) == 2
+    assert _least_missed([job(0), job(1), job(2, 1), job(9, 1)]) is None
+    assert _least_missed([job(0), job(1), job(5, lost=True), job(9)]) == 2
+    assert _least_missed([job(0), job(1)]) is None
+
+
+def test_a_new_segment_takes_what_the_frontend_held_back(room: Room) -> None:
+    frontend = TrueFrontend(room, late=3)
+    mapper = Mapper(MapperConfig(threads=False, backend=COARSE), frontend=frontend, live=True)
+    for index in range(6):
+        mapper.step(room.frame(index))
+    mapper.start_segment()
+    assert sum(len(k.frames) for k in mapper.backend.keyframes) == 6

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from room_views import Room, pyramid_of
 
-from mapper.depth_noise import depth_confidence, depth_sigma
+from mapper.depth_noise import STRUCTURED_LIGHT, depth_confidence
 from mapper.depth_pyramid import Level
 from mapper.geometry import pose
 from mapper.revisit_consistency import find_revisits, point_to_plane, revisit_consistency
@@ -59,10 +59,12 @@ def test_the_end_of_the_walk_revisits_its_beginning(room: Room) -> None:
 
 def test_depth_noise_by_hand_and_confidence_by_its_square() -> None:
     # Nguyen et al.: 1.2 mm + 1.9 mm (z - 0.4)^2.
-    assert depth_sigma(np.float32(0.4)) == pytest.approx(1.2e-3, rel=1e-6)
-    assert depth_sigma(np.float32(2.4)) == pytest.approx(8.8e-3, rel=1e-6)
+    assert STRUCTURED_LIGHT.sigma(0.4) == pytest.approx(1.2e-3, rel=1e-6)
+    assert STRUCTURED_LIGHT.sigma(2.4) == pytest.approx(8.8e-3, rel=1e-6)
     depth = np.array([[1.0, 2.4, 0.0, np.nan, -1.0]], np.float32)
     sigma = 1.2e-3 + 1.9e-3 * 0.36
     np.testing.assert_allclose(
-        depth_confidence(depth), [[1.0, (sigma / 8.8e-3) ** 2, 0, 0, 0]], rtol=1e-5
+        depth_confidence(depth, STRUCTURED_LIGHT.coefficients),
+        [[1.0, (sigma / 8.8e-3) ** 2, 0, 0, 0]],
+        rtol=1e-5,
     )

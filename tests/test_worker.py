@@ -100,3 +100,24 @@ def test_joining_twice_is_harmless() -> None:
     worker: Worker[int] = Worker(lambda _: None, True)
     worker.join()
     worker.join()
+
+
+def test_a_thinned_queue_never_waits_and_leaves_out_what_it_is_told_to() -> None:
+    gate, started = threading.Event(), threading.Event()
+    done: list[int] = []
+
+    def work(number: int) -> None:
+        started.set()
+        gate.wait(10)
+        done.append(number)
+
+    worker: Worker[int] = Worker(work, True, lambda jobs: jobs.index(min(jobs)) + 1)
+    worker.put(0)
+    assert started.wait(10)
+    count = QUEUE_LENGTH + 4
+    for number in range(1, count):
+        worker.put(number)  # does not wait, or the test would not end
+    gate.set()
+    worker.join()
+    # 0 is at work and 1 is the oldest that waits; the ones after it went, one for each too many.
+    assert worker.left_out == 3 and done == [0, 1, *range(5, count)]

@@ -26,7 +26,7 @@ from mapper.backend.edge import Edge, EdgeKind
 from mapper.backend.flying_pixels import mask_unreliable
 from mapper.backend.trajectory_assembly import assemble_trajectory
 from mapper.backend.tsdf import TsdfConfig, TsdfVolume
-from mapper.depth_noise import depth_confidence
+from mapper.depth_noise import STRUCTURED_LIGHT, depth_confidence
 from mapper.depth_pyramid import Level, build_pyramid
 from mapper.evaluation import evaluate
 from mapper.geometry import exp_se3, orthonormalised, umeyama
@@ -34,15 +34,13 @@ from mapper.io.mesh_files import read_mesh, write_mesh
 from mapper.io.open_sequence import open_sequence
 from mapper.io.sequence import Sequence
 from mapper.io.trajectory_files import read_tum
-from mapper.mesh import Mesh
+from mapper.mesh_score import score_mesh
 from mapper.open3d_loader import load_open3d
 from mapper.revisit_consistency import find_revisits, revisit_consistency
 from mapper.run_directory import RunDirectory
 from mapper.saved_map import load_graph
 from mapper.trajectory import Trajectory, nearest_times
 
-FSCORE_DISTANCE = 0.05  # metres
-FSCORE_POINTS = 200_000
 REVISIT_STEP = 20  # every 20th frame
 REVISIT_GAP = 300  # frames, 10 s
 REVISIT_OVERLAP = 0.2
@@ -143,42 +141,20 @@ def measure_mesh(
         frame = sequence[index]
         assert frame.depth is not None and frame.intrinsics is not None
         depth = mask_unreliable(frame.depth, 0.05)
-        weight = depth_confidence(depth)
+        weight = depth_confidence(depth, STRUCTURED_LIGHT.coefficients)
         volume.integrate(depth, weight, frame.image, frame.intrinsics, poses[index])
     reference = volume.extract_mesh()
     write_mesh(work / "mesh_ground_truth.ply", reference)
     _, T = umeyama(
         estimate.positions, at_times(sequence.ground_truth, estimate.timestamps)[:, :3, 3], False
     )
-    precision, recall = f_score(read_mesh(run.mesh), reference, T)
-    score = 2 * precision * recall / (precision + recall)
+    score = score_mesh(read_mesh(run.mesh), reference, T)
     return [
         (
             "mesh F-score at 5 cm, 2 cm voxels",
-            f"{score:.3f} (precision {precision:.3f}, recall {recall:.3f})",
+            f"{score.f_score:.3f} (precision {score.precision:.3f}, recall {score.recall:.3f})",
         )
     ]
-
-
-def f_score(mesh: Mesh, reference: Mesh, T_reference_mesh: np.ndarray) -> tuple[float, float]:
-    """(precision, recall) of surface samples within FSCORE_DISTANCE, after ICP from T."""
-    o3d = load_open3d()
-    clouds = []
-    for source in (mesh, reference):
-        triangles = o3d.geometry.TriangleMesh(
-            o3d.utility.Vector3dVector(source.vertices.astype(float)),
-            o3d.utility.Vector3iVector(source.faces),
-        )
-        o3d.utility.random.seed(0)
-        clouds.append(triangles.sample_points_uniformly(FSCORE_POINTS))
-    ours, theirs = clouds
-    refined = o3d.pipelines.registration.registration_icp(
-        ours, theirs, 2 * FSCORE_DISTANCE, T_reference_mesh
-    )
-    ours.transform(refined.transformation)
-    precision = np.mean(np.asarray(ours.compute_point_cloud_distance(theirs)) < FSCORE_DISTANCE)
-    recall = np.mean(np.asarray(theirs.compute_point_cloud_distance(ours)) < FSCORE_DISTANCE)
-    return float(precision), float(recall)
 
 
 def measure_wrong_loops(run: RunDirectory, truth: Trajectory) -> list[tuple[str, str]]:
@@ -212,7 +188,7 @@ def graph_ate(run: RunDirectory, truth: Trajectory, wrong_share: float, seed: in
 def spoil(edge: Edge, rng: np.random.Generator) -> Edge:
     """The edge as a false match would make it: half a metre and half a radian off."""
     wrong = exp_se3(np.r_[rng.normal(0, 0.5, 3), rng.normal(0, 0.5, 3)])
-    return Edge(edge.i, edge.j, orthonormalised(edge.T_i_j @ wrong), edge.information, edge.kind)
+    return Edge(edge.i, edge.j, edge.S_i_j @ wrong, edge.information, edge.kind)
 
 
 def measure_open3d(sequence: Sequence) -> list[tuple[str, str]]:

@@ -26,7 +26,7 @@ import numpy as np
 
 from mapper.backend.flying_pixels import mask_unreliable
 from mapper.backend.tsdf import TsdfConfig, TsdfVolume
-from mapper.depth_noise import depth_confidence
+from mapper.depth_noise import STRUCTURED_LIGHT, depth_confidence
 from mapper.frame import Frame
 from mapper.geometry import inverse
 from mapper.io.open_sequence import open_sequence
@@ -108,7 +108,7 @@ def fuse_ours(frames: list[Frame], poses: list[np.ndarray], voxel_size: float) -
             assert frame.depth is not None and frame.intrinsics is not None
             start = time.process_time()
             depth = mask_unreliable(frame.depth, 0.05)
-            weight = depth_confidence(depth)
+            weight = depth_confidence(depth, STRUCTURED_LIGHT.coefficients)
             volume.integrate(depth, weight, frame.image, frame.intrinsics, T_world_camera)
             times.append(time.process_time() - start)
     mesh = volume.extract_mesh()

@@ -66,7 +66,7 @@ class Relocaliser:
                 continue
             aligned = align(landmark.coarse, coarse, matched.T_a_b, alignment)
             if believable(aligned):
-                return landmark.T_world_camera @ aligned.T_reference_source
+                return landmark.T_world_camera @ aligned.S_reference_source
         return None
 
     def snapshot(self) -> list[tuple[int, list[list[float]]]]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from mapper.dense_alignment import Alignment, AlignmentConfig, align
-from mapper.depth_noise import depth_confidence
+from mapper.depth_noise import STRUCTURED_LIGHT, depth_confidence
 from mapper.errors import InputError
 from mapper.frame import Frame
 from mapper.frontends.base import TrackingState
@@ -140,11 +140,11 @@ class RgbdFrontend:
             tried = [best, *(self._align(view, start) for start in starts)]
             best = max(tried, key=lambda aligned: (aligned.converged, aligned.inlier_ratio))
         self._show(best)
-        return best.T_reference_source if self._believable(best) else None
+        return best.S_reference_source if self._believable(best) else None
 
     def _clear(self, aligned: Alignment, T_reference_last: np.ndarray) -> bool:
         """A believable alignment after a small step, as a video camera makes them."""
-        T_last_camera = inverse(T_reference_last) @ aligned.T_reference_source
+        T_last_camera = inverse(T_reference_last) @ aligned.S_reference_source
         return (
             self._believable(aligned)
             and aligned.inlier_ratio >= self.config.clear_inlier_ratio
@@ -237,12 +237,13 @@ class RgbdFrontend:
             frame_index=frame.index,
             timestamp=frame.timestamp,
             pointmap=view.pointmap,
-            confidence=depth_confidence(view.depth),
+            confidence=depth_confidence(view.depth, STRUCTURED_LIGHT.coefficients),
             T_world_camera=view.T_world_camera.copy(),
             intrinsics=view.intrinsics,
             image=view.image,
             is_metric=True,
             segment=self._segment,
+            noise=STRUCTURED_LIGHT,
         )
 
     def snapshot(self) -> dict[str, Any]:

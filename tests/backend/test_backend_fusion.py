@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
+from scipy.spatial import cKDTree
 
 from mapper.backend.fusion import FusionConfig, MapFusion
 from mapper.backend.keyframe_map import KeyframeMap
 from mapper.backend.tsdf import TsdfConfig
 from mapper.geometry import exp_se3, pose
 from mapper.intrinsics import Intrinsics
+from mapper.sim3 import similarity
 
 CAMERA = Intrinsics(60, 60, 39.5, 29.5, 80, 60)
 CONFIG = FusionConfig(tsdf=TsdfConfig(voxel_size=0.04, min_weight=1e-3), move_tolerance=0.25)
@@ -109,3 +113,53 @@ def test_poses_are_copied_when_a_keyframe_goes_in() -> None:
     T[2, 3] = 1.0  # the graph moves its own array
     fusion.sync({0: T})
     np.testing.assert_allclose(heights(fusion), [2.5], atol=0.01)
+
+
+def slope(units: float) -> KeyframeMap:
+    """A slanted floor with a gap, whose depths are in units of 1 / `units` metres."""
+    metres = np.linspace(1.2, 2.4, 60)[:, None] * np.ones((60, 80))
+    metres[20:30, 30:50] = 0
+    depth = (metres * units).astype(np.float32)
+    weight = (depth > 0).astype(np.float32)
+    return KeyframeMap(depth, weight, np.full((60, 80, 3), 100, np.uint8), CAMERA)
+
+
+@pytest.mark.parametrize("scale", [0.4, 1.0, 3.0])
+def test_a_scaled_keyframe_lands_where_its_depth_in_metres_would(scale: float) -> None:
+    T = exp_se3(np.array([0.1, -0.2, 0.3, 0.5, 0.2, -0.4]))
+    metric, scaled = MapFusion(CONFIG, lambda _: slope(1.0)), MapFusion(CONFIG, _in_units(scale))
+    metric.sync({0: T})
+    scaled.sync({0: similarity(scale, T)})
+    expected, found = metric.extract_mesh(), scaled.extract_mesh()
+    assert len(expected.vertices) > 500
+    # Blocks come in any order, and rounding may tip a voxel on the rim over.
+    assert len(found.faces) == pytest.approx(len(expected.faces), rel=1e-3)
+    for a, b in ((expected, found), (found, expected)):
+        distances, _ = cKDTree(a.vertices).query(b.vertices)
+        assert np.quantile(distances, 0.999) < 1e-4 and distances.max() < 0.04
+
+
+def _in_units(scale: float) -> Callable[[int], KeyframeMap]:
+    return lambda _: slope(1 / scale)
+
+
+def test_a_keyframe_whose_scale_changed_moves_its_surface_and_leaves_nothing_behind() -> None:
+    fusion = MapFusion(CONFIG, wall)
+    fusion.sync({0: similarity(2.0, ahead(0))})
+    np.testing.assert_allclose(heights(fusion), [3.0], atol=0.01)
+    fusion.sync({0: similarity(1.4, ahead(0))})
+    np.testing.assert_allclose(heights(fusion), [2.1], atol=0.011)
+    fusion.sync({})
+    assert len(fusion.extract_mesh().vertices) == 0
+
+
+@pytest.mark.parametrize(("change", "moves"), [(0.9, 0), (1.1, 1)])
+def test_a_change_of_scale_counts_by_what_it_moves_two_metres_away(
+    change: float, moves: int
+) -> None:
+    fusion = MapFusion(CONFIG, wall)
+    fusion.sync({0: np.eye(4)})
+    # All three axes grow, where a turn moves only two: the norm is sqrt(3 / 2) larger.
+    growth = change * TOLERANCE / 2 / np.sqrt(1.5)
+    fusion.sync({0: similarity(1 + growth, np.eye(4))})
+    assert fusion.moved == moves

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mapper.backend.keyframe_map import KeyframeMap
+from mapper.depth_noise import STRUCTURED_LIGHT
 from mapper.geometry import backproject, pose
 from mapper.intrinsics import Intrinsics
 from mapper.prediction import Prediction
@@ -23,6 +24,7 @@ def prediction(depth: np.ndarray | float, confidence: float = 1.0) -> Prediction
         CAMERA,
         np.zeros((30, 40, 3), np.uint8),
         True,
+        noise=STRUCTURED_LIGHT,
     )
 
 
@@ -84,6 +86,12 @@ def test_another_camera_s_readings_are_carried_over() -> None:
     # 0.2 m aside is 5 pixels at 2 m: the left columns get nothing, the middle gets its share.
     assert (made.weight[:, :4] == 1.0).all()
     assert made.weight[10:20, 10:35].mean() > 1.8
+
+
+def test_readings_in_other_units_are_brought_into_the_map_s() -> None:
+    made = KeyframeMap.of(prediction(2.0))
+    made.absorb(prediction(0.505, 3.0), np.eye(4), 4.0)  # 2.02 in the map's units
+    np.testing.assert_allclose(made.depth, 2.015, rtol=1e-6)
 
 
 def test_points_without_confidence_or_behind_the_camera_are_ignored() -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from room_views import Room
+from room_views import Room, in_units
 
+from mapper.backend.backend import Backend, BackendConfig
 from mapper.backend.keyframe import HungFrame, Keyframe
 from mapper.backend.keyframe_selector import KeyframeConfig, needs_keyframe, shared_view
 from mapper.geometry import backproject, pose
@@ -55,19 +56,13 @@ def test_points_behind_the_other_camera_are_not_shared() -> None:
     assert shared_view(backproject(WALL, CAMERA), aside(0, -3.0), WALL, CAMERA) == 0.0
 
 
-def test_the_first_frame_and_a_new_segment_open_a_keyframe(room: Room) -> None:
-    config = KeyframeConfig()
-    first = room.prediction(0)
-    assert needs_keyframe(None, None, first, config)
-    assert needs_keyframe(keyframe(segment=1), first.depth, first, config)
-
-
 def test_a_still_camera_opens_one_only_when_the_last_is_full(room: Room) -> None:
-    first, config = room.prediction(0), KeyframeConfig(max_frames=5)
-    for frames, expected in ((1, False), (4, False), (5, True)):
+    first, config = room.prediction(0), KeyframeConfig(max_frames=5, max_predicted=3)
+    for frames, measured, predicted in ((1, False, False), (3, False, True), (5, True, True)):
         current = keyframe(frames)
         current.intrinsics = room.intrinsics
-        assert needs_keyframe(current, first.depth, first, config) == expected
+        for prediction, expected in ((first, measured), (in_units(first, 1.0), predicted)):
+            assert needs_keyframe(current, first.depth, prediction, np.eye(4), config) == expected
 
 
 def test_walking_on_opens_a_keyframe_sooner_where_more_overlap_is_asked_for(room: Room) -> None:
@@ -78,6 +73,22 @@ def test_walking_on_opens_a_keyframe_sooner_where_more_overlap_is_asked_for(room
         current.intrinsics = room.intrinsics
         config = KeyframeConfig(min_overlap=min_overlap)
         opened[min_overlap] = next(
-            k for k in range(60) if needs_keyframe(current, depth, room.prediction(k), config)
+            k
+            for k in range(60)
+            if needs_keyframe(current, depth, room.prediction(k), room.relative(0, k), config)
         )
     assert 0 < opened[0.9] < opened[0.75] < opened[0.5]
+
+
+def test_the_expected_place_decides_and_not_the_frontends(room: Room) -> None:
+    first, current = room.prediction(0), keyframe()
+    current.intrinsics = room.intrinsics
+    assert not needs_keyframe(current, first.depth, first, np.eye(4), KeyframeConfig())
+    assert needs_keyframe(current, first.depth, first, aside(3.0), KeyframeConfig())
+
+
+def test_a_new_segment_opens_a_keyframe_wherever_it_looks(room: Room) -> None:
+    backend = Backend(BackendConfig())
+    assert backend.add(room.prediction(0)).opened is not None
+    assert backend.add(room.prediction(0)).opened is None
+    assert backend.add(room.prediction(0, segment=1)).opened is not None

@@ -23,7 +23,7 @@ def shift(x: float) -> np.ndarray:
 
 
 def line_edge(i: int, j: int, x: float, kind: EdgeKind, information: float = 1.0) -> Edge:
-    return Edge(i, j, shift(x), information * np.eye(6), kind)
+    return Edge(i, j, shift(x), information * np.eye(7), kind)
 
 
 def line_graph(edges: list[Edge], starts: list[float]) -> PoseGraph:
@@ -51,7 +51,7 @@ def laps(seed: int) -> tuple[np.ndarray, list[Edge], list[Edge], list[Edge]]:
 
     def noisy(i: int, j: int, sigmas: np.ndarray, kind: EdgeKind) -> Edge:
         T = inverse(truth[i]) @ truth[j] @ exp_se3(sigmas * rng.standard_normal(6))
-        return Edge(i, j, T, np.diag(sigmas**-2.0), kind)
+        return Edge(i, j, T, np.diag([*sigmas**-2.0, 1.0]), kind)
 
     odometry = [noisy(k, k + 1, ODOMETRY_SIGMAS, ODOMETRY) for k in range(COUNT - 1)]
     starts = rng.choice(COUNT - LAP - 2, LOOPS)
@@ -68,7 +68,7 @@ def solved(odometry: list[Edge], loops: list[Edge]) -> PoseGraph:
     graph = PoseGraph()
     graph.add_pose(0, np.eye(4))
     for edge in odometry:
-        graph.add_pose(edge.j, graph.poses[edge.i] @ edge.T_i_j)
+        graph.add_pose(edge.j, graph.poses[edge.i] @ edge.S_i_j)
         graph.add_edge(edge)
     for edge in loops:
         graph.add_edge(edge)
@@ -86,7 +86,7 @@ def test_an_edge_that_fits_has_no_residual() -> None:
     graph = PoseGraph()
     graph.add_pose(0, T_i)
     graph.add_pose(1, T_j)
-    edge = Edge(0, 1, inverse(T_i) @ T_j, 1e6 * np.eye(6), LOOP)
+    edge = Edge(0, 1, inverse(T_i) @ T_j, 1e6 * np.eye(7), LOOP)
     assert graph.squared_distance(edge) == pytest.approx(0.0, abs=1e-12)
     assert graph.is_inlier(edge)
 
@@ -96,7 +96,7 @@ def test_the_residual_is_a_twist_on_the_right_with_rotation_first() -> None:
     graph = PoseGraph()
     graph.add_pose(0, np.eye(4))
     graph.add_pose(1, T @ exp_se3(twist))
-    information = np.diag([100.0, 1, 1, 1, 25.0, 1])
+    information = np.diag([100.0, 1, 1, 1, 25.0, 1, 1])
     edge = Edge(0, 1, T, information, LOOP)
     assert graph.squared_distance(edge) == pytest.approx(100 * 0.01**2 + 25 * 0.02**2, rel=1e-9)
 
@@ -221,11 +221,11 @@ def _gnc(odometry: list[Edge], loops: list[Edge]) -> dict[int, np.ndarray]:
     T = np.eye(4)
     values.insert(0, gtsam.Pose3(T))
     for edge in odometry:
-        T = T @ edge.T_i_j
+        T = T @ edge.S_i_j
         values.insert(edge.j, gtsam.Pose3(T))
     for edge in odometry + loops:
-        noise = gtsam.noiseModel.Gaussian.Information(edge.information)
-        factors.add(gtsam.BetweenFactorPose3(edge.i, edge.j, gtsam.Pose3(edge.T_i_j), noise))
+        noise = gtsam.noiseModel.Gaussian.Information(edge.information[:6, :6])
+        factors.add(gtsam.BetweenFactorPose3(edge.i, edge.j, gtsam.Pose3(edge.S_i_j), noise))
     parameters = gtsam.GncLMParams()
     parameters.setLossType(gtsam.GncLossType.GM)
     parameters.setKnownInliers(list(range(1 + len(odometry))))

@@ -168,6 +168,21 @@ def test_a_restored_keyframe_is_closed_for_good(room: Room) -> None:
     assert restored.finish().closed is None  # finishing twice closes nothing twice
 
 
+def test_a_restored_map_is_joined_by_the_frame_that_it_ended_with(room: Room) -> None:
+    store = MemoryStore()
+    whole = mapped(room, FIRST, store=store)
+    restored = Backend(CONFIG, store)
+    restored.restore(whole.keyframes, whole.graph.edges, fuse=False)
+    last = FIRST[-1]
+    for index in range(last, last + 12, 2):  # the frontend starts anew with the last frame
+        restored.add(room.prediction(index, room.relative(last, index), segment=1))
+    restored.finish()
+    assert [e.kind for e in restored.graph.edges].count(EdgeKind.OVERLAP) == 1
+    assert set(restored.graph.component_of().values()) == {0}
+    metres, degrees = worst(restored, room)
+    assert metres < 0.01 and degrees < 0.3
+
+
 def test_the_worlds_of_the_segments_do_not_matter(joined: Backend, room: Room) -> None:
     shifted = Backend(CONFIG)
     far = pose(np.eye(3), np.array([7.0, -3, 20]))

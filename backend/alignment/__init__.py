@@ -1,0 +1,1 @@
+"""Global alignment: all keyframes at once, on dense correspondences, by Levenberg-Marquardt."""

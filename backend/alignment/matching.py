@@ -1,0 +1,145 @@
+"""Finds a view's samples again in other views: where geometry says, then where they look alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mapper.backend.alignment.geometry import (
+    Carried,
+    Layout,
+    Picked,
+    State,
+    carry,
+    inside,
+    project,
+)
+from mapper.backend.alignment.views import LEVELS, Views, at_level, patch_offsets, sample_images
+
+CHUNK = 8192  # corners tracked at once: 30 MB
+ITERATIONS = 4  # Lucas-Kanade steps at each level
+MIN_CORRELATION = 0.8  # of the patches, mean and contrast taken off
+MAX_SHIFT = 0.08  # of the image width: what looks alike further away is something else
+MIN_CONTRAST = 0.02  # standard deviation of a patch's intensity
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Ordered pairs of views: the samples of i are looked for in j. (P,) each."""
+
+    i: Tensor
+    j: Tensor
+
+    def __len__(self) -> int:
+        return len(self.i)
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """n samples of pairs of views, in the order of the pairs.
+
+    pair: (n,), row of Pairs. picked: the sample and its two views. pixels: (n, 2), where it was
+    found in view j. found: (n,); of the others only the depth can be compared.
+    """
+
+    pair: Tensor
+    picked: Picked
+    pixels: Tensor
+    found: Tensor
+
+    def part(self, start: int, end: int) -> Matches:
+        """The matches of pairs start <= pair < end."""
+        first, last = torch.searchsorted(
+            self.pair, torch.tensor([start, end], device=self.pair.device)
+        ).tolist()
+        picked = Picked(*(x[first:last] for x in (self.picked.i, self.picked.j, self.picked.m)))
+        return Matches(
+            self.pair[first:last] - start, picked, self.pixels[first:last], self.found[first:last]
+        )
+
+
+def match(
+    views: Views, state: State, pairs: Pairs, layout: Layout, levels: int = LEVELS
+) -> Matches:
+    """Lucas-Kanade from the projected position, coarse to fine over `levels` levels.
+
+    The patch is carried into the other view as a small plane at its depth that faces its own
+    camera; the shift that remains is found by Gauss-Newton on intensities less their mean. Kept
+    are the corners that were found, and the samples of the grid that fall into the image.
+    Source: Baker and Matthews, IJCV 2004 (forward additive).
+    """
+    present = torch.isfinite(views.sample_log_depth)
+    pair, m = torch.nonzero(present[pairs.i], as_tuple=True)
+    picked = Picked(pairs.i[pair], pairs.j[pair], m)
+    carried = carry(views, state, picked, layout)
+    visible = inside(views, carried.pixels, carried.X_j)
+    affine = _stretch(views, state, picked, carried)
+    # A patch seen four times as large or as small is not the same patch any more.
+    area = torch.linalg.det(affine).abs()
+    corner = views.is_corner[m]
+    tried = torch.nonzero(visible & corner & (area > 0.25) & (area < 4.0))[:, 0]
+    pixels, found = carried.pixels.clone(), torch.zeros_like(visible)
+    for rows in tried.split(CHUNK) if len(tried) else ():
+        search = _Search(picked.i[rows], picked.j[rows], m[rows], pixels[rows], affine[rows])
+        pixels[rows], found[rows] = _track(views, search, levels)
+    keep = found | (visible & ~corner)
+    picked = Picked(picked.i[keep], picked.j[keep], m[keep])
+    return Matches(pair[keep], picked, pixels[keep], found[keep])
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """Corners to find. i, j, m: (n,). start: (n, 2), in view j. affine: (n, 2, 2)."""
+
+    i: Tensor
+    j: Tensor
+    m: Tensor
+    start: Tensor
+    affine: Tensor
+
+
+def _stretch(views: Views, state: State, picked: Picked, carried: Carried) -> Tensor:
+    """(n, 2, 2): how far a point of view j moves by a pixel along u and v of view i."""
+    cameras_j = views.cameras[picked.j]
+    columns = []
+    for axis in (0, 1):
+        step = carried.X_i[:, 2] / views.cameras[picked.i, axis]
+        X_j = carried.X_j + carried.sR[:, :, axis] * step[:, None]
+        columns.append(project(X_j, cameras_j, state.log_focal) - carried.pixels)
+    return torch.stack(columns, -1)
+
+
+def _track(views: Views, search: _Search, levels: int) -> tuple[Tensor, Tensor]:
+    """(pixels (n, 2), whether each was found (n,))."""
+    spread = patch_offsets(search.start.device) @ search.affine.transpose(1, 2)  # (n, K, 2)
+    pixels = search.start
+    for level in reversed(range(levels)):
+        template = views.patches[level][search.i, search.m]
+        for _ in range(ITERATIONS):
+            centre = at_level(pixels, level)
+            values = sample_images(views.images[level], search.j, centre[:, None] + spread)
+            step, correlation = _step(template, values)
+            pixels = pixels + step * 2.0**level
+    _, width = views.size
+    near = (pixels - search.start).norm(dim=-1) < MAX_SHIFT * width
+    return pixels, near & (correlation > MIN_CORRELATION) & (template.std(-1) > MIN_CONTRAST)
+
+
+def _step(template: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+    """The shift (n, 2) that brings values (3, n, K) closer to the template (n, K), and how alike
+    the patches were before it (n,)."""
+    intensity, du, dv = values - values.mean(-1, keepdim=True)
+    wanted = template - template.mean(-1, keepdim=True)
+    norm, norm_wanted = intensity.norm(dim=-1), wanted.norm(dim=-1)
+    correlation = (intensity * wanted).sum(-1) / (norm * norm_wanted).clamp(min=1e-9)
+    gain = (norm / norm_wanted.clamp(min=1e-9)).clamp(0.3, 3.0)
+    residual = intensity - gain[:, None] * wanted
+    uu, uv, vv = (du * du).sum(-1), (du * dv).sum(-1), (dv * dv).sum(-1)
+    bu, bv = (du * residual).sum(-1), (dv * residual).sum(-1)
+    damping = 0.01 * (uu + vv) + 1e-6
+    uu, vv = uu + damping, vv + damping
+    determinant = uu * vv - uv * uv
+    step = -torch.stack((vv * bu - uv * bv, uu * bv - uv * bu), -1) / determinant[:, None]
+    return step.clamp(-2, 2), correlation

@@ -1,0 +1,20 @@
+"""Which keyframes make up the map."""
+
+from __future__ import annotations
+
+from mapper.backend.keyframe import Keyframe
+from mapper.backend.pose_graph import PoseGraph
+
+
+def main_keyframes(keyframes: list[Keyframe], graph: PoseGraph) -> list[Keyframe]:
+    """Keyframes of the connected part of the graph that holds the most frames.
+
+    Segments that no loop has joined to it are in a world of their own and stay out.
+    """
+    component = graph.component_of()
+    frames: dict[int, int] = {}
+    for keyframe in keyframes:
+        root = component[keyframe.id]
+        frames[root] = frames.get(root, 0) + len(keyframe.frames)
+    main = max(frames, key=lambda root: (frames[root], -root), default=0)
+    return [k for k in keyframes if component[k.id] == main]

@@ -1,0 +1,95 @@
+"""Global alignment of the newest keyframes while mapping; the pose graph takes its word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from mapper.backend.alignment.config import GlobalAlignmentConfig
+from mapper.backend.covisibility import covisible_pairs
+from mapper.backend.edge import Edge, EdgeKind
+from mapper.backend.map_cache import MapCache
+from mapper.backend.pose_graph import PoseGraph
+from mapper.errors import ConfigError
+from mapper.sim3 import inverse_similarity
+
+MIN_MATCHES = 40  # places recognised in both of two keyframes, before they make an edge
+FIXED = 2  # of the window's keyframes, the oldest stay where they are: place and scale
+
+
+@dataclass(frozen=True, slots=True)
+class OnlineAlignmentConfig:
+    """every: keyframes between two alignments. window: the newest keyframes, that are aligned.
+
+    rounds: see GlobalAlignmentConfig; the window was aligned before and is close.
+    information_share: what the edges that come of it are worth, of what the correspondences say;
+    they are not independent of each other.
+    """
+
+    every: int = 5
+    window: int = 12
+    rounds: int = 3
+    information_share: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.every < 1 or self.rounds < 1 or self.window <= FIXED:
+            raise ConfigError(f"online: every and rounds from 1, window above {FIXED}")
+
+
+def align_newest(
+    keyframe_ids: list[int],
+    graph: PoseGraph,
+    maps: MapCache,
+    online: OnlineAlignmentConfig,
+    config: GlobalAlignmentConfig,
+) -> list[Edge]:
+    """Align the newest closed keyframes, move them, and return the edges that now hold them.
+
+    keyframe_ids: of one component, in order. Edges of the graph between the same keyframes give
+    way to what all of them together say. Loops that lead out of the window stay as they are.
+    """
+    from mapper.backend.alignment.alignment import AlignmentTask, try_to_align
+
+    window = keyframe_ids[-online.window :]
+    if len(window) <= FIXED:
+        return []
+    poses = {k: graph.poses[k] for k in window}
+    pairs = covisible_pairs(poses, maps, config.neighbours, config.min_overlap)
+    edges = [e for e in graph.edges_among(window) if graph.is_inlier(e)]
+    task = AlignmentTask(poses, edges, pairs, graph.free_scale, window[:FIXED])
+    settings = replace(config, rounds=online.rounds, refine_focal=False)
+    with _one_thread():
+        aligned = try_to_align(task, maps.map, settings)
+    if aligned is None:
+        return []
+    graph.poses.update(aligned.poses)
+    kinds = {(e.i, e.j): e.kind for e in graph.edges_among(window)}
+    measured = [
+        Edge(
+            i,
+            j,
+            inverse_similarity(aligned.poses[i]) @ aligned.poses[j],
+            online.information_share * information + 1e-6 * np.eye(7),
+            kinds.get((i, j), EdgeKind.COVISIBILITY),  # what was trusted still is, and no other
+        )
+        for (i, j), information in aligned.information.items()
+        if aligned.matches_of[i, j] >= MIN_MATCHES
+    ]
+    graph.replace_edges(measured)
+    return measured
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """The frontend needs the other cores; threads that wait for one another would stop both."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

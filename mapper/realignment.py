@@ -1,0 +1,125 @@
+"""Aligns the keyframes of a saved run anew, and writes the map that comes of it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from mapper.backend.backend import BackendConfig
+from mapper.backend.components import main_keyframes
+from mapper.backend.edge import Edge
+from mapper.backend.fusion import MapFusion
+from mapper.backend.keyframe import Keyframe
+from mapper.backend.linker import KeyframeLinker
+from mapper.backend.map_cache import MapCache
+from mapper.backend.pose_graph import PoseGraph
+from mapper.backend.settlement import Settlement, settle
+from mapper.backend.trajectory_assembly import assemble_trajectory
+from mapper.errors import InputError
+from mapper.io.mesh_files import write_mesh
+from mapper.io.trajectory_files import write_tum
+from mapper.journal import Journal
+from mapper.map_record import poses_record
+from mapper.mesh import Mesh
+from mapper.run_directory import RunDirectory
+from mapper.saved_map import SavedMap, load_graph
+from mapper.saved_results import keyframe_poses
+from mapper.sim3 import inverse_similarity
+
+logger = logging.getLogger(__name__)
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Realignment:
+    """saved: the map at its new poses. settlement: of the alignment. mesh: fused anew.
+
+    left_out: keyframes whose files could not be read; they follow their neighbours.
+    """
+
+    saved: SavedMap
+    settlement: Settlement
+    mesh: Mesh
+    left_out: list[int]
+
+
+def realign(
+    run: RunDirectory, config: BackendConfig, progress: Progress | None = None
+) -> Realignment:
+    """Align a run's keyframes globally, from where its pose graph puts them.
+
+    Raises InputError where there is nothing to align.
+    """
+    damaged: list[int] = []
+    keyframes, edges = load_graph(run, damaged=damaged)
+    maps = MapCache(run.keyframes, config.cached_keyframes)
+    whole = [keyframe for keyframe in keyframes if keyframe.id not in damaged]
+    readable = {keyframe.id for keyframe in whole} - _unreadable(whole, maps)
+    graph = _optimised(keyframes, edges, maps, config)
+    main = main_keyframes(keyframes, graph)
+    ids = [keyframe.id for keyframe in main if keyframe.id in readable]
+    if len(ids) < 2:
+        raise InputError(f"{run.path}: fewer than two keyframes can be read: nothing to align")
+    before = {keyframe.id: graph.poses[keyframe.id] for keyframe in main}
+    settlement = settle(ids, graph, maps, config.alignment, True, progress)
+    poses = _followed(before, {k: graph.poses[k] for k in ids})
+    refined = settlement.refined_maps(config.refinement, maps, {k: poses[k] for k in ids})
+    fusion = MapFusion(config.fusion, refined.map)
+    fusion.sync({k: poses[k] for k in ids})
+    left_out = sorted(set(before) - set(ids))
+    saved = SavedMap(main, poses, settlement.corrections, settlement.pairs, left_out)
+    return Realignment(saved, settlement, fusion.extract_mesh(), left_out)
+
+
+def write_realignment(run: RunDirectory, result: Realignment) -> None:
+    """Write the trajectories, the mesh and the cloud over those of the run, and note the poses."""
+    saved = result.saved
+    journal = Journal(run.journal, run.journal.stat().st_size)
+    ids = [keyframe.id for keyframe in saved.keyframes]
+    record = poses_record(ids, saved.poses, result.settlement, result.left_out)
+    journal.append("poses", **record)
+    journal.close()
+    write_tum(run.trajectory, assemble_trajectory(saved.keyframes, saved.poses)[1])
+    write_tum(run.keyframe_trajectory, keyframe_poses(saved))
+    write_mesh(run.mesh, result.mesh)
+    write_mesh(run.cloud, replace(result.mesh, faces=np.zeros((0, 3), np.int32)))
+
+
+def _unreadable(keyframes: list[Keyframe], maps: MapCache) -> set[int]:
+    """Keyframes whose maps cannot be loaded; each is named in the log."""
+    bad = set()
+    for keyframe in keyframes:
+        try:
+            maps.adopt(keyframe.id)
+        except InputError as error:
+            logger.warning("%s", error)
+            bad.add(keyframe.id)
+    return bad
+
+
+def _optimised(
+    keyframes: list[Keyframe], edges: list[Edge], maps: MapCache, config: BackendConfig
+) -> PoseGraph:
+    """The pose graph of the run at its optimum."""
+    graph = PoseGraph(config.graph)
+    if keyframes:
+        graph.take_units(keyframes[0].is_metric)
+    KeyframeLinker(graph, maps, config.edges, config.loops).restore(keyframes, edges)
+    graph.optimise(final=True)
+    return graph
+
+
+def _followed(
+    before: dict[int, np.ndarray], aligned: dict[int, np.ndarray]
+) -> dict[int, np.ndarray]:
+    """All poses; what could not be aligned keeps its place beside its nearest aligned keyframe."""
+    poses = dict(aligned)
+    for keyframe_id, S in before.items():
+        if keyframe_id not in aligned:
+            nearest = min(aligned, key=lambda k: (abs(k - keyframe_id), k))
+            poses[keyframe_id] = aligned[nearest] @ inverse_similarity(before[nearest]) @ S
+    return poses
