@@ -12,6 +12,7 @@ from mapper.backend.edge import Edge, EdgeKind
 from mapper.backend.edge_measurement import EdgeConfig
 from mapper.backend.frame_placement import FramePlacer, PlacementConfig
 from mapper.backend.fusion import FusionConfig, MapFusion
+from mapper.backend.graph_solver import InProcess, Solver
 from mapper.backend.keyframe import HungFrame, Keyframe
 from mapper.backend.keyframe_map import KeyframeMap
 from mapper.backend.keyframe_selector import KeyframeConfig, needs_keyframe
@@ -100,11 +101,14 @@ class Backend:
         config: BackendConfig,
         store: MapStore | None = None,
         stopwatch: Stopwatch | None = None,
+        solver: Solver | None = None,
     ) -> None:
+        """solver: of the pose graph; in this process unless given. It is closed by close()."""
         self.config = config
+        self._solver = solver or InProcess()
         self._stopwatch = stopwatch or Stopwatch()
         self.keyframes: list[Keyframe] = []
-        self.graph = PoseGraph(config.graph)
+        self.graph = PoseGraph(config.graph, self._solver)
         self.maps = MapCache(store, config.cached_keyframes)
         self.fusion = MapFusion(config.fusion, self.maps.map)
         self._units = SegmentUnits()
@@ -206,6 +210,10 @@ class Backend:
         for keyframe in keyframes:
             if keyframe.id in aligned.aligned:
                 self.maps.replace(keyframe, aligned.aligned[keyframe.id])
+
+    def close(self) -> None:
+        """Let go of what is not memory; the map can still be asked for."""
+        self._solver.close()
 
     def trajectory(self) -> tuple[np.ndarray, Trajectory]:
         """(frame indices (N,), poses of every placed frame), in the order of time."""

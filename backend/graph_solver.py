@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import gtsam
 import numpy as np
@@ -13,11 +12,19 @@ import numpy as np
 from mapper.backend.edge import Edge
 from mapper.sim3 import from_gtsam, to_gtsam
 
-logger = logging.getLogger(__name__)
-
 HELD_SIGMA = 1e-6  # rad, metres and log scale: of what is held still
 
-Kernel = gtsam.noiseModel.mEstimator.Base
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """A robust cost. name: Huber (convex) or GemanMcClure (redescending). scale: Mahalanobis
+    distance from which an edge loses weight."""
+
+    name: str
+    scale: float
+
+    def made(self) -> gtsam.noiseModel.mEstimator.Base:
+        return getattr(gtsam.noiseModel.mEstimator, self.name)(self.scale)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +55,7 @@ class EdgeFactors:
         factor = self._made[id(edge)][1]
         if kernel is None or edge.kind.is_trusted:
             return factor
-        robust = gtsam.noiseModel.Robust.Create(kernel, factor.noiseModel())
+        robust = gtsam.noiseModel.Robust.Create(kernel.made(), factor.noiseModel())
         return self.group.between(edge.i, edge.j, factor.measured(), robust)
 
     def forget(self, edges: Collection[Edge]) -> None:
@@ -57,18 +64,55 @@ class EdgeFactors:
             self._made.pop(id(edge), None)
 
 
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """poses: S_world_keyframe of every given keyframe at the optimum. error: half the squared
+    error there. fault: why nothing moved; empty where all went well."""
+
+    poses: dict[int, np.ndarray]
+    error: float
+    fault: str = ""
+
+
+class Solver(Protocol):
+    """Solves in this process (InProcess) or in another (solver_process.SolverProcess)."""
+
+    def solve(
+        self,
+        poses: Mapping[int, np.ndarray],
+        edges: Collection[Edge],
+        options: SolveOptions,
+        factors: EdgeFactors,
+    ) -> Solution: ...
+
+    def close(self) -> None: ...
+
+
+class InProcess:
+    """A Solver that holds Python's lock while it works, as GTSAM does."""
+
+    def solve(
+        self,
+        poses: Mapping[int, np.ndarray],
+        edges: Collection[Edge],
+        options: SolveOptions,
+        factors: EdgeFactors,
+    ) -> Solution:
+        return solve(poses, edges, options, factors)
+
+    def close(self) -> None: ...
+
+
 def solve(
     poses: Mapping[int, np.ndarray],
     edges: Collection[Edge],
     options: SolveOptions,
     factors: EdgeFactors | None = None,
-) -> tuple[dict[int, np.ndarray], float]:
-    """(S_world_keyframe of every given keyframe at the optimum, half the squared error there).
-
-    factors: those kept from earlier solves with the same free_scale.
+) -> Solution:
+    """factors: those kept from earlier solves with the same free_scale.
 
     Levenberg-Marquardt. An optimisation that ends worse than it began, or with numbers that are
-    not finite, is given up: the poses come back as they were, and the log says so.
+    not finite, is given up: the poses come back as they were.
     """
     factors = factors or EdgeFactors(options.free_scale)
     group = factors.group
@@ -86,11 +130,11 @@ def solve(
     try:
         optimised = gtsam.LevenbergMarquardtOptimizer(graph, values, parameters).optimize()
     except RuntimeError as error:
-        return _rolled_back(poses, before, str(error).splitlines()[0])
+        return Solution(dict(poses), before, str(error).splitlines()[0])
     after = float(graph.error(optimised))
     if not np.isfinite(after) or after > before * (1 + 1e-9) + 1e-9:
-        return _rolled_back(poses, before, f"error {before:.4g} became {after:.4g}")
-    return {k: group.unwrap(optimised, k) for k in poses}, after
+        return Solution(dict(poses), before, f"error {before:.4g} became {after:.4g}")
+    return Solution({k: group.unwrap(optimised, k) for k in poses}, after)
 
 
 def squared_distance(
@@ -109,13 +153,6 @@ def squared_distances(
     """Squared Mahalanobis distances (N,) of many edges from the poses."""
     values = _values(poses, factors.group)
     return np.array([2 * factors.of(edge).error(values) for edge in edges])
-
-
-def _rolled_back(
-    poses: Mapping[int, np.ndarray], error: float, why: str
-) -> tuple[dict[int, np.ndarray], float]:
-    logger.warning("the pose graph's optimisation failed and was rolled back: %s", why)
-    return dict(poses), error
 
 
 class _Poses:

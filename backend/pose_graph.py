@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-import gtsam
 import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
@@ -15,9 +14,10 @@ from scipy.special import gammaincinv
 from mapper.backend.edge import Edge
 from mapper.backend.graph_solver import (
     EdgeFactors,
+    InProcess,
     Kernel,
     SolveOptions,
-    solve,
+    Solver,
     squared_distance,
     squared_distances,
 )
@@ -26,7 +26,7 @@ from mapper.sim3 import inverse_similarity, rigid_part, scale_of, similarity
 
 logger = logging.getLogger(__name__)
 
-HUBER_SCALE = 1.345
+HUBER = Kernel("Huber", 1.345)
 FINAL_ROUNDS = 2
 
 
@@ -64,8 +64,11 @@ class PoseGraph:
     far from its optimum.
     """
 
-    def __init__(self, config: PoseGraphConfig | None = None) -> None:
+    def __init__(
+        self, config: PoseGraphConfig | None = None, solver: Solver | None = None
+    ) -> None:
         self.config = config or PoseGraphConfig()
+        self._solver = solver or InProcess()
         self.free_scale = self.config.scale == "free"
         self.poses: dict[int, np.ndarray] = {}
         self.edges: list[Edge] = []
@@ -148,10 +151,9 @@ class PoseGraph:
         """
         if len(self.poses) < 2 or not self.edges:
             return 0.0
-        kernels = gtsam.noiseModel.mEstimator
-        error = self._solve(self.edges, kernels.Huber(HUBER_SCALE))
+        error = self._solve(self.edges, HUBER)
         if any(not edge.kind.is_trusted for edge in self.edges):
-            error = self._solve(self.edges, kernels.GemanMcClure(self.config.robust_scale))
+            error = self._solve(self.edges, self._redescending)
         if final:
             error = self._solve_agreeing()
         return error
@@ -185,11 +187,8 @@ class PoseGraph:
         if not edges:
             return 0.0
         poses = {k: self.poses[k] for k in involved}
-        kernel = gtsam.noiseModel.mEstimator.GemanMcClure(self.config.robust_scale)
         held |= set(self._anchors(poses, edges, held))
-        moved, error = solve(poses, edges, self._options(kernel, held), self._factors)
-        self.poses.update(moved)
-        return error
+        return self._move(poses, edges, self._options(self._redescending, held))
 
     def is_inlier(self, edge: Edge) -> bool:
         """Whether the edge agrees with the poses within the chi-square quantile asked for."""
@@ -222,9 +221,23 @@ class PoseGraph:
     def _solve(self, edges: list[Edge], kernel: Kernel | None) -> float:
         """All poses over the given edges; the kernel holds for the doubtful ones."""
         held = self._anchors(self.poses, edges)
-        moved, error = solve(self.poses, edges, self._options(kernel, held), self._factors)
-        self.poses.update(moved)
-        return error
+        return self._move(self.poses, edges, self._options(kernel, held))
+
+    def _move(
+        self, poses: dict[int, np.ndarray], edges: Collection[Edge], options: SolveOptions
+    ) -> float:
+        """Take the poses over that a solve ends with; returns its error."""
+        solution = self._solver.solve(poses, edges, options, self._factors)
+        if solution.fault:
+            logger.warning(
+                "the pose graph's optimisation failed and was rolled back: %s", solution.fault
+            )
+        self.poses.update(solution.poses)
+        return solution.error
+
+    @property
+    def _redescending(self) -> Kernel:
+        return Kernel("GemanMcClure", self.config.robust_scale)
 
     def _options(self, kernel: Kernel | None, held: Iterable[int]) -> SolveOptions:
         return SolveOptions(self.free_scale, kernel, tuple(held), self.config.max_iterations)

@@ -15,6 +15,7 @@ from mapper.backend.keyframe import Keyframe
 from mapper.backend.loop_closer import LoopDecision
 from mapper.backend.map_cache import MapStore
 from mapper.backend.settlement import OtherAlignment
+from mapper.backend.solver_process import SolverProcess
 from mapper.config import MapperConfig
 from mapper.errors import InputError
 from mapper.frame import Frame
@@ -103,7 +104,8 @@ class Mapper:
         self.config = config or MapperConfig()
         self.stopwatch = Stopwatch()
         self.counts = FrameCounts()
-        self.backend = Backend(self.config.backend, store, self.stopwatch)
+        solver = SolverProcess() if live else None  # tracking must not wait for GTSAM
+        self.backend = Backend(self.config.backend, store, self.stopwatch, solver)
         self.decisions: list[LoopDecision] = []
         self.skip_reason: str | None = None  # of the first unreadable frame
         self._frontend = frontend
@@ -177,6 +179,7 @@ class Mapper:
             self._recorder.finish(update, self.backend)
         alignment = self.backend.settlement.alignment
         self._recorder.close()
+        self.backend.close()
         return MappingResult(
             trajectory,
             indices,

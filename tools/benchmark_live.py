@@ -4,8 +4,9 @@
 
 Frames of the sample room, at 320x240 and 30 a second, are tracked by the depth-camera frontend and
 handed to a worker with the live queue, as Mapper does. The worker optimises a simulated graph
-again and again for each of them, from where the odometry puts it, so that it is always behind. A
-frame's latency is from the moment that it is due until tracking takes the next one.
+again and again for each of them, from where the odometry puts it, so that it is always behind: in
+this process, and in one of its own as `mapper live` does. A frame's latency is from the moment
+that it is due until tracking takes the next one.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from dataclasses import dataclass
 import numpy as np
 from growing_walk import Walk, WalkOptions
 
+from mapper.backend.graph_solver import InProcess, Solver
 from mapper.backend.pose_graph import PoseGraph, PoseGraphConfig
+from mapper.backend.solver_process import SolverProcess
 from mapper.frame import Frame
 from mapper.frontends.rgbd.tracker import RgbdFrontend
 from mapper.sample_camera import sample_intrinsics, sample_poses
@@ -27,6 +30,7 @@ from mapper.sample_renderer import SampleRenderer
 from mapper.sample_room import render_sample
 from mapper.worker import Worker
 
+Poses = dict[int, np.ndarray]
 RATE = 30.0  # frames a second
 VIEWS = 120
 WARM_UP = 30  # frames before the clock counts: compiled kernels are loaded
@@ -47,18 +51,20 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0)
     arguments = parser.parse_args()
     frames = room_frames()
-    graph, start = simulated_graph(arguments.keyframes)
     count = WARM_UP + int(arguments.seconds * RATE)
-
-    def optimise(_: int) -> None:
-        graph.poses.update(start)
-        graph.optimise()
-
-    print(f"graph: {len(graph.poses)} keyframes, {len(graph.edges)} edges")
+    solvers = {"solved in this process": InProcess(), "solved beside it": SolverProcess()}
     print("| backend | jobs | left out | median [ms] | 99 % [ms] | largest [ms] |")
     print("| --- | --- | --- | --- | --- | --- |")
-    for name, work in (("idle", _nothing), ("optimises", optimise)):
-        show(name, measure(frames, work, count))
+    show("idle", measure(frames, _nothing, count))
+    for name, solver in solvers.items():
+        graph, start = simulated_graph(arguments.keyframes, solver)
+
+        def optimise(_: int, graph: PoseGraph = graph, start: Poses = start) -> None:
+            graph.poses.update(start)
+            graph.optimise()
+
+        show(f"{len(graph.edges)} edges {name}", measure(frames, optimise, count))
+        solver.close()
 
 
 def show(name: str, latencies: Latencies) -> None:
@@ -102,10 +108,10 @@ def room_frames() -> list[Frame]:
     return frames + frames[::-1]
 
 
-def simulated_graph(keyframes: int) -> tuple[PoseGraph, dict[int, np.ndarray]]:
+def simulated_graph(keyframes: int, solver: Solver) -> tuple[PoseGraph, Poses]:
     """A walk with loops, and where its odometry alone puts the keyframes."""
     walk = Walk(WalkOptions(keyframes, free_scale=True))
-    graph = PoseGraph(PoseGraphConfig(scale="free"))
+    graph = PoseGraph(PoseGraphConfig(scale="free"), solver)
     for k, edges in enumerate(walk.arriving()):
         graph.add_pose(k, graph.poses[k - 1] @ edges[0].S_i_j if edges else np.eye(4))
         for edge in edges:

@@ -25,7 +25,7 @@ from public_pose_graphs import PublicGraph, load_public
 
 from mapper.backend.edge import Edge, EdgeKind
 from mapper.backend.graph_solver import EdgeFactors, Kernel
-from mapper.backend.pose_graph import HUBER_SCALE, PoseGraph, PoseGraphConfig
+from mapper.backend.pose_graph import HUBER, PoseGraph, PoseGraphConfig
 from mapper.geometry import umeyama
 from mapper.sim3 import inverse_similarity
 
@@ -143,7 +143,7 @@ def solve_plain(public: PublicGraph, kernel: Kernel | None = None) -> Solved:
 
 
 def solve_huber(public: PublicGraph) -> Solved:
-    return solve_plain(public, gtsam.noiseModel.mEstimator.Huber(HUBER_SCALE))
+    return solve_plain(public, HUBER)
 
 
 def cost(public: PublicGraph, poses: dict[int, np.ndarray]) -> float:
