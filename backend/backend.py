@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-from mapper.backend.alignment.config import GlobalAlignmentConfig
 from mapper.backend.components import main_keyframes
+from mapper.backend.config import BackendConfig
 from mapper.backend.edge import Edge, EdgeKind
-from mapper.backend.edge_measurement import EdgeConfig
-from mapper.backend.frame_placement import FramePlacer, PlacementConfig
-from mapper.backend.fusion import FusionConfig, MapFusion
+from mapper.backend.frame_placement import FramePlacer
+from mapper.backend.fusion import MapFusion
 from mapper.backend.graph_solver import InProcess, Solver
 from mapper.backend.keyframe import HungFrame, Keyframe
 from mapper.backend.keyframe_map import KeyframeMap
-from mapper.backend.keyframe_selector import KeyframeConfig, needs_keyframe
+from mapper.backend.keyframe_reuse import KeyframeReuse, Released
+from mapper.backend.keyframe_selector import needs_keyframe
 from mapper.backend.linker import KeyframeLinker
-from mapper.backend.loop_closer import LoopCloserConfig, LoopDecision
+from mapper.backend.loop_closer import LoopDecision
 from mapper.backend.map_cache import MapCache, MapStore
-from mapper.backend.online_alignment import OnlineAlignmentConfig, align_newest
+from mapper.backend.online_alignment import align_newest
 from mapper.backend.optimisation_schedule import OptimisationSchedule
-from mapper.backend.pose_graph import PoseGraph, PoseGraphConfig
+from mapper.backend.pose_graph import PoseGraph
 from mapper.backend.prediction_check import finite_prediction
-from mapper.backend.refined_maps import RefinementConfig
 from mapper.backend.segment_units import SegmentUnits, median_depth
 from mapper.backend.settlement import OtherAlignment, Settlement, settle
 from mapper.backend.trajectory_assembly import assemble_trajectory
-from mapper.errors import ConfigError
 from mapper.local_features import FeatureExtractor
 from mapper.mesh import Mesh
 from mapper.prediction import Prediction
@@ -35,50 +33,10 @@ from mapper.sim3 import rigid_part
 from mapper.stopwatch import Stopwatch
 from mapper.trajectory import Trajectory
 
-ALIGN_MODES = ("auto", "off", "final", "online", "pairwise")
-
-
-@dataclass(frozen=True, slots=True)
-class BackendConfig:
-    """keyframes, placement, edges, loops, graph, fusion: the parts' own settings.
-
-    cached_keyframes: maps kept in memory (5 MB each at 640x480); the others are read back.
-    optimise_every: keyframes between optimisations of the whole graph when no loop asks for one
-    sooner; optimise_share: ... or this share of all keyframes, if more. In between only the last
-    ones move, so that the time for a keyframe does not grow with the map.
-    align: "final" aligns all keyframes globally at the end, "off" leaves them where the pose graph
-    put them, "auto" aligns what comes from a network, "online" aligns the newest ones while mapping
-    too, "pairwise" is the reference's way. alignment, online, refinement: settings of that, and of
-    fusing the keyframes' maps into one another before the last integration.
-    """
-
-    keyframes: KeyframeConfig = field(default_factory=KeyframeConfig)
-    placement: PlacementConfig = field(default_factory=PlacementConfig)
-    edges: EdgeConfig = field(default_factory=EdgeConfig)
-    loops: LoopCloserConfig = field(default_factory=LoopCloserConfig)
-    graph: PoseGraphConfig = field(default_factory=PoseGraphConfig)
-    fusion: FusionConfig = field(default_factory=FusionConfig)
-    cached_keyframes: int = 64
-    optimise_every: int = 5
-    optimise_share: float = 0.02
-    align: str = "auto"
-    alignment: GlobalAlignmentConfig = field(default_factory=GlobalAlignmentConfig)
-    online: OnlineAlignmentConfig = field(default_factory=OnlineAlignmentConfig)
-    refinement: RefinementConfig = field(default_factory=RefinementConfig)
-
-    def __post_init__(self) -> None:
-        if self.cached_keyframes < 2 or self.optimise_every < 1:
-            raise ConfigError(
-                f"cached_keyframes {self.cached_keyframes} must be at least 2, "
-                f"optimise_every {self.optimise_every} at least 1"
-            )
-        if self.align not in ALIGN_MODES:
-            raise ConfigError(f"backend.align={self.align!r}: {', '.join(ALIGN_MODES)}")
-
 
 @dataclass(frozen=True, slots=True)
 class GraphUpdate:
-    """What one prediction changed. opened, closed: keyframes, or None.
+    """What one prediction changed. opened, closed, released: keyframes, or None.
 
     edges: new ones. decisions: on every pair that was tried. moved: the poses were optimised.
     """
@@ -88,6 +46,7 @@ class GraphUpdate:
     edges: tuple[Edge, ...] = ()
     decisions: tuple[LoopDecision, ...] = ()
     moved: bool = False
+    released: Released | None = None
 
 
 class Backend:
@@ -114,6 +73,7 @@ class Backend:
         self._units = SegmentUnits()
         self._placer = FramePlacer(config.placement)
         self.linker = KeyframeLinker(self.graph, self.maps, config.edges, config.loops)
+        self._reuse = KeyframeReuse(config.reuse, self.graph, self.maps)
         self._schedule = OptimisationSchedule(config.optimise_every, config.optimise_share)
         self._dropped: set[tuple[int, int]] | None = None  # known at the end
         self.settlement = Settlement()
@@ -137,17 +97,19 @@ class Backend:
         with self._stopwatch.measure("keyframe"):
             previous = self.keyframes[-1] if self.keyframes else None
             self._close_current()
+            released = self._release()
             opened = self._open(previous, prediction)
         with self._stopwatch.measure("loops"):
             edges, decisions = self.linker.link(previous, self.keyframes)
+            edges = list(released.edges if released else ()) + edges
         with self._stopwatch.measure("optimise"):
             self._schedule.run(self.graph, edges)
         if self.config.align == "online" and len(self.keyframes) % self.config.online.every == 0:
             with self._stopwatch.measure("align"):
                 edges = edges + self._align_newest()
         with self._stopwatch.measure("fuse"):
-            self.fusion.sync(self._closed_poses(), self.config.fusion.moves_per_keyframe)
-        return GraphUpdate(opened, current, tuple(edges), tuple(decisions), True)
+            self.fusion.sync(self._settled_poses(), self.config.fusion.moves_per_keyframe)
+        return GraphUpdate(opened, current, tuple(edges), tuple(decisions), True, released)
 
     def finish(self, other: OtherAlignment | None = None) -> GraphUpdate:
         """Close the last keyframe, optimise for good, and bring the whole map in line.
@@ -176,7 +138,7 @@ class Backend:
         self.linker.restore(keyframes, edges)
         self.graph.optimise()
         if fuse:
-            self.fusion.sync(self._closed_poses(include_last=True))
+            self.fusion.sync(self._main_poses())
 
     def settle(self, other: OtherAlignment | None = None) -> None:
         """Optimise the graph for good, align, and fuse the maps that this makes better."""
@@ -192,7 +154,7 @@ class Backend:
         main = [keyframe.id for keyframe in self.main_keyframes()]
         self.settlement = settle(main, self.graph, self.maps, self.config.alignment, align)
         if self.settlement.alignment is None:
-            self.fusion.sync(self._closed_poses(include_last=True))
+            self.fusion.sync(self._main_poses())
             return
         poses = {k: self.graph.poses[k] for k in main}
         refined = self.settlement.refined_maps(self.config.refinement, self.maps, poses)
@@ -261,9 +223,19 @@ class Backend:
             self.maps.close(self._current)
         self._current = None
 
+    def _release(self) -> Released | None:
+        """Let go of the keyframe before the one that was just closed, if nothing needs it."""
+        released = self._reuse.release(self.keyframes)
+        if released is not None:
+            del self.keyframes[-2]
+            self.fusion.remove(released.keyframe.id)
+            self.linker.forget(released.keyframe)
+            self.maps.forget(released.keyframe.id)
+        return released
+
     def _open(self, previous: Keyframe | None, prediction: Prediction) -> Keyframe:
         keyframe = Keyframe(
-            len(self.keyframes),
+            self.keyframes[-1].id + 1 if self.keyframes else 0,
             prediction.segment,
             prediction.T_world_camera,
             self._extract_features(prediction.image, prediction.pointmap),
@@ -298,6 +270,11 @@ class Backend:
             return None
         return self._placer.expected(previous, prediction.T_world_camera)
 
-    def _closed_poses(self, include_last: bool = False) -> dict[int, np.ndarray]:
-        open_id = -1 if include_last else self.keyframes[-1].id
-        return {k.id: self.graph.poses[k.id] for k in self.main_keyframes() if k.id != open_id}
+    def _main_poses(self) -> dict[int, np.ndarray]:
+        return {k.id: self.graph.poses[k.id] for k in self.main_keyframes()}
+
+    def _settled_poses(self) -> dict[int, np.ndarray]:
+        """Of the keyframes that are closed and will stay."""
+        newest = self.keyframes[-self._reuse.pending(len(self.keyframes)) :]
+        pending = {keyframe.id for keyframe in newest}
+        return {k: S for k, S in self._main_poses().items() if k not in pending}

@@ -15,6 +15,6 @@ def main_keyframes(keyframes: list[Keyframe], graph: PoseGraph) -> list[Keyframe
     frames: dict[int, int] = {}
     for keyframe in keyframes:
         root = component[keyframe.id]
-        frames[root] = frames.get(root, 0) + len(keyframe.frames)
+        frames[root] = frames.get(root, 0) + keyframe.frame_count
     main = max(frames, key=lambda root: (frames[root], -root), default=0)
     return [k for k in keyframes if component[k.id] == main]

@@ -42,6 +42,14 @@ class DescriptorIndex:
             for filed in self._vectors:
                 self._file(filed)
 
+    def remove(self, view: int) -> None:
+        """Forget a view; one that was never filed is no matter."""
+        vector = self._vectors.pop(view, None)
+        if vector is None or self._mean is None:
+            return
+        for table, key in zip(self._tables, self._keys(vector), strict=True):
+            table[key].remove(view)
+
     def query(self, descriptor: np.ndarray, count: int) -> list[tuple[int, float]]:
         """The `count` most similar views, best first: (view, cosine of the centred vectors)."""
         views = self._near(descriptor)

@@ -57,6 +57,11 @@ class MapFusion:
                 self.moved += 1
         return len(stale) - len(todo)
 
+    def remove(self, keyframe_id: int) -> None:
+        """Take a keyframe out, if it is in."""
+        if keyframe_id in self._integrated:
+            self._integrate(keyframe_id, self._integrated[keyframe_id], -1)
+
     def extract_mesh(self) -> Mesh:
         return self.volume.extract_mesh()
 

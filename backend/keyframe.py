@@ -22,6 +22,44 @@ class HungFrame:
     T_keyframe_camera: np.ndarray
 
 
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A stretch of frames that was a keyframe's own until that showed nothing new.
+
+    It hangs on an earlier keyframe. id: what it had as a keyframe; ids follow each other in time.
+    S_keyframe_visit: (4, 4), its origin in the keyframe that it hangs on. T_previous_keyframe: as
+    a keyframe's. frame_indices, timestamps: (N,), and T_visit_camera: (N, 4, 4), of its frames:
+    arrays, as there is no end to them.
+    """
+
+    id: int
+    S_keyframe_visit: np.ndarray
+    T_previous_keyframe: np.ndarray | None
+    frame_indices: np.ndarray
+    timestamps: np.ndarray
+    T_visit_camera: np.ndarray
+
+    @classmethod
+    def of(cls, keyframe: Keyframe, S_anchor_keyframe: np.ndarray) -> Visit:
+        """The keyframe's frames, which hang on another now."""
+        return cls(
+            keyframe.id,
+            S_anchor_keyframe,
+            keyframe.T_previous_keyframe,
+            np.array([frame.frame_index for frame in keyframe.frames]),
+            np.array([frame.timestamp for frame in keyframe.frames]),
+            np.array([frame.T_keyframe_camera for frame in keyframe.frames]),
+        )
+
+    @property
+    def frames(self) -> list[HungFrame]:
+        """As a keyframe holds them."""
+        each = zip(
+            self.frame_indices.tolist(), self.timestamps.tolist(), self.T_visit_camera, strict=True
+        )
+        return [HungFrame(*frame) for frame in each]
+
+
 @dataclass
 class Keyframe:
     """T_odometry_keyframe: (4, 4), pose in the frontend's own world of this segment.
@@ -31,7 +69,8 @@ class Keyframe:
     is_metric: its units are metres; else they are the frontend's times `units`.
     T_previous_keyframe: (4, 4), in the keyframe before, by the frames in between; None where
     those are of another segment. T_odometry_last: (4, 4), of its last frame; None where that is
-    the keyframe itself. Its depth map is large and lives in the MapCache under its id.
+    the keyframe itself. visits: later stretches that hang on it too. Its depth map is large and
+    lives in the MapCache under its id.
     """
 
     id: int
@@ -46,6 +85,7 @@ class Keyframe:
     units: float = 1.0
     T_previous_keyframe: np.ndarray | None = None
     T_odometry_last: np.ndarray | None = None
+    visits: list[Visit] = field(default_factory=list)
 
     @property
     def frame_index(self) -> int:
@@ -54,3 +94,14 @@ class Keyframe:
     @property
     def timestamp(self) -> float:
         return self.frames[0].timestamp
+
+    @property
+    def stretches(self) -> list[tuple[np.ndarray, list[HungFrame]]]:
+        """Where its stretches of frames begin, in the keyframe (4, 4), and their frames."""
+        visits = [(visit.S_keyframe_visit, visit.frames) for visit in self.visits]
+        return [(np.eye(4), self.frames), *visits]
+
+    @property
+    def frame_count(self) -> int:
+        """Of all its stretches."""
+        return len(self.frames) + sum(len(visit.frame_indices) for visit in self.visits)

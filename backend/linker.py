@@ -51,6 +51,10 @@ class KeyframeLinker:
             graph.add_edge(edge)
         return edges + loops, decisions
 
+    def forget(self, keyframe: Keyframe) -> None:
+        """A keyframe that the graph holds no more."""
+        self.loop_closer.finder.forget(keyframe)
+
     def restore(self, keyframes: list[Keyframe], edges: list[Edge]) -> None:
         """Take over the keyframes and edges of an earlier run, in their order.
 

@@ -60,6 +60,11 @@ class CandidateFinder:
         if keyframe.descriptor is not None:
             self._descriptors.add(keyframe.id, keyframe.descriptor)
 
+    def forget(self, keyframe: Keyframe) -> None:
+        """A keyframe that is none any more."""
+        self._places.remove(keyframe.id, keyframe.features.descriptors)
+        self._descriptors.remove(keyframe.id)
+
     def propose(
         self, new: Keyframe, poses: dict[int, np.ndarray], maps: MapCache
     ) -> list[Candidate]:

@@ -88,8 +88,9 @@ class LoopCloser:
         can only be found by what they look like.
         """
         edges, decisions = [], []
+        by_id = {keyframe.id: keyframe for keyframe in keyframes}
         for candidate in self.finder.propose(new, poses, maps):
-            old = keyframes[candidate.i]
+            old = by_id[candidate.i]
             S_old_new = inverse_similarity(poses.get(old.id, poses[new.id])) @ poses[new.id]
             pair = _Pair(old, new, S_old_new, candidate, free_scale)
             edge, decision = self._verify(pair, maps)

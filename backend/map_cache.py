@@ -55,6 +55,12 @@ class MapCache:
         self.put(keyframe.id, keyframe_map)
         self.close(keyframe)
 
+    def forget(self, keyframe_id: int) -> None:
+        """A keyframe that is none any more; what the store has of it stays there."""
+        for held in (self._maps, self._pyramids, self._coarse):
+            held.pop(keyframe_id, None)
+        self._saved.discard(keyframe_id)
+
     def adopt(self, keyframe_id: int) -> None:
         """A keyframe of an earlier run: its map is in the store."""
         self._saved.add(keyframe_id)

@@ -64,9 +64,7 @@ class PoseGraph:
     far from its optimum.
     """
 
-    def __init__(
-        self, config: PoseGraphConfig | None = None, solver: Solver | None = None
-    ) -> None:
+    def __init__(self, config: PoseGraphConfig | None = None, solver: Solver | None = None) -> None:
         self.config = config or PoseGraphConfig()
         self._solver = solver or InProcess()
         self.free_scale = self.config.scale == "free"
@@ -109,6 +107,19 @@ class PoseGraph:
         elif self._root_of[edge.i] > self._root_of[edge.j]:
             self._join(edge.j, edge.i, inverse_similarity(edge.S_i_j))
 
+    def edges_at(self, keyframe_id: int) -> list[Edge]:
+        """Edges of one keyframe."""
+        return list(self._edges_of[keyframe_id])
+
+    def remove(self, keyframe_id: int) -> None:
+        """Take a keyframe and its edges out; the others must hang together without it."""
+        root = self._root_of.pop(keyframe_id)
+        if root == keyframe_id:
+            raise ValueError(f"keyframe {keyframe_id} holds the world of {self._members[root]}")
+        self._members[root].remove(keyframe_id)
+        self._drop(self._edges_of.pop(keyframe_id))
+        del self.poses[keyframe_id]
+
     def edges_among(self, keyframe_ids: Iterable[int]) -> list[Edge]:
         """Edges both of whose keyframes are among the given ones."""
         ids = set(keyframe_ids)
@@ -121,12 +132,15 @@ class PoseGraph:
         An edge between keyframes that nothing joined before is added like any other.
         """
         for edge in (e for e in edges if e.is_finite):
-            old = [e for e in self._edges_of[edge.i] if {e.i, e.j} == {edge.i, edge.j}]
-            gone = {id(e) for e in old}
-            for kept in (self._edges_of[edge.i], self._edges_of[edge.j], self.edges):
-                kept[:] = [e for e in kept if id(e) not in gone]
-            self._factors.forget(old)
+            self._drop([e for e in self._edges_of[edge.i] if {e.i, e.j} == {edge.i, edge.j}])
             self.add_edge(edge)
+
+    def _drop(self, edges: list[Edge]) -> None:
+        gone = {id(e) for e in edges}
+        ends = {k for e in edges for k in (e.i, e.j) if k in self._edges_of}
+        for kept in (*(self._edges_of[k] for k in ends), self.edges):
+            kept[:] = [e for e in kept if id(e) not in gone]
+        self._factors.forget(edges)
 
     def _join(self, stays: int, moves: int, S_stays_moves: np.ndarray) -> None:
         """Make the components of two keyframes one; its cost is the size of the one that moves."""

@@ -54,7 +54,7 @@ class SolverProcess:
             self.close()
             reason = str(error) or "it ended"
             logger.warning(
-                "the process that solves the pose graph is lost (%s): tracking will wait for it now",
+                "the process that solves the pose graph is lost (%s): tracking waits for it now",
                 reason,
             )
             return solve(poses, edges, options, factors)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +29,22 @@ class Consistency:
 
 def view_overlap(a: Level, b: Level, S_b_a: np.ndarray, step: int = 4) -> Consistency:
     """One-way check on every step-th pixel of a."""
+    return _consistency(a, b, S_b_a, step, np.zeros(a.depth.shape, bool))
+
+
+def covered_share(a: Level, others: Iterable[tuple[Level, np.ndarray]]) -> float:
+    """Share, 0..1, of a's points on which at least one other view agrees.
+
+    others: views b with S_b_a (4, 4).
+    """
+    seen = np.zeros(a.depth.shape, bool)
+    for b, S_b_a in others:
+        _consistency(a, b, S_b_a, 1, seen)
+    return float(seen.sum() / max(int((a.depth > 0).sum()), 1))
+
+
+def _consistency(a: Level, b: Level, S_b_a: np.ndarray, step: int, seen: np.ndarray) -> Consistency:
+    """seen: bool (h, w) of a, set where b agrees."""
     points, agree, conflict, residual = _compare(
         a.depth,
         a.camera,
@@ -37,6 +54,7 @@ def view_overlap(a: Level, b: Level, S_b_a: np.ndarray, step: int = 4) -> Consis
         S_b_a[:3, 3].astype(np.float32),
         a.noise.coefficients,
         step,
+        seen,
     )
     return Consistency(
         agree / max(points, 1), agree / max(agree + conflict, 1), residual / max(agree, 1)
@@ -51,7 +69,7 @@ def two_way_consistency(
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _compare(depth_a, camera_a, depth_b, camera_b, R, t, noise, step):
+def _compare(depth_a, camera_a, depth_b, camera_b, R, t, noise, step, seen):
     f32 = np.float32
     fx_a, fy_a, cx_a, cy_a = f32(camera_a[0]), f32(camera_a[1]), f32(camera_a[2]), f32(camera_a[3])
     fx_b, fy_b, cx_b, cy_b = f32(camera_b[0]), f32(camera_b[1]), f32(camera_b[2]), f32(camera_b[3])
@@ -81,6 +99,7 @@ def _compare(depth_a, camera_a, depth_b, camera_b, R, t, noise, step):
             tolerance = f32(4) * depth_sigma(z, noise) + f32(0.015) * z
             if abs(z - z_b) < tolerance:
                 agree += 1
+                seen[row, column] = True
                 residual += abs(z - z_b)
             elif z < z_b or z < z_b + f32(0.15):
                 conflict += 1  # in free space of b, or just behind its surface: a doubled wall

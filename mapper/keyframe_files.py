@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from contextlib import suppress
 from dataclasses import astuple
 from pathlib import Path
 
@@ -56,6 +57,11 @@ class KeyframeFiles:
             for name, array in arrays.items():
                 with archive.open(f"{name}.npy", "w") as member:
                     np.lib.format.write_array(member, array)
+
+    def delete(self, keyframe_id: int) -> None:
+        """Of a keyframe that is none any more; one that is left behind does no harm."""
+        with suppress(OSError):
+            self.path(keyframe_id).unlink()
 
     def load(self, keyframe_id: int) -> KeyframeMap:
         arrays = self._read(keyframe_id, ("depth", "weight", "image_png", "intrinsics", "noise"))

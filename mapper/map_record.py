@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from mapper.backend.edge import Edge, EdgeKind
-from mapper.backend.keyframe import HungFrame, Keyframe
+from mapper.backend.keyframe import HungFrame, Keyframe, Visit
+from mapper.backend.keyframe_reuse import Released
 from mapper.backend.loop_closer import LoopDecision
 from mapper.backend.settlement import Settlement
 from mapper.errors import InputError
@@ -80,6 +81,28 @@ def keyframe_from_record(
         float(record["units"]),
         _matrix(record["T_previous_keyframe"]),
         _matrix(record.get("T_odometry_last")),
+    )
+
+
+def visit_record(released: Released) -> dict[str, Any]:
+    """Which keyframe became a visit to which; the rest is in the line that it had as a keyframe."""
+    return {
+        "id": released.visit.id,
+        "anchor": released.anchor_id,
+        "S_keyframe_visit": released.visit.S_keyframe_visit.ravel().tolist(),
+    }
+
+
+def visit_from_record(record: dict[str, Any], keyframe: dict[str, Any]) -> Visit:
+    """keyframe: the line that it had as one."""
+    indices, timestamps, poses = zip(*keyframe["frames"], strict=True)
+    return Visit(
+        int(record["id"]),
+        np.array(record["S_keyframe_visit"]).reshape(4, 4),
+        _matrix(keyframe["T_previous_keyframe"]),
+        np.array(indices),
+        np.array(timestamps),
+        np.array(poses).reshape(-1, 4, 4),
     )
 
 

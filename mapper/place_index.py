@@ -36,6 +36,15 @@ class PlaceIndex:
                 postings[key].append(view)
         self._views += 1
 
+    def remove(self, view: int, descriptors: np.ndarray) -> None:
+        """Forget a view that was filed under these descriptors."""
+        for postings, keys in zip(self._postings, self._keys(descriptors), strict=True):
+            for key in np.unique(keys).tolist():
+                postings[key].remove(view)
+                if not postings[key]:
+                    del postings[key]
+        self._views -= 1
+
     def query(self, descriptors: np.ndarray, count: int) -> list[tuple[int, float]]:
         """The `count` views with the most votes, best first: (view, score per key asked)."""
         votes: dict[int, float] = defaultdict(float)

@@ -11,13 +11,14 @@ from mapper.backend.backend import Backend, GraphUpdate
 from mapper.backend.edge import EdgeKind
 from mapper.backend.keyframe import Keyframe
 from mapper.backend.keyframe_map import KeyframeMap
+from mapper.backend.keyframe_reuse import Released
 from mapper.config import RecordingConfig
 from mapper.frame import Frame
 from mapper.health import Pace, resident_mb
 from mapper.io.map_logger import MapLogger, NullLogger
 from mapper.io.trajectory_files import write_tum
 from mapper.journal import Journal
-from mapper.map_record import edge_record, keyframe_record, poses_record
+from mapper.map_record import edge_record, keyframe_record, poses_record, visit_record
 from mapper.prediction import Prediction
 from mapper.prediction_files import save_prediction
 from mapper.run_directory import RunDirectory
@@ -72,6 +73,8 @@ class RunRecorder:
         self._edges: list[tuple[int, int, str]] = []
         self._shown: dict[int, np.ndarray] = {}
         self._points = ShownPoints()
+        self._has_points: set[int] = set()  # keyframes that something is shown of
+        self._visits: dict[int, tuple[int, np.ndarray]] = {}  # ... of those that were let go
         self._pace = Pace()
         self._last_save = time.monotonic()
         if save_predictions:
@@ -108,6 +111,8 @@ class RunRecorder:
             return
         if update.closed is not None:
             self._journal.append("keyframe", **keyframe_record(update.closed))
+        if update.released is not None:
+            self._journal.append("visit", **visit_record(update.released))
         self._run.write_json(
             self._run.checkpoint,
             {
@@ -117,6 +122,8 @@ class RunRecorder:
             },
             indent=None,
         )
+        if update.released is not None:
+            self._forget(update.released)
         self._write_graph(update)
         if update.moved:
             self._journal.append("optimised", keyframes=len(backend.keyframes))
@@ -131,12 +138,23 @@ class RunRecorder:
         self._journal.append("dropped", loops=sorted(backend.dropped_loops()))
         self._journal.append("poses", **poses_record(main, backend.graph.poses, backend.settlement))
         self._write_trajectories(backend)
-        self._logger.keyframe_poses({k.id: backend.graph.poses[k.id] for k in backend.keyframes})
-        self._logger.edges(self._edges, backend.graph.poses)
+        poses = self._shown_poses(backend)
+        self._logger.keyframe_poses(poses)
+        self._logger.edges(self._edges, poses)
         self._logger.trajectory(backend.trajectory()[1].positions)
 
     def close(self) -> None:
         self._journal.close()
+
+    def _forget(self, released: Released) -> None:
+        """The checkpoint no longer needs the file of a keyframe that was let go."""
+        gone = released.visit.id
+        if gone in self._has_points:
+            self._visits[gone] = released.anchor_id, released.visit.S_keyframe_visit
+        else:
+            self._shown.pop(gone, None)
+        self._run.keyframes.delete(gone)
+        self._edges = [edge for edge in self._edges if gone not in edge[:2]]
 
     def _write_graph(self, update: GraphUpdate) -> None:
         for edge in update.edges:
@@ -154,9 +172,11 @@ class RunRecorder:
                 )
 
     def _show(self, update: GraphUpdate, opened: Keyframe, backend: Backend) -> None:
-        poses, source = backend.graph.poses, backend.maps.map(opened.id)
+        poses, source = self._shown_poses(backend), backend.maps.map(opened.id)
         points, colors = self._sample(source)
         new = self._points.new(points, poses[opened.id])
+        if new.any():
+            self._has_points.add(opened.id)
         self._logger.keyframe(opened.id, points[new], colors[new], poses[opened.id])
         self._logger.keyframe_maps(source.depth, source.weight)
         drift = {"drift/scale": float(scale_of(poses[opened.id]))}
@@ -169,6 +189,11 @@ class RunRecorder:
             if any(edge.kind == EdgeKind.LOOP for edge in update.edges):
                 self._logger.edges(self._edges, poses)
         self._logger.numbers(drift)
+
+    def _shown_poses(self, backend: Backend) -> dict[int, np.ndarray]:
+        """Of the keyframes, and of those that were let go: what is shown of them moves along."""
+        poses = backend.graph.poses
+        return poses | {k: poses[anchor] @ S for k, (anchor, S) in self._visits.items()}
 
     def _largest_correction(self, moved: dict[int, np.ndarray]) -> float:
         """How far the graph has just moved a keyframe, in the map's units."""

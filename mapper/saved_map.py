@@ -16,7 +16,12 @@ from mapper.backend.loop_closer import LoopDecision
 from mapper.config_loader import from_mapping
 from mapper.errors import InputError
 from mapper.journal import read_journal
-from mapper.map_record import decision_from_record, edge_from_record, keyframe_from_record
+from mapper.map_record import (
+    decision_from_record,
+    edge_from_record,
+    keyframe_from_record,
+    visit_from_record,
+)
 from mapper.run_directory import RunDirectory
 
 
@@ -50,11 +55,17 @@ def load_graph(
     """
     lines = read_journal(run.journal, max_bytes)
     with _of_this_version(run):
+        visits = [line for line in lines if line["event"] == "visit"]
+        released = {line["id"] for line in visits}
+        records = {line["id"]: line for line in lines if line["event"] == "keyframe"}
         keyframes = [
             keyframe_from_record(line, run.keyframes, damaged)
-            for line in lines
-            if line["event"] == "keyframe"
+            for line in records.values()
+            if line["id"] not in released
         ]
+        by_id = {keyframe.id: keyframe for keyframe in keyframes}
+        for line in visits:
+            by_id[line["anchor"]].visits.append(visit_from_record(line, records[line["id"]]))
         edges = [edge_from_record(line) for line in lines if line["event"] == "edge"]
     known = {k.id for k in keyframes}
     latest = {(e.i, e.j, e.kind): e for e in edges}  # an alignment replaces edges

@@ -85,14 +85,13 @@ def measure(frames: Sequence[Frame], work: Callable[[int], None], count: int) ->
         done.append(job)
 
     worker: Worker[int] = Worker(counted, True, lambda jobs: 1)
-    latencies, due = [], time.perf_counter()
+    latencies, left_out, due = [], 0, time.perf_counter()
     for number in range(count):
         time.sleep(max(0.0, due - time.perf_counter()))
         frontend.step(frames[number % len(frames)])
-        worker.put(number)
+        left_out += worker.put(number) is not None
         latencies.append((time.perf_counter() - due) * 1e3)
         due = max(due + 1 / RATE, time.perf_counter())  # a late frame is dropped, as live
-    left_out = worker.left_out
     worker.join()
     return Latencies(np.array(latencies[WARM_UP:]), len(done), left_out)
 

@@ -67,7 +67,7 @@ def answers_of_frontend(frontend: Frontend, frames: Iterable[Frame], keep: Kept)
     """What the frontend alone says.
 
     Its segments are chained by the frame that two of them share, their scales taken as they are, as
-    TTT3R publishes it; a segment that shares none is left out.
+    TTT3R publishes it; a segment that shares none is left out, and so is a pose that is not finite.
     """
     keeper, chain, seconds = PredictionKeeper(keep), _Chain(), 0.0
     for frame in frames:
@@ -95,6 +95,8 @@ class _Chain:
         self._T_world_segment: dict[int, np.ndarray] = {}
 
     def add(self, prediction: Prediction) -> None:
+        if not np.isfinite(prediction.T_world_camera).all():
+            return
         segment, index = prediction.segment, prediction.frame_index
         if segment not in self._T_world_segment:
             if not self._T_world_segment:
@@ -128,9 +130,10 @@ def answers_with_backend(
         raise InputError("not one frame could be placed, so there is nothing to compare")
     keyframes = mapper.backend.main_keyframes()
     scales = {
-        hung.frame_index: float(scale_of(mapper.backend.graph.poses[keyframe.id]))
+        hung.frame_index: float(scale_of(mapper.backend.graph.poses[keyframe.id] @ S))
         for keyframe in keyframes
-        for hung in keyframe.frames
+        for S, frames in keyframe.stretches
+        for hung in frames
     }
     answers = {
         int(i): Answer(T, scales[int(i)], keeper.maps.get(int(i)))
@@ -142,15 +145,15 @@ def answers_with_backend(
 
 
 def answers_one_by_one(
-    frontend: Frontend, frames: Iterable[Frame], take: Callable[[int, np.ndarray], None]
+    frontend: Frontend, frames: Iterable[Frame], take: Callable[[int, np.ndarray | None], None]
 ) -> float:
-    """Show the frontend each frame alone; hand (frame index, depth (h, w)) to `take`; seconds."""
+    """Show the frontend each frame alone; hand (frame index, depth (h, w), or None without an
+    answer) to `take`; seconds."""
     seconds = 0.0
     for frame in frames:
         started = time.perf_counter()
         frontend.reset()
         predictions = [*frontend.step(frame), *frontend.flush()]
         seconds += time.perf_counter() - started
-        if predictions:
-            take(frame.index, predictions[-1].depth)
+        take(frame.index, predictions[-1].depth if predictions else None)
     return seconds

@@ -1,0 +1,260 @@
+"""A camera that comes back to known places adds frames to the map, and no keyframes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from room_views import NO_FEATURES, Room, distance
+
+from mapper.backend.backend import Backend
+from mapper.backend.config import BackendConfig
+from mapper.backend.edge import Edge, EdgeKind, composed
+from mapper.backend.fusion import FusionConfig
+from mapper.backend.keyframe import Keyframe
+from mapper.backend.keyframe_reuse import KeyframeReuse, ReuseConfig
+from mapper.backend.map_cache import MapCache
+from mapper.backend.pose_graph import PoseGraph
+from mapper.backend.trajectory_assembly import assemble_trajectory
+from mapper.backend.tsdf import TsdfConfig
+from mapper.config import RecordingConfig
+from mapper.errors import ConfigError
+from mapper.intrinsics import Intrinsics
+from mapper.journal import read_journal
+from mapper.prediction import Prediction
+from mapper.run_directory import RunDirectory
+from mapper.run_recorder import RunRecorder
+from mapper.saved_map import load_graph, load_map
+from mapper.sim3 import exp_sim3, inverse_similarity, log_sim3
+
+AFTER = 4
+SMALL = Intrinsics(1, 1, 0, 0, 1, 1)
+FUSION = FusionConfig(tsdf=TsdfConfig(voxel_size=0.08))
+THERE_AND_BACK = [*range(0, 60, 4), *range(56, 0, -4)]
+NEW_PLACE = range(64, 120, 4)
+
+
+def config(after: int = AFTER) -> BackendConfig:
+    return BackendConfig(fusion=FUSION, align="off", reuse=ReuseConfig(after=after))
+
+
+def walk(room: Room, views: Iterable[int]) -> list[Prediction]:
+    """Exact predictions of the room's views, as frames 0, 1, 2, ..."""
+    return [
+        replace(room.prediction(view), frame_index=number, timestamp=number / 10)
+        for number, view in enumerate(views)
+    ]
+
+
+class Run:
+    """A backend and what it said of each frame."""
+
+    def __init__(self, predictions: list[Prediction], settings: BackendConfig) -> None:
+        self.backend = Backend(settings)
+        self.updates = [self.backend.add(prediction) for prediction in predictions]
+        self.released = [u.released for u in self.updates if u.released is not None]
+        self.backend.finish()
+
+    @property
+    def ids(self) -> set[int]:
+        return {keyframe.id for keyframe in self.backend.keyframes}
+
+
+@pytest.fixture(scope="module")
+def thrice(room: Room) -> Run:
+    return Run(walk(room, 3 * THERE_AND_BACK), config())
+
+
+@pytest.fixture(scope="module")
+def twice(room: Room) -> Run:
+    return Run(walk(room, 2 * THERE_AND_BACK), config())
+
+
+def test_the_map_stops_growing_and_every_frame_is_in_it(thrice: Run, twice: Run) -> None:
+    assert len(thrice.released) > len(twice.released) + 4 > 8
+    assert len(thrice.backend.keyframes) <= len(twice.backend.keyframes) + 1
+    assert len(thrice.backend.graph.edges) <= len(twice.backend.graph.edges) + 8
+    indices, trajectory = thrice.backend.trajectory()
+    np.testing.assert_array_equal(indices, range(3 * len(THERE_AND_BACK)))
+    assert (np.diff(trajectory.timestamps) > 0).all()
+
+
+def test_frames_of_a_visit_are_where_the_camera_was(thrice: Run, room: Room) -> None:
+    _, trajectory = thrice.backend.trajectory()
+    views = 3 * THERE_AND_BACK
+    errors = [
+        distance(T, room.relative(0, view))[0]
+        for T, view in zip(trajectory.T_world_camera, views, strict=True)
+    ]
+    assert max(errors) < 0.01
+    keyframes = {k.id: k for k in thrice.backend.keyframes}
+    for released in thrice.released:
+        assert released.visit in keyframes[released.anchor_id].visits
+
+
+def test_nothing_holds_on_to_what_was_let_go(thrice: Run) -> None:
+    backend, gone = thrice.backend, {released.visit.id for released in thrice.released}
+    assert not gone & thrice.ids
+    assert set(backend.graph.poses) == thrice.ids
+    assert {k for edge in backend.graph.edges for k in (edge.i, edge.j)} == thrice.ids
+    assert set(backend.graph.component_of().values()) == {0}
+    assert not gone & set(backend.fusion._integrated)
+    with pytest.raises(KeyError):
+        backend.maps.coarse(next(iter(gone)))
+    query = backend.linker.loop_closer.finder._places.query
+    for released in thrice.released:
+        found = query(released.keyframe.features.descriptors, 50)
+        assert not gone & {view for view, _ in found}
+
+
+def test_a_new_place_gets_its_keyframes(room: Room) -> None:
+    views = [*THERE_AND_BACK, *range(4, 60, 4), *NEW_PLACE]
+    run = Run(walk(room, views), config())
+    start = views.index(NEW_PLACE[0])
+    assert any(released.visit.frame_indices[0] < start for released in run.released)
+    assert sum(keyframe.frame_index >= start for keyframe in run.backend.keyframes) >= 4
+
+
+def test_a_place_that_changed_keeps_its_keyframe(room: Room, twice: Run) -> None:
+    """A board stands in the way when the camera comes back: nothing else shows that."""
+    changed = [
+        replace(p, pointmap=np.where(board(p)[..., None], p.pointmap * 0.6, p.pointmap))
+        if number >= len(THERE_AND_BACK)
+        else p
+        for number, p in enumerate(walk(room, 2 * THERE_AND_BACK))
+    ]
+    different = Run(changed, config())
+    assert len(different.backend.keyframes) >= len(twice.backend.keyframes) + 3
+
+
+def board(prediction: Prediction) -> np.ndarray:
+    """bool (H, W): the right half of the image."""
+    mask = np.zeros(prediction.depth.shape, bool)
+    mask[:, mask.shape[1] // 2 :] = True
+    return mask
+
+
+def test_small_maps_keep_every_keyframe(room: Room) -> None:
+    assert not Run(walk(room, THERE_AND_BACK), config(after=1000)).released
+
+
+def test_reuse_can_be_switched_off() -> None:
+    graph, maps = PoseGraph(), MapCache(None, 2)
+    reuse = KeyframeReuse(ReuseConfig(after=0), graph, maps)
+    many = [Keyframe(k, 0, np.eye(4), NO_FEATURES, SMALL) for k in range(500)]
+    assert reuse.release(many) is None and reuse.pending(500) == 1
+    assert KeyframeReuse(ReuseConfig(after=100), graph, maps).pending(500) == 2
+
+
+def test_the_journal_brings_the_visits_back(room: Room, tmp_path: Path) -> None:
+    run = RunDirectory.create(tmp_path / "run", False)
+    settings = config()
+    run.write_description({"config": {"backend": {"align": "off"}}})
+    recorder = RunRecorder(run, RecordingConfig())
+    backend = Backend(settings, run.keyframes)
+    for prediction in walk(room, 2 * THERE_AND_BACK):
+        recorder.update(backend.add(prediction), backend, {})
+    recorder.finish(backend.finish(), backend)
+    recorder.close()
+    saved = load_map(run)
+    visits = {k.id: [visit.id for visit in k.visits] for k in backend.keyframes}
+    assert sum(map(len, visits.values())) > 3
+    assert {k.id: [visit.id for visit in k.visits] for k in saved.keyframes} == visits
+    on_disk = {int(path.stem) for path in (run.path / "keyframes").glob("*.npz")}
+    assert on_disk == {keyframe.id for keyframe in backend.keyframes}
+    indices, trajectory = assemble_trajectory(saved.keyframes, saved.poses)
+    np.testing.assert_array_equal(indices, backend.trajectory()[0])
+    np.testing.assert_allclose(
+        trajectory.T_world_camera, backend.trajectory()[1].T_world_camera, atol=1e-12
+    )
+
+
+def test_an_interrupted_run_goes_on_with_its_visits(room: Room, tmp_path: Path) -> None:
+    predictions = walk(room, 3 * THERE_AND_BACK)
+    run = RunDirectory.create(tmp_path / "run", False)
+    recorder = RunRecorder(run, RecordingConfig())
+    backend = Backend(config(), run.keyframes)
+    for prediction in predictions[: len(predictions) // 2]:
+        recorder.update(backend.add(prediction), backend, {})
+    end = run.read_json(run.checkpoint)  # then the power fails
+    assert any(line["event"] == "visit" for line in read_journal(run.journal))
+    again = Backend(config(), run.keyframes)
+    again.restore(*load_graph(run, end["journal_bytes"]))
+    for prediction in predictions[end["next_frame"] :]:
+        again.add(prediction)
+    again.finish()
+    indices, trajectory = again.trajectory()
+    np.testing.assert_array_equal(indices, range(len(predictions)))
+    errors = [
+        distance(T, room.relative(0, view))[0]
+        for T, view in zip(trajectory.T_world_camera, 3 * THERE_AND_BACK, strict=True)
+    ]
+    assert max(errors) < 0.01
+
+
+def random_edge(i: int, j: int, seed: int) -> Edge:
+    rng = np.random.default_rng(seed)
+    root = rng.standard_normal((7, 7))
+    information = 1e6 * (root @ root.T + np.eye(7))
+    return Edge(i, j, exp_sim3(0.7 * rng.standard_normal(7)), information, EdgeKind.LOOP)
+
+
+def sampled(edge: Edge, rng: np.random.Generator) -> np.ndarray:
+    """S_i_j as it may be in truth."""
+    return edge.S_i_j @ exp_sim3(
+        rng.multivariate_normal(np.zeros(7), np.linalg.inv(edge.information))
+    )
+
+
+def spread(edge: Edge, draws: list[np.ndarray]) -> np.ndarray:
+    """Covariance (7, 7) of the draws about the edge, in units of the edge's own."""
+    errors = np.array([log_sim3(inverse_similarity(edge.S_i_j) @ S) for S in draws])
+    root = np.linalg.cholesky(edge.information)
+    return np.cov((errors @ root).T)
+
+
+def test_a_composed_edge_is_as_uncertain_as_its_parts_together() -> None:
+    a, b = random_edge(0, 1, 1), random_edge(1, 2, 2)
+    rng = np.random.default_rng(0)
+    draws = [sampled(a, rng) @ sampled(b, rng) for _ in range(4000)]
+    edge = composed(a, b, EdgeKind.COVISIBILITY, free_scale=True)
+    assert (edge.i, edge.j, edge.kind) == (0, 2, EdgeKind.COVISIBILITY)
+    np.testing.assert_allclose(spread(edge, draws), np.eye(7), atol=0.12)
+
+
+def test_a_reversed_edge_is_as_uncertain() -> None:
+    edge = random_edge(0, 1, 3)
+    rng = np.random.default_rng(0)
+    draws = [inverse_similarity(sampled(edge, rng)) for _ in range(4000)]
+    assert (edge.reversed().i, edge.reversed().j) == (1, 0)
+    np.testing.assert_allclose(spread(edge.reversed(), draws), np.eye(7), atol=0.12)
+
+
+def test_a_scale_that_is_held_leaves_no_doubt_about_the_way_across() -> None:
+    """An SE(3) edge knows nothing of scale; through a lever that must not reach the position."""
+    information = np.diag([1e6] * 3 + [1e6] * 3 + [1e-6])
+    S = exp_sim3(np.array([0.0, 0, 0, 5.0, 0, 0, 0]))
+    a, b = (Edge(k, k + 1, S, information, EdgeKind.LOOP) for k in range(2))
+    edge = composed(a, b, EdgeKind.COVISIBILITY, free_scale=False)
+    assert edge.information[3, 3] == pytest.approx(5e5, rel=1e-3)  # twice the variance
+
+
+def test_edges_that_do_not_meet_are_refused() -> None:
+    with pytest.raises(ValueError, match="do not meet"):
+        composed(random_edge(0, 1, 1), random_edge(2, 3, 2), EdgeKind.LOOP, True)
+
+
+def test_the_keyframe_that_holds_the_world_stays() -> None:
+    graph = PoseGraph()
+    graph.add_pose(0, np.eye(4))
+    with pytest.raises(ValueError, match="holds the world"):
+        graph.remove(0)
+
+
+@pytest.mark.parametrize("wrong", [{"after": -1}, {"min_covered": 1.2}, {"min_shared": 0.95}])
+def test_settings_without_sense_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ConfigError, match="reuse"):
+        ReuseConfig(**wrong)  # type: ignore[arg-type]
