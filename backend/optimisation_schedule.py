@@ -20,17 +20,17 @@ class OptimisationSchedule:
         all keyframes, if more."""
         self._every = every
         self._share = share
-        self._optimised_at = 0  # how many keyframes there were
+        self._since = 0  # keyframes that came, some of which may have been let go again
 
     def run(self, graph: PoseGraph, new_edges: Iterable[Edge]) -> bool:
         """Optimise after a keyframe's edges were added; True where all poses moved."""
         loops = [edge for edge in new_edges if edge.kind == EdgeKind.LOOP]
-        count = len(graph.poses)
-        due = count - self._optimised_at >= max(self._every, int(self._share * count))
+        self._since += 1
+        due = self._since >= max(self._every, int(self._share * len(graph.poses)))
         if not due:
             graph.optimise_window({k for edge in loops for k in (edge.i, edge.j)})
             due = any(not graph.is_inlier(edge) for edge in loops)
         if due:
             graph.optimise()
-            self._optimised_at = count
+            self._since = 0
         return due

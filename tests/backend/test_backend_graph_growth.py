@@ -173,6 +173,13 @@ def test_the_whole_is_optimised_now_and_then_and_more_rarely_as_it_grows() -> No
     assert scheduled(41, every=5, share=0.5) == [5, 10, 19, 37]  # 9 of 19, 18 of 37
 
 
+def test_the_whole_is_optimised_where_keyframes_are_let_go_as_fast_as_they_come() -> None:
+    graph = CountingGraph(PoseGraphConfig(scale="free"))
+    graph.add_pose(0, np.eye(4))
+    schedule = OptimisationSchedule(every=5, share=0.0)
+    assert [schedule.run(graph, []) for _ in range(10)] == ([False] * 4 + [True]) * 2
+
+
 @pytest.mark.parametrize(("sigmas", "whole"), [(1.0, False), (8.0, False), (2000.0, True)])
 def test_a_loop_that_its_neighbourhood_absorbs_moves_no_other(sigmas: float, whole: bool) -> None:
     """8 sigmas are far off, yet the drift of the steps in the window accounts for them.
