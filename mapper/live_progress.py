@@ -32,6 +32,10 @@ class LiveLine:
     ) -> None:
         self._bar.close()
 
+    def settling(self) -> None:
+        """The camera is done; the last optimisation and the map are not."""
+        self._bar.set_postfix_str("settling the map; Ctrl-C gives it up, for --resume")
+
     def update(self, mapper: Mapper, capture: LiveCapture) -> None:
         state = mapper.state.value if capture.connected else "no signal"
         self._bar.set_postfix_str(

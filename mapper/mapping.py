@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from mapper.backend.solver_process import SolverProcess
 from mapper.config import MapperConfig
 from mapper.errors import InputError
 from mapper.frame import Frame
+from mapper.frame_job import FrameJob, least_missed
 from mapper.frontends.base import Frontend, ResumableFrontend, TrackingState
 from mapper.frontends.registry import choose_frontend, create_frontend
 from mapper.mesh import Mesh
@@ -49,13 +50,15 @@ class FrameCounts:
 @dataclass(frozen=True, slots=True)
 class MappingResult:
     """frame_indices: (N,), of the poses in trajectory. Poses are T_world_camera, metres where
-    is_metric; the world is the first keyframe of the first segment. dropped_loops: pairs of
+    is_metric; the world is the first keyframe of the first segment. keyframe_ids: (K,), of the
+    poses in keyframe_trajectory. dropped_loops: pairs of
     keyframes whose loop passed verification and was yet given up by the graph. alignment_costs:
     before and after each round of the global alignment; empty where there was none.
     """
 
     trajectory: Trajectory
     frame_indices: np.ndarray
+    keyframe_ids: np.ndarray
     keyframe_trajectory: Trajectory
     mesh: Mesh
     counts: FrameCounts
@@ -64,17 +67,6 @@ class MappingResult:
     dropped_loops: set[tuple[int, int]]
     is_metric: bool
     alignment_costs: tuple[tuple[float, float], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """A frame on its way from the frontend to the backend; None with what a frontend held back."""
-
-    frame: Frame | None
-    predictions: list[Prediction]
-    state: TrackingState
-    values: dict[str, float]
-    checkpoint: dict[str, Any] = field(default_factory=dict)
 
 
 class Mapper:
@@ -111,8 +103,8 @@ class Mapper:
         self._frontend = frontend
         self._recorder = recorder or NullRecorder()
         self._first_segment = 0  # of the frontend, after the segments of an interrupted run
-        thin = _least_missed if live else None
-        self._worker: Worker[_Job] = Worker(self._process, self.config.threads, thin)
+        thin = least_missed if live else None
+        self._worker: Worker[FrameJob] = Worker(self._process, self.config.threads, thin)
 
     @property
     def state(self) -> TrackingState:
@@ -137,8 +129,7 @@ class Mapper:
         self.counts.lost += frontend.state == TrackingState.LOST
         track_ms = self.stopwatch.last_ms("track")
         values = {**frontend.values, **(values or {}), "track_ms": track_ms}
-        self._worker.put(_Job(frame, predictions, frontend.state, values, checkpoint))
-        self.counts.left_out = self._worker.left_out
+        self._hand_over(FrameJob(frame, predictions, frontend.state, values, checkpoint))
         return frontend.state
 
     def start_segment(self) -> None:
@@ -150,8 +141,8 @@ class Mapper:
         if frontend is None:
             return
         checkpoint = self._checkpoint(frontend)
-        predictions = frontend.flush()
-        self._worker.put(_Job(None, predictions, frontend.state, {}, checkpoint))
+        if predictions := frontend.flush():
+            self._hand_over(FrameJob(None, predictions, frontend.state, {}, checkpoint))
         frontend.reset()
 
     def skip(self, error: InputError) -> None:
@@ -183,6 +174,7 @@ class Mapper:
         return MappingResult(
             trajectory,
             indices,
+            np.array([keyframe.id for keyframe in self.backend.main_keyframes()], int),
             self.backend.keyframe_trajectory(),
             mesh,
             self.counts,
@@ -208,14 +200,19 @@ class Mapper:
         keyframes: list[Keyframe],
         edges: list[Edge],
         checkpoint: dict[str, Any],
-        read_frame: Callable[[int], Frame],
+        read_frame: Callable[[int], Frame] | None,
     ) -> None:
-        """Take up an interrupted run where its checkpoint was made."""
+        """Take up an interrupted run where its checkpoint was made.
+
+        read_frame: None where its frames are gone, as a camera's are. What comes is then in a world
+        of its own, until the backend recognises a place.
+        """
         self.backend.restore(keyframes, edges)
         self.counts = FrameCounts(**checkpoint["counts"])
-        if checkpoint["frontend"] is None:  # it forgot; what comes is in a world of its own
+        if checkpoint["frontend"] is None or read_frame is None:  # it forgot
             self._first_segment = max((k.segment for k in keyframes), default=-1) + 1
-            self._see_again(keyframes, read_frame)
+            if read_frame is not None:
+                self._see_again(keyframes, read_frame)
             return
         first = read_frame(int(checkpoint["next_frame"]))
         frontend = self._frontend or self._create_frontend(first)
@@ -240,14 +237,15 @@ class Mapper:
     def _checkpoint(self, frontend: Frontend) -> dict[str, Any]:
         """What it takes to step this frame again in a new process."""
         memory = frontend.snapshot() if isinstance(frontend, ResumableFrontend) else None
-        counts = {
-            "frames": self.counts.frames,
-            "lost": self.counts.lost,
-            "skipped": self.counts.skipped,
-        }
-        return {"counts": counts, "frontend": memory}
+        return {"counts": asdict(self.counts), "frontend": memory}
 
-    def _process(self, job: _Job) -> None:
+    def _hand_over(self, job: FrameJob) -> None:
+        """To the backend, which may be so far behind that another job is left out for it."""
+        left_out = self._worker.put(job)
+        if left_out is not None:
+            self.counts.left_out += len({p.frame_index for p in left_out.predictions})
+
+    def _process(self, job: FrameJob) -> None:
         """The backend's share of a frame; runs in the worker's thread."""
         with self.stopwatch.measure("backend"):
             for prediction in job.predictions:
@@ -275,27 +273,3 @@ class Mapper:
         keyframe = self.backend.keyframes[-1]
         S_world_keyframe = self.backend.graph.poses[keyframe.id]
         return rigid_part(S_world_keyframe @ keyframe.frames[-1].T_keyframe_camera)
-
-
-def _least_missed(jobs: Sequence[_Job]) -> int | None:
-    """Which waiting job to leave out: one whose neighbours, of its own segment, are the closest.
-
-    Frames that were lost go first. The first job, and the last, which is new, stay.
-    """
-    gaps = {}
-    for position in range(1, len(jobs) - 1):
-        before, job, after = jobs[position - 1 : position + 2]
-        if (
-            job.frame is None
-            or len({p.segment for j in (before, job, after) for p in j.predictions}) > 1
-        ):
-            continue
-        gaps[position] = _gap(before, after) if job.predictions else 0
-    return min(gaps, key=gaps.__getitem__) if gaps else None
-
-
-def _gap(before: _Job, after: _Job) -> int:
-    """How many frames lie between two jobs."""
-    if before.frame is None or after.frame is None:
-        return 1
-    return after.frame.index - before.frame.index

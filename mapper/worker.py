@@ -15,18 +15,16 @@ class Worker(Generic[Job]):
     """Jobs are done in order; a fault comes out of every call that follows, and no later job is
     done.
 
-    A full queue makes put() wait, unless `thin` names a waiting job to leave out: it is given the
-    jobs that wait and the new one, and returns the position of one that waits, or None. left_out:
-    how many there were.
+    A full queue makes put() wait. With `thin` it never does: given the jobs that wait and the new
+    one, `thin` says which of those that wait is left out, by its position.
     """
 
     def __init__(
         self,
         work: Callable[[Job], None],
         threaded: bool,
-        thin: Callable[[Sequence[Job]], int | None] | None = None,
+        thin: Callable[[Sequence[Job]], int] | None = None,
     ) -> None:
-        self.left_out = 0
         self._work = work
         self._thin = thin
         self._fault: BaseException | None = None
@@ -38,18 +36,20 @@ class Worker(Generic[Job]):
             self._thread = threading.Thread(target=self._run, name="mapper-backend", daemon=True)
             self._thread.start()
 
-    def put(self, job: Job) -> None:
+    def put(self, job: Job) -> Job | None:
+        """Returns the job that is left out for this one, if any."""
         self._raise_fault()
         if self._thread is None:
             self._do(job)
             self._raise_fault()
-            return
+            return None
         with self._changed:
             if self._ending:
                 raise RuntimeError("the mapper has finished: make a new one for further frames")
-            self._make_room(job)
+            left_out = self._make_room(job)
             self._jobs.append(job)
             self._changed.notify_all()
+            return left_out
 
     def join(self) -> None:
         """Wait until every job is done and end the thread."""
@@ -60,13 +60,16 @@ class Worker(Generic[Job]):
             self._thread.join()
         self._raise_fault()
 
-    def _make_room(self, job: Job) -> None:
-        if self._thin is not None and len(self._jobs) >= QUEUE_LENGTH:
-            position = self._thin([*self._jobs, job])
-            if position is not None:
-                del self._jobs[position]
-                self.left_out += 1
-        self._changed.wait_for(lambda: len(self._jobs) < QUEUE_LENGTH)
+    def _make_room(self, job: Job) -> Job | None:
+        if self._thin is None:
+            self._changed.wait_for(lambda: len(self._jobs) < QUEUE_LENGTH)
+            return None
+        if len(self._jobs) < QUEUE_LENGTH:
+            return None
+        position = self._thin([*self._jobs, job])
+        left_out = self._jobs[position]
+        del self._jobs[position]
+        return left_out
 
     def _run(self) -> None:
         while taken := self._take():

@@ -17,9 +17,10 @@ from mapper.backend.tsdf import TsdfConfig
 from mapper.errors import InputError
 from mapper.evaluation import evaluate
 from mapper.frame import Frame
+from mapper.frame_job import FrameJob, least_missed
 from mapper.frontends.base import TrackingState
 from mapper.geometry import transform
-from mapper.mapping import MappingResult, _Job, _least_missed
+from mapper.mapping import MappingResult
 from mapper.open3d_loader import load_open3d
 from mapper.run_recorder import NullRecorder
 from mapper.sample_room import room_mesh
@@ -194,15 +195,16 @@ def test_one_frame_makes_a_map(room: Room) -> None:
 def test_live_frames_are_left_out_where_they_are_dense_and_at_no_segments_border(
     room: Room,
 ) -> None:
-    def job(index: int, segment: int = 0, lost: bool = False) -> _Job:
+    def job(index: int, segment: int = 0, lost: bool = False) -> FrameJob:
         predictions = [] if lost else [room.prediction(0, segment=segment)]
         frame = replace(room.frame(0), index=index)
-        return _Job(frame, predictions, TrackingState.TRACKING, {})
+        return FrameJob(frame, predictions, TrackingState.TRACKING, {})
 
-    assert _least_missed([job(0), job(5), job(6), job(7), job(20)]) == 2
-    assert _least_missed([job(0), job(1), job(2, 1), job(9, 1)]) is None
-    assert _least_missed([job(0), job(1), job(5, lost=True), job(9)]) == 2
-    assert _least_missed([job(0), job(1)]) is None
+    assert least_missed([job(0), job(5), job(6), job(7), job(20)]) == 2
+    # Borders all: the oldest goes, so that tracking never waits.
+    assert least_missed([job(0), job(1), job(2, 1), job(9, 1)]) == 0
+    assert least_missed([job(0), job(1), job(5, lost=True), job(9)]) == 2
+    assert least_missed([job(0), job(1)]) == 0
 
 
 def test_a_new_segment_takes_what_the_frontend_held_back(room: Room) -> None:

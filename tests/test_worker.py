@@ -115,9 +115,9 @@ def test_a_thinned_queue_never_waits_and_leaves_out_what_it_is_told_to() -> None
     worker.put(0)
     assert started.wait(10)
     count = QUEUE_LENGTH + 4
-    for number in range(1, count):
-        worker.put(number)  # does not wait, or the test would not end
+    # None waits, or the test would not end.
+    left_out = [worker.put(number) for number in range(1, count)]
     gate.set()
     worker.join()
     # 0 is at work and 1 is the oldest that waits; the ones after it went, one for each too many.
-    assert worker.left_out == 3 and done == [0, 1, *range(5, count)]
+    assert left_out == [None] * QUEUE_LENGTH + [2, 3, 4] and done == [0, 1, *range(5, count)]

@@ -26,6 +26,7 @@ from mapper import MapperConfig
 from mapper.health import resident_mb
 from mapper.io.calibration import Calibration, Camera
 from mapper.io.live.camera import CameraSource
+from mapper.io.live.capture import LiveCapture
 from mapper.io.rerun_logger import RerunLogger
 from mapper.live import LiveOptions, run_live
 from mapper.run_directory import RunDirectory
@@ -82,14 +83,15 @@ def soak(
     with MjpegServer(images, Faults(drop_at=cuts), rate=rate) as server:
         sampler.start()
         try:
-            return run_live(
-                CameraSource(server.url),
-                RoomFrontend(room),
-                MapperConfig(),
-                run,
-                RerunLogger(run.recording, image_every=30),
-                LiveOptions(Calibration(Camera(room.intrinsics)), None, seconds, True),
-            )
+            with LiveCapture(CameraSource(server.url)) as capture:
+                return run_live(
+                    capture,
+                    RoomFrontend(room),
+                    MapperConfig(),
+                    run,
+                    RerunLogger(run.recording, image_every=30),
+                    LiveOptions(Calibration(Camera(room.intrinsics)), None, seconds, True),
+                )
         finally:
             stop.set()
             sampler.join()

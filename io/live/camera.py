@@ -17,6 +17,7 @@ from mapper.io.live.source import LiveImage, StreamBroken, arrival_time
 OPEN_TIMEOUT_MS: Final = 5000
 READ_TIMEOUT_MS: Final = 3000
 BAD_IMAGES: Final = 5  # in a row, before the source is opened again
+JPEG_FLAGS: Final = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 FRAME_RATE: Final = 30.0  # 1/s, where a file states none
 
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # FFmpeg would write to stderr by itself
@@ -28,7 +29,8 @@ class CameraSource:
     size: (width, height) to ask a device for, as that of its calibration; None takes its default.
 
     An image that cannot be decoded is left out; a few in a row, or none within READ_TIMEOUT_MS,
-    break the stream. FFmpeg scales what a network stream sends to the size it began with.
+    break the stream. Motion JPEG keeps the size that it is sent in; other network streams FFmpeg
+    scales to the size they began with.
     """
 
     has_depth = False
@@ -39,6 +41,7 @@ class CameraSource:
         self._address = address
         self._size = size
         self._capture: cv2.VideoCapture | None = None
+        self._is_raw = False
 
     def open(self) -> None:
         self.close()
@@ -56,15 +59,17 @@ class CameraSource:
             capture.release()
             raise StreamBroken(f"{self.name}: no camera or stream answers here; {self._remedy()}")
         self._capture = capture
+        self._is_raw = _is_network(self._address) and _give_packets(capture)
 
     def read(self) -> LiveImage | None:
         if self._capture is None:
             raise StreamBroken(f"{self.name}: not open")
         deadline = time.monotonic() + READ_TIMEOUT_MS / 1000
         for _ in range(BAD_IMAGES):
-            found, image = self._capture.read()
-            if found and image is not None:
-                return LiveImage(arrival_time(), cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+            found, raw = self._capture.read()
+            image = self._rgb(raw) if found and raw.size else None
+            if image is not None:
+                return LiveImage(arrival_time(), image)
             if time.monotonic() >= deadline:
                 break
         raise StreamBroken(f"{self.name}: the stream broke off")
@@ -73,6 +78,12 @@ class CameraSource:
         if self._capture is not None:
             self._capture.release()
         self._capture = None
+
+    def _rgb(self, raw: np.ndarray) -> np.ndarray | None:
+        """uint8 (H, W, 3) of what VideoCapture gives; None where it cannot be decoded."""
+        if self._is_raw:
+            return cv2.imdecode(raw, JPEG_FLAGS)
+        return cv2.cvtColor(raw, cv2.COLOR_BGR2RGB)
 
     def _remedy(self) -> str:
         if _is_network(self._address):
@@ -123,3 +134,13 @@ class RealtimeVideo:
 
 def _is_network(address: int | str) -> bool:
     return isinstance(address, str) and "://" in address
+
+
+def _give_packets(capture: cv2.VideoCapture) -> bool:
+    """Whether read() gives undecoded JPEGs from now on, which it does of motion JPEG.
+
+    FFmpeg would stretch an image of another shape to that of the first without telling.
+    """
+    if int(capture.get(cv2.CAP_PROP_FOURCC)) != cv2.VideoWriter.fourcc(*"MJPG"):
+        return False
+    return bool(capture.set(cv2.CAP_PROP_FORMAT, -1))

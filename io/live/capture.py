@@ -49,13 +49,13 @@ class LiveCapture:
             for image in capture.images(lambda: stopped):
                 ...
 
-    The first open() is the caller's: it raises what the source raises. A fault of the source that
-    opening again cannot mend is raised where the next image was due.
+    source: what was given. The first open() is the caller's: it raises what the source raises. A
+    fault of the source that opening again cannot mend is raised where the next image was due.
     """
 
     def __init__(self, source: LiveSource, retry: RetryOptions | None = None) -> None:
         self.counts = CaptureCounts()
-        self._source = source
+        self.source = source
         self._retry = retry or RetryOptions()
         self._newest: LiveImage | None = None
         self._changed = threading.Condition()
@@ -101,9 +101,9 @@ class LiveCapture:
         self._stop.set()
         self._thread.join(JOIN_S)
         if self._thread.is_alive():  # closing under it would crash in native code
-            logger.warning("%s: does not answer and is left open", self._source.name)
+            logger.warning("%s: does not answer and is left open", self.source.name)
             return
-        self._source.close()
+        self.source.close()
 
     def _run(self) -> None:
         try:
@@ -118,7 +118,7 @@ class LiveCapture:
     def _read_on(self) -> bool:
         """One image into the slot; False at the end of the source."""
         try:
-            image = self._source.read()
+            image = self.source.read()
         except StreamBroken as fault:
             self._reconnect(fault)
             return True
@@ -145,15 +145,15 @@ class LiveCapture:
         """Open the source again, ever more patiently, until it opens or close() is called."""
         self.counts.breaks += 1
         logger.warning("%s; connecting again", fault)
-        self._source.close()
+        self.source.close()
         wait = self._retry.first_wait
         while not self._stop.wait(wait):
             try:
-                self._source.open()
+                self.source.open()
             except InputError as error:
                 logger.info("%s", error)
                 wait = min(2 * wait, self._retry.longest_wait)
                 continue
             self.counts.reconnections += 1
-            logger.warning("%s: connected again", self._source.name)
+            logger.warning("%s: connected again", self.source.name)
             return

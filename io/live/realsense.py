@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from types import ModuleType
 from typing import Any, Final
 
@@ -43,34 +44,35 @@ class RealsenseSource:
             config.enable_device(self._serial)
         config.enable_stream(rs.stream.depth, WIDTH, HEIGHT, rs.format.z16, FRAME_RATE)
         config.enable_stream(rs.stream.color, WIDTH, HEIGHT, rs.format.rgb8, FRAME_RATE)
-        pipeline = rs.pipeline()
-        try:
-            profile = pipeline.start(config)
+        self._pipeline, self._align = rs.pipeline(), rs.align(rs.stream.color)
+        try:  # the cable may be pulled at any of these
+            profile = self._pipeline.start(config)
+            self._depth_unit = float(profile.get_device().first_depth_sensor().get_depth_scale())
+            color = profile.get_stream(rs.stream.color).as_video_stream_profile()
+            self.calibration = Calibration(_camera(color.get_intrinsics(), rs))
         except RuntimeError as error:
+            self.close()
             raise StreamBroken(
                 f"{self.name}: no camera answers ({error}); is it plugged into USB 3, and free?"
             ) from error
-        self._pipeline, self._align = pipeline, rs.align(rs.stream.color)
-        self._depth_unit = float(profile.get_device().first_depth_sensor().get_depth_scale())
-        color = profile.get_stream(rs.stream.color).as_video_stream_profile()
-        self.calibration = Calibration(_camera(color.get_intrinsics(), rs))
 
     def read(self) -> LiveImage | None:
         if self._pipeline is None:
             raise StreamBroken(f"{self.name}: not open")
         try:
             frames = self._align.process(self._pipeline.wait_for_frames(READ_TIMEOUT_MS))
+            # Copies: the camera's own buffers are few, and it stops while they are held.
+            image = np.array(frames.get_color_frame().get_data(), np.uint8)
+            depth = np.asarray(frames.get_depth_frame().get_data()).astype(np.float32)
         except RuntimeError as error:
             raise StreamBroken(f"{self.name}: the stream broke off ({error})") from error
-        # Copies: the camera's own buffers are few, and it stops while they are held.
-        image = np.array(frames.get_color_frame().get_data(), np.uint8)
-        depth = np.asarray(frames.get_depth_frame().get_data()).astype(np.float32)
         return LiveImage(arrival_time(), image, depth * np.float32(self._depth_unit))
 
     def close(self) -> None:
-        if self._pipeline is not None:
-            self._pipeline.stop()
-        self._pipeline = None
+        pipeline, self._pipeline = self._pipeline, None
+        if pipeline is not None:
+            with suppress(RuntimeError):  # of one that never started, or is unplugged
+                pipeline.stop()
 
 
 def _camera(raw: Any, rs: ModuleType) -> Camera:

@@ -20,7 +20,7 @@ class Faults:
 
     drop_at: the connection is cut before these. stall_at: silence of stall_s before these.
     garbage_every: every so many images a body of noise. resize_at: from here on half the size.
-    away_s: after a cut the server refuses for so long.
+    crop_at: from here on the upper half alone. away_s: after a cut the server refuses for so long.
     """
 
     drop_at: tuple[int, ...] = ()
@@ -28,6 +28,7 @@ class Faults:
     stall_s: float = 0.0
     garbage_every: int = 0
     resize_at: int | None = None
+    crop_at: int | None = None
     away_s: float = 0.0
 
 
@@ -49,6 +50,7 @@ class MjpegServer:
         self.connections = 0
         self._encoded = [_jpeg(image) for image in images]
         self._small = [_jpeg(cv2.resize(image, None, fx=0.5, fy=0.5)) for image in images]
+        self._upper = [_jpeg(image[: len(image) // 2]) for image in images]
         self._faults = faults or Faults()
         self._rate, self._count = rate, count
         self._away_until = 0.0
@@ -97,8 +99,13 @@ class MjpegServer:
             self._closing.wait(max(0.0, due - time.monotonic()))
 
     def _body(self, number: int) -> bytes:
-        small = self._faults.resize_at is not None and number >= self._faults.resize_at
-        body = (self._small if small else self._encoded)[number % len(self._encoded)]
+        bodies = self._encoded
+        for since, changed in (
+            (self._faults.resize_at, self._small),
+            (self._faults.crop_at, self._upper),
+        ):
+            bodies = changed if since is not None and number >= since else bodies
+        body = bodies[number % len(bodies)]
         if self._faults.garbage_every and number % self._faults.garbage_every == 5:
             return np.random.default_rng(number).bytes(len(body))
         return body

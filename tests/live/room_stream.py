@@ -14,6 +14,7 @@ from mapper.frame import Frame
 from mapper.frontends.base import TrackingState
 from mapper.geometry import inverse
 from mapper.prediction import Prediction
+from mapper.trajectory import Trajectory
 
 BAR_ROWS, BITS = 16, 8
 
@@ -41,6 +42,7 @@ class RoomFrontend:
         self.state = TrackingState.TRACKING
         self.values: dict[str, float] = {}
         self.numbers: dict[int, int] = {}  # of each frame index: which view of the room it was
+        self.moments: dict[int, float] = {}  # of each frame index: its timestamp
         self.segment = 0
         self._room = room
         self._first: int | None = None
@@ -50,6 +52,7 @@ class RoomFrontend:
         if self._first is None:
             self._first = number
         self.numbers[frame.index] = number
+        self.moments[frame.index] = frame.timestamp
         T = self._room.relative(self._first, number)
         truth = self._room.prediction(number, T, self.segment)
         return [replace(truth, frame_index=frame.index, timestamp=frame.timestamp)]
@@ -62,11 +65,10 @@ class RoomFrontend:
         self._first = None
 
 
-def pose_errors(
-    room: Room, frontend: RoomFrontend, indices: np.ndarray, poses: np.ndarray
-) -> np.ndarray:
+def pose_errors(room: Room, frontend: RoomFrontend, mapped: Trajectory) -> np.ndarray:
     """Metres (N,) between the mapped poses and the truth, both seen from the first of them."""
-    numbers = [frontend.numbers[int(index)] for index in indices]
+    index_at = {round(moment, 5): index for index, moment in frontend.moments.items()}
+    numbers = [frontend.numbers[index_at[round(float(t), 5)]] for t in mapped.timestamps]
     truth = np.array([room.relative(numbers[0], number) for number in numbers])
-    moved = inverse(poses[0]) @ poses
+    moved = inverse(mapped.T_world_camera[0]) @ mapped.T_world_camera
     return np.linalg.norm(moved[:, :3, 3] - truth[:, :3, 3], axis=1)

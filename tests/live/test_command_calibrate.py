@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -16,6 +17,7 @@ WIDTH, HEIGHT = 640, 480
 K = np.array([[520.0, 0, 310.0], [0, 515.0, 248.0], [0, 0, 1]])
 DISTORTION = np.array([-0.12, 0.05, 0.001, -0.0005, 0.0])
 COLUMNS, ROWS, SQUARE = 8, 5, 0.03
+SUBPIXELS = 2  # a side
 PIXELS = 40  # of a square in the flat picture
 
 
@@ -27,19 +29,24 @@ def flat_board() -> np.ndarray:
     return np.kron(np.where(black, 20, 235), np.ones((PIXELS, PIXELS))).astype(np.uint8)
 
 
+@cache
+def rays() -> np.ndarray:
+    """(N, 3), with z = 1: of each subpixel, row by row."""
+    columns, rows = np.meshgrid(np.arange(WIDTH * SUBPIXELS), np.arange(HEIGHT * SUBPIXELS))
+    pixels = (np.stack([columns, rows], -1).reshape(-1, 1, 2) + 0.5) / SUBPIXELS - 0.5
+    xy = cv2.undistortPoints(pixels.astype(np.float64), K, DISTORTION).reshape(-1, 2)
+    return np.column_stack([xy, np.ones(len(xy))])
+
+
 def view(rotation: np.ndarray, translation: np.ndarray) -> np.ndarray:
     """What the camera sees of the board at a pose: each pixel's ray met with its plane."""
-    scale = 2  # supersampling
-    columns, rows = np.meshgrid(np.arange(WIDTH * scale), np.arange(HEIGHT * scale))
-    pixels = (np.stack([columns, rows], -1).reshape(-1, 1, 2) + 0.5) / scale - 0.5
-    rays = cv2.undistortPoints(pixels.astype(np.float64), K, DISTORTION).reshape(-1, 2)
     R = cv2.Rodrigues(rotation)[0]
     # x, y on the board from the ray: the homography of the plane, inverted.
     H = np.linalg.inv(np.column_stack([R[:, 0], R[:, 1], translation]))
-    plane = np.column_stack([rays, np.ones(len(rays))]) @ H.T
+    plane = rays() @ H.T
     # The first inner corner lies two squares into the picture; pixel centres are integers.
     uv = plane[:, :2] / plane[:, 2:] * (PIXELS / SQUARE) + 2 * PIXELS - 0.5
-    shape = (HEIGHT * scale, WIDTH * scale, 1)
+    shape = (HEIGHT * SUBPIXELS, WIDTH * SUBPIXELS, 1)
     u, v = (uv[:, i].reshape(shape).astype(np.float32) for i in (0, 1))
     seen = cv2.remap(flat_board(), u, v, cv2.INTER_LINEAR, borderValue=235)
     return cv2.resize(seen.reshape(shape[:2]), (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)

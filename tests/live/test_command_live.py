@@ -16,6 +16,7 @@ from urllib.parse import unquote
 import numpy as np
 import pytest
 from mjpeg_server import Faults, MjpegServer
+from quick_outputs import shrink_pictures
 from room_views import Room
 from tiny_cut3r import write_checkpoint
 
@@ -28,9 +29,14 @@ SMALL += ["cut3r.device=cpu", "--set", "backend.align=off"]
 SMALL += ["--set", "backend.fusion.tsdf.voxel_size=0.2"]  # of what is noise to the network
 
 
+@pytest.fixture(autouse=True)
+def small_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    shrink_pictures(monkeypatch)
+
+
 @pytest.fixture(scope="module")
 def images(room: Room) -> list[np.ndarray]:
-    return [room.frame(index).image for index in range(0, 60, 2)]
+    return [room.frame(index).image for index in range(0, 60, 4)]
 
 
 @pytest.fixture(scope="module")
@@ -47,16 +53,16 @@ def signals_as_before() -> Iterator[None]:
 
 
 class Visitor(threading.Thread):
-    """Looks at the viewer's page while the run goes, then ends the run as `kill` does."""
+    """Looks at the viewer's page when some frames are mapped, then ends the run as `kill` does."""
 
-    def __init__(self, server: MjpegServer, images: int, web: int, data: int) -> None:
+    def __init__(self, server: MjpegServer, record: Path, web: int, data: int) -> None:
         super().__init__()
         self.page, self.data_answers = b"", False
-        self._server, self._images, self._web, self._data = server, images, web, data
+        self._server, self._record, self._web, self._data = server, record, web, data
 
     def run(self) -> None:
-        deadline = time.monotonic() + 30
-        while self._server.sent < self._images and time.monotonic() < deadline:
+        deadline = time.monotonic() + 60
+        while not self._mapped() and time.monotonic() < deadline:
             time.sleep(0.02)
         try:
             page = urllib.request.urlopen(f"http://127.0.0.1:{self._web}/", timeout=10)
@@ -66,6 +72,11 @@ class Visitor(threading.Thread):
         finally:
             os.kill(os.getpid(), signal.SIGTERM)
 
+    def _mapped(self) -> bool:
+        """Whether frames came through both connections."""
+        frames = len(list(self._record.glob("rgb/*.png")))
+        return self._server.connections == 2 and self._server.sent > 25 and frames > 8
+
 
 def test_a_polite_kill_writes_everything_and_is_no_failure(
     images: list[np.ndarray],
@@ -74,13 +85,12 @@ def test_a_polite_kill_writes_everything_and_is_no_failure(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("mapper.mesh_picture.SUPERSAMPLING", 1)
     web, data = rerun_sinks.free_port(0), rerun_sinks.free_port(0)
     ports = {rerun_sinks.WEB_PORT: web, rerun_sinks.GRPC_PORT: data}
     monkeypatch.setattr(rerun_sinks, "free_port", ports.__getitem__)
     out, record = tmp_path / "run", tmp_path / "record"
-    with MjpegServer(images, Faults(garbage_every=11, drop_at=(30,))) as server:
-        visitor = Visitor(server, 60, web, data)
+    with MjpegServer(images, Faults(garbage_every=11, drop_at=(15,))) as server:
+        visitor = Visitor(server, record, web, data)
         visitor.start()
         arguments = ["live", "--camera", server.url, "--viewer", "web", "--out", str(out)]
         arguments += ["--frontend", "cut3r", "--weights", str(weights), *SMALL]
@@ -103,7 +113,6 @@ def test_a_polite_kill_writes_everything_and_is_no_failure(
     ("arguments", "why"),
     [
         (["--camera", "http://127.0.0.1:9/x.mjpg"], "no camera or stream answers"),
-        (["--camera", "0", "--connect", "127.0.0.1"], "no address of a viewer"),
         (["--camera", "gone.mp4"], "no such camera or file"),
         (["--camera", "0", "--calib", "gone.yaml"], "gone.yaml"),
     ],
@@ -118,3 +127,13 @@ def test_what_cannot_work_is_one_clear_line(
     chosen = ["--frontend", "cut3r", "--weights", str(weights), *SMALL]
     assert main(["live", *arguments, *chosen, "--out", str(tmp_path / "run")]) == 2
     assert why in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_viewer_without_an_address_is_one_clear_line(
+    images: list[np.ndarray], weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chosen = ["--frontend", "cut3r", "--weights", str(weights), *SMALL]
+    with MjpegServer(images) as server:
+        arguments = ["live", "--camera", server.url, "--connect", "127.0.0.1", *chosen]
+        assert main([*arguments, "--out", str(tmp_path / "run")]) == 2
+    assert "no address of a viewer" in capsys.readouterr().err.splitlines()[-1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -14,6 +15,7 @@ from mapper.errors import ConfigError, InputError, MapperError, OutputError
 from mapper.frame import Frame
 from mapper.intrinsics import Intrinsics
 from mapper.io.calibration import Calibration, Camera
+from mapper.io.live import recording
 from mapper.io.live.camera import CameraSource, RealtimeVideo
 from mapper.io.live.open_live import open_live
 from mapper.io.live.recording import FrameRecording
@@ -85,6 +87,20 @@ def test_a_disk_that_fails_ends_the_record_and_nothing_else(
     record.close()
     assert record.fault is not None and "ends at frame 0" in record.fault
     assert record.left_out == 2 and caplog.text.count("mapping goes on") == 1
+
+
+def test_a_record_leaves_the_rest_of_the_disk_to_the_map(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = iter([recording.MIN_FREE_BYTES, recording.MIN_FREE_BYTES - 1])
+    monkeypatch.setattr(recording.shutil, "disk_usage", lambda _: SimpleNamespace(free=next(free)))
+    record = FrameRecording(tmp_path / "rec", None, False)
+    for index in range(3):
+        record.put(Frame(index, 5.0 + index, NOISE))
+    record.close()
+    assert record.written == 1 and record.left_out == 2
+    assert record.fault is not None and "ends at frame 1: less than 512 MiB" in record.fault
+    assert len(open_sequence(tmp_path / "rec")) == 1
 
 
 def test_sources_are_known_by_their_names(video: Path) -> None:

@@ -14,12 +14,17 @@ from mapper.io.live.source import StreamBroken
 
 
 class Pipeline:
-    """Two frames, then the cable is pulled; `present` says whether it starts at all."""
+    """Two frames, then the cable is pulled; `present` says whether it starts at all.
+
+    pulled_early: the cable goes between the start and the first question.
+    """
 
     present = True
+    pulled_early = False
+    stopped = 0
 
     def __init__(self) -> None:
-        self.left, self.stopped = 2, False
+        self.left = 2
 
     def start(self, _: object) -> SimpleNamespace:
         if not self.present:
@@ -32,6 +37,8 @@ class Pipeline:
         )
         sensor = SimpleNamespace(get_depth_scale=lambda: 0.0005)
         device = SimpleNamespace(first_depth_sensor=lambda: sensor)
+        if self.pulled_early:
+            return SimpleNamespace(get_device=lambda: SimpleNamespace(first_depth_sensor=_gone))
         return SimpleNamespace(get_stream=lambda _: stream, get_device=lambda: device)
 
     def wait_for_frames(self, _: int) -> SimpleNamespace:
@@ -45,7 +52,13 @@ class Pipeline:
         )
 
     def stop(self) -> None:
-        self.stopped = True
+        Pipeline.stopped += 1
+        if self.left == 0:
+            _gone()
+
+
+def _gone() -> None:
+    raise RuntimeError("No device connected")
 
 
 @pytest.fixture
@@ -74,7 +87,23 @@ def test_colour_metric_depth_and_the_factory_calibration(library: type[Pipeline]
     source.read()
     with pytest.raises(StreamBroken, match="broke off"):
         source.read()
-    source.close()
+    source.close()  # the library complains, as the device is gone; nobody else does
+    source.open()
+    assert source.read() is not None
+
+
+def test_a_cable_pulled_while_it_starts_is_a_broken_stream(
+    library: type[Pipeline], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(library, "pulled_early", True)
+    monkeypatch.setattr(library, "stopped", 0)
+    source = open_live("realsense")
+    with pytest.raises(StreamBroken, match="is it plugged into USB 3"):
+        source.open()
+    assert library.stopped == 1  # else the device stays busy
+    monkeypatch.setattr(library, "pulled_early", False)
+    source.open()
+    assert source.read() is not None
 
 
 def test_a_camera_that_is_not_plugged_in_is_said_so(

@@ -28,17 +28,28 @@ def test_a_run_without_faults_has_no_problems() -> None:
 
 
 def test_lost_stretches_are_placed_in_time() -> None:
-    (text,) = problems({"lost": 14}, TIMES, [])
-    assert text == "14 frames could not be placed: there is a gap at 0.2 s (1.5 s)."
+    found = problems({"lost": 14}, TIMES, [])
+    assert found == [
+        "14 frames could not be placed.",
+        "The longest times without a placed frame: 1.5 s at 0.2 s.",
+    ]
+    # Where frames were not lost but left out, that is no reason to speak of lost ones.
+    found = problems({"lost": 0, "left_out": 14}, TIMES, [])
+    assert not any("could not be placed" in text for text in found) and "1.5 s" in found[0]
 
 
 def test_refused_loops_are_counted_by_their_reasons() -> None:
-    reasons = ["overlap: agreement 0.41 < 0.60", "appearance: agreement 0.55 < 0.60"]
-    reasons += ["appearance: given up by the graph"]
+    reasons = [
+        "overlap: two-way agreement 0.41 below 0.6",
+        "appearance: two-way agreement 0.55 below 0.6",
+        "appearance: given up by the graph",
+        "proximity: cameras 0.95 median depths apart, above 0.9",
+    ]
     loops = [{"accepted": False, "reason": reason} for reason in reasons] + [{"accepted": True}]
     (text,) = problems({}, TIMES[:3], loops)
-    counted = "agreement (2), given up by the graph (1)"
-    assert text == f"3 proposed loops were refused, for these reasons: {counted}."
+    counted = "the views contradict each other (2), given up by the graph (1)"
+    counted += ", cameras too far apart (1)"
+    assert text == f"4 of 5 proposed loops were refused: {counted}."
 
 
 def test_what_a_stream_did_is_told() -> None:
@@ -47,8 +58,8 @@ def test_what_a_stream_did_is_told() -> None:
     text = " ".join(problems(metrics, TIMES[:3], []))
     for part in (
         "40 of 100 images",
-        "was behind: 1 frame.",
-        "broke 2 times and came back once",
+        "1 frame was tracked, but left out",
+        "broke off twice and came back once",
         "3 frames",
     ):
         assert part in text

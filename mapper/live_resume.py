@@ -1,0 +1,124 @@
+"""Carries on a live run in a new process: what was mapped is there again, its frames are not."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from mapper.backend.edge import Edge
+from mapper.backend.keyframe import Keyframe
+from mapper.backend.loop_closer import LoopDecision
+from mapper.config import MapperConfig
+from mapper.config_loader import from_mapping, to_mapping
+from mapper.errors import InputError
+from mapper.mapping import FrameCounts, Mapper
+from mapper.pipeline import check_same_input
+from mapper.run_directory import RunDirectory
+from mapper.saved_map import load_decisions, load_graph
+
+# How the journal's lines begin that tell of closed keyframes, and of those that were let go.
+SETTLED_LINES: Final = (b'{"event": "keyframe"', b'{"event": "visit"')
+LIVE: Final = "live"  # kind and fingerprint of the input, in run.yaml
+
+
+@dataclass(frozen=True, slots=True)
+class LivePast:
+    """What an earlier live run had settled. counts: of its frames.
+
+    journal_bytes: length of its journal with the last closed keyframe, and with the checkpoint if
+    that is later. What a finished run wrote after that follows from the graph.
+    """
+
+    keyframes: list[Keyframe]
+    edges: list[Edge]
+    decisions: list[LoopDecision]
+    counts: FrameCounts
+    journal_bytes: int
+
+    @property
+    def last_timestamp(self) -> float:
+        """Seconds; of the last frame in the map."""
+        return self.keyframes[-1].frames[-1].timestamp
+
+    @property
+    def checkpoint(self) -> dict[str, Any]:
+        return {
+            "counts": asdict(self.counts),
+            "frontend": None,
+            "next_frame": self.counts.frames,
+            "journal_bytes": self.journal_bytes,
+        }
+
+    def restore(self, mapper: Mapper) -> None:
+        """What comes begins a segment, as no frame of the past can be tracked against."""
+        mapper.restore(self.keyframes, self.edges, self.checkpoint, None)
+        mapper.decisions += self.decisions
+
+
+def reopen(path: Path) -> RunDirectory:
+    """The run directory of an earlier live run. Raises InputError where it is none."""
+    run = RunDirectory.open(path)
+    sequence = run.read_description()["sequence"]
+    if sequence["kind"] != LIVE:
+        raise InputError(
+            f"{path} is no live run: carry on with mapper run {sequence['path']} --out {path} "
+            "--resume, or choose another folder with --out"
+        )
+    return run
+
+
+def settings_of(run: RunDirectory, asked: MapperConfig, was_asked: bool) -> MapperConfig:
+    """The run's own settings, its frontend by name. Others that were asked for are refused."""
+    description = run.read_description()
+    config = asked if was_asked else from_mapping(MapperConfig, description["config"])
+    check_same_input(run, LIVE, to_mapping(config))
+    return replace(config, frontend=description["frontend"])
+
+
+def read_past(run: RunDirectory) -> LivePast | None:
+    """All of it is read before anything of the old run is touched; None where nothing was mapped.
+
+    Frames after the last closed keyframe are lost where the run was killed.
+    """
+    vouched = int(run.read_json(run.checkpoint).get("journal_bytes", 0))
+    end = max(vouched, _end_of_keyframes(run.journal))
+    if end == 0:
+        return None
+    keyframes, edges = load_graph(run, end)
+    counts = _counts(run, keyframes[-1].frames[-1].frame_index + 1)
+    return LivePast(keyframes, edges, load_decisions(run, end), counts, end)
+
+
+def set_aside(run: RunDirectory, past: LivePast | None) -> None:
+    """Leave nothing that passes for the outcome of the run that now begins.
+
+    A recording cannot be continued; that of the part before is kept beside the new one.
+    """
+    if past is not None:
+        run.write_json(run.checkpoint, past.checkpoint, indent=None)
+    run.metrics.unlink(missing_ok=True)
+    run.aligned_recording.unlink(missing_ok=True)
+    if run.recording.exists():
+        part = sum(1 for _ in run.path.glob("run.part*.rrd"))
+        run.recording.rename(run.path / f"run.part{part}.rrd")
+
+
+def _end_of_keyframes(journal: Path) -> int:
+    """Bytes up to the end of the last whole line of a keyframe that was closed or let go."""
+    if not journal.exists():
+        return 0
+    end = position = 0
+    for line in journal.read_bytes().splitlines(keepends=True):
+        position += len(line)
+        if line.startswith(SETTLED_LINES) and line.endswith(b"\n"):
+            end = position
+    return end
+
+
+def _counts(run: RunDirectory, at_least: int) -> FrameCounts:
+    """Of a finished run exact, else as of the last checkpoint; no index is given out twice."""
+    known = run.read_json(run.metrics) or run.read_json(run.checkpoint).get("counts", {})
+    names = ("frames", "lost", "skipped", "left_out")
+    counts = FrameCounts(**{name: int(known.get(name, 0)) for name in names})
+    return replace(counts, frames=max(counts.frames, at_least))
