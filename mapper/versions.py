@@ -13,6 +13,8 @@ PACKAGES = (
     "open3d-cpu",
     "open3d",
     "gtsam",
+    "scipy",
+    "evo",
     "rerun-sdk",
     "torch",
 )

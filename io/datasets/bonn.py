@@ -4,8 +4,10 @@
     ROOT/[rgbd_bonn_dataset/]rgbd_bonn_balloon2/rgb.txt, depth.txt, groundtruth.txt, rgb/, depth/
 
 A prepared selection rgb_N goes before the full recording; of several the one with the largest N:
-each holds the first N frames from frame 30 on, so a protocol cuts it itself. Depth is registered to
-colour, 16 bit, 5000 units a metre. Colour is distorted; the published coefficients are given.
+each holds the first N frames from frame 30 on, so a protocol cuts it itself. The script takes the
+same lines of groundtruth.txt, whatever their times: poses and images pair by order only. Depth is
+registered to colour, 16 bit, 5000 units a metre. Colour is distorted; the published coefficients
+are given.
 
 groundtruth: timestamp tx ty tz qx qy qz qw of the markers on the camera, in the axes of the motion
 capture. The camera's pose is T_ROS T_markers T_ROS T_MARKERS_CAMERA, as published with the dataset;
@@ -31,6 +33,7 @@ from mapper.io.datasets.layout import largest_selection, sequence_names
 from mapper.io.datasets.tum_layout import read_recording, read_selection
 
 PREFIX = "rgbd_bonn_"
+SELECTION_STRIDE = 1
 CAMERA = Camera(
     Intrinsics(542.822841, 542.576870, 315.593520, 237.756098, 640, 480),
     (0.039903, -0.099343, -0.000730, -0.000144, 0.0),
@@ -71,7 +74,7 @@ def read_markers(root: Path, name: str) -> BenchSequence:
     """One sequence, with the poses of the markers as the file holds them."""
     folder = _home(root) / f"{PREFIX}{name}"
     if largest_selection(folder, "rgb") is not None:
-        return read_selection(folder, name, CAMERA)
+        return read_selection(folder, name, CAMERA, SELECTION_STRIDE)
     return read_recording(folder, name, CAMERA, with_depth=True)
 
 

@@ -31,7 +31,7 @@ import numpy as np
 from mapper.errors import InputError
 from mapper.geometry import inverse
 from mapper.intrinsics import Intrinsics
-from mapper.io.datasets.co3d_annotations import Annotations, open_annotations
+from mapper.io.datasets.co3d_annotations import Annotations, listed_names, open_annotations
 from mapper.io.datasets.dataset import BenchSequence
 from mapper.io.datasets.depth_files import read_half_depth
 from mapper.io.datasets.layout import require_file, subfolders
@@ -66,8 +66,23 @@ def find(root: Path) -> list[str]:
     return [
         f"{category}/{sequence}"
         for category in categories
-        for sequence in open_annotations(root, category).names()
+        for sequence in listed_names(root, category)
     ]
+
+
+def frame_count(root: Path, name: str) -> int:
+    """Frames listed for a sequence; 0 of a failed reconstruction, which is never evaluated.
+
+    Only the lists are looked at, so that frames can be drawn in the same way on every machine.
+    """
+    category, _, sequence = name.partition("/")
+    annotations = open_annotations(root, category)
+    frames = annotations.frames(sequence)
+    try:
+        failed = _is_failed(annotations.numbers(frames, "T", (3,)))
+    except InputError:  # is told when the sequence is read
+        failed = False
+    return 0 if failed else len(frames)
 
 
 def read(root: Path, name: str) -> BenchSequence:
@@ -108,10 +123,14 @@ def _poses(annotations: Annotations, frames: list[dict[str, Any]], name: str) ->
     """T_world_camera float64 (N, 4, 4)."""
     R = annotations.numbers(frames, "R", (3, 3))
     T = annotations.numbers(frames, "T", (3,))
-    if (T.sum(axis=1) > LARGEST_TRANSLATION).any():
+    if _is_failed(T):
         raise InputError(f"{name}: a camera lies beyond 1e5 units; leave the sequence out")
     T_camera_world = np.concatenate([np.swapaxes(R, 1, 2), T[:, :, None]], axis=2)
     return inverse(rigid_poses(OPENCV_FROM_PYTORCH3D @ T_camera_world, annotations.path))
+
+
+def _is_failed(T: np.ndarray) -> bool:
+    return bool((T.sum(axis=1) > LARGEST_TRANSLATION).any())
 
 
 def _intrinsics(

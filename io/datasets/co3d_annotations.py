@@ -31,10 +31,6 @@ class Annotations:
     sequences: tuple[str, ...]
     select: Callable[[], dict[str, list[dict[str, Any]]]]
 
-    def names(self) -> list[str]:
-        """Sorted."""
-        return sorted(self.sequences)
-
     def frames(self, sequence: str) -> list[dict[str, Any]]:
         """In the order of the list."""
         return self.select()[sequence]
@@ -47,18 +43,35 @@ class Annotations:
             raise InputError(f"{self.path}: a frame has no {key} of {shape} numbers") from error
 
 
+def listed_names(root: Path, category: str) -> tuple[str, ...]:
+    """The sequences of a category, sorted."""
+    return _names(*_source(root, category))
+
+
 def open_annotations(root: Path, category: str) -> Annotations:
     """The prepared list of a category if there is one, else its download."""
+    is_list, path, modified_ns = _source(root, category)
+    return (_open_list if is_list else _open_download)(path, modified_ns)
+
+
+def _source(root: Path, category: str) -> tuple[bool, Path, int]:
+    """Whether there is a prepared list, the file, and when that was changed."""
     for folder in (root, root / "annotations"):
         path = folder / f"{category}_test.jgz"
         if path.is_file():
-            return _open_list(path, path.stat().st_mtime_ns)
+            return True, path, path.stat().st_mtime_ns
     path = require_file(root / category / "frame_annotations.jgz", "the category's frames")
-    return _open_download(path, path.stat().st_mtime_ns)
+    return False, path, path.stat().st_mtime_ns
 
 
-# The last category stays in memory, until its file changes: it takes seconds to read, and is asked
-# for once a sequence.
+# Names are asked for again with every sequence, of all categories; the frames only of one category
+# after the other, and those fill the memory.
+@cache
+def _names(is_list: bool, path: Path, modified_ns: int) -> tuple[str, ...]:
+    opened = (_open_list if is_list else _open_download)(path, modified_ns)
+    return tuple(sorted(opened.sequences))
+
+
 @lru_cache(maxsize=1)
 def _open_list(path: Path, modified_ns: int) -> Annotations:
     content = _read_json(path)

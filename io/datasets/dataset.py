@@ -12,6 +12,8 @@ import numpy as np
 
 from mapper.errors import InputError
 from mapper.intrinsics import Intrinsics
+from mapper.io.datasets.preparation import Preparation
+from mapper.io.decode import read_image
 from mapper.io.file_sequence import check_increasing
 
 ROTATION_TOLERANCE = 1e-3  # of R R^T from the identity
@@ -32,7 +34,8 @@ class BenchSequence:
         in all images.
     masks: N files; what they mark is said by the reader.
     distortion: of the images, OpenCV's k1 k2 p1 p2 k3; empty where there is none.
-    prepared: the images are already the selection (start and stride) that the papers evaluate.
+    prepared: of a folder that holds a selection of the recording's frames already.
+    read_image: makes uint8 (H, W, 3), RGB, of one of `images`.
     Raises InputError where the parts do not fit together.
     """
 
@@ -45,7 +48,8 @@ class BenchSequence:
     intrinsics: Intrinsics | None
     masks: list[Path] | None
     distortion: tuple[float, ...] = ()
-    prepared: bool = False
+    prepared: Preparation | None = None
+    read_image: Callable[[Path], np.ndarray] = read_image
 
     def __post_init__(self) -> None:
         if not self.images:
@@ -89,6 +93,12 @@ class Dataset(Protocol):
     def sequence(self, name: str) -> BenchSequence:
         """One sequence; InputError if it is damaged, or there is none of that name."""
 
+    def frame_count(self, name: str) -> int:
+        """How many frames the dataset lists for one of its names, be their files there or not.
+
+        0 of what the dataset's own evaluation leaves out. InputError if that cannot be told.
+        """
+
     def sequences(self) -> list[BenchSequence]:
         """All of them; InputError if one is damaged."""
 
@@ -97,17 +107,25 @@ class Dataset(Protocol):
 class FolderDataset:
     """A Dataset made of the two functions of a reader.
 
-    find: names of the sequences below a root. read: one sequence, of a root and a name.
+    find: names of the sequences below a root. read: one sequence, of a root and a name. count: how
+    many frames are listed for it, where there are lists.
     """
 
     name: str
     find: Callable[[Path], list[str]]
     read: Callable[[Path, str], BenchSequence]
     root: Path
+    count: Callable[[Path, str], int] | None = None
 
     def names(self) -> list[str]:
         """See Dataset."""
         return self.find(self.root)
+
+    def frame_count(self, name: str) -> int:
+        """See Dataset."""
+        if self.count is not None:
+            return self.count(self.root, name)
+        return len(self.read(self.root, name))
 
     def sequence(self, name: str) -> BenchSequence:
         """See Dataset."""

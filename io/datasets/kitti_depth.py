@@ -7,9 +7,10 @@
     HOME/intrinsics/2011_09_26_drive_0002_sync_image_0000000005_image_02.txt        K, 9 numbers
 
 HOME is ROOT/depth_selection/val_selection_cropped, or ROOT itself. Gathered folders, which the
-papers evaluate (the first 110 frames of a drive), go before the 1000 single images of the download;
-image_gathered_N with the largest N before image_gathered. Gathered files pair by order. The single
-images are put into sequences by drive and camera; their frame numbers have gaps.
+papers evaluate (the first 110 frames of a drive, under the drive's numbers), go before the 1000
+single images of the download; image_gathered_N with the largest N before image_gathered. Gathered
+files pair by order. The single images are put into sequences by drive and camera; their frame
+numbers have gaps, so the papers' protocols refuse them.
 Depth: 16 bit, 256 units a metre, 0 = no laser point. No poses. Images come at 10/s.
 Source: Uhrig et al., "Sparsity invariant CNNs", 3DV 2017, cvlibs.net/datasets/kitti/eval_depth.php;
 cut3r_evaluation, section B.
@@ -33,10 +34,17 @@ from mapper.io.datasets.layout import (
     require_pairs,
     sequence_names,
 )
+from mapper.io.datasets.preparation import (
+    Preparation,
+    preparation,
+    stride_of_names,
+    stride_of_times,
+)
 from mapper.io.decode import first_size, read_depth
 
 FRAME_RATE = 10.0  # 1/s
 DEPTH_SCALE = 256.0  # units per metre
+GATHERED = 110  # images of a drive in image_gathered, at most
 
 _SINGLE = re.compile(r"(?P<drive>.+)_image_(?P<frame>\d{10})_image_(?P<camera>\d\d)")
 
@@ -73,8 +81,15 @@ def read(root: Path, name: str) -> BenchSequence:
         read_depth=partial(read_depth, depth_scale=DEPTH_SCALE),
         intrinsics=intrinsics,
         masks=None,
-        prepared=suffix is not None,
+        prepared=_preparation(home, suffix, images),
     )
+
+
+def _preparation(home: Path, suffix: str | None, images: list[Path]) -> Preparation:
+    if suffix is None:
+        return preparation(home / "image", stride_of_times(_times(images), FRAME_RATE), 1, 0)
+    limit = int(suffix[1:]) if suffix else GATHERED
+    return preparation(home / f"image_gathered{suffix}", stride_of_names(images), 1, limit)
 
 
 def _home(root: Path) -> Path:

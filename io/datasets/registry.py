@@ -32,7 +32,6 @@ DATASETS: dict[str, Callable[[Path], Dataset]] = {
         ("7scenes-test", sevenscenes.find_test, sevenscenes.read),
         ("bonn", bonn.find, bonn.read),
         ("bonn-markers", bonn.find, bonn.read_markers),
-        ("co3d", co3d.find, co3d.read),
         ("euroc", euroc.find, euroc.read),
         ("kitti-depth", kitti_depth.find, kitti_depth.read),
         ("kitti-odometry", kitti_odometry.find, kitti_odometry.read),
@@ -45,6 +44,7 @@ DATASETS: dict[str, Callable[[Path], Dataset]] = {
         ("tum-dynamics", tum_dynamics.find, tum_dynamics.read),
     )
 }
+DATASETS["co3d"] = partial(FolderDataset, "co3d", co3d.find, co3d.read, count=co3d.frame_count)
 
 
 def open_dataset(name: str, root: Path) -> Dataset:

@@ -18,19 +18,28 @@ from mapper.io.datasets.layout import (
     require_pairs,
 )
 from mapper.io.datasets.pose_files import poses_at
+from mapper.io.datasets.preparation import preparation, stride_of_times, times_of_names
 from mapper.io.decode import read_depth
 from mapper.io.file_sequence import check_increasing
 from mapper.io.trajectory_files import read_tum
 from mapper.io.tum import ASSOCIATION_TOLERANCE, DEPTH_SCALE, associate
 from mapper.trajectory import Trajectory
 
+FRAME_RATE = 30.0  # 1/s; of TUM's and of Bonn's cameras
+
 _DEPTH = partial(read_depth, depth_scale=DEPTH_SCALE)
 
 
-def read_selection(folder: Path, name: str, camera: Camera | None) -> BenchSequence:
-    """rgb_N, groundtruth_N.txt and perhaps depth_N of the largest N; matched by order."""
-    count = largest_selection(folder, "rgb")
-    images = require_images(folder / f"rgb_{count}", "colour images")
+def read_selection(
+    folder: Path, name: str, camera: Camera | None, usual_stride: int
+) -> BenchSequence:
+    """rgb_N, groundtruth_N.txt and perhaps depth_N of the largest N; matched by order.
+
+    usual_stride: of such folders of this dataset, for one whose times do not tell it.
+    """
+    count = largest_selection(folder, "rgb") or 0
+    images_folder = folder / f"rgb_{count}"
+    images = require_images(images_folder, "colour images")
     truth_path = folder / f"groundtruth_{count}.txt"
     truth = read_tum(require_file(truth_path, "a pose for every image"))
     if len(truth) != len(images):
@@ -38,6 +47,9 @@ def read_selection(folder: Path, name: str, camera: Camera | None) -> BenchSeque
             f"{truth_path}: {len(truth)} poses for {len(images)} images in rgb_{count}; they are "
             "matched by order and must be equal in number"
         )
+    times = times_of_names(images)
+    gap = 0.0 if times is None else float(np.abs(times - truth.timestamps).max())
+    told = stride_of_times(truth.timestamps if times is None else times, FRAME_RATE)
     depth_folder = folder / f"depth_{count}"
     depths = require_pairs(images, depth_folder, "depth") if depth_folder.is_dir() else None
     return BenchSequence(
@@ -50,7 +62,7 @@ def read_selection(folder: Path, name: str, camera: Camera | None) -> BenchSeque
         intrinsics=camera.intrinsics if camera else None,
         masks=None,
         distortion=camera.distortion if camera else (),
-        prepared=True,
+        prepared=preparation(images_folder, told, usual_stride, count, gap),
     )
 
 

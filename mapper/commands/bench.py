@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 TASKS = ("pose", "video-depth", "mono-depth", "reconstruction")
 EPILOG = """examples:
   mapper bench pose --dataset 7scenes --root data/7scenes --frontend rgbd --backend on
+  mapper bench pose --dataset 7scenes --root data/7scenes --frontend rgbd --backend on \\
+      --protocol slam-7scenes-pose
   mapper bench video-depth --dataset sintel --root data/sintel --frontend cut3r --weights W.pth
   mapper bench reconstruction --dataset nrgbd --root data/neural_rgbd --frontend stream3r \\
       --protocol stream3r-nrgbd-reconstruction

@@ -64,14 +64,14 @@ def _cell(
 
 def _notes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
     """What makes the two differ besides their figures."""
-    for what in ("dataset", "frontend", "backend", "changes"):
+    for what in ("dataset", "frontend", "backend", "profile", "changes"):
         old, new = before["request"][what], after["request"][what]
         if old != new:
             yield f"{what}: {old} -> {new}"
-    for what in ("name", "version"):
-        old, new = (s["request"]["protocol"][what] for s in (before, after))
-        if old != new:
-            yield f"protocol {what}: {old} -> {new}; the figures do not compare"
+    first, second = (summary["request"]["protocol"] for summary in (before, after))
+    for what in sorted(first.keys() & second.keys() - {"source"}):
+        if first[what] != second[what]:
+            yield f"protocol {what}: {first[what]} -> {second[what]}; the figures do not compare"
     if before["code"]["source"] != after["code"]["source"]:
         yield f"code: {before['code']['source']} -> {after['code']['source']}"
     for name in sorted({*before["sequences"], *after["sequences"]}):

@@ -52,24 +52,23 @@ def _row(tag: str, cells: list[str]) -> str:
 
 
 def _plots(table: Table) -> list[tuple[str, bytes]]:
-    """A bar a sequence, a picture a metric; none where nothing succeeded."""
-    if not table.values:
-        return []
-    heads = next(iter(table.values.values()))
-    return [(head, _bars(head, {n: v[head] for n, v in table.values.items()})) for head in heads]
+    """A bar a sequence and a line at the mean, a picture a metric; none where nothing succeeded."""
+    return [
+        (head, _bars(head, {n: v[head] for n, v in table.values.items()}, mean))
+        for head, mean in table.means.items()
+    ]
 
 
-def _bars(head: str, values: dict[str, float]) -> bytes:
+def _bars(head: str, values: dict[str, float], mean: float) -> bytes:
     height = 1.0 + ROW_HEIGHT * len(values)
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(PLOT_WIDTH, height), layout="constrained")
         FigureCanvasAgg(figure)
         axes = figure.subplots()
         axes.barh(list(values), list(values.values()), color=ESTIMATE, height=0.6)
-        mean = sum(values.values()) / len(values)
         axes.axvline(mean, color=WARM, lw=1, ls="--")
         axes.invert_yaxis()
-        axes.set_title(f"{head}, mean over sequences {mean:.4g}", loc="left")
+        axes.set_title(f"{head}, mean {mean:.4g}", loc="left")
         stream = io.BytesIO()
         figure.savefig(stream, format="png", dpi=RESOLUTION_DPI)
     return stream.getvalue()

@@ -54,7 +54,12 @@ class PredictionDataset:
             _depth,
             load_prediction(files[0]).intrinsics,
             None,
+            read_image=_image,
         )
+
+    def frame_count(self, name: str) -> int:
+        """See mapper.io.datasets.dataset.Dataset."""
+        return len(self.sequence(name))
 
     def sequences(self) -> list[BenchSequence]:
         """See mapper.io.datasets.dataset.Dataset."""
@@ -76,6 +81,10 @@ def _facts(path: Path) -> tuple[int, float, np.ndarray]:
             return int(arrays["frame_index"]), float(arrays["timestamp"]), pose
     except UNREADABLE as error:
         raise InputError(f"{path}: not a readable prediction ({type(error).__name__})") from error
+
+
+def _image(path: Path) -> np.ndarray:
+    return load_prediction(path).image
 
 
 def _depth(path: Path) -> np.ndarray:

@@ -25,12 +25,12 @@ def _check(what: str, value: str, known: tuple[str, ...]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class FrameSelection:
-    """start, stride: every stride-th frame from `start`; of a sequence that its dataset prepared,
-    which is that selection, every frame. at_least: the stride shrinks to count // at_least, so that
-    short sequences keep that many; 0 = it does not.
+    """start, stride: every stride-th frame of the recording from `start`; a folder that was
+    prepared begins there already, and is thinned only as far as it was not. at_least: the stride
+    shrinks to count // at_least, so that short sequences keep that many; 0 = it does not.
 
     max_frames: the selection is cut to this many; 0 = all. draw: this many frames at random
-    instead, from one generator over all sequences in order, started with `seed`; 0 = not.
+    instead, from one generator over all sequences listed, in order, started with `seed`; 0 = not.
     min_frames: shorter sequences are left out by the protocol, and listed as such.
     """
 
@@ -88,6 +88,8 @@ class PoseProtocol:
         _check("pose.metric", self.metric, ("trajectory", "pairs"))
         _check("pose.alignment", self.alignment, ("sim3", "se3"))
         _check("pose.poses", self.poses, ("all", "keyframes"))
+        if (self.metric == "pairs") != bool(self.thresholds) or 0 in self.thresholds:
+            raise ConfigError("pose.thresholds, 1 degree or more, go with the metric pairs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,8 @@ class DepthProtocol:
     clip: float = 0.0
 
     def __post_init__(self) -> None:
+        if not self.alignments:
+            raise ConfigError("depth.alignments: name one at least; metric is without any")
         for name in self.alignments:
             _check("depth.alignments", name, tuple(ALIGNMENTS))
 
@@ -113,11 +117,16 @@ class ReconstructionProtocol:
     icp_threshold: float = 0.1
     voxel_size: float = 0.0
 
+    def __post_init__(self) -> None:
+        if self.crop < 1 or not self.icp_threshold > 0:
+            raise ConfigError("reconstruction: crop and icp_threshold must be positive")
+
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
     """name: of the file. version: raised when a change alters figures. datasets: it is
     for; empty = any. source: where it is published. sequences: by name; empty = all that are there.
+    groups: first folders of their names; empty = all that are there.
 
     settings: of frontends, like "cut3r.cross_view=true". average: over "sequences", "pixels" or
     "groups" (sequences of one first folder, then those). Only the part of its task is used.
@@ -129,6 +138,7 @@ class Protocol:
     datasets: tuple[str, ...] = ()
     source: str = ""
     sequences: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
     average: str = "sequences"
     settings: tuple[str, ...] = ()
     frames: FrameSelection = field(default_factory=FrameSelection)
@@ -151,6 +161,8 @@ class Protocol:
 def load_protocol(name: str) -> Protocol:
     """A protocol by the name of its file in configs/protocols, or by the path of a YAML file."""
     path = Path(name) if name.endswith(".yaml") else PROTOCOLS / f"{name}.yaml"
+    if not path.is_file() and len(path.parts) > 1 and name.endswith(".yaml"):
+        raise ConfigError(f"{path}: no such protocol file; mapper bench protocols lists the others")
     if not path.is_file():
         raise ConfigError(unknown_name("protocol", name, protocol_names()))
     try:

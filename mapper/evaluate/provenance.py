@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
@@ -51,12 +52,18 @@ def input_fingerprint(job: SequenceJob) -> str:
     """Of the frames shown: names and sizes of their files, times and true poses."""
     sequence, indices = job.sequence, job.indices
     files = [path for index in indices for path in source_files(sequence, index)]
-    facts = [(path.name, path.stat().st_size if path.exists() else -1) for path in files]
+    facts = [(path.name, _size(path)) for path in files]
     digest = hashlib.sha256(json.dumps([sequence.name, indices, facts]).encode())
     digest.update(np.ascontiguousarray(sequence.timestamps[indices]).tobytes())
     if sequence.T_world_camera is not None:
         digest.update(np.ascontiguousarray(sequence.T_world_camera[indices]).tobytes())
     return digest.hexdigest()[:DIGITS]
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file, or of the file that a path leads into; -1 where there is none."""
+    known = next((p for p in (path, *path.parents) if p.exists()), path)
+    return known.stat().st_size if known.is_file() else -1
 
 
 def request_record(request: BenchRequest) -> dict[str, Any]:
@@ -66,8 +73,21 @@ def request_record(request: BenchRequest) -> dict[str, Any]:
 
 def result_key(job: SequenceJob, repetition: int) -> str:
     """The same for two results that need not both be computed."""
-    facts = [request_record(job.request), input_fingerprint(job), source_digest(), repetition]
     settings = to_mapping(job.request.config(job.sequence.name))
-    return hashlib.sha256(json.dumps([facts, settings], sort_keys=True).encode()).hexdigest()[
-        :DIGITS
-    ]
+    facts = [request_record(job.request), input_fingerprint(job), code_version(), repetition]
+    content = json.dumps([facts, settings, list(_files_named(settings))], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:DIGITS]
+
+
+def _files_named(settings: Any) -> Iterator[tuple[str, int, int]]:
+    """Name, bytes and time of change of the files that settings name, such as weights or saved
+    predictions; of a folder, those directly in it."""
+    if isinstance(settings, dict | list):
+        for value in settings.values() if isinstance(settings, dict) else settings:
+            yield from _files_named(value)
+    elif isinstance(settings, str) and settings and Path(settings).exists():
+        path = Path(settings)
+        for file in sorted(path.iterdir()) if path.is_dir() else [path]:
+            if file.exists():  # a link may lead nowhere
+                facts = file.stat()
+                yield file.name, facts.st_size, facts.st_mtime_ns

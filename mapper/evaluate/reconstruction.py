@@ -17,12 +17,15 @@ from mapper.geometry import backproject, inverse, transform
 
 @dataclass(frozen=True, slots=True)
 class _PointPairs:
-    """Points (N, 3) of the same pixels, in the first camera. central: bool (N,), in the crop."""
+    """Points (N, 3) of the same pixels, in the first camera. central: bool (N,), in the crop.
+
+    judged: (M, 3), the true points in the crop, be there a prediction or not.
+    """
 
     true: np.ndarray
     predicted: np.ndarray
     central: np.ndarray
-    judged: int
+    judged: np.ndarray
 
 
 def compare_clouds(job: SequenceJob, answers: Answers, indices: list[int]) -> dict[str, float]:
@@ -45,16 +48,15 @@ def compare_clouds(job: SequenceJob, answers: Answers, indices: list[int]) -> di
     central = np.concatenate([pair.central for pair in pairs])
     shift = along_z(normalisation.gt_shift_z)
     T_world_first = poses[indices[0]]
+    judged = np.concatenate([pair.judged for pair in pairs])
     errors = cloud_errors(
         transform(T_world_first, normalisation.scaled(predicted)[central] + shift),
-        transform(T_world_first, normalisation.centred(true)[central] + shift),
+        transform(T_world_first, normalisation.centred(judged) + shift),
         options.icp_threshold,
         options.voxel_size,
     )
-    judged = sum(pair.judged for pair in pairs)
-    ratio = normalisation.gt_scale / normalisation.pred_scale
-    coverage = float(central.sum()) / max(judged, 1)
-    return {**errors.to_dict(), "scale": ratio, "pixel_coverage": coverage}
+    coverage = float(central.sum()) / max(len(judged), 1)
+    return {**errors.to_dict(), "scale": normalisation.scale, "pixel_coverage": coverage}
 
 
 def _from_first(job: SequenceJob, answers: Answers, indices: list[int]) -> list[Answer]:
@@ -84,9 +86,10 @@ def _pair(view: View, T_first_camera: np.ndarray, answer: Answer, crop: int) -> 
     central[max(top, 0) : top + crop, max(left, 0) : left + crop] = True
     known = view.depth > 0
     valid = known & np.isfinite(pointmap).all(-1) & (pointmap[..., 2] > 0)
-    true = transform(T_first_camera, backproject(view.depth, view.intrinsics)[valid])
-    predicted = transform(answer.T_world_camera, answer.scale * pointmap[valid])
-    judged = int((known & central).sum())
-    return _PointPairs(
-        true.astype(np.float32), predicted.astype(np.float32), central[valid], judged
+    points = backproject(view.depth, view.intrinsics)
+    true, judged = (
+        transform(T_first_camera, points[mask]).astype(np.float32)
+        for mask in (valid, known & central)
     )
+    predicted = transform(answer.T_world_camera, answer.scale * pointmap[valid])
+    return _PointPairs(true, predicted.astype(np.float32), central[valid], judged)

@@ -34,14 +34,18 @@ class Normalisation:
         pred_scale = _spread(predicted - along_z(pred_shift))
         return Normalisation(gt_shift, pred_shift, gt_scale, pred_scale)
 
+    @property
+    def scale(self) -> float:
+        """What the prediction is multiplied by; finite even where all of it is one point."""
+        return self.gt_scale / float(np.clip(self.pred_scale, *SCALE_BOUNDS))
+
     def centred(self, true: np.ndarray) -> np.ndarray:
         """True points (..., 3) without their median depth."""
         return true - along_z(self.gt_shift_z)
 
     def scaled(self, predicted: np.ndarray) -> np.ndarray:
         """Predicted points (..., 3) without theirs, at the true scale."""
-        scale = self.gt_scale / np.clip(self.pred_scale, *SCALE_BOUNDS)
-        return (predicted - along_z(self.pred_shift_z)) * np.float32(scale)
+        return (predicted - along_z(self.pred_shift_z)) * np.float32(self.scale)
 
 
 @dataclass(frozen=True, slots=True)

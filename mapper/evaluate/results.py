@@ -48,8 +48,9 @@ class SequenceResult:
 
 
 def failure(sequence: str, repetition: int, reason: str, facts: dict[str, Any]) -> SequenceResult:
-    """A sequence without figures: it is counted and shown, never as zero."""
-    return SequenceResult(sequence, repetition, "failed", "", facts, {}, 0, 0, 0, 0.0, [], reason)
+    """A sequence without figures: it is counted and shown, never as zero. reason: on one line."""
+    error = " ".join(reason.split())
+    return SequenceResult(sequence, repetition, "failed", "", facts, {}, 0, 0, 0, 0.0, [], error)
 
 
 class ResultFolder:

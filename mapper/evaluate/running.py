@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -15,7 +15,7 @@ from mapper.errors import ConfigError, InputError, MapperError
 from mapper.evaluate.job import BenchRequest, SequenceJob
 from mapper.evaluate.provenance import code_version, input_fingerprint, request_record, result_key
 from mapper.evaluate.results import SequenceResult, failure
-from mapper.evaluate.selection import benchmark_dataset, selected_frames
+from mapper.evaluate.selection import benchmark_dataset, preparation_notes, selected_frames
 from mapper.evaluate.tasks import TASKS
 
 logger = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ def do(order: Order) -> SequenceResult:
 def _do(order: Order, facts: dict[str, Any]) -> SequenceResult:
     request = order.request
     sequence = benchmark_dataset(request.dataset, request.root).sequence(order.sequence)
-    indices = selected_frames(sequence, request.protocol.frames, order.drawn)
+    indices = selected_frames(sequence, request.protocol, order.drawn)
     job = SequenceJob(request, sequence, indices)
     key = result_key(job, order.repetition)
     if order.earlier is not None and order.earlier.succeeded and order.earlier.key == key:
@@ -85,7 +85,7 @@ def _do(order: Order, facts: dict[str, Any]) -> SequenceResult:
         measured.answered,
         measured.frames,
         measured.seconds,
-        list(measured.notes),
+        [*measured.notes, *preparation_notes(sequence, request.protocol)],
     )
 
 
@@ -99,14 +99,27 @@ def _facts(request: BenchRequest) -> dict[str, Any]:
 
 
 def _in_processes(orders: list[Order], processes: int) -> Iterator[SequenceResult]:
+    """A process that dies, of lack of memory for instance, takes down all that go with it: what was
+    left is done again one by one, which shows whose fault it was."""
+    for order, _ in (yield from _in_pool(orders, processes)):
+        for alone, error in (yield from _in_pool([order], 1)):
+            yield _died(alone, error)
+
+
+def _in_pool(
+    orders: list[Order], processes: int
+) -> Generator[SequenceResult, None, list[tuple[Order, BaseException]]]:
+    """Yields the results; returns the orders whose process died."""
+    left = []
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         pending = {pool.submit(do, order): order for order in orders}
         for future in as_completed(pending):
-            order, error = pending[future], future.exception()
+            error = future.exception()
             if error is None:
                 yield future.result()
-            else:  # the process itself died, of lack of memory for instance
-                yield _died(order, error)
+            else:
+                left.append((pending[future], error))
+    return left
 
 
 def _on_cluster(orders: list[Order], address: str) -> Iterator[SequenceResult]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from mapper.evaluate.protocol import Protocol
@@ -40,7 +40,8 @@ DEPTH_HEADS: Final = {
 class Table:
     """head: of the columns. rows: as text, one a sequence and the mean last. title, notes: lines.
 
-    values: by sequence, then by column head, of those that succeeded.
+    values: by sequence, then by column head, of those that succeeded. means: by column head, as the
+    protocol takes them.
     """
 
     title: str
@@ -48,6 +49,7 @@ class Table:
     rows: list[list[str]]
     notes: list[str]
     values: dict[str, dict[str, float]]
+    means: dict[str, float] = field(default_factory=dict)
 
 
 def columns(protocol: Protocol) -> dict[str, str]:
@@ -82,7 +84,8 @@ def table_of(protocol: Protocol, title: str, summary: Mapping[str, Any]) -> Tabl
     count = f"{MEAN} ({summary['succeeded']} of {summary['expected']})"
     rows.append([count, *means, "", ""])
     head = ["sequence", *heads.values(), "coverage", "frames/s"]
-    return Table(title, head, rows, notes_of(summary), values)
+    numbers = {h: summary["mean"][m] for m, h in heads.items() if m in summary["mean"]}
+    return Table(title, head, rows, notes_of(summary), values, numbers)
 
 
 def notes_of(summary: Mapping[str, Any]) -> list[str]:
@@ -94,7 +97,8 @@ def notes_of(summary: Mapping[str, Any]) -> list[str]:
     told = {note for row in summary["sequences"].values() for note in row["notes"]}
     notes += sorted(told)
     if summary["excluded"]:
-        notes.append(f"too short for the protocol: {', '.join(summary['excluded'])}")
+        names = ", ".join(summary["excluded"])
+        notes.append(f"left out by the protocol, as too short or a failed reconstruction: {names}")
     if summary["repetitions"] > 1:
         notes.append(f"mean and standard deviation of {summary['repetitions']} repetitions")
     return notes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import cv2
@@ -16,6 +17,13 @@ from mapper.evaluate.predicting import Answers, answers_one_by_one
 from mapper.evaluate.reconstruction import compare_clouds
 from mapper.geometry import inverse
 
+NOT_METRIC_DEPTH: Final = (
+    "the frontend's units are not metres: its errors without alignment mean nothing"
+)
+OVER_GAPS: Final = "some RPE steps are longer than a frame: frames between were not compared"
+SQUEEZED: Final = 0.01  # of the logarithm of the proportions: more is told
+CUT: Final = 0.1  # more comes from no rounding to a network's patches
+WHOLE: Final = 1e-3  # of the weights of a bicubic mean that pixels without depth may have
 NOT_METRIC: Final = "the frontend's units are not metres: its scale error means nothing"
 
 
@@ -24,12 +32,13 @@ def measure_pose(job: SequenceJob) -> Measured:
     true = job.true_poses()
     answers = job.answers("poses")
     known = [i for i in job.indices if np.isfinite(true[i]).all()]
+    placed = [i for i in known if i in answers.frames]
+    if len(placed) < 2:
+        raise InputError(f"{len(placed)} of {len(known)} frames were placed: nothing to compare")
+    compared = placed
     notes: tuple[str, ...] = () if answers.is_metric else (NOT_METRIC,)
     if job.protocol.pose.poses == "keyframes":
-        known, notes = _keyframes(known, answers, notes)
-    compared = [i for i in known if i in answers.frames]
-    if len(compared) < 2:
-        raise InputError(f"{len(compared)} of {len(known)} frames were placed: nothing to compare")
+        compared, notes = _keyframes(placed, answers, notes)
     estimate = np.array([answers.frames[i].T_world_camera for i in compared])
     if job.protocol.pose.metric == "pairs":
         metrics = _pairs(estimate, true[compared], job.protocol.pose.thresholds)
@@ -37,16 +46,18 @@ def measure_pose(job: SequenceJob) -> Measured:
         times = job.sequence.timestamps[compared]
         with_scale = job.protocol.pose.alignment == "sim3"
         metrics = pose_errors(estimate, true[compared], times, with_scale).to_dict()
-    return _measured(job, metrics, answers, (len(known), len(compared)), notes)
+        first, last = (job.indices.index(compared[end]) for end in (0, -1))
+        notes += (OVER_GAPS,) if last - first + 1 > len(compared) else ()
+    return _measured(job, metrics, answers, (len(known), len(placed)), notes)
 
 
 def _keyframes(
-    known: list[int], answers: Answers, notes: tuple[str, ...]
+    placed: list[int], answers: Answers, notes: tuple[str, ...]
 ) -> tuple[list[int], tuple[str, ...]]:
     if not answers.keyframes:
-        return known, (*notes, "without a backend there are no keyframes: all frames are compared")
+        return placed, (*notes, "without a backend there are no keyframes: all frames are compared")
     chosen = set(answers.keyframes)
-    return [i for i in known if i in chosen], notes
+    return [i for i in placed if i in chosen], notes
 
 
 def _pairs(estimate: np.ndarray, true: np.ndarray, thresholds: tuple[int, ...]) -> dict[str, float]:
@@ -81,7 +92,35 @@ def measure_video_depth(job: SequenceJob) -> Measured:
     predicted.clear()
     true.clear()
     metrics = _depth_metrics(job, *pixels, judged)
-    return _measured(job, metrics, answers, (len(job.indices), answered))
+    notes = _unit_notes(job.protocol.depth.alignments, answers.is_metric)
+    notes += _shape_notes(job, answers)
+    return _measured(job, metrics, answers, (len(job.indices), answered), notes)
+
+
+def _unit_notes(alignments: tuple[str, ...], is_metric: bool) -> tuple[str, ...]:
+    return (NOT_METRIC_DEPTH,) if "metric" in alignments and not is_metric else ()
+
+
+def _shape_notes(job: SequenceJob, answers: Answers) -> tuple[str, ...]:
+    shapes = {answer.map.shape for answer in answers.frames.values() if answer.map is not None}
+    shown = job.reader.frame(job.indices[0]).image.shape
+    return tuple(note for shape in sorted(shapes) for note in proportion_notes(shape, shown))
+
+
+def proportion_notes(predicted: tuple[int, ...], shown: tuple[int, ...]) -> tuple[str, ...]:
+    """Of a map (h, w, ...) for an image (H, W, ...) of other proportions.
+
+    Rounding to whole patches squeezes a little. InputError where the image must have been cut, so
+    that pixels would be compared with others.
+    """
+    change = abs(math.log(predicted[1] / predicted[0] * shown[0] / shown[1]))
+    sizes = f"predictions of {predicted[1]}x{predicted[0]} for images of {shown[1]}x{shown[0]}"
+    if change > CUT:
+        raise InputError(
+            f"{sizes}: the frontend cuts its images, so the pixels do not correspond; take a "
+            "protocol with this frontend's own image loader"
+        )
+    return (f"{sizes}: compared as if squeezed, not cut",) if change > SQUEEZED else ()
 
 
 def _depth_metrics(
@@ -109,21 +148,24 @@ def _named(errors: DepthErrors, alignment: str) -> dict[str, float]:
 def measure_mono_depth(job: SequenceJob) -> Measured:
     """Depth of each frame alone, aligned each by itself; the mean is weighted by valid pixels."""
     reader, options = job.reader, job.protocol.depth
+    frontend = job.frontend(job.request.config(job.sequence.name))
     collected: dict[str, list[DepthErrors]] = {name: [] for name in options.alignments}
-    judged = [0]
+    judged, notes = [0], set(_unit_notes(options.alignments, frontend.is_metric))
 
-    def take(index: int, depth: np.ndarray) -> None:
+    def take(index: int, depth: np.ndarray | None) -> None:
         true = reader.true_depth(index)
-        ours = resized_depth(depth, true.shape)
         valid = valid_depth(true, options.max_depth)
         judged[0] += int(valid.sum())
+        if depth is None:
+            return
+        notes.update(proportion_notes(depth.shape, reader.frame(index).image.shape))
+        ours = resized_depth(depth, true.shape)
         valid &= ours > 0
         if not valid.any():
             return
         for name, errors in collected.items():
             errors.append(depth_errors(ours, true, valid, name, options.clip))
 
-    frontend = job.frontend(job.request.config(job.sequence.name))
     seconds = answers_one_by_one(frontend, job.frames(), take)
     answered = len(collected[options.alignments[0]])
     if not answered:
@@ -137,17 +179,23 @@ def measure_mono_depth(job: SequenceJob) -> Measured:
         pixels = mean.valid_pixels
     metrics["valid_pixels"] = float(pixels)
     metrics["pixel_coverage"] = pixels / max(judged[0], 1)
-    return Measured(metrics, len(job.indices), answered, len(job.indices), seconds)
+    frames = len(job.indices)
+    return Measured(metrics, frames, answered, frames, seconds, tuple(sorted(notes)))
 
 
 def resized_depth(depth: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Depth (h, w) at another size (H, W), bicubic; 0 where the nearest pixel has none."""
+    """Depth (h, w) at another size (H, W), bicubic; 0 where a pixel with a weight in it has none.
+
+    What is not finite or not positive is no depth.
+    """
+    there = np.isfinite(depth) & (depth > 0)
+    known = np.where(there, depth, np.float32(0))
     if depth.shape == shape:
-        return depth
+        return known
     size = (shape[1], shape[0])
-    smooth = cv2.resize(depth, size, interpolation=cv2.INTER_CUBIC)
-    there = cv2.resize((depth > 0).astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
-    return np.where(there > 0, smooth, np.float32(0))
+    smooth = cv2.resize(known, size, interpolation=cv2.INTER_CUBIC)
+    weight = cv2.resize(there.astype(np.float32), size, interpolation=cv2.INTER_CUBIC)
+    return np.where(np.abs(weight - 1) < WHOLE, smooth, np.float32(0))
 
 
 def measure_reconstruction(job: SequenceJob) -> Measured:
@@ -159,7 +207,8 @@ def measure_reconstruction(job: SequenceJob) -> Measured:
     if not compared:
         raise InputError(f"none of {len(known)} views was placed: nothing to compare")
     metrics = compare_clouds(job, answers, compared)
-    return _measured(job, metrics, answers, (len(known), len(compared)))
+    notes = _shape_notes(job, answers)
+    return _measured(job, metrics, answers, (len(known), len(compared)), notes)
 
 
 def _measured(

@@ -15,12 +15,9 @@ from mapper.evaluate.protocol import ImagePreparation
 from mapper.frame import Frame
 from mapper.intrinsics import Intrinsics
 from mapper.io.datasets.dataset import BenchSequence
-from mapper.io.decode import read_image
 from mapper.io.registration import Undistorter
-from mapper.prediction_files import load_prediction
 
 FILLING = 1e-8  # added to a scale, so that rounding down never leaves a pixel uncovered
-PREDICTION_SUFFIX = ".npz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +81,7 @@ class ViewReader:
         return np.where(np.isfinite(depth) & (depth > 0), depth, 0).astype(np.float32)
 
     def _image(self, index: int) -> np.ndarray:
-        path = self._sequence.images[index]
-        if path.suffix == PREDICTION_SUFFIX:
-            return load_prediction(path).image
-        return read_image(path)
+        return self._sequence.read_image(self._sequence.images[index])
 
     def _loaded(self, image: np.ndarray) -> np.ndarray:
         loader = LOADERS[self._preparation.loader]

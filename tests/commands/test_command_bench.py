@@ -65,6 +65,7 @@ def test_a_failed_sequence_is_told_by_the_exit_code(
         (("--dataset", "sintel", "--frontend", "rgbd"), "no sequences here"),
         (("--dataset", "sintel", "--frontend", "rgbd", "--repeat", "0"), "at least 1"),
         (("--dataset", "sintel", "--frontend", "rgbd", "--protocol", "x"), "unknown protocol"),
+        (("--dataset", "sintel", "--frontend", "rgbd", "--protocol", "my/x.yaml"), "my/x.yaml: no"),
     ],
 )
 def test_faults_of_the_user_are_one_line(
@@ -92,4 +93,4 @@ def test_the_protocols_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert bench("protocols") == 0
     lines = capsys.readouterr().out.splitlines()
     assert any(line.startswith("cut3r-7scenes-reconstruction") for line in lines)
-    assert len(lines) == 50
+    assert len(lines) == 53

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +13,17 @@ from mapper.errors import ConfigError, InputError
 from mapper.evaluate.protocol import (
     PROTOCOLS,
     FrameSelection,
+    Protocol,
     choose_protocol,
     load_protocol,
     protocol_names,
 )
-from mapper.evaluate.selection import plan, selected_frames
+from mapper.evaluate.selection import plan, preparation_notes, selected_frames
 from mapper.evaluate.views import View, windowed
 from mapper.geometry import backproject
 from mapper.intrinsics import Intrinsics
 from mapper.io.datasets.dataset import BenchSequence
+from mapper.io.datasets.preparation import Preparation
 from mapper.io.datasets.registry import DATASETS
 
 NAMES = protocol_names()
@@ -62,7 +65,18 @@ def test_a_protocol_of_another_dataset_is_refused_with_those_that_fit() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"strides": 2}, {"task": "poses"}, {"pose": {"alignment": "sim2"}}, {"name": "x"}]
+    "change",
+    [
+        {"strides": 2},
+        {"task": "poses"},
+        {"pose": {"alignment": "sim2"}},
+        {"pose": {"metric": "pairs"}},
+        {"pose": {"thresholds": [5]}},
+        {"depth": {"alignments": []}},
+        {"reconstruction": {"crop": 0}},
+        {"frames": {"start": -1}},
+        {"name": "x"},
+    ],
 )
 def test_a_damaged_protocol_names_its_file(tmp_path: Path, change: dict) -> None:
     values = yaml.safe_load((PROTOCOLS / "metric-any-pose.yaml").read_text())
@@ -72,28 +86,80 @@ def test_a_damaged_protocol_names_its_file(tmp_path: Path, change: dict) -> None
         load_protocol(str(path))
 
 
-def sequence(count: int, prepared: bool = False, name: str = "s") -> BenchSequence:
+def sequence(count: int, prepared: Preparation | None = None, name: str = "s") -> BenchSequence:
     images = [Path(f"{i}.png") for i in range(count)]
     return BenchSequence(
         name, images, np.arange(float(count)), None, None, None, None, None, prepared=prepared
     )
 
 
+def folder(stride: int, limit: int = 0, is_told: bool = True) -> Preparation:
+    return Preparation(Path("data/rgb_90"), stride, is_told, limit)
+
+
+def of_paper(**frames: int) -> Protocol:
+    return Protocol(task="pose", datasets=("tum-dynamics",), frames=FrameSelection(**frames))
+
+
 def test_a_prepared_sequence_is_not_thinned_twice() -> None:
-    selection = FrameSelection(start=3, stride=3, max_frames=4)
-    assert selected_frames(sequence(30), selection) == [3, 6, 9, 12]
-    assert selected_frames(sequence(30, prepared=True), selection) == [0, 1, 2, 3]
+    protocol = of_paper(start=3, stride=6, max_frames=4)
+    assert selected_frames(sequence(30), protocol) == [3, 9, 15, 21]
+    assert selected_frames(sequence(30, folder(6)), protocol) == [0, 1, 2, 3]
+    assert selected_frames(sequence(30, folder(2)), protocol) == [0, 3, 6, 9]
+
+
+@pytest.mark.parametrize(("wanted", "there"), [(10, 3), (1, 3), (3, 10)])
+def test_a_folder_that_holds_other_frames_than_the_protocol_takes_is_refused(
+    wanted: int, there: int
+) -> None:
+    with pytest.raises(InputError, match=f"data/rgb_90: holds one frame in {there}"):
+        selected_frames(sequence(90, folder(there)), of_paper(stride=wanted))
+
+
+def test_a_folder_that_was_cut_too_early_is_refused_and_a_short_recording_is_not() -> None:
+    protocol = of_paper(stride=3, max_frames=100)
+    with pytest.raises(InputError, match="rgb_90: was cut after 90 frames, which gives 90 of"):
+        selected_frames(sequence(90, folder(3, limit=90)), protocol)
+    with pytest.raises(InputError, match="gives 67 of the 100"):
+        selected_frames(sequence(200, folder(1, limit=200)), protocol)
+    assert len(selected_frames(sequence(89, folder(3, limit=90)), protocol)) == 89
+
+
+def test_a_protocol_for_any_dataset_takes_what_is_there_and_says_so() -> None:
+    protocol = replace(of_paper(stride=20), datasets=())
+    thinned = sequence(90, folder(3, limit=90))
+    assert selected_frames(thinned, protocol) == [0, 20, 40, 60, 80]
+    notes = preparation_notes(thinned, protocol)
+    assert [note.split(":")[0] for note in notes] == ["rgb_90", "rgb_90"]
+    assert "one frame in 3" in notes[0]
+    assert "cut after 90" in notes[1]
+
+
+def test_a_stride_that_nothing_tells_is_noted() -> None:
+    protocol = of_paper(stride=3, max_frames=90)
+    (note,) = preparation_notes(sequence(90, folder(3, 90, is_told=False)), protocol)
+    assert note.startswith("rgb_90: no name or time tells")
+    assert preparation_notes(sequence(90, folder(3, 90)), protocol) == ()
+    assert preparation_notes(sequence(90), protocol) == ()
+
+
+def test_poses_that_are_not_of_their_images_times_are_noted() -> None:
+    protocol = of_paper(stride=3, max_frames=90)
+    late = replace(folder(3, 90), pose_gap=0.5)
+    (note,) = preparation_notes(sequence(90, late), protocol)
+    assert note == "rgb_90: images and poses, paired by order, are up to 0.50 s apart"
+    assert preparation_notes(sequence(90, replace(late, pose_gap=0.02)), protocol) == ()
 
 
 def test_a_short_sequence_keeps_two_views() -> None:
-    selection = FrameSelection(stride=500, at_least=2)
-    assert selected_frames(sequence(1400), selection) == [0, 500, 1000]
-    assert selected_frames(sequence(301), selection) == [0, 150, 300]
+    protocol = of_paper(stride=500, at_least=2)
+    assert selected_frames(sequence(1400), protocol) == [0, 500, 1000]
+    assert selected_frames(sequence(301), protocol) == [0, 150, 300]
 
 
 def test_a_sequence_that_ends_before_the_first_frame_is_refused() -> None:
     with pytest.raises(InputError, match="starts at frame 30"):
-        selected_frames(sequence(20), FrameSelection(start=30))
+        selected_frames(sequence(20), of_paper(start=30))
 
 
 class Counts:
@@ -110,18 +176,46 @@ class Counts:
     def sequence(self, name: str) -> BenchSequence:
         return sequence(self._counts[name], name=name)
 
+    def frame_count(self, name: str) -> int:
+        return self._counts[name]
+
     def sequences(self) -> list[BenchSequence]:
         return [self.sequence(name) for name in self.names()]
 
 
 def test_random_frames_are_the_same_each_time_and_differ_by_sequence() -> None:
-    protocol = load_protocol("streamvggt-co3d-pose")
+    protocol = replace(load_protocol("streamvggt-co3d-pose"), groups=("apple", "cup"))
     dataset = Counts({"apple/1": 202, "apple/2": 202, "cup/1": 49})
     first, second = plan(protocol, dataset), plan(protocol, dataset)
     assert first == second
     assert first.excluded == ["cup/1"]
-    assert len(set(first.sequences["apple/1"])) == 10
-    assert first.sequences["apple/1"] != first.sequences["apple/2"]
+    assert first.missing == {}
+    # One generator over all, started once: the second sequence has its second draw.
+    generator = np.random.RandomState(0)
+    for name in ("apple/1", "apple/2"):
+        assert first.sequences[name] == tuple(generator.permutation(202)[:10])
+
+
+def test_a_choice_of_sequences_does_not_change_their_frames() -> None:
+    protocol = replace(load_protocol("streamvggt-co3d-pose"), groups=("apple", "cup"))
+    dataset = Counts({"apple/1": 202, "apple/2": 100, "cup/1": 80})
+    few = plan(replace(protocol, sequences=("cup/1",)), dataset)
+    assert few.sequences == {"cup/1": plan(protocol, dataset).sequences["cup/1"]}
+
+
+def test_groups_that_the_protocol_takes_are_told_and_others_are_not_drawn_for() -> None:
+    protocol = replace(load_protocol("streamvggt-co3d-pose"), groups=("apple", "cup", "vase"))
+    dataset = Counts({"apple/1": 60, "ball/1": 60, "cup/1": 60})
+    todo = plan(protocol, dataset)
+    assert list(todo.sequences) == ["apple/1", "cup/1"]
+    assert list(todo.missing) == ["vase"]
+    assert todo.sequences == plan(protocol, Counts({"apple/1": 60, "cup/1": 60})).sequences
+
+
+def test_the_seen_categories_of_co3d_are_41() -> None:
+    groups = load_protocol("streamvggt-co3d-pose").groups
+    assert len(set(groups)) == 41
+    assert list(groups) == sorted(groups)
 
 
 def test_sequences_that_the_protocol_names_and_nobody_has_are_missing() -> None:

@@ -158,6 +158,14 @@ def test_a_second_run_takes_up_the_results_of_the_first(truth: Path, tmp_path: P
     assert measure(asked, out)[0]["mean"]["ate"] < 1e-6  # another input: done anew
 
 
+def test_other_predictions_at_the_same_place_are_measured_anew(truth: Path, tmp_path: Path) -> None:
+    replayed, out = write_predictions(tmp_path / "replayed"), tmp_path / "out"
+    assert measure(request("video-depth", truth, replayed), out)[0]["mean"]["metric.rmse"] < 1e-6
+    write_predictions(replayed, lambda i, pose, depth: (pose, 2 * depth))
+    mean = measure(request("video-depth", truth, replayed), out)[0]["mean"]
+    assert mean["metric.abs_rel"] == pytest.approx(1, rel=1e-5)
+
+
 def test_results_of_another_benchmark_are_not_mixed_in(truth: Path, tmp_path: Path) -> None:
     measure(request("pose", truth), tmp_path / "out")
     with pytest.raises(OutputError, match="another benchmark"):
@@ -193,6 +201,7 @@ def test_a_comparison_shows_what_changed(truth: Path, tmp_path: Path) -> None:
     assert values["mean"]["metric.abs_rel"] == pytest.approx(-0.2, rel=1e-4)
     assert "(-100.0%)" in table.rows[-1][1]
     assert any("frontend: replay -> truth" in note for note in table.notes)
+    assert not any("protocol" in note for note in table.notes)
     with pytest.raises(InputError, match="summary"):
         compare(tmp_path / "before", tmp_path / "nowhere")
 

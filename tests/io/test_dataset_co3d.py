@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,12 @@ import pytest
 from conftest import HEIGHT, WIDTH, write_image
 
 from mapper.errors import InputError
+from mapper.evaluate.job import BenchRequest
+from mapper.evaluate.protocol import load_protocol
+from mapper.evaluate.running import Order, do
+from mapper.evaluate.selection import plan
 from mapper.intrinsics import Intrinsics
+from mapper.io.datasets.dataset import Dataset
 from mapper.io.datasets.registry import open_dataset
 
 # Rows of R: the world's x is the camera's up, its y the camera's right, its z the camera's forward.
@@ -30,6 +36,60 @@ def write_jgz(path: Path, content: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with gzip.open(path, "wt", encoding="utf-8") as file:
         json.dump(content, file)
+
+
+def write_long_list(root: Path, broken: str = "") -> Dataset:
+    """Sequences `failed`, `one`, `three` and `two` of 60 frames; one of them without its images."""
+    names = ("failed", "one", "three", "two")
+    for name in names:
+        write_image(root / f"apple/{name}/images/frame.jpg", 1)
+    frames = {name: {"filepath": f"apple/{name}/images/frame.jpg", **VIEW} for name in names}
+    frames["failed"]["T"] = [1e6, 0, 0]
+    if broken:
+        (root / str(frames[broken]["filepath"])).unlink()
+    write_jgz(root / "apple_test.jgz", {name: [frames[name]] * 60 for name in names})
+    return open_dataset("co3d", root)
+
+
+@pytest.mark.parametrize("broken", ["one", "three", "two"])
+def test_a_broken_sequence_does_not_change_the_frames_of_the_others(
+    tmp_path: Path, broken: str
+) -> None:
+    protocol = replace(load_protocol("streamvggt-co3d-pose"), groups=("apple",))
+    whole = plan(protocol, write_long_list(tmp_path / "whole"))
+    dataset = write_long_list(tmp_path / "broken", broken)
+    assert plan(protocol, dataset) == whole
+    assert whole.excluded == ["apple/failed"]
+    # The published evaluation leaves failed reconstructions out before it draws.
+    assert whole.sequences["apple/one"] == tuple(np.random.RandomState(0).permutation(60)[:10])
+    request = BenchRequest(protocol, "co3d", str(tmp_path / "broken"), "truth")
+    result = do(Order(request, f"apple/{broken}", 0, whole.sequences[f"apple/{broken}"]))
+    assert not result.succeeded and "frame.jpg is missing" in result.error
+
+
+def test_a_frame_without_its_camera_is_drawn_for_all_the_same(tmp_path: Path) -> None:
+    write_list(tmp_path, {key: VIEW[key] for key in VIEW if key != "T"})
+    assert open_dataset("co3d", tmp_path).frame_count("apple/one") == 2
+
+
+def test_each_list_is_read_once_however_many_sequences_are_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_list(tmp_path, VIEW)
+    lists = tmp_path / "annotations"
+    (lists / "cup_test.jgz").write_bytes((lists / "apple_test.jgz").read_bytes())
+    opened: list[Any] = []
+    load = json.load
+
+    def counted(file: Any) -> Any:
+        opened.append(file)
+        return load(file)
+
+    monkeypatch.setattr(json, "load", counted)
+    dataset = open_dataset("co3d", tmp_path)
+    for _ in range(3):
+        dataset.sequence("apple/one")
+    assert len(opened) == 3  # both for their names, then the first again for its frames
 
 
 def write_list(root: Path, view: dict[str, Any]) -> None:

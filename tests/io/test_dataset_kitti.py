@@ -10,6 +10,7 @@ from conftest import HEIGHT, WIDTH, write_depth, write_image
 
 from mapper.errors import InputError
 from mapper.intrinsics import Intrinsics
+from mapper.io.datasets.preparation import Preparation
 from mapper.io.datasets.registry import open_dataset
 
 DRIVE = "2011_09_26_drive_0002_sync"
@@ -48,13 +49,16 @@ def write_gathered(home: Path, suffix: str, count: int) -> None:
 def test_gathered_drives_pair_by_order_at_256_units_a_metre(tmp_path: Path) -> None:
     write_gathered(tmp_path / CROPPED, "", 2)
     (sequence,) = open_dataset("kitti-depth", tmp_path).sequences()
-    assert sequence.name == f"{DRIVE}_02" and sequence.prepared
+    folder = tmp_path / CROPPED / "image_gathered"
+    assert sequence.name == f"{DRIVE}_02"
+    assert sequence.prepared == Preparation(folder, stride=1, is_told=True, limit=110)
     assert sequence.T_world_camera is None and sequence.intrinsics is None
     assert sequence.depths is not None and sequence.read_depth is not None
     np.testing.assert_allclose(sequence.read_depth(sequence.depths[1]), 2.5)
     write_gathered(tmp_path / CROPPED, "_3", 3)
     (longer,) = open_dataset("kitti-depth", tmp_path).sequences()
     assert len(longer) == 3 and longer.images[0].parent.parent.name == "image_gathered_3"
+    assert longer.prepared is not None and longer.prepared.was_cut(3)
 
 
 def test_gathered_drives_without_their_depth_are_refused(tmp_path: Path) -> None:
@@ -86,6 +90,7 @@ def test_the_download_is_put_into_drives(selection: Path) -> None:
     second, third = open_dataset("kitti-depth", selection).sequences()
     assert (second.name, third.name) == (f"{DRIVE}_02", f"{DRIVE}_03")
     np.testing.assert_allclose(second.timestamps, [0.5, 1.7])  # frames 5 and 17 at 10/s
+    assert second.prepared == Preparation(selection / CROPPED / "image", 12, True, limit=0)
     assert second.depths is not None and second.read_depth is not None
     np.testing.assert_allclose(second.read_depth(second.depths[1]), 17.0)
     assert second.intrinsics == Intrinsics(40, 41, 19.5, 14.5, WIDTH, HEIGHT)

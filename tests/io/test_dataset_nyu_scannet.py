@@ -10,6 +10,7 @@ from conftest import HEIGHT, WIDTH, write_depth, write_image
 
 from mapper.errors import InputError
 from mapper.intrinsics import Intrinsics
+from mapper.io.datasets.preparation import Preparation
 from mapper.io.datasets.registry import open_dataset
 
 SCENE = "scene0707_00"
@@ -67,7 +68,8 @@ def test_scannet_selection(tmp_path: Path, columns: int) -> None:
     rows = np.stack([np.array(POSE, float), np.full((4, 4), -np.inf)]).reshape(2, 16)
     np.savetxt(folder / "pose_2.txt", rows[:, :columns])
     (sequence,) = open_dataset("scannet", tmp_path).sequences()
-    assert sequence.name == SCENE and sequence.prepared and sequence.intrinsics is None
+    assert sequence.name == SCENE and sequence.intrinsics is None
+    assert sequence.prepared == Preparation(folder / "color_2", 3, is_told=False, limit=2)
     np.testing.assert_allclose(sequence.timestamps, [0, 0.1])  # every third frame at 30/s
     assert sequence.T_world_camera is not None
     np.testing.assert_allclose(sequence.T_world_camera[0], POSE)
@@ -115,8 +117,13 @@ def test_scannet_damage_is_named(export: Path) -> None:
         open_dataset("scannet", export).sequences()
 
 
-def test_scannet_packed_scans_are_explained(tmp_path: Path) -> None:
-    (tmp_path / SCENE).mkdir()
-    (tmp_path / SCENE / f"{SCENE}.sens").touch()
-    with pytest.raises(InputError, match="sens: packed scans are not read; export"):
-        open_dataset("scannet", tmp_path).names()
+def test_scannet_frames_that_kept_their_numbers_tell_their_stride(export: Path) -> None:
+    folder = export / "scans" / SCENE
+    (folder / "color").rename(folder / "color_2")
+    for path in (folder / "color_2").iterdir():
+        if path.stem not in ("0", "10"):
+            path.unlink()
+    np.savetxt(folder / "pose_2.txt", np.array([POSE, POSE], float).reshape(2, 16))
+    sequence = open_dataset("scannet", export).sequence(SCENE)
+    assert sequence.prepared == Preparation(folder / "color_2", 10, is_told=True, limit=2)
+    np.testing.assert_allclose(sequence.timestamps, [0, 10 / 30])

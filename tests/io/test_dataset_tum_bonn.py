@@ -10,6 +10,7 @@ import pytest
 from conftest import write_depth, write_image
 
 from mapper.errors import InputError
+from mapper.io.datasets.preparation import Preparation
 from mapper.io.datasets.registry import open_dataset
 
 BONN = "rgbd_bonn_dataset/rgbd_bonn_balloon2"
@@ -44,13 +45,31 @@ def test_the_largest_selection_is_read(tmp_path: Path) -> None:
     for count in (2, 3):
         write_selection(tmp_path / WALKING, count)
     sequence = open_dataset("tum-dynamics", tmp_path).sequence(WALKING)
-    assert len(sequence) == 3 and sequence.images[0].parent.name == "rgb_3" and sequence.prepared
+    assert len(sequence) == 3 and sequence.images[0].parent.name == "rgb_3"
+    folder = tmp_path / WALKING / "rgb_3"  # 0.1 s are three frames at 30/s
+    assert sequence.prepared == Preparation(folder, stride=3, is_told=True, limit=3, pose_gap=0.0)
     np.testing.assert_allclose(sequence.timestamps, [100, 100.1, 100.2])
     assert sequence.T_world_camera is not None
     np.testing.assert_allclose(sequence.T_world_camera[2, :3, 3], [3, 2, 3])
     assert sequence.intrinsics is not None and sequence.intrinsics.fx == 535.4
     assert sequence.depths is not None and sequence.read_depth is not None
     np.testing.assert_allclose(sequence.read_depth(sequence.depths[1]), 2.0)
+
+
+def test_names_tell_the_stride_of_a_selection_whose_poses_have_their_own_rate(
+    tmp_path: Path,
+) -> None:
+    """Bonn's script takes poses by their place in the file, here 0.01 s one after the other."""
+    write_selection(tmp_path / BONN, 3)
+    poses = [f"{100 + 0.01 * i:.2f} {i} 0 0 0 0 0 1" for i in range(3)]
+    (tmp_path / BONN / "groundtruth_3.txt").write_text("\n".join(poses))
+    prepared = open_dataset("bonn", tmp_path).sequence("balloon2").prepared
+    assert prepared is not None and (prepared.stride, prepared.is_told) == (3, True)
+    assert prepared.pose_gap == pytest.approx(0.18)
+    for path in (tmp_path / BONN / "rgb_3").iterdir():
+        path.rename(path.with_name(f"{path.stem[4]}.png"))  # 0.png, 1.png, 2.png
+    prepared = open_dataset("bonn", tmp_path).sequence("balloon2").prepared
+    assert prepared is not None and not prepared.is_told and prepared.pose_gap == 0
 
 
 def test_a_selection_of_other_length_than_its_poses_is_refused(tmp_path: Path) -> None:

@@ -11,11 +11,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import rerun as rr
 
 from mapper.errors import OutputError
 from mapper.intrinsics import Intrinsics
-from mapper.io.rerun_blueprint import bounds_around, eye_above, plan
+from mapper.io.rerun_blueprint import eye_above, plan
+from mapper.io.rerun_camera import DrawnCamera, frustum
 from mapper.io.rerun_logger import MapLogger, NullLogger, RerunLogger
+from mapper.io.rerun_plan import BirdsEye
 from mapper.mesh import Mesh
 from mapper.trajectory import Trajectory
 
@@ -53,7 +56,8 @@ def drive(log: MapLogger) -> None:
         T_world_camera[0, 3] = 0.1 * index
         state = "lost" if index == 5 else "tracking"
         values = {"track_ms": 3.0, "residual": 0.01}
-        log.frame(index, 5.0 + index / 30, IMAGE, T_world_camera, INTRINSICS, state, values)
+        pose = None if state == "lost" else T_world_camera
+        log.frame(index, 5.0 + index / 30, IMAGE, pose, INTRINSICS, state, values)
         if index % 3 == 0:
             points = np.random.default_rng(index).random((500, 3), dtype=np.float32)
             log.keyframe(index, points, np.zeros((500, 3), np.uint8), T_world_camera)
@@ -67,7 +71,7 @@ def drive(log: MapLogger) -> None:
     log.close()
 
 
-def rerun(*arguments: str) -> subprocess.CompletedProcess[str]:
+def run_rerun(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "rerun_cli", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
@@ -76,16 +80,18 @@ def test_a_closed_recording_is_whole_and_holds_every_part(tmp_path: Path) -> Non
     path = tmp_path / "new" / "run.rrd"
     truth = Trajectory(np.arange(4.0), np.tile(np.eye(4), (4, 1, 1)))
     drive(RerunLogger(path, ground_truth=truth))
-    assert rerun("rrd", "verify", str(path)).returncode == 0
-    content = rerun("rrd", "print", str(path)).stdout
+    assert run_rerun("rrd", "verify", str(path)).returncode == 0
+    content = run_rerun("rrd", "print", str(path)).stdout
     for entity in (
         "/world/camera/image",
         "/world/keyframes/000003/points",
         "/world/graph/loop",
         "/world/graph/covisibility",
+        "/world/graph/frustums",
         "/world/trajectory/ground_truth",
         "/world/mesh",
         "/plan/estimate",
+        "/state",
         "/timings/track_ms",
         "/tracking/residual",
         "/log",
@@ -114,6 +120,18 @@ def test_an_empty_map_is_logged_without_complaint(tmp_path: Path) -> None:
     log.close()
 
 
+def test_a_keyframe_that_was_let_go_is_no_longer_drawn(tmp_path: Path) -> None:
+    log = RerunLogger(tmp_path / "run.rrd")
+    for id in (0, 1):
+        log.keyframe(id, np.ones((3, 3), np.float32), np.zeros((3, 3), np.uint8), np.eye(4))
+    log.forget(1)
+    log.keyframe_poses({0: np.eye(4)})
+    log.close()
+    content = run_rerun("rrd", "print", "-vvv", str(tmp_path / "run.rrd")).stdout
+    assert "Clear:is_recursive" in content
+    assert list(log._poses) == [0]
+
+
 def test_the_file_of_a_killed_run_is_readable(tmp_path: Path) -> None:
     path = tmp_path / "run.rrd"
     command = [sys.executable, "-c", ENDLESS, str(path)]
@@ -121,7 +139,7 @@ def test_the_file_of_a_killed_run_is_readable(tmp_path: Path) -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         process.send_signal(signal.SIGKILL)
-    result = rerun("rrd", "print", str(path))
+    result = run_rerun("rrd", "print", str(path))
     assert result.returncode == 0
     assert " - /world/camera/image " in result.stdout
 
@@ -159,7 +177,7 @@ def test_the_web_viewer_gives_its_address_and_writes_the_file(tmp_path: Path) ->
     log = RerunLogger(tmp_path / "run.rrd", viewer="web")
     assert log.url is not None and log.url.startswith("http://127.0.0.1:")
     drive(log)
-    assert rerun("rrd", "verify", str(tmp_path / "run.rrd")).returncode == 0
+    assert run_rerun("rrd", "verify", str(tmp_path / "run.rrd")).returncode == 0
 
 
 def test_the_eye_stands_above_and_behind_the_way_the_cameras_look() -> None:
@@ -173,9 +191,60 @@ def test_the_eye_stands_above_and_behind_the_way_the_cameras_look() -> None:
     assert eye_above(points[:0], np.eye(4)[None]) is None
 
 
-def test_the_plan_has_forward_up_and_bounds_with_a_margin() -> None:
+def test_the_plan_has_forward_up() -> None:
     positions = plan(np.array([[1.0, 7.0, 2.0], [3.0, 7.0, 4.0]]))
     np.testing.assert_allclose(positions, [[1, -2], [3, -4]])
-    bounds = bounds_around(positions)
-    assert bounds is not None
-    assert bounds_around(positions[:1]) is None
+    np.testing.assert_allclose(plan(np.array([1.0, 7.0, 2.0])), [1, -2])
+
+
+def test_the_view_from_above_holds_all_that_is_drawn_with_a_margin() -> None:
+    drawn: list[str] = []
+    view = BirdsEye(lambda entity, what, static: drawn.append(entity))
+    assert view.bounds() is None
+    view.way("estimate", np.array([[0.0, 0, 0], [4, 0, 2]]), (1, 2, 3), False)
+    view.camera(np.array([2.0, 0, 1]))  # within: the view rests
+    assert drawn.count("plan/corners") == 1
+    view.way("ground_truth", np.array([[0.0, 0, 0], [10, 0, 0]]), (1, 2, 3), True)
+    assert drawn.count("plan/corners") == 2
+    bounds = view.bounds()
+    assert bounds is not None and bounds.range is not None
+    (sides,) = bounds.range.as_arrow_array().to_pylist()
+    # x from 0 to 10, z from 0 to 2 drawn upwards, and 15 % of 10 on each side.
+    np.testing.assert_allclose(np.ravel(list(sides.values())), [-1.5, 11.5, -3.5, 1.5])
+
+
+def test_a_frustum_is_what_the_camera_sees() -> None:
+    rim, left, right = frustum(INTRINSICS, 2.0)
+    # 320 pixels at a focal length of 500 are 0.64 of the depth; 240 are 0.48.
+    np.testing.assert_allclose(rim[0], [-1.28, -0.96, 2.0])
+    np.testing.assert_allclose(rim[2], [1.28, 0.96, 2.0])
+    np.testing.assert_allclose(rim[0], rim[-1])
+    assert not left[1].any() and not right[1].any()  # both pass through the camera
+
+
+def test_a_lost_frame_is_shown_where_the_camera_was_last() -> None:
+    drawn: list[tuple[str, object]] = []
+    camera = DrawnCamera(lambda entity, what, static: drawn.append((entity, what)))
+    camera.place(None, INTRINSICS, "lost")  # before any pose
+    camera.place(np.eye(4), INTRINSICS, "tracking")
+    drawn.clear()
+    camera.place(None, INTRINSICS, "lost")
+    entities = [entity for entity, _ in drawn]
+    assert entities == ["state", "world/camera", "world/camera/image/state"]
+    (pinhole,) = [what for entity, what in drawn if entity == "world/camera"]
+    assert isinstance(pinhole, rr.Pinhole) and pinhole.color is not None
+    red = 0xF04848FF
+    assert pinhole.color.as_arrow_array().to_pylist() == [red]
+    drawn.clear()
+    camera.place(None, INTRINSICS, "lost")  # nothing new
+    assert drawn == []
+
+
+def test_each_keyframe_gets_one_frustum_once_the_camera_is_known() -> None:
+    drawn: list[str] = []
+    camera = DrawnCamera(lambda entity, what, static: drawn.append(entity))
+    camera.keyframe(3, np.array([1.0, 2.0]))
+    assert not any("keyframes" in entity for entity in drawn)
+    camera.place(np.eye(4), INTRINSICS, "tracking")
+    camera.place(np.eye(4), INTRINSICS, "tracking")
+    assert drawn.count("world/keyframes/000003/points") == 1
