@@ -71,7 +71,7 @@ class CandidateFinder:
         """Recent keyframes and revisited ones by overlap, then look-alikes from anywhere.
 
         poses: S_world_keyframe of `new` and of the earlier ones that share its world. The direct
-        predecessor is left out: the chain joins it already.
+        predecessor is left out where the chain joins it already.
         """
         config = self.config
         overlaps = self._overlaps(new.id, poses, maps)
@@ -79,7 +79,7 @@ class CandidateFinder:
         revisited = [i for i in overlaps if new.id - i > config.recent][: config.max_loops]
         candidates = [Candidate(i, EdgeKind.COVISIBILITY, "overlap") for i in recent]
         candidates += [Candidate(i, EdgeKind.LOOP, "proximity") for i in revisited]
-        taken = {new.id - 1, *overlaps}
+        taken = {*overlaps, *({new.id - 1} & poses.keys())}
         for found_by, found in self._look_alikes(new):
             fresh = [
                 i

@@ -15,6 +15,7 @@ from mapper.backend.map_cache import MapCache
 from mapper.backend.odometry_chain import OdometryChain
 from mapper.backend.view_consistency import two_way_consistency
 from mapper.dense_alignment import align
+from mapper.length_text import length_text
 from mapper.local_features import pose_from_matches
 from mapper.sim3 import inverse_similarity
 from mapper.similarity_ransac import similarity_from_matches
@@ -123,7 +124,7 @@ class LoopCloser:
             "chain_sigmas": self._chain_sigmas(pair, S),
         }
         limit = max_residual(a.levels[0].noise, pair.old.median_depth, self._edge_config)
-        reason = self._fault(aligned.converged, numbers, limit)
+        reason = self._fault(aligned.converged, numbers, limit, pair.new.is_metric)
         if reason:
             return None, pair.refused(reason, **numbers)
         information = edge_information(aligned, self._edge_config)
@@ -135,7 +136,9 @@ class LoopCloser:
             return 0.0
         return float(np.sqrt(self._chain.squared_distance(pair.old.id, pair.new.id, S_old_new)))
 
-    def _fault(self, converged: bool, numbers: dict[str, Any], max_rmse: float) -> str:
+    def _fault(
+        self, converged: bool, numbers: dict[str, Any], max_rmse: float, is_metric: bool
+    ) -> str:
         """Why a pair is refused; empty when it passes."""
         config = self.config
         if not converged:
@@ -145,7 +148,8 @@ class LoopCloser:
         if numbers["agreement"] < config.min_agreement:
             return f"two-way agreement {numbers['agreement']:.2f} below {config.min_agreement}"
         if not 0 <= numbers["rmse"] <= max_rmse:
-            return f"residual {numbers['rmse'] * 1e3:.1f} mm above {max_rmse * 1e3:.0f} mm"
+            found, most = (length_text(x, is_metric) for x in (numbers["rmse"], max_rmse))
+            return f"residual {found} above {most}"
         if numbers["distance_ratio"] > config.max_distance_ratio:
             return (
                 f"cameras {numbers['distance_ratio']:.2f} median depths apart, "

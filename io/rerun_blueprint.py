@@ -7,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 import rerun as rr
 import rerun.blueprint as rrb
+from rerun.blueprint.encodings import TextLogColumn, TimelineColumn
 
 BACKGROUND: Final = (16, 19, 26)
 ESTIMATE_COLOR: Final = (255, 176, 46)
@@ -30,9 +31,9 @@ EDGE_COLORS: Final = {
 }
 STATE_COLORS: Final = {"tracking": (62, 214, 120), "lost": (240, 72, 72)}
 OTHER_STATE_COLOR: Final = (255, 214, 64)
+CAMERA_COLOR: Final = STATE_COLORS["tracking"]
 
 EYE_DISTANCE: Final = 0.8  # of the map's diagonal
-PLAN_MARGIN: Final = 0.08  # of the larger side
 EYE_ELEVATION: Final = np.radians(32.0)  # and more, as cameras mostly look down
 
 
@@ -51,8 +52,17 @@ def map_blueprint(
         spatial_information=rrb.SpatialInformation("tf#/world", show_axes=False),
         eye_controls=eye,
     )
+    columns = rrb.TextLogColumns(
+        timeline_columns=[TimelineColumn("frame"), TimelineColumn("time", visible=False)],
+        text_log_columns=[TextLogColumn("LogLevel"), TextLogColumn("Body")],
+    )
+    log = rrb.TextLogView(origin="/log", name="What happened", columns=columns)
     return rrb.Blueprint(
-        rrb.Horizontal(map_view, _right_side(plan_bounds), column_shares=[5, 2]),
+        rrb.Horizontal(
+            rrb.Vertical(map_view, log, row_shares=[5, 1]),
+            _right_side(plan_bounds),
+            column_shares=[2, 1],
+        ),
         rrb.BlueprintPanel(state="collapsed"),
         rrb.SelectionPanel(state="collapsed"),
         rrb.TimePanel(state="collapsed", timeline="frame", play_state="following"),
@@ -62,30 +72,37 @@ def map_blueprint(
 
 
 def _right_side(plan_bounds: rrb.VisualBounds2D | None) -> rrb.Vertical:
-    """Images of the camera and of the newest keyframe, the way from above, plots and events."""
+    """Images of the camera and of the newest keyframe, the way from above, state and plots."""
+    depth = rrb.Spatial2DView(origin="/keyframe/depth", name="Depth")
+    confidence = rrb.Spatial2DView(origin="/keyframe/confidence", name="Confidence")
     return rrb.Vertical(
-        rrb.Tabs(
+        rrb.Horizontal(
             rrb.Spatial2DView(origin="/world/camera/image", name="Camera"),
-            rrb.Spatial2DView(origin="/keyframe/depth", name="Depth"),
-            rrb.Spatial2DView(origin="/keyframe/confidence", name="Confidence"),
-            active_tab=0,
+            rrb.Vertical(depth, confidence),
+            column_shares=[3, 2],
         ),
         rrb.Spatial2DView(
             origin="/plan",
-            name="Bird's eye: estimate and ground truth",
+            name="From above: way, truth and loops",
             background=rrb.Background(color=BACKGROUND),
             visual_bounds=plan_bounds,
         ),
-        rrb.Tabs(
-            _plot("timings", "Timings [ms]"),
-            _plot("tracking", "Tracking"),
-            _plot("health", "Rate and memory"),
-            _plot("drift", "Scale and drift"),
-            _plot("live", "Dropped"),
-            rrb.TextLogView(origin="/log", name="Events"),
-            active_tab=0,
-        ),
-        row_shares=[4, 3, 3],
+        rrb.StateTimelineView(origin="/state", name="State"),
+        _plots(),
+        row_shares=[9, 9, 4, 9],
+    )
+
+
+def _plots() -> rrb.Tabs:
+    """A tab each for what belongs together; what differs in size has an axis of its own."""
+    rate, memory = "health/frames_per_second", "health/memory_MB"
+    scale, shift = "drift/scale", "drift/largest_correction"
+    return rrb.Tabs(
+        _plot("timings", "Latency [ms]"),
+        rrb.Horizontal(_plot(rate, "Rate"), _plot(memory, "Memory"), name="Rate and memory"),
+        rrb.Horizontal(_plot(scale, "Scale"), _plot(shift, "Corrections"), name="Drift"),
+        rrb.Horizontal(_plot("live", "Dropped"), _plot("tracking", "Tracking"), name="Frames"),
+        active_tab=0,
     )
 
 
@@ -112,16 +129,6 @@ def eye_above(points: np.ndarray, poses: np.ndarray) -> rrb.EyeControls3D | None
         look_target=centre,
         eye_up=up,
     )
-
-
-def bounds_around(positions: np.ndarray) -> rrb.VisualBounds2D | None:
-    """What the bird's-eye view shows: positions (N, 2), as plan() gives them, and a margin."""
-    if len(positions) < 2:
-        return None
-    low, high = positions.min(axis=0), positions.max(axis=0)
-    margin = PLAN_MARGIN * max(float((high - low).max()), 1e-3)
-    low, high = low - margin, high + margin
-    return rrb.VisualBounds2D(x_range=[low[0], high[0]], y_range=[low[1], high[1]])
 
 
 def plan(positions: np.ndarray) -> np.ndarray:

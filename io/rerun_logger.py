@@ -25,14 +25,13 @@ from mapper.io.rerun_blueprint import (
     GROUND_TRUTH_COLOR,
     OTHER_STATE_COLOR,
     PLOT_COLORS,
-    STATE_COLORS,
-    bounds_around,
     eye_above,
     map_blueprint,
-    plan,
     ui_points,
 )
+from mapper.io.rerun_camera import DrawnCamera
 from mapper.io.rerun_log_handler import RecordingHandler
+from mapper.io.rerun_plan import BirdsEye
 from mapper.io.rerun_sinks import Destinations, Viewer, check_space, finish, open_outlets
 from mapper.mesh import Mesh
 from mapper.trajectory import Trajectory
@@ -43,7 +42,7 @@ HEALTH_CHECK_INTERVAL: Final = 30  # frames between looks at the free disk space
 RECENT_LENGTH: Final = 200  # camera positions drawn since the last graph update
 EYE_SAMPLE: Final = 64  # points kept of each keyframe, to place the eye at the end
 MESH_SAMPLE: Final = 5000  # vertices that take their place
-FRUSTUM_DEPTH: Final = 0.15  # of the first keyframe's median depth
+CROWD: Final = 20  # edges that are still drawn at full width
 
 
 class RerunLogger:
@@ -80,8 +79,7 @@ class RerunLogger:
         self._show_rejected = show_rejected
         self._index, self._time = 0, 0.0
         self._start: float | None = None
-        self._camera_look: tuple[object, ...] = ()
-        self._frustum_depth = FRUSTUM_DEPTH
+        self._camera, self._plan = DrawnCamera(self._log), BirdsEye(self._log)
         self._poses: dict[int, np.ndarray] = {}
         self._samples: dict[int, np.ndarray] = {}
         self._mesh_sample: np.ndarray | None = None
@@ -102,21 +100,23 @@ class RerunLogger:
         index: int,
         timestamp: float,
         image_rgb: np.ndarray,
-        T_world_camera: np.ndarray,
+        T_world_camera: np.ndarray | None,
         intrinsics: Intrinsics | None,
         state: str,
         values: Mapping[str, float],
     ) -> None:
-        """One frame: uint8 (H, W, 3) image, pose (4, 4), tracker state, numbers to plot."""
+        """One frame: uint8 (H, W, 3) image, pose (4, 4), tracker state, numbers to plot.
+
+        Without a pose the camera stays where it was seen last, in the colour of its state.
+        """
         self.at(index, timestamp)
-        self._draw_ground_truth_once(timestamp, T_world_camera)
         height, width = image_rgb.shape[:2]
         scale = min(1.0, self._image_width / width)
         camera = intrinsics or Intrinsics(width, width, width / 2, height / 2, width, height)
         camera = camera.resized(round(width * scale), round(height * scale))
         if index % self._image_every == 0:
             self._log("world/camera/image", jpeg(image_rgb, camera.width, camera.height))
-        self._camera(T_world_camera, camera, state)
+        self._draw_camera(timestamp, T_world_camera, camera, state)
         self.numbers(values)
         if index % HEALTH_CHECK_INTERVAL == 0:
             check_space(self.path)
@@ -141,13 +141,18 @@ class RerunLogger:
         """
         self._poses[id] = np.asarray(T_world_camera, dtype=np.float64)
         self._samples[id] = points[:: max(1, len(points) // EYE_SAMPLE)]
-        if len(self._samples) == 1 and len(points):
-            self._frustum_depth = FRUSTUM_DEPTH * float(np.median(self._samples[id][:, 2]))
+        self._camera.keyframe(id, self._samples[id][:, 2])
         self._log(f"world/keyframes/{id:06d}", transform3d(T_world_camera))
         self._log(
             f"world/keyframes/{id:06d}/points",
             rr.Points3D(points, colors=colors, radii=ui_points(1.6)),
         )
+
+    def forget(self, id: int) -> None:
+        """A keyframe that is no longer in the graph; what was drawn of it vanishes."""
+        for known in (self._poses, self._samples):
+            known.pop(id, None)
+        self._log(f"world/keyframes/{id:06d}", rr.Clear(recursive=True))
 
     def keyframe_maps(self, depth: np.ndarray, confidence: np.ndarray) -> None:
         """Depth and confidence float32 (H, W) of the newest keyframe; 0 = nothing known."""
@@ -179,11 +184,12 @@ class RerunLogger:
                 continue
             color = EDGE_COLORS.get(kind, OTHER_STATE_COLOR)
             strong = kind in ("loop", "rejected")
-            radius = ui_points(1.6 if strong else 0.6)
+            # Hundreds of thick lines would hide the map and the way.
+            crowd = min(1.0, CROWD / max(1, len(strips)))
+            radius = ui_points(max(0.4, (1.6 if strong else 0.6) * crowd))
             self._log(f"world/graph/{kind}", rr.LineStrips3D(strips, colors=color, radii=radius))
             if strong:
-                flat = [plan(strip) for strip in strips]
-                self._log(f"plan/{kind}", rr.LineStrips2D(flat, colors=color, radii=radius))
+                self._plan.edges(kind, strips, color, radius)
 
     def event(self, text: str, level: str = "INFO") -> None:
         """A line in the text log, such as lost or loop closed. level: INFO, WARN, ERROR."""
@@ -207,6 +213,7 @@ class RerunLogger:
     def mesh(self, mesh: Mesh) -> None:
         """The fused map. The keyframes' points vanish from here on: they would fight with it."""
         self._log("world/keyframes", rr.Clear(recursive=True))
+        self._camera.leave(self._poses)
         self._mesh_sample = mesh.vertices[:: max(1, len(mesh.vertices) // MESH_SAMPLE)]
         if len(mesh.faces) == 0:
             points = rr.Points3D(mesh.vertices, colors=mesh.colors, radii=ui_points(1.6))
@@ -229,7 +236,7 @@ class RerunLogger:
         self._closed = True
         self._handler.close()
         points, poses = self._map_sample()
-        blueprint = map_blueprint(eye_above(points, poses), bounds_around(plan(poses[:, :3, 3])))
+        blueprint = map_blueprint(eye_above(points, poses), self._plan.bounds())
         for stream in self._outlets.streams:
             stream.send_blueprint(blueprint, make_active=not self._has_viewer)
         check_space(self.path)
@@ -242,28 +249,16 @@ class RerunLogger:
                 stream.set_time("time", duration=self._time)
             stream.log(entity, what, static=static)
 
-    def _camera(self, T_world_camera: np.ndarray, camera: Intrinsics, state: str) -> None:
-        self._log("world/camera", transform3d(T_world_camera, with_scale=False))
-        position = T_world_camera[:3, 3].astype(np.float32)
-        self._recent = [*self._recent[-RECENT_LENGTH:], position]
-        self._strip("recent", np.array(self._recent), ESTIMATE_COLOR)
-        color = STATE_COLORS.get(state, OTHER_STATE_COLOR)
-        self._log("plan/camera", rr.Points2D(plan(position), colors=color, radii=ui_points(5)))
-        if self._camera_look == (camera, state, self._frustum_depth):
-            return
-        self._camera_look = (camera, state, self._frustum_depth)
-        pinhole = rr.Pinhole(
-            image_from_camera=camera.matrix,
-            width=camera.width,
-            height=camera.height,
-            image_plane_distance=self._frustum_depth,
-            color=color,
-            line_width=ui_points(1.2),
-        )
-        self._log("world/camera", pinhole)
-        centre = [] if state == "tracking" else [[camera.width / 2, camera.height * 0.03]]
-        label = rr.Points2D(centre, labels=[state] * len(centre), colors=color, radii=ui_points(0))
-        self._log("world/camera/image/state", label)
+    def _draw_camera(
+        self, timestamp: float, T_world_camera: np.ndarray | None, camera: Intrinsics, state: str
+    ) -> None:
+        self._camera.place(T_world_camera, camera, state)
+        if T_world_camera is not None:
+            self._draw_ground_truth_once(timestamp, T_world_camera)
+            position = T_world_camera[:3, 3].astype(np.float32)
+            self._recent = [*self._recent[-RECENT_LENGTH:], position]
+            self._strip("recent", np.array(self._recent), ESTIMATE_COLOR)
+            self._plan.camera(position)
 
     def _scalar(self, entity: str, value: float) -> None:
         if entity not in self._plotted:
@@ -277,10 +272,9 @@ class RerunLogger:
         self, name: str, positions: np.ndarray, color: tuple[int, int, int], static: bool = False
     ) -> None:
         strips = [positions] if len(positions) > 1 else []
-        flat = [plan(strip) for strip in strips]
         space = rr.LineStrips3D(strips, colors=color, radii=ui_points(0.8 if static else 1.4))
         self._log(f"world/trajectory/{name}", space, static)
-        self._log(f"plan/{name}", rr.LineStrips2D(flat, colors=color, radii=ui_points(1.2)), static)
+        self._plan.way(name, positions, color, static)
 
     def _draw_ground_truth_once(self, timestamp: float, T_world_camera: np.ndarray) -> None:
         if self._ground_truth is None or self._ground_truth_drawn or not len(self._ground_truth):

@@ -16,19 +16,23 @@ from mapper import report_figures as figures
 from mapper.atomic import atomic_write
 from mapper.report_problems import problems
 from mapper.report_style import STYLE
+from mapper.report_tables import cell, loop_table, note, stage_table, table
 from mapper.trajectory import Trajectory
 
-MAX_LOOPS: Final = 40
-
-# Tiles in order: key of metrics, what it is called, how the number is written.
+# Tiles in order: key of metrics, what it is called, its number, its unit, a colour where not 0.
 TILES: Final = (
-    ("wall_time_s", "wall time", "{:.1f} s"),
-    ("fps", "frames a second", "{:.1f}"),
-    ("peak_memory_mb", "peak memory", "{:.0f} MB"),
-    ("keyframes", "keyframes", "{:.0f}"),
-    ("loops_accepted", "loops closed", "{:.0f}"),
-    ("loops_refused", "loops refused", "{:.0f}"),
+    ("lost", "frames lost", "{:.0f}", "", "warn"),
+    ("skipped", "frames unreadable", "{:.0f}", "", "warn"),
+    ("left_out", "frames left out", "{:.0f}", "", "warn"),
+    ("dropped", "images dropped", "{:.0f}", "", "warn"),
+    ("wall_time_s", "wall time", "{:.1f}", "s", ""),
+    ("fps", "frames a second", "{:.1f}", "", ""),
+    ("peak_memory_mb", "peak memory", "{:.0f}", "MB", ""),
+    ("keyframes", "keyframes", "{:.0f}", "", ""),
 )
+NO_LOOP: Final = "No loop was proposed."
+NO_TRUTH: Final = "There is no ground truth for this sequence, so its error is not known."
+LIVE_TILES: Final = ("left_out", "dropped")  # shown of a live run, or where they are not 0
 GROUND_TRUTH_TILES: Final = (("ate_rmse", "ATE, RMSE"), ("rpe_rmse", "RPE, RMSE"))
 
 
@@ -36,13 +40,15 @@ GROUND_TRUTH_TILES: Final = (("ate_rmse", "ATE, RMSE"), ("rpe_rmse", "RPE, RMSE"
 class ReportData:
     """All that the report shows. World frame: OpenCV axes, y down.
 
-    metrics: frames, tracked, lost, skipped, fps, wall_time_s, peak_memory_mb, keyframes,
-    loops_accepted, loops_refused, ate_rmse, rpe_rmse; absent ones are left out. "timings" holds
-    stage -> {"mean", "median", "p99"} in milliseconds.
-    keyframe_positions: (K, 3). loops: dicts with i, j (rows of keyframe_positions), accepted,
-    and any of inliers, residual, correction, scale, reason. ground_truth: in the estimate's frame,
-    or None. alignment_costs: before and after each round of the global alignment; empty without.
-    mesh_pictures: uint8 (H, W, 3), RGB. frame_latencies_ms: (N,). files: the run's outputs.
+    metrics: frames, tracked, lost, skipped, left_out, fps, wall_time_s, peak_memory_mb, keyframes,
+    loops_accepted, loops_refused, ate_rmse, rpe_rmse, and of a live run received, dropped, breaks
+    ...; absent ones are left out. "timings" holds stage -> {"count", "total_s", and "mean",
+    "median", "p99" in milliseconds}.
+    keyframe_positions: (K, 3). loops: dicts with i, j (keyframe ids), row_i, row_j (their rows of
+    keyframe_positions, or None), accepted, and any of inliers, residual, correction, scale, reason.
+    ground_truth: in the estimate's frame, or None. alignment_costs: before and after each round of
+    the global alignment; empty without. mesh_pictures: uint8 (H, W, 3), RGB. frame_latencies_ms:
+    (N,). files: the run's outputs.
     """
 
     name: str
@@ -80,8 +86,8 @@ def _page(report: ReportData) -> str:
         _section("Problems found", _problems(report)),
         _section("Map", _pictures(report)),
         _section("Trajectory", _trajectory(report)),
-        _section("Error over time", _errors(report)),
-        _section("Time per frame", _latency(report)),
+        _errors(report),
+        _section("Tracking time per frame", _latency(report)),
         _section("Time per stage", _stages(report)),
         _section("Drift and loop closures", _loops(report)),
         _alignment(report),
@@ -107,33 +113,40 @@ def verdict(report: ReportData) -> str:
     if tracked == 0:
         return "No frame was tracked: there is no map."
     how = "All" if tracked >= total else f"{tracked} of"
-    line = f"{how} {total} frames tracked over {_length(report):.1f} {report.unit}"
+    line = f"{how} {total} frames placed over {_length(report):.1f} {report.unit}"
     if "ate_rmse" in report.metrics:
-        line += f", {_error(float(report.metrics['ate_rmse']), report)} from ground truth (RMSE)"
+        off = " ".join(_error(float(report.metrics["ate_rmse"]), report))
+        line += f", {off} from ground truth (RMSE)"
     closed = int(_number(report.metrics, "loops_accepted", 0))
     if closed:
         line += f", {closed} loop{'s' if closed > 1 else ''} closed"
     lost = int(_number(report.metrics, "lost", 0))
-    return f"{line}; {f'lost for {lost} frames' if lost else 'never lost'}."
+    left_out = int(_number(report.metrics, "left_out", 0))
+    end = f"lost for {lost} frame{'s' if lost > 1 else ''}" if lost else "never lost"
+    end += f", {left_out} left out to keep up with the camera" if left_out else ""
+    return f"{line}; {end}."
 
 
 def _tiles(report: ReportData) -> str:
     metrics = report.metrics
     total = int(_number(metrics, "frames", len(report.estimate)))
     tracked = int(_number(metrics, "tracked", len(report.estimate)))
-    tiles = [(f"{tracked} / {total}", "frames tracked", "" if tracked == total else "warn")]
-    for key in ("lost", "skipped"):
-        if key in metrics:
-            tiles.append((f"{metrics[key]:.0f}", f"frames {key}", "warn" if metrics[key] else ""))
+    placed = "warn" if tracked < total else ""
+    tiles = [(str(tracked), f"of {total}", "frames placed", placed)]
     for key, label in GROUND_TRUTH_TILES:
         if key in metrics:
-            tiles.append((_error(float(metrics[key]), report), label, "strong"))
-    for key, label, form in TILES:
-        if key in metrics:
-            tiles.append((form.format(float(metrics[key])), label, ""))
+            tiles.append((*_error(float(metrics[key]), report), label, "strong"))
+    for key, label, form, unit, kind in TILES:
+        if key in metrics and (metrics[key] or key not in LIVE_TILES or "received" in metrics):
+            value = float(metrics[key])
+            tiles.append((form.format(value), unit, label, kind if value else ""))
+    if "loops_accepted" in metrics:
+        closed = int(metrics["loops_accepted"])
+        proposed = closed + int(_number(metrics, "loops_refused", 0))
+        tiles.append((str(closed), f"of {proposed}", "loops closed", ""))
     cells = "".join(
-        f"<div class='tile {kind}'><b>{html.escape(value)}</b><span>{label}</span></div>"
-        for value, label, kind in tiles
+        f"<div class='tile {kind}'><b>{value} <small>{unit}</small></b><span>{label}</span></div>"
+        for value, unit, label, kind in tiles
     )
     return f"<div class='tiles'>{cells}</div>"
 
@@ -141,7 +154,7 @@ def _tiles(report: ReportData) -> str:
 def _problems(report: ReportData) -> str:
     found = problems(report.metrics, report.estimate.timestamps, report.loops)
     if not found:
-        return "<p class='note'>None: every frame was placed, and nothing was refused.</p>"
+        return note("None: every frame was placed, and nothing was refused.")
     return "<ul>" + "".join(f"<li>{html.escape(text)}</li>" for text in found) + "</ul>"
 
 
@@ -155,14 +168,16 @@ def _pictures(report: ReportData) -> str:
 def _trajectory(report: ReportData) -> str:
     if len(report.estimate) < 2:
         return _missing("Fewer than two frames have a pose, so there is no trajectory to draw.")
-    note = "" if report.ground_truth else _missing("There is no ground truth for this sequence.")
-    return _image(figures.trajectory_figure(report), "Trajectory from above and height") + note
+    picture = _image(figures.trajectory_figure(report), "Trajectory from above and height")
+    return picture + ("" if report.ground_truth else _missing(NO_TRUTH))
 
 
 def _errors(report: ReportData) -> str:
+    """Nothing without ground truth: the trajectory's section says so already."""
     if report.ground_truth is None or len(report.ground_truth) < 2 or len(report.estimate) < 2:
-        return _missing("Not known: there is no ground truth for this sequence.")
-    return _image(figures.error_figure(report), "Distance from ground truth over time")
+        return ""
+    picture = _image(figures.error_figure(report), "Distance from ground truth over time")
+    return _section("Error over time", picture)
 
 
 def _latency(report: ReportData) -> str:
@@ -173,39 +188,11 @@ def _latency(report: ReportData) -> str:
 
 def _stages(report: ReportData) -> str:
     timings = report.metrics.get("timings") or {}
-    if not timings:
-        return _missing("The stages were not timed.")
-    longest = max(float(stage.get("mean", 0.0)) for stage in timings.values()) or 1.0
-    rows = []
-    for name, stage in sorted(timings.items(), key=lambda item: -float(item[1].get("mean", 0.0))):
-        share = 100 * float(stage.get("mean", 0.0)) / longest
-        numbers = "".join(
-            f"<td>{float(stage[key]):.1f}</td>" if key in stage else "<td>&ndash;</td>"
-            for key in ("mean", "median", "p99")
-        )
-        bar = f"<td class='bar'><i style='width:{share:.1f}%'></i></td>"
-        rows.append(f"<tr><th>{html.escape(str(name))}</th>{bar}{numbers}</tr>")
-    return _table(("stage", "", "mean [ms]", "median [ms]", "p99 [ms]"), rows, "stages")
+    return stage_table(timings) if timings else _missing("The stages were not timed.")
 
 
 def _loops(report: ReportData) -> str:
-    if not report.loops:
-        return _missing("No loop was proposed.")
-    rows = []
-    for loop in report.loops[:MAX_LOOPS]:
-        good = bool(loop.get("accepted"))
-        verdict_cell = "closed" if good else f"refused: {loop.get('reason', 'no reason given')}"
-        rows.append(
-            f"<tr class='{'good' if good else 'bad'}'><th>{_cell(loop.get('i'))} &ndash; "
-            f"{_cell(loop.get('j'))}</th><td>{_cell(loop.get('inliers'))}</td>"
-            f"<td>{_cell(loop.get('residual'))}</td><td>{_cell(loop.get('correction'))}</td>"
-            f"<td>{_cell(loop.get('scale'))}</td><td>{html.escape(verdict_cell)}</td></tr>"
-        )
-    rest = len(report.loops) - MAX_LOOPS
-    note = f"<p class='note'>{rest} more are in journal.jsonl.</p>" if rest > 0 else ""
-    unit = report.unit
-    heads = ("keyframes", "inliers", f"residual [{unit}]", f"drift [{unit}]", "scale", "decision")
-    return _table(heads, rows, "loops") + note
+    return loop_table(report.loops, report.unit) if report.loops else _missing(NO_LOOP)
 
 
 def _alignment(report: ReportData) -> str:
@@ -213,17 +200,17 @@ def _alignment(report: ReportData) -> str:
     if not report.alignment_costs:
         return ""
     rows = [
-        f"<tr><th>{number}</th><td>{_cell(before)}</td><td>{_cell(after)}</td></tr>"
+        f"<tr><th>{number}</th><td>{cell(before)}</td><td>{cell(after)}</td></tr>"
         for number, (before, after) in enumerate(report.alignment_costs, 1)
     ]
-    return _section("Global alignment", _table(("round", "cost before", "after"), rows, "rounds"))
+    return _section("Global alignment", table(("round", "cost before", "after"), rows, "rounds"))
 
 
 def _files(report: ReportData) -> str:
     rows = [
         f"<tr><th>{html.escape(path.name)}</th><td>{_size(path)}</td></tr>" for path in report.files
     ]
-    return _table(("file", "size"), rows, "files") if rows else _missing("No files are listed.")
+    return table(("file", "size"), rows, "files") if rows else _missing("No files are listed.")
 
 
 def _configuration(report: ReportData) -> str:
@@ -237,14 +224,6 @@ def _configuration(report: ReportData) -> str:
 
 def _section(title: str, body: str) -> str:
     return f"<section><h2>{title}</h2>{body}</section>"
-
-
-def _table(heads: Sequence[str], rows: Sequence[str], kind: str) -> str:
-    head = "".join(f"<th>{name}</th>" for name in heads)
-    return (
-        f"<div class='scroll'><table class='{kind}'><thead><tr>{head}</tr></thead>"
-        f"<tbody>{''.join(rows)}</tbody></table></div>"
-    )
 
 
 def _missing(text: str) -> str:
@@ -269,18 +248,9 @@ def _length(report: ReportData) -> float:
     return float(np.linalg.norm(np.diff(report.estimate.positions, axis=0), axis=1).sum())
 
 
-def _error(value: float, report: ReportData) -> str:
-    """A small length the way a person says it: centimetres where the map is metric."""
-    return f"{100 * value:.2f} cm" if report.is_metric else f"{value:.4f} {report.unit}"
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return "&ndash;"
-    if isinstance(value, float | np.floating):
-        number = float(value)
-        return f"{number:.3g}" if abs(number) < 100 else f"{number:.0f}"
-    return html.escape(str(value))
+def _error(value: float, report: ReportData) -> tuple[str, str]:
+    """A small length the way a person says it, and its unit: centimetres where it is metric."""
+    return (f"{100 * value:.2f}", "cm") if report.is_metric else (f"{value:.3g}", report.unit)
 
 
 def _size(path: Path) -> str:

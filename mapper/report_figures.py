@@ -18,6 +18,8 @@ GROUND_TRUTH: Final = "#98a2b3"
 LOOP: Final = "#1a8a55"
 WARM: Final = "#d9822b"
 RESOLUTION_DPI: Final = 150
+LOOP_WIDTH: Final = (0.25, 1.6)  # points, of many loops and of few
+LOOP_CROWD: Final = 60.0  # points of width for all together, in between
 MAX_GAP_FRAMES: Final = 1.5  # nearest ground truth further off than this is no match
 STYLE: Final[Any] = {
     "font.size": 9.5,
@@ -37,7 +39,10 @@ STYLE: Final[Any] = {
 
 
 def trajectory_figure(report: ReportData) -> bytes:
-    """Bird's-eye view (x to the right, z up) and height over time; loop closures marked."""
+    """Bird's-eye view (x to the right, z up) and height over time; loop closures marked.
+
+    Both by the first camera's axes, as the map knows no plumb line.
+    """
     figure, (plan, height) = _figure(1, 2, (10.4, 4.6), width_ratios=[1.25, 1])
     start = report.estimate.timestamps[0]
     if report.ground_truth is not None:
@@ -46,16 +51,16 @@ def trajectory_figure(report: ReportData) -> bytes:
         times = report.ground_truth.timestamps - start
         height.plot(times, -truth[:, 1], color=GROUND_TRUTH, lw=2.6)
     way = report.estimate.positions
-    plan.plot(way[:, 0], way[:, 2], color=ESTIMATE, lw=1.2, label="estimate")
+    plan.plot(way[:, 0], way[:, 2], color=ESTIMATE, lw=1.4, label="estimate", zorder=4)
     plan.plot(*way[0, [0, 2]], "o", color="#1c2430", ms=5, label="start", zorder=5)
-    _draw_keyframes_and_loops(plan, report)
+    draw_keyframes_and_loops(plan, report)
     plan.set_aspect("equal", adjustable="datalim")
     plan.set_title("From above", loc="left")
-    plan.set(xlabel=f"x [{report.unit}]", ylabel=f"z [{report.unit}]")
-    plan.legend(loc="best", frameon=False)
+    plan.set(xlabel=f"to the right, x [{report.unit}]", ylabel=f"ahead, z [{report.unit}]")
+    plan.legend(loc="best", frameon=True, framealpha=0.85, edgecolor="none")
     height.plot(report.estimate.timestamps - start, -way[:, 1], color=ESTIMATE, lw=1.2)
     height.set_title("Height", loc="left")
-    height.set(xlabel="time [s]", ylabel=f"-y [{report.unit}]")
+    height.set(xlabel="time [s]", ylabel=f"up, -y [{report.unit}]")
     return _png(figure)
 
 
@@ -72,7 +77,7 @@ def error_figure(report: ReportData) -> bytes:
     axes.fill_between(times, errors, color=ESTIMATE, alpha=0.12, lw=0)
     axes.plot(times, errors, color=ESTIMATE, lw=1.1)
     rmse = float(np.sqrt((errors**2).mean()))
-    label = f"RMSE {rmse:.2f} {unit}, largest {errors.max():.2f} {unit}"
+    label = f"RMSE {rmse:.3g} {unit}, largest {errors.max():.3g} {unit}"
     axes.axhline(rmse, color=WARM, lw=1, ls="--", label=label)
     axes.set_ylim(bottom=0)
     axes.legend(loc="upper left", frameon=False)
@@ -109,17 +114,21 @@ def latency_figure(report: ReportData) -> bytes:
     return _png(figure)
 
 
-def _draw_keyframes_and_loops(plan: Axes, report: ReportData) -> None:
+def draw_keyframes_and_loops(plan: Axes, report: ReportData) -> None:
     keyframes = np.asarray(report.keyframe_positions).reshape(-1, 3)
     if len(keyframes):
-        plan.plot(keyframes[:, 0], keyframes[:, 2], ".", color=ESTIMATE, ms=4, label="keyframes")
-    label: str | None = "loop closures"
-    for loop in report.loops:
-        i, j = int(loop.get("i", -1)), int(loop.get("j", -1))
-        if loop.get("accepted") and 0 <= i < len(keyframes) and 0 <= j < len(keyframes):
-            ends = keyframes[[i, j]]
-            plan.plot(ends[:, 0], ends[:, 2], color=LOOP, lw=1.6, marker="o", ms=4, label=label)
-            label = None
+        x, z = keyframes[:, 0], keyframes[:, 2]
+        plan.plot(x, z, ".", color=ESTIMATE, ms=5, label="keyframes", zorder=4)
+    closed = [
+        keyframes[[loop["row_i"], loop["row_j"]]]
+        for loop in report.loops
+        if loop.get("accepted") and None not in (loop.get("row_i"), loop.get("row_j"))
+    ]
+    # Hundreds of loops would hide the way that they join: then they are a faint web below it.
+    strength = max(LOOP_WIDTH[0], min(LOOP_WIDTH[1], LOOP_CROWD / max(1, len(closed))))
+    for number, ends in enumerate(closed):
+        label = None if number else "loop closures"
+        plan.plot(ends[:, 0], ends[:, 2], color=LOOP, lw=strength, label=label, zorder=2)
 
 
 def _figure(

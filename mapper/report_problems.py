@@ -8,8 +8,18 @@ from typing import Any, Final
 
 import numpy as np
 
-LONG_GAP: Final = 3.0  # times the usual time between two poses: a lost stretch
+LONG_GAP: Final = 3.0  # times the usual time between two poses
 MAX_STRETCHES: Final = 5
+# Part of a reason for refusing a loop -> what it means.
+REASONS: Final = {
+    "no consistent feature matches": "no matching features",
+    "median depths apart": "cameras too far apart",
+    "overlap ": "too little overlap",
+    "agreement ": "the views contradict each other",
+    "residual ": "the surfaces do not fit",
+    "did not converge": "the surfaces do not fit",
+    "off the odometry chain": "impossible after so short a way",
+}
 SLOW_SHARE: Final = 0.05  # of the images, dropped, that is worth a word
 
 
@@ -33,24 +43,25 @@ def _lost(metrics: Mapping[str, Any], timestamps: np.ndarray) -> list[str]:
     found = []
     lost, skipped = int(metrics.get("lost", 0)), int(metrics.get("skipped", 0))
     if lost:
-        found.append(f"{_frames(lost)} could not be placed{_stretches(timestamps)}.")
+        found.append(f"{_frames(lost)} could not be placed.")
     if skipped:
         found.append(f"{_frames(skipped)} could not be read, or had the wrong size.")
+    if lost or skipped or metrics.get("left_out") or metrics.get("gaps"):
+        found += _stretches(timestamps)
     return found
 
 
-def _stretches(timestamps: np.ndarray) -> str:
-    """When, seconds after the first placed frame, for how long."""
+def _stretches(timestamps: np.ndarray) -> list[str]:
+    """When nothing was placed, whatever the cause, in seconds after the first placed frame."""
     gaps = np.diff(timestamps)
     if len(gaps) < 2:
-        return ""
+        return []
     long = np.flatnonzero(gaps > LONG_GAP * np.median(gaps))
     if len(long) == 0:
-        return ""
+        return []
     longest = long[np.argsort(-gaps[long], kind="stable")][:MAX_STRETCHES]
-    places = [f"{timestamps[i] - timestamps[0]:.1f} s ({gaps[i]:.1f} s)" for i in sorted(longest)]
-    more = f" and {len(long) - len(places)} more times" if len(long) > len(places) else ""
-    return ": there is a gap at " + ", ".join(places) + more
+    places = [f"{gaps[i]:.1f} s at {timestamps[i] - timestamps[0]:.1f} s" for i in sorted(longest)]
+    return [f"The longest times without a placed frame: {', '.join(places)}."]
 
 
 def _stream(metrics: Mapping[str, Any]) -> list[str]:
@@ -62,15 +73,16 @@ def _stream(metrics: Mapping[str, Any]) -> list[str]:
             "is slower than the camera."
         )
     if left_out := int(metrics.get("left_out", 0)):
+        was = "was" if left_out == 1 else "were"
         found.append(
-            "Tracked, but left out of the map and the trajectory as the backend was behind: "
-            f"{_frames(left_out)}."
+            f"{_frames(left_out)} {was} tracked, but left out of the map and the trajectory: the "
+            "backend was behind."
         )
     if breaks := int(metrics.get("breaks", 0)):
         back = int(metrics.get("reconnections", 0))
-        found.append(f"The stream broke {_times(breaks)} and came back {_times(back)}.")
+        found.append(f"The stream broke off {_times(breaks)} and came back {_times(back)}.")
     if gaps := int(metrics.get("gaps", 0)):
-        found.append(f"Nothing was seen for more than a second {_times(gaps)}.")
+        found.append(f"No image came for more than a second {_times(gaps)}.")
     return found
 
 
@@ -88,14 +100,17 @@ def _loops(loops: Sequence[Mapping[str, Any]]) -> list[str]:
         return []
     reasons = Counter(_plain(str(loop.get("reason", "no reason given"))) for loop in refused)
     counted = ", ".join(f"{reason} ({count})" for reason, count in reasons.most_common())
-    noun = "loop was" if len(refused) == 1 else "loops were"
-    return [f"{len(refused)} proposed {noun} refused, for these reasons: {counted}."]
+    was = "was" if len(refused) == 1 else "were"
+    return [f"{len(refused)} of {len(loops)} proposed loops {was} refused: {counted}."]
 
 
 def _plain(reason: str) -> str:
-    """The reason without the figures and without who proposed the loop."""
-    words = reason.rpartition(": ")[2].split()
-    kept = [word for word in words if not any(letter.isdigit() for letter in word)]
+    """The reason in words, without its figures and without who proposed the loop."""
+    text = reason.rpartition(": ")[2]
+    for start, words in REASONS.items():
+        if start in text:
+            return words
+    kept = [word for word in text.split() if not any(letter.isdigit() for letter in word)]
     return " ".join(kept).strip(" ,<>=") or reason
 
 
@@ -109,4 +124,4 @@ def _frames(count: int) -> str:
 
 
 def _times(count: int) -> str:
-    return "once" if count == 1 else f"{count} times"
+    return {0: "never", 1: "once", 2: "twice"}.get(count, f"{count} times")

@@ -19,10 +19,11 @@ h1{margin:0 0 8px;font-size:34px;line-height:1.15;font-weight:680;letter-spacing
 h2,summary{margin:0 0 14px;font-size:17px;font-weight:640;letter-spacing:-.005em}
 section{background:var(--paper);border:1px solid var(--line);border-radius:12px;
 padding:20px 24px 22px;margin:16px 0}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:10px}
+.tiles{display:grid;grid-template-columns:repeat(auto-fill,minmax(158px,1fr));gap:10px}
 .tile{background:var(--paper);border:1px solid var(--line);border-radius:12px;padding:14px 16px}
 .tile b{display:block;font-size:23px;line-height:1.25;font-weight:640;letter-spacing:-.015em;
-white-space:nowrap}
+overflow-wrap:anywhere}
+.tile small{font-size:14px;font-weight:500;letter-spacing:0;white-space:nowrap}
 .tile span{color:var(--soft);font-size:13px}
 .tile.strong b{color:var(--blue)}
 .tile.warn b{color:var(--warn)}
@@ -35,14 +36,18 @@ font-weight:400;vertical-align:middle}
 thead th{color:var(--soft);font-size:12.5px}
 tbody tr:last-child>*{border-bottom:0}
 th:first-child{text-align:left;white-space:nowrap}
-.loops td:last-child,.loops thead th:last-child{text-align:left;padding-left:24px}
+.loops :is(td,th):last-child{text-align:left;padding-left:24px}
+.loops :is(td,th):nth-child(2){text-align:left}
 .good td:last-child{color:var(--good)}
 .bad td:last-child{color:var(--bad)}
-.bar{width:45%}
+.bar{width:36%}
 .bar i{display:block;height:10px;border-radius:3px;background:var(--blue);min-width:2px}
 .files td{width:10em}
 .missing{margin:0;color:var(--soft);font-style:italic}
 img+.missing{margin-top:10px}
+ul{margin:0;padding-left:1.2em}
+li+li{margin-top:4px}
+.part{padding-left:1.4em}
 .note{color:var(--soft);font-size:13px;margin:10px 0 0}
 summary{cursor:pointer;margin:0}
 pre{margin:14px 0 0;font:12.5px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;

@@ -12,12 +12,15 @@ from mapper.backend.edge import EdgeKind
 from mapper.backend.keyframe import Keyframe
 from mapper.backend.keyframe_map import KeyframeMap
 from mapper.backend.keyframe_reuse import Released
+from mapper.backend.loop_closer import LoopDecision
 from mapper.config import RecordingConfig
 from mapper.frame import Frame
+from mapper.frontends.base import TrackingState
 from mapper.health import Pace, resident_mb
 from mapper.io.map_logger import MapLogger, NullLogger
 from mapper.io.trajectory_files import write_tum
 from mapper.journal import Journal
+from mapper.length_text import length_text
 from mapper.map_record import edge_record, keyframe_record, poses_record, visit_record
 from mapper.prediction import Prediction
 from mapper.prediction_files import save_prediction
@@ -86,12 +89,9 @@ class RunRecorder:
         memory = resident_mb()
         health = {"health/frames_per_second": self._pace.tick()}
         health |= {} if memory is None else {"health/memory_MB": memory}
-        health["tracking/placed"] = float(T_world_camera is not None)
-        if T_world_camera is None:
+        if state == TrackingState.LOST:
             self._logger.at(frame.index, frame.timestamp)
-            self._logger.numbers(health)
             self._logger.event(f"frame {frame.index}: {state}", "WARN")
-            return
         self._logger.frame(
             frame.index,
             frame.timestamp,
@@ -153,8 +153,10 @@ class RunRecorder:
             self._visits[gone] = released.anchor_id, released.visit.S_keyframe_visit
         else:
             self._shown.pop(gone, None)
+            self._logger.forget(gone)
         self._run.keyframes.delete(gone)
         self._edges = [edge for edge in self._edges if gone not in edge[:2]]
+        self._edges += [(edge.i, edge.j, edge.kind.value) for edge in released.edges]
 
     def _write_graph(self, update: GraphUpdate) -> None:
         for edge in update.edges:
@@ -163,13 +165,8 @@ class RunRecorder:
         for decision in update.decisions:
             self._journal.append("decision", **decision.to_dict())
             if decision.kind == "loop":
-                verdict = "closed" if decision.accepted else f"refused ({decision.reason})"
-                self._logger.event(
-                    f"loop {decision.i}-{decision.j} by {decision.found_by} {verdict}: "
-                    f"overlap {decision.overlap:.2f}, agreement {decision.agreement:.2f}, "
-                    f"residual {decision.rmse * 1e3:.1f} mm, "
-                    f"shift {decision.correction * 1e2:.1f} cm"
-                )
+                assert update.opened is not None
+                self._logger.event(_loop_text(decision, update.opened.is_metric))
 
     def _show(self, update: GraphUpdate, opened: Keyframe, backend: Backend) -> None:
         poses, source = self._shown_poses(backend), backend.maps.map(opened.id)
@@ -222,3 +219,16 @@ class RunRecorder:
         write_tum(self._run.trajectory, backend.trajectory()[1])
         write_tum(self._run.keyframe_trajectory, backend.keyframe_trajectory())
         self._last_save = time.monotonic()
+
+
+def _loop_text(decision: LoopDecision, is_metric: bool) -> str:
+    """What was decided about a loop, and by which numbers, where there are any."""
+    verdict = "closed" if decision.accepted else f"refused ({decision.reason})"
+    text = f"loop {decision.i}-{decision.j} by {decision.found_by} {verdict}"
+    if decision.rmse <= 0:
+        return text  # it was refused before anything was measured
+    return (
+        f"{text}: overlap {decision.overlap:.2f}, agreement {decision.agreement:.2f}, "
+        f"residual {length_text(decision.rmse, is_metric)}, "
+        f"shift {length_text(decision.correction, is_metric)}"
+    )

@@ -51,7 +51,8 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 def find_recordings(path: Path) -> list[Path]:
-    """The .rrd files to open, in the order of time: parts before an interruption come first."""
+    """The .rrd files to open, in the order of time: parts before an interruption come first, and
+    what mapper align added last."""
     from mapper.errors import InputError
     from mapper.run_directory import RunDirectory
 
@@ -64,7 +65,8 @@ def find_recordings(path: Path) -> list[Path]:
     recordings = parts + ([run.recording] if run.recording.exists() else [])
     if not recordings:
         raise InputError(f"{path}: this run has no recording (run.rrd is missing)")
-    return recordings
+    aligned = run.aligned_recording
+    return [*recordings, aligned] if aligned.exists() else recordings
 
 
 def _serve(command: list[str], arguments: argparse.Namespace) -> int:
