@@ -38,7 +38,8 @@ from mapper.trajectory import Trajectory
 class GraphUpdate:
     """What one prediction changed. opened, closed, released: keyframes, or None.
 
-    edges: new ones. decisions: on every pair that was tried. moved: the poses were optimised.
+    edges: of the keyframe that opened. decisions: on every pair that was tried. moved: the poses
+    were optimised.
     """
 
     opened: Keyframe | None = None
@@ -101,7 +102,6 @@ class Backend:
             opened = self._open(previous, prediction)
         with self._stopwatch.measure("loops"):
             edges, decisions = self.linker.link(previous, self.keyframes)
-            edges = list(released.edges if released else ()) + edges
         with self._stopwatch.measure("optimise"):
             self._schedule.run(self.graph, edges)
         if self.config.align == "online" and len(self.keyframes) % self.config.online.every == 0:

@@ -90,6 +90,8 @@ def visit_record(released: Released) -> dict[str, Any]:
         "id": released.visit.id,
         "anchor": released.anchor_id,
         "S_keyframe_visit": released.visit.S_keyframe_visit.ravel().tolist(),
+        # Here and not in lines of their own, so that a kill leaves all of it or nothing.
+        "edges": [edge_record(edge) for edge in released.edges],
     }
 
 

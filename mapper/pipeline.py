@@ -131,6 +131,7 @@ def _open_logger(
     from mapper.io.rerun_logger import RerunLogger
 
     path = run.recording
+    run.aligned_recording.unlink(missing_ok=True)  # of the map before, where it was aligned
     if options.resume and options.save_recording and path.exists():
         # A recording cannot be continued; the part before the interruption is kept beside it.
         part = sum(1 for _ in run.path.glob("run.part*.rrd"))

@@ -1,32 +1,27 @@
-"""Aligns the keyframes of a saved run anew, and writes the map that comes of it."""
+"""Aligns the keyframes of a saved run anew; realigned_outputs.py writes what comes of it."""
 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from mapper.backend.backend import BackendConfig
 from mapper.backend.components import main_keyframes
-from mapper.backend.edge import Edge
+from mapper.backend.config import BackendConfig
+from mapper.backend.edge import Edge, EdgeKind
 from mapper.backend.fusion import MapFusion
 from mapper.backend.keyframe import Keyframe
 from mapper.backend.linker import KeyframeLinker
 from mapper.backend.map_cache import MapCache
 from mapper.backend.pose_graph import PoseGraph
 from mapper.backend.settlement import Settlement, settle
-from mapper.backend.trajectory_assembly import assemble_trajectory
 from mapper.errors import InputError
-from mapper.io.mesh_files import write_mesh
-from mapper.io.trajectory_files import write_tum
-from mapper.journal import Journal
-from mapper.map_record import poses_record
 from mapper.mesh import Mesh
 from mapper.run_directory import RunDirectory
 from mapper.saved_map import SavedMap, load_graph
-from mapper.saved_results import keyframe_poses
 from mapper.sim3 import inverse_similarity
 
 logger = logging.getLogger(__name__)
@@ -38,13 +33,19 @@ Progress = Callable[[int, int], None]
 class Realignment:
     """saved: the map at its new poses. settlement: of the alignment. mesh: fused anew.
 
-    left_out: keyframes whose files could not be read; they follow their neighbours.
+    left_out: keyframes whose files could not be read; they follow their neighbours. keyframes: how
+    many the run has, those outside the map too. edges: of the graph between keyframes of the map.
+    dropped_loops: pairs of keyframes that the graph contradicts. seconds: what it took.
     """
 
     saved: SavedMap
     settlement: Settlement
     mesh: Mesh
     left_out: list[int]
+    keyframes: int
+    edges: list[Edge]
+    dropped_loops: set[tuple[int, int]]
+    seconds: float
 
 
 def realign(
@@ -54,6 +55,7 @@ def realign(
 
     Raises InputError where there is nothing to align.
     """
+    started = time.perf_counter()
     damaged: list[int] = []
     keyframes, edges = load_graph(run, damaged=damaged)
     maps = MapCache(run.keyframes, config.cached_keyframes)
@@ -71,22 +73,16 @@ def realign(
     fusion = MapFusion(config.fusion, refined.map)
     fusion.sync({k: poses[k] for k in ids})
     left_out = sorted(set(before) - set(ids))
-    saved = SavedMap(main, poses, settlement.corrections, settlement.pairs, left_out)
-    return Realignment(saved, settlement, fusion.extract_mesh(), left_out)
-
-
-def write_realignment(run: RunDirectory, result: Realignment) -> None:
-    """Write the trajectories, the mesh and the cloud over those of the run, and note the poses."""
-    saved = result.saved
-    journal = Journal(run.journal, run.journal.stat().st_size)
-    ids = [keyframe.id for keyframe in saved.keyframes]
-    record = poses_record(ids, saved.poses, result.settlement, result.left_out)
-    journal.append("poses", **record)
-    journal.close()
-    write_tum(run.trajectory, assemble_trajectory(saved.keyframes, saved.poses)[1])
-    write_tum(run.keyframe_trajectory, keyframe_poses(saved))
-    write_mesh(run.mesh, result.mesh)
-    write_mesh(run.cloud, replace(result.mesh, faces=np.zeros((0, 3), np.int32)))
+    return Realignment(
+        SavedMap(main, poses, settlement.corrections, settlement.pairs, left_out),
+        settlement,
+        fusion.extract_mesh(),
+        left_out,
+        len(keyframes),
+        [edge for edge in edges if edge.i in poses and edge.j in poses],
+        {(e.i, e.j) for e in edges if e.kind == EdgeKind.LOOP and not graph.is_inlier(e)},
+        time.perf_counter() - started,
+    )
 
 
 def _unreadable(keyframes: list[Keyframe], maps: MapCache) -> set[int]:

@@ -12,6 +12,7 @@ import yaml
 from mapper.atomic import atomic_write
 from mapper.errors import InputError, OutputError
 from mapper.keyframe_files import KeyframeFiles
+from mapper.run_update import finish_update
 
 
 class RunDirectory:
@@ -27,6 +28,7 @@ class RunDirectory:
         self.mesh = path / "mesh.ply"
         self.cloud = path / "cloud.ply"
         self.recording = path / "run.rrd"
+        self.aligned_recording = path / "run.aligned.rrd"  # completes it, where mapper align ran
         self.metrics = path / "metrics.json"
         self.report = path / "report.html"
         self.predictions = path / "predictions"
@@ -60,6 +62,7 @@ class RunDirectory:
     @classmethod
     def open(cls, path: Path) -> RunDirectory:
         """An existing run. Raises InputError where there is none."""
+        finish_update(path)
         run = cls(path)
         if not run._description.is_file():
             raise InputError(
@@ -93,5 +96,5 @@ class RunDirectory:
     def outputs(self) -> list[Path]:
         """Files worth naming to the user, those that exist."""
         files = [self.report, self.trajectory, self.keyframe_trajectory, self.mesh, self.cloud]
-        files += [self.recording, self.metrics]
+        files += [self.recording, self.aligned_recording, self.metrics]
         return [path for path in files if path.exists()]

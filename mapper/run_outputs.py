@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import resource
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
@@ -27,6 +28,10 @@ from mapper.stopwatch import Stopwatch
 from mapper.trajectory import Trajectory, nearest_times
 
 MATCH_SECONDS = 0.02
+FRAME_TIMES: Final = "frame_times.json"
+ALIGNMENT: Final = "alignment.json"
+# What other commands make of a run, which holds no longer when its poses change.
+LATER_FILES: Final = (ALIGNMENT, "run.aligned.rrd", "eval.json")
 NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
@@ -48,17 +53,37 @@ def write_outputs(
     extra: Mapping[str, Any] = NOTHING,
 ) -> dict[str, Any]:
     """Write every file of a finished run; returns the metrics, with `extra` among them."""
-    write_mesh(run.mesh, result.mesh)
-    write_mesh(run.cloud, replace(result.mesh, faces=np.zeros((0, 3), np.int32)))
     metrics = collect_metrics(sequence, result, stopwatch, seconds, interrupted) | dict(extra)
-    truth = _aligned_truth(result.trajectory, sequence.ground_truth, show, result.is_metric)
+    track_ms = [round(duration * 1e3, 3) for duration in stopwatch.durations.get("track", [])]
+    run.write_json(run.path / FRAME_TIMES, {"track_ms": track_ms}, indent=None)
+    for name in LATER_FILES:  # of a run that was interrupted, and aligned or judged before it ended
+        (run.path / name).unlink(missing_ok=True)
     if sequence.ground_truth is not None:
         write_tum(run.ground_truth, sequence.ground_truth)
+    write_results(run, result, sequence.ground_truth, metrics, show)
+    return metrics
+
+
+def write_results(
+    run: RunDirectory,
+    result: MappingResult,
+    truth: Trajectory | None,
+    metrics: dict[str, Any],
+    show: MapLogger,
+    recordings: Sequence[Path] = (),
+) -> None:
+    """Write mesh, cloud, report and metrics, and the end of the recording.
+
+    recordings: those that lie elsewhere and belong into the report's list of files.
+    """
+    write_mesh(run.mesh, result.mesh)
+    write_mesh(run.cloud, replace(result.mesh, faces=np.zeros((0, 3), np.int32)))
+    aligned_truth = _aligned_truth(result.trajectory, truth, show, result.is_metric)
     show.mesh(result.mesh)
     show.close()
-    write_report(run.report, _report(run, result, stopwatch, metrics, truth))
+    report = _report(run, result, metrics, aligned_truth)
+    write_report(run.report, replace(report, files=[*report.files, *recordings]))
     run.write_json(run.metrics, metrics)  # last: it says that the run is complete
-    return metrics
 
 
 def collect_metrics(
@@ -69,10 +94,22 @@ def collect_metrics(
     interrupted: bool,
 ) -> dict[str, Any]:
     """Counts, times and errors. Errors are absent where there is no ground truth to compare."""
+    return {
+        "complete": not interrupted,
+        **map_metrics(result, sequence.ground_truth),
+        "wall_time_s": seconds,
+        # Of this process alone, where a run was resumed.
+        "fps": len(stopwatch.durations.get("track", [])) / seconds,
+        "peak_memory_mb": peak_memory_mb(),
+        "timings": stopwatch.summary(),
+    }
+
+
+def map_metrics(result: MappingResult, truth: Trajectory | None) -> dict[str, Any]:
+    """What poses and map say, however long it took to make them: counts, loops, sizes, errors."""
     tracked, counts = len(result.trajectory), result.counts
     loops = [d for d in result.decisions if d.kind == "loop"]
     metrics: dict[str, Any] = {
-        "complete": not interrupted,
         "frames": counts.frames,
         "tracked": tracked,
         "lost": counts.frames - counts.skipped - counts.left_out - tracked,
@@ -82,17 +119,10 @@ def collect_metrics(
         "loops_accepted": sum(d.accepted for d in loops) - len(result.dropped_loops),
         "loops_refused": sum(not d.accepted for d in loops) + len(result.dropped_loops),
         "units": "metres" if result.is_metric else "units",
-        "wall_time_s": seconds,
-        # Of this process alone, where a run was resumed.
-        "fps": len(stopwatch.durations.get("track", [])) / seconds,
-        "peak_memory_mb": peak_memory_mb(),
         "mesh_vertices": len(result.mesh.vertices),
         "mesh_faces": len(result.mesh.faces),
-        "timings": stopwatch.summary(),
     }
-    if sequence.ground_truth is not None:
-        metrics.update(_errors(result, sequence.ground_truth))
-    return metrics
+    return metrics if truth is None else metrics | _errors(result, truth)
 
 
 def peak_memory_mb() -> float:
@@ -141,13 +171,11 @@ def _aligned_truth(
 
 
 def _report(
-    run: RunDirectory,
-    result: MappingResult,
-    stopwatch: Stopwatch,
-    metrics: dict[str, Any],
-    truth: Trajectory | None,
+    run: RunDirectory, result: MappingResult, metrics: dict[str, Any], truth: Trajectory | None
 ) -> ReportData:
     description = run.read_description()
+    config = yaml.safe_dump(description["config"], sort_keys=False)
+    changes = metrics.get("alignment", {}).get("changes", [])
     return ReportData(
         name=description["sequence"]["name"],
         frontend=description["frontend"],
@@ -159,17 +187,21 @@ def _report(
         alignment_costs=result.alignment_costs,
         ground_truth=truth,
         mesh_pictures=_pictures(result.mesh),
-        frame_latencies_ms=np.array(stopwatch.durations.get("track", [])) * 1e3,
-        config=yaml.safe_dump(description["config"], sort_keys=False),
+        frame_latencies_ms=np.array(run.read_json(run.path / FRAME_TIMES).get("track_ms", [])),
+        config="".join(f"# aligned with --set {change}\n" for change in changes) + config,
         files=run.outputs(),
     )
 
 
 def _loop_rows(result: MappingResult) -> list[dict[str, Any]]:
+    """row_i, row_j: in keyframe_trajectory; None where the map holds that keyframe no more."""
+    rows = {int(keyframe_id): row for row, keyframe_id in enumerate(result.keyframe_ids)}
     return [
         {
             "i": d.i,
             "j": d.j,
+            "row_i": rows.get(d.i),
+            "row_j": rows.get(d.j),
             "accepted": d.accepted and (d.i, d.j) not in result.dropped_loops,
             "inliers": d.feature_inliers,
             "residual": d.rmse if d.rmse >= 0 else None,

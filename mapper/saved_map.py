@@ -66,7 +66,9 @@ def load_graph(
         by_id = {keyframe.id: keyframe for keyframe in keyframes}
         for line in visits:
             by_id[line["anchor"]].visits.append(visit_from_record(line, records[line["id"]]))
-        edges = [edge_from_record(line) for line in lines if line["event"] == "edge"]
+        written = [line for line in lines if line["event"] == "edge"]
+        written += [edge for line in visits for edge in line["edges"]]
+        edges = [edge_from_record(record) for record in written]
     known = {k.id for k in keyframes}
     latest = {(e.i, e.j, e.kind): e for e in edges}  # an alignment replaces edges
     return keyframes, [e for e in latest.values() if e.i in known and e.j in known]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,8 +18,10 @@ from mapper.backend.refined_maps import RefinedMaps, RefinementConfig
 from mapper.backend.trajectory_assembly import assemble_trajectory
 from mapper.backend.tsdf import BYTES_PER_BLOCK
 from mapper.config_loader import from_mapping
-from mapper.errors import InputError
+from mapper.errors import ConfigError, InputError
+from mapper.io.fingerprint import fingerprint
 from mapper.io.mesh_files import read_mesh
+from mapper.io.open_sequence import open_sequence
 from mapper.io.trajectory_files import read_tum
 from mapper.mesh import Mesh
 from mapper.run_directory import RunDirectory
@@ -61,6 +65,30 @@ def keyframe_poses(saved: SavedMap) -> Trajectory:
     S_world_keyframe = np.array([saved.poses[k.id] for k in saved.keyframes]).reshape(-1, 4, 4)
     timestamps = np.array([k.timestamp for k in saved.keyframes], float)
     return Trajectory(timestamps, rigid_part(S_world_keyframe))
+
+
+def true_poses(run: RunDirectory) -> Trajectory | None:
+    """The ground truth: the run's copy, else the sequence's if that is still there; or None."""
+    if run.ground_truth.exists():
+        return read_tum(run.ground_truth)
+    stored = run.read_description().get("sequence", {})
+    if "path" not in stored or stored.get("kind") == "live":
+        return None
+    calibration = stored.get("calibration")
+    try:
+        sequence = open_sequence(
+            stored["path"],
+            calibration=Path(calibration) if calibration else None,
+            registration=stored.get("registration", "auto"),
+            start=stored.get("start", 0),
+            stride=stored.get("stride", 1),
+            max_frames=stored.get("max_frames"),
+        )
+    except (InputError, ConfigError):
+        return None
+    with closing(sequence):
+        same = fingerprint(sequence) == stored.get("fingerprint")
+        return sequence.ground_truth if same else None
 
 
 def fusion_config(run: RunDirectory) -> FusionConfig:

@@ -12,7 +12,7 @@ import pytest
 from room_views import Room, keyframe_of
 
 from mapper.backend.alignment.config import GlobalAlignmentConfig
-from mapper.backend.backend import BackendConfig
+from mapper.backend.config import BackendConfig
 from mapper.backend.edge import Edge, EdgeKind
 from mapper.backend.fusion import FusionConfig
 from mapper.backend.keyframe import HungFrame
@@ -25,7 +25,8 @@ from mapper.io.trajectory_files import read_tum
 from mapper.journal import Journal, read_journal
 from mapper.map_record import edge_record, keyframe_record
 from mapper.mesh import Mesh
-from mapper.realignment import Realignment, realign, write_realignment
+from mapper.realigned_outputs import write_realignment
+from mapper.realignment import Realignment, realign
 from mapper.run_directory import RunDirectory
 from mapper.saved_map import load_graph, load_map
 from mapper.saved_results import fuse_again
@@ -42,7 +43,8 @@ OFF = pose(np.eye(3), np.array([0.02, -0.015, 0.01]))  # of every edge
 def write_run(path: Path, room: Room) -> RunDirectory:
     """Exact maps of six keyframes, joined by edges that are 2.7 cm off each."""
     run = RunDirectory.create(path, False)
-    run.write_description({"config": {"backend": asdict(CONFIG)}})
+    described = {"sequence": {"name": "room"}, "frontend": "rgbd", "units": "metres"}
+    run.write_description({**described, "config": {"backend": asdict(CONFIG)}})
     journal = Journal(run.journal)
     for k in range(COUNT):
         prediction = room.prediction(STEP * k)
@@ -104,6 +106,33 @@ def test_all_frames_follow_and_the_map_is_written(
         np.testing.assert_allclose(trajectory.T_world_camera[2 * k + 1], followed, atol=0.01)
     assert len(read_mesh(run.mesh).faces) == len(result.mesh.faces) > 1000
     assert len(read_mesh(run.cloud).vertices) == len(result.mesh.vertices)
+
+
+def test_a_run_that_was_killed_says_what_is_known_of_it(
+    whole: tuple[RunDirectory, Realignment],
+) -> None:
+    """There was no metrics.json, no checkpoint and no recording."""
+    run, result = whole
+    metrics = run.read_json(run.metrics)
+    assert metrics["complete"] is False and "fps" not in metrics and "evaluation" not in metrics
+    assert metrics["frames"] == STEP * (COUNT - 1) + 2  # up to the last one that is known of
+    assert metrics["tracked"] == 2 * COUNT and metrics["keyframes"] == COUNT
+    alignment = result.settlement.alignment
+    assert alignment is not None and metrics["alignment"]["matches"] == alignment.matches
+    assert run.report.exists() and not (run.path / "run.aligned.rrd").exists()
+
+
+def test_a_line_that_a_kill_cut_off_goes(
+    run: RunDirectory, whole: tuple[RunDirectory, Realignment]
+) -> None:
+    """The new poses would be glued to it."""
+    before = read_journal(run.journal)
+    with open(run.journal, "ab") as file:
+        file.write(b'{"event": "keyframe", "id": 6, "fra')
+    write_realignment(run, whole[1])
+    after = read_journal(run.journal)
+    assert after[: len(before)] == before
+    assert [line["event"] for line in after[len(before) :]] == ["dropped", "poses"]
 
 
 def test_the_map_is_read_back_with_its_corrections(
@@ -197,8 +226,10 @@ def test_a_journal_of_another_version_is_one_error(run: RunDirectory, event: str
         realign(run, CONFIG)
 
 
-def test_poses_of_another_version_are_one_error(run: RunDirectory) -> None:
-    write_realignment(run, realign(run, CONFIG))
+def test_poses_of_another_version_are_one_error(
+    run: RunDirectory, whole: tuple[RunDirectory, Realignment]
+) -> None:
+    write_realignment(run, whole[1])
     without(run, "poses", "corrections")
     with pytest.raises(InputError, match="another version of mapper .*corrections"):
         load_map(run)

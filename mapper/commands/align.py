@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mapper.backend.backend import BackendConfig
-    from mapper.realignment import Realignment
+    from mapper.backend.config import BackendConfig
     from mapper.run_directory import RunDirectory
+
+logger = logging.getLogger(__name__)
 
 EPILOG = """examples:
   mapper align runs/desk
   mapper align runs/desk --set alignment.rounds=8 --set alignment.refine_focal=true
 
 Compares every keyframe with those that see the same, densely, and moves all of them, and a smooth
-correction of their depth, to where they agree best. Works on finished and on interrupted runs;
-trajectories, mesh and cloud are written over. A keyframe file that cannot be read is named and
-left out.
+correction of their depth, to where they agree best. Works on finished and on interrupted runs, and
+where the sequence is gone. Trajectories, mesh, cloud, metrics.json and report.html are written
+over, all of them or, if it is stopped, none; run.aligned.rrd completes run.rrd. Times, counts of
+frames and memory stay those of the mapping. A keyframe file that cannot be read is named and left
+out.
 """
 
 
@@ -40,32 +43,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     from tqdm import tqdm
 
+    from mapper.commands.run import stop_on_sigterm
     from mapper.errors import InputError
-    from mapper.realignment import realign, write_realignment
+    from mapper.realigned_outputs import write_realignment
+    from mapper.realignment import realign
     from mapper.run_directory import RunDirectory
+    from mapper.run_update import finish_update
 
-    started = time.perf_counter()
+    stop_on_sigterm()
     run = RunDirectory.open(arguments.run)
+    finish_update(run.path)
     config = _config(run, arguments.set)
+    truth = _judged_against(run)
+    before = run.read_json(run.metrics)
     with tqdm(unit=" round", disable=arguments.json or None, leave=False) as bar:
 
         def progress(done: int, total: int) -> None:
             bar.total, bar.n = total, done
             bar.refresh()
 
-        result = realign(run, config, progress)
-    if result.settlement.alignment is None:
+        aligned = realign(run, config, progress)
+    if aligned.settlement.alignment is None:
         raise InputError(f"{run.path}: the alignment failed, and the run is left as it was")
-    write_realignment(run, result)
-    summary = {**_summary(run, result), "seconds": time.perf_counter() - started}
-    run.write_json(run.path / "alignment.json", summary)
-    print(json.dumps(summary)) if arguments.json else _print(run, summary)
+    metrics = write_realignment(run, aligned, arguments.set)
+    if truth is not None:
+        _judge_again(run, truth)
+    summary = {"run": str(run.path), **metrics, "outdated": [str(path) for path in _older(run)]}
+    print(json.dumps(summary)) if arguments.json else _print(run, summary, before)
     return 0
 
 
 def _config(run: RunDirectory, changes: list[str]) -> BackendConfig:
     """The settings that the run was made with, changed by --set."""
-    from mapper.backend.backend import BackendConfig
+    from mapper.backend.config import BackendConfig
     from mapper.config_loader import changed, from_mapping
     from mapper.errors import InputError
 
@@ -76,40 +86,57 @@ def _config(run: RunDirectory, changes: list[str]) -> BackendConfig:
     return from_mapping(BackendConfig, changed(stored, changes))
 
 
-def _summary(run: RunDirectory, result: Realignment) -> dict[str, Any]:
-    alignment = result.settlement.alignment
-    assert alignment is not None
-    summary: dict[str, Any] = {
-        "keyframes": len(result.saved.keyframes),
-        "left_out": result.left_out,
-        "pairs": len(result.saved.pairs),
-        "matches": alignment.matches,
-        "costs": alignment.costs,
-        "converged": alignment.converged,
-        "focal_factor": alignment.focal_factor,
-    }
-    if run.ground_truth.exists():
-        from mapper.commands.eval import evaluate_run
+def _judged_against(run: RunDirectory) -> Path | None:
+    """The true poses of an earlier mapper eval; None where there was none."""
+    from mapper.commands.eval import RESULT
 
-        summary["evaluation"] = evaluate_run(run)
-    return summary
+    path = run.read_json(run.path / RESULT).get("ground_truth")
+    if path is None:
+        return None
+    # The run may have been moved since, and its own copy with it.
+    moved = not Path(path).exists() and Path(path).name == run.ground_truth.name
+    return run.ground_truth if moved else Path(path)
 
 
-def _print(run: RunDirectory, summary: dict[str, Any]) -> None:
+def _judge_again(run: RunDirectory, ground_truth: Path) -> None:
+    """eval.json, which was of the poses before, anew."""
+    from mapper.commands.eval import RESULT, evaluate_run
+    from mapper.errors import InputError
+
+    try:
+        run.write_json(run.path / RESULT, evaluate_run(run, ground_truth))
+    except InputError as error:
+        logger.warning("%s was of the poses before and is gone: %s", RESULT, error)
+
+
+def _older(run: RunDirectory) -> list[Path]:
+    """What mapper mesh and mapper export made of the map before; it is the user's."""
+    return sorted([*run.path.glob("mesh_*.*"), *(run.path / "export").glob("*")])
+
+
+def _print(run: RunDirectory, summary: dict[str, Any], before: dict[str, Any]) -> None:
+    alignment = summary["alignment"]
     print(
-        f"{summary['keyframes']} keyframes aligned over {summary['pairs']} pairs, "
-        f"{summary['matches']} matches ({summary['seconds']:.1f} s)"
+        f"{alignment['keyframes']} keyframes aligned over {alignment['pairs']} pairs, "
+        f"{alignment['matches']} matches ({alignment['seconds']:.1f} s)"
     )
-    if not summary["converged"]:
+    if not alignment["converged"]:
         print("not settled yet: run again with --set alignment.rounds=8")
-    if summary["left_out"]:
-        print(f"left out, unreadable: keyframes {', '.join(map(str, summary['left_out']))}")
+    if alignment["left_out"]:
+        print(f"left out, unreadable: keyframes {', '.join(map(str, alignment['left_out']))}")
     if "evaluation" in summary:
-        frames = summary["evaluation"]["frames"]
-        print(
-            f"  against ground truth: ATE {frames['ate_se3']['rmse'] * 100:.2f} cm, "
-            f"up to scale {frames['ate_sim3']['rmse'] * 100:.2f} cm"
-        )
-    for path in (run.trajectory, run.keyframe_trajectory, run.mesh, run.cloud):
+        print(f"  against ground truth: ATE {_errors(summary)}")
+        if "evaluation" in before:
+            print(f"                before: ATE {_errors(before)}")
+    elif "evaluation_failed" in summary:
+        print(f"  not evaluated: {summary['evaluation_failed']}")
+    for path in run.outputs():
         print(f"  {path}")
-    print("report.html, metrics.json and run.rrd still show the run as it was mapped")
+    if summary["outdated"]:
+        print("of the map before, to be made again: " + ", ".join(summary["outdated"]))
+
+
+def _errors(metrics: dict[str, Any]) -> str:
+    errors = metrics["evaluation"]
+    rigid, similar = (errors[key]["rmse"] * 100 for key in ("ate_se3", "ate_sim3"))
+    return f"{rigid:.2f} cm, up to scale {similar:.2f} cm"
