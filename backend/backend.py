@@ -104,7 +104,7 @@ class Backend:
             edges, decisions = self.linker.link(previous, self.keyframes)
         with self._stopwatch.measure("optimise"):
             self._schedule.run(self.graph, edges)
-        if self.config.align == "online" and len(self.keyframes) % self.config.online.every == 0:
+        if self.config.align == "online" and (opened.id + 1) % self.config.online.every == 0:
             with self._stopwatch.measure("align"):
                 edges = edges + self._align_newest()
         with self._stopwatch.measure("fuse"):

@@ -26,6 +26,7 @@ class DescriptorIndex:
         self._mean: np.ndarray | None = None  # known after CENTRE_VIEWS
         self._planes = np.zeros((0, 0))
         self._tables: list[dict[int, list[int]]] = [defaultdict(list) for _ in range(TABLES)]
+        self._filed: dict[int, list[int]] = {}  # the keys of each view
 
     def __len__(self) -> int:
         return len(self._vectors)
@@ -44,10 +45,8 @@ class DescriptorIndex:
 
     def remove(self, view: int) -> None:
         """Forget a view; one that was never filed is no matter."""
-        vector = self._vectors.pop(view, None)
-        if vector is None or self._mean is None:
-            return
-        for table, key in zip(self._tables, self._keys(vector), strict=True):
+        self._vectors.pop(view, None)
+        for table, key in zip(self._tables, self._filed.pop(view, ()), strict=False):
             table[key].remove(view)
 
     def query(self, descriptor: np.ndarray, count: int) -> list[tuple[int, float]]:
@@ -72,7 +71,8 @@ class DescriptorIndex:
         return sorted({view for views in found for view in views})
 
     def _file(self, view: int) -> None:
-        for table, key in zip(self._tables, self._keys(self._vectors[view]), strict=True):
+        self._filed[view] = self._keys(self._vectors[view])
+        for table, key in zip(self._tables, self._filed[view], strict=True):
             table[key].append(view)
 
     def _keys(self, descriptor: np.ndarray) -> list[int]:

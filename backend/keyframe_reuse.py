@@ -81,7 +81,7 @@ class KeyframeReuse:
             return None
         S_anchor_keyframe = self._relative(anchor_id, keyframe.id)
         visit = Visit.of(keyframe, S_anchor_keyframe)
-        edges = tuple(self._bypass(anchor_id, keyframe.id))
+        edges = tuple(bypass_edges(self._graph, anchor_id, keyframe.id))
         for edge in edges:
             self._graph.add_edge(edge)
         self._graph.remove(keyframe.id)
@@ -90,15 +90,18 @@ class KeyframeReuse:
         return Released(keyframe, anchor_id, visit, edges)
 
     def _anchor(self, keyframe: Keyframe) -> int | None:
-        """The earlier keyframe that shares most with this one, by an edge that was verified."""
-        if keyframe.visits:
+        """The earlier keyframe that shares most with this one, by an edge that was verified.
+
+        None where an edge contradicts the graph: composed with others it would pass for right.
+        """
+        edges = self._graph.edges_at(keyframe.id)
+        if keyframe.visits or not all(self._graph.is_inlier(edge) for edge in edges):
             return None
-        shared = {}
-        for edge in self._graph.edges_at(keyframe.id):
-            verified = edge.kind in (EdgeKind.LOOP, EdgeKind.COVISIBILITY)
-            if verified and edge.j == keyframe.id and self._graph.is_inlier(edge):
-                level, S = self._maps.coarse(edge.i), self._relative(edge.i, keyframe.id)
-                shared[edge.i] = view_overlap(self._maps.coarse(keyframe.id), level, S, 1).overlap
+        level, shared = self._maps.coarse(keyframe.id), {}
+        for edge in edges:
+            if edge.kind in (EdgeKind.LOOP, EdgeKind.COVISIBILITY) and edge.j == keyframe.id:
+                S = self._relative(edge.i, keyframe.id)
+                shared[edge.i] = view_overlap(level, self._maps.coarse(edge.i), S, 1).overlap
         best = max(shared, key=shared.__getitem__, default=None)
         return best if best is not None and shared[best] >= self.config.min_shared else None
 
@@ -116,17 +119,28 @@ class KeyframeReuse:
     def _relative(self, i: int, j: int) -> np.ndarray:
         return inverse_similarity(self._graph.poses[i]) @ self._graph.poses[j]
 
-    def _bypass(self, anchor_id: int, keyframe_id: int) -> Iterator[Edge]:
-        """Edges by way of the keyframe, to those of its neighbours that the anchor has none to."""
-        graph = self._graph
-        edges = graph.edges_at(keyframe_id)
-        to_anchor = next(e for e in edges if anchor_id in (e.i, e.j))
-        known = {anchor_id} | {k for e in graph.edges_at(anchor_id) for k in (e.i, e.j)}
-        for edge in edges:
-            other = edge.i if edge.j == keyframe_id else edge.j
-            if other in known:
-                continue
-            known.add(other)
-            onwards = edge if edge.i == keyframe_id else edge.reversed()
-            joined = composed(to_anchor, onwards, EdgeKind.COVISIBILITY, graph.free_scale)
-            yield joined if joined.i < joined.j else joined.reversed()
+
+def bypass_edges(graph: PoseGraph, anchor_id: int, keyframe_id: int) -> Iterator[Edge]:
+    """The frontend's own chain past the keyframe, and edges by way of it from the anchor to
+    those neighbours that it has none to.
+
+    What was trusted stays so: a wrong loop must not outvote the chain.
+    """
+    edges = graph.edges_at(keyframe_id)
+    chain = [e for e in edges if e.kind.is_trusted]
+    arriving = [e for e in chain if e.j == keyframe_id]
+    leaving = [e for e in chain if e.i == keyframe_id]
+    passed = set()
+    for first, second in zip(arriving, leaving, strict=False):  # one each, or none
+        passed.add((first.i, second.j))
+        yield composed(first, second, EdgeKind.ODOMETRY, graph.free_scale)
+    to_anchor = next(e for e in edges if anchor_id in (e.i, e.j))
+    known = {anchor_id} | {k for e in graph.edges_at(anchor_id) for k in (e.i, e.j)}
+    for edge in edges:
+        other = edge.i if edge.j == keyframe_id else edge.j
+        if other in known or (anchor_id, other) in passed:
+            continue
+        known.add(other)
+        onwards = edge if edge.i == keyframe_id else edge.reversed()
+        joined = composed(to_anchor, onwards, EdgeKind.COVISIBILITY, graph.free_scale)
+        yield joined if joined.i < joined.j else joined.reversed()

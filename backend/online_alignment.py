@@ -53,7 +53,7 @@ def align_newest(
     """
     from mapper.backend.alignment.alignment import AlignmentTask, try_to_align
 
-    window = keyframe_ids[-online.window :]
+    window = _hanging_together(keyframe_ids[-online.window :], graph)
     if len(window) <= FIXED:
         return []
     poses = {k: graph.poses[k] for k in window}
@@ -80,6 +80,17 @@ def align_newest(
     ]
     graph.replace_edges(measured)
     return measured
+
+
+def _hanging_together(window: list[int], graph: PoseGraph) -> list[int]:
+    """Those that edges within the window join to its newest: nothing would hold the others.
+
+    Where keyframes were let go, neighbours in time may be joined by way of older ones only.
+    """
+    joined, edges = set(window[-1:]), graph.edges_among(window)
+    for _ in window:
+        joined |= {k for e in edges if {e.i, e.j} & joined for k in (e.i, e.j)}
+    return [k for k in window if k in joined]
 
 
 @contextmanager

@@ -23,7 +23,8 @@ from mapper.backend.graph_solver import EdgeFactors, Solution, SolveOptions, sol
 logger = logging.getLogger(__name__)
 
 MIN_EDGES = 60  # a smaller solve takes less than a frame's time, and the way there and back too
-COMMAND = (sys.executable, "-m", "mapper.backend.solver_process")
+# -P: whatever lies in the working directory is not imported.
+COMMAND = (sys.executable, "-P", "-m", "mapper.backend.solver_process")
 
 
 class SolverProcess:
@@ -97,8 +98,12 @@ def serve(questions: IO[bytes], answers: IO[bytes]) -> None:
         solution = solve(**_restored(question))
         ids = list(solution.poses)
         poses = np.array([solution.poses[k] for k in ids])
-        pickle.dump((ids, poses, solution.error, solution.fault), answers, pickle.HIGHEST_PROTOCOL)
-        answers.flush()
+        answer = (ids, poses, solution.error, solution.fault)
+        try:
+            pickle.dump(answer, answers, pickle.HIGHEST_PROTOCOL)
+            answers.flush()
+        except BrokenPipeError:  # whoever asked was killed meanwhile
+            return
 
 
 def _packed(

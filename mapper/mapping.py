@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from mapper.backend.backend import Backend
-from mapper.backend.edge import Edge
+from mapper.backend.edge import Edge, EdgeKind
 from mapper.backend.keyframe import Keyframe
 from mapper.backend.loop_closer import LoopDecision
 from mapper.backend.map_cache import MapStore
@@ -51,7 +51,7 @@ class FrameCounts:
 class MappingResult:
     """frame_indices: (N,), of the poses in trajectory. Poses are T_world_camera, metres where
     is_metric; the world is the first keyframe of the first segment. keyframe_ids: (K,), of the
-    poses in keyframe_trajectory. dropped_loops: pairs of
+    poses in keyframe_trajectory. decisions: about loops. dropped_loops: pairs of
     keyframes whose loop passed verification and was yet given up by the graph. alignment_costs:
     before and after each round of the global alignment; empty where there was none.
     """
@@ -98,7 +98,7 @@ class Mapper:
         self.counts = FrameCounts()
         solver = SolverProcess() if live else None  # tracking must not wait for GTSAM
         self.backend = Backend(self.config.backend, store, self.stopwatch, solver)
-        self.decisions: list[LoopDecision] = []
+        self.decisions: list[LoopDecision] = []  # about loops
         self.skip_reason: str | None = None  # of the first unreadable frame
         self._frontend = frontend
         self._recorder = recorder or NullRecorder()
@@ -263,7 +263,7 @@ class Mapper:
             prediction = replace(prediction, segment=segment)
         self._recorder.prediction(prediction)
         update = self.backend.add(prediction)
-        self.decisions += update.decisions
+        self.decisions += [d for d in update.decisions if d.kind == EdgeKind.LOOP]
         with self.stopwatch.measure("record"):
             self._recorder.update(update, self.backend, checkpoint)
 

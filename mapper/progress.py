@@ -47,7 +47,7 @@ class ProgressBar:
         self._bar.close()
 
     def update(self, mapper: Mapper) -> None:
-        loops = sum(d.accepted and d.kind == "loop" for d in list(mapper.decisions))
+        loops = sum(d.accepted for d in list(mapper.decisions))
         state = "loop closed" if loops > self._loops else mapper.state.value
         self._loops = loops
         self._bar.set_postfix_str(

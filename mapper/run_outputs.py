@@ -108,7 +108,7 @@ def collect_metrics(
 def map_metrics(result: MappingResult, truth: Trajectory | None) -> dict[str, Any]:
     """What poses and map say, however long it took to make them: counts, loops, sizes, errors."""
     tracked, counts = len(result.trajectory), result.counts
-    loops = [d for d in result.decisions if d.kind == "loop"]
+    loops = result.decisions
     metrics: dict[str, Any] = {
         "frames": counts.frames,
         "tracked": tracked,
@@ -211,7 +211,6 @@ def _loop_rows(result: MappingResult) -> list[dict[str, Any]]:
             + ("given up by the graph" if (d.i, d.j) in result.dropped_loops else d.reason),
         }
         for d in result.decisions
-        if d.kind == "loop"
     ]
 
 

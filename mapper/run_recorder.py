@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from typing import Any, Protocol
 
 import numpy as np
@@ -28,6 +29,8 @@ from mapper.run_directory import RunDirectory
 from mapper.shown_points import ShownPoints
 from mapper.sim3 import scale_of
 
+SAVE_PAUSE = 20.0  # times what saving the trajectories takes, before it is done again
+LEAVING = 32  # keyframes that were let go and whose files are still there
 VISIBLE_MOVE = 2e-3  # metres, and about as much of a rotation matrix's entries
 
 
@@ -79,7 +82,9 @@ class RunRecorder:
         self._has_points: set[int] = set()  # keyframes that something is shown of
         self._visits: dict[int, tuple[int, np.ndarray]] = {}  # ... of those that were let go
         self._pace = Pace()
+        self._leaving: deque[int] = deque()  # let go, their files still there
         self._last_save = time.monotonic()
+        self._save_seconds = 0.0
         if save_predictions:
             run.predictions.mkdir(exist_ok=True)
 
@@ -128,7 +133,9 @@ class RunRecorder:
         if update.moved:
             self._journal.append("optimised", keyframes=len(backend.keyframes))
         self._show(update, update.opened, backend)
-        if time.monotonic() - self._last_save > self._config.save_interval:
+        # It takes longer the longer the run lasts, and tracking has to share the time with it.
+        pause = max(self._config.save_interval, SAVE_PAUSE * self._save_seconds)
+        if time.monotonic() - self._last_save > pause:
             self._write_trajectories(backend)
 
     def finish(self, update: GraphUpdate, backend: Backend) -> None:
@@ -145,16 +152,20 @@ class RunRecorder:
 
     def close(self) -> None:
         self._journal.close()
+        for gone in self._leaving:
+            self._run.keyframes.delete(gone)
 
     def _forget(self, released: Released) -> None:
-        """The checkpoint no longer needs the file of a keyframe that was let go."""
+        """A keyframe was let go. Its file goes when the journal's line is surely on disk."""
         gone = released.visit.id
         if gone in self._has_points:
             self._visits[gone] = released.anchor_id, released.visit.S_keyframe_visit
         else:
             self._shown.pop(gone, None)
             self._logger.forget(gone)
-        self._run.keyframes.delete(gone)
+        self._leaving.append(gone)
+        if len(self._leaving) > LEAVING:
+            self._run.keyframes.delete(self._leaving.popleft())
         self._edges = [edge for edge in self._edges if gone not in edge[:2]]
         self._edges += [(edge.i, edge.j, edge.kind.value) for edge in released.edges]
 
@@ -216,9 +227,11 @@ class RunRecorder:
         return points[valid], source.image[::step, ::step].reshape(-1, 3)[valid]
 
     def _write_trajectories(self, backend: Backend) -> None:
+        start = time.monotonic()
         write_tum(self._run.trajectory, backend.trajectory()[1])
         write_tum(self._run.keyframe_trajectory, backend.keyframe_trajectory())
         self._last_save = time.monotonic()
+        self._save_seconds = self._last_save - start
 
 
 def _loop_text(decision: LoopDecision, is_metric: bool) -> str:

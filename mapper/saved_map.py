@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from mapper.backend.backend import Backend, BackendConfig
-from mapper.backend.edge import Edge
+from mapper.backend.edge import Edge, EdgeKind
 from mapper.backend.keyframe import Keyframe
 from mapper.backend.loop_closer import LoopDecision
 from mapper.config_loader import from_mapping
@@ -66,18 +66,24 @@ def load_graph(
         by_id = {keyframe.id: keyframe for keyframe in keyframes}
         for line in visits:
             by_id[line["anchor"]].visits.append(visit_from_record(line, records[line["id"]]))
-        written = [line for line in lines if line["event"] == "edge"]
-        written += [edge for line in visits for edge in line["edges"]]
-        edges = [edge_from_record(record) for record in written]
+        edges = [edge_from_record(record) for line in lines for record in _edge_records(line)]
     known = {k.id for k in keyframes}
     latest = {(e.i, e.j, e.kind): e for e in edges}  # an alignment replaces edges
     return keyframes, [e for e in latest.values() if e.i in known and e.j in known]
 
 
+def _edge_records(line: dict[str, Any]) -> list[dict[str, Any]]:
+    """Edges that a line of the journal tells of; a later one replaces an earlier one."""
+    if line["event"] == "visit":
+        return list(line["edges"])
+    return [line] if line["event"] == "edge" else []
+
+
 def load_decisions(run: RunDirectory, max_bytes: int | None = None) -> list[LoopDecision]:
-    """Every decision about a pair of keyframes, from the journal."""
+    """Every decision about a loop, from the journal."""
     lines = read_journal(run.journal, max_bytes)
-    return [decision_from_record(line) for line in lines if line["event"] == "decision"]
+    decisions = (decision_from_record(line) for line in lines if line["event"] == "decision")
+    return [decision for decision in decisions if decision.kind == EdgeKind.LOOP]
 
 
 def load_map(run: RunDirectory) -> SavedMap:

@@ -12,7 +12,6 @@ from room_views import NO_FEATURES, Room, distance
 
 from mapper.backend.backend import Backend
 from mapper.backend.config import BackendConfig
-from mapper.backend.edge import Edge, EdgeKind, composed
 from mapper.backend.fusion import FusionConfig
 from mapper.backend.keyframe import Keyframe
 from mapper.backend.keyframe_reuse import KeyframeReuse, ReuseConfig
@@ -28,7 +27,6 @@ from mapper.prediction import Prediction
 from mapper.run_directory import RunDirectory
 from mapper.run_recorder import RunRecorder
 from mapper.saved_map import load_graph, load_map
-from mapper.sim3 import exp_sim3, inverse_similarity, log_sim3
 
 AFTER = 4
 SMALL = Intrinsics(1, 1, 0, 0, 1, 1)
@@ -136,6 +134,21 @@ def board(prediction: Prediction) -> np.ndarray:
     return np.broadcast_to(np.arange(width) >= width // 2, (height, width))
 
 
+def test_online_alignment_keeps_its_pace_where_the_map_has_stopped_growing(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aligned_at: list[int] = []
+
+    def noted(closed: list[int], *more: object) -> list[object]:
+        aligned_at.append(closed[-1])
+        return []
+
+    monkeypatch.setattr("mapper.backend.backend.align_newest", noted)
+    run = Run(walk(room, 2 * THERE_AND_BACK), replace(config(), align="online"))
+    assert run.released and run.backend.config.online.every == 5
+    assert aligned_at == [*range(3, run.backend.keyframes[-1].id, 5)]
+
+
 def test_small_maps_keep_every_keyframe(room: Room) -> None:
     assert not Run(walk(room, THERE_AND_BACK), config(after=1000)).released
 
@@ -194,63 +207,19 @@ def test_an_interrupted_run_goes_on_with_its_visits(room: Room, tmp_path: Path) 
     assert max(errors) < 0.01
 
 
-def random_edge(i: int, j: int, seed: int) -> Edge:
-    rng = np.random.default_rng(seed)
-    root = rng.standard_normal((7, 7))
-    information = 1e6 * (root @ root.T + np.eye(7))
-    return Edge(i, j, exp_sim3(0.7 * rng.standard_normal(7)), information, EdgeKind.LOOP)
-
-
-def sampled(edge: Edge, rng: np.random.Generator) -> np.ndarray:
-    """S_i_j as it may be in truth."""
-    return edge.S_i_j @ exp_sim3(
-        rng.multivariate_normal(np.zeros(7), np.linalg.inv(edge.information))
-    )
-
-
-def spread(edge: Edge, draws: list[np.ndarray]) -> np.ndarray:
-    """Covariance (7, 7) of the draws about the edge, in units of the edge's own."""
-    errors = np.array([log_sim3(inverse_similarity(edge.S_i_j) @ S) for S in draws])
-    root = np.linalg.cholesky(edge.information)
-    return np.cov((errors @ root).T)
-
-
-def test_a_composed_edge_is_as_uncertain_as_its_parts_together() -> None:
-    a, b = random_edge(0, 1, 1), random_edge(1, 2, 2)
-    rng = np.random.default_rng(0)
-    draws = [sampled(a, rng) @ sampled(b, rng) for _ in range(4000)]
-    edge = composed(a, b, EdgeKind.COVISIBILITY, free_scale=True)
-    assert (edge.i, edge.j, edge.kind) == (0, 2, EdgeKind.COVISIBILITY)
-    np.testing.assert_allclose(spread(edge, draws), np.eye(7), atol=0.12)
-
-
-def test_a_reversed_edge_is_as_uncertain() -> None:
-    edge = random_edge(0, 1, 3)
-    rng = np.random.default_rng(0)
-    draws = [inverse_similarity(sampled(edge, rng)) for _ in range(4000)]
-    assert (edge.reversed().i, edge.reversed().j) == (1, 0)
-    np.testing.assert_allclose(spread(edge.reversed(), draws), np.eye(7), atol=0.12)
-
-
-def test_a_scale_that_is_held_leaves_no_doubt_about_the_way_across() -> None:
-    """An SE(3) edge knows nothing of scale; through a lever that must not reach the position."""
-    information = np.diag([1e6] * 3 + [1e6] * 3 + [1e-6])
-    S = exp_sim3(np.array([0.0, 0, 0, 5.0, 0, 0, 0]))
-    a, b = (Edge(k, k + 1, S, information, EdgeKind.LOOP) for k in range(2))
-    edge = composed(a, b, EdgeKind.COVISIBILITY, free_scale=False)
-    assert edge.information[3, 3] == pytest.approx(5e5, rel=1e-3)  # twice the variance
-
-
-def test_edges_that_do_not_meet_are_refused() -> None:
-    with pytest.raises(ValueError, match="do not meet"):
-        composed(random_edge(0, 1, 1), random_edge(2, 3, 2), EdgeKind.LOOP, True)
-
-
-def test_the_keyframe_that_holds_the_world_stays() -> None:
-    graph = PoseGraph()
-    graph.add_pose(0, np.eye(4))
-    with pytest.raises(ValueError, match="holds the world"):
-        graph.remove(0)
+def test_a_keyframe_with_a_contradicted_edge_stays(room: Room) -> None:
+    """Composed with others the edge would be in less doubt than it deserves."""
+    run = Run(walk(room, THERE_AND_BACK), config(after=1000))
+    backend = run.backend
+    reuse = KeyframeReuse(ReuseConfig(after=AFTER), backend.graph, backend.maps)
+    candidate = backend.keyframes[-2]
+    loops = [e for e in backend.graph.edges_at(candidate.id) if not e.kind.is_trusted]
+    away = np.eye(4)
+    away[0, 3] = 2.0
+    backend.graph.add_edge(replace(loops[0], S_i_j=loops[0].S_i_j @ away))
+    assert reuse.release(list(backend.keyframes)) is None
+    backend.graph.replace_edges(loops[:1])
+    assert reuse.release(list(backend.keyframes)) is not None
 
 
 @pytest.mark.parametrize("wrong", [{"after": -1}, {"min_covered": 1.2}, {"min_shared": 0.95}])
