@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from pairwise_scene import HEIGHT, WIDTH, Scene
 from room_views import NO_FEATURES
+from tiny_cut3r import write_checkpoint
 
 from mapper.backend.keyframe import HungFrame, Keyframe
 from mapper.backend.keyframe_map import KeyframeMap
 from mapper.depth_noise import LEARNED
 from mapper.errors import ConfigError, InputError
 from mapper.frontends.base import PairFrontend, RolloutPair
-from mapper.frontends.cut3r.config import Cut3rConfig, DptConfig
 from mapper.frontends.cut3r.frontend import Cut3rFrontend
-from mapper.frontends.cut3r.model import Cut3r
 from mapper.frontends.cut3r.options import Cut3rOptions
 from mapper.frontends.replay import ReplayFrontend
 from mapper.geometry import exp_se3
@@ -31,17 +28,6 @@ from mapper.pairwise_mode import PairwiseTask, align_keyframes_pairwise
 from mapper.sim3 import inverse_similarity, scale_of, similarity
 
 START_ONLY = PairwiseModeConfig(iterations=0, device="cpu")
-SIZES = {
-    "state_size": 30,
-    "local_mem_size": 10,
-    "enc_embed_dim": 64,
-    "enc_depth": 2,
-    "enc_num_heads": 4,
-    "dec_embed_dim": 48,
-    "dec_depth": 4,
-    "dec_num_heads": 3,
-    "state_dec_num_heads": 4,
-}
 
 
 def mapped(scene: Scene, scales: Sequence[float]) -> PairwiseTask:
@@ -179,12 +165,7 @@ def test_what_cannot_be_aligned_is_refused(scene: Scene) -> None:
 
 @pytest.fixture(scope="module")
 def cut3r(tmp_path_factory: pytest.TempPathFactory) -> Cut3rFrontend:
-    torch.manual_seed(1)
-    model = Cut3r(Cut3rConfig(**SIZES, dpt=DptConfig(16, 8, (8, 12, 16, 24))))  # type: ignore[arg-type]
-    sizes = ", ".join(f"{name}={value}" for name, value in SIZES.items())
-    text = f"ARCroco3DStereo(ARCroco3DStereoConfig({sizes}, head_type='dpt', pos_embed='RoPE100'))"
-    path = tmp_path_factory.mktemp("weights") / "tiny.pth"
-    torch.save({"args": argparse.Namespace(model=text), "model": model.state_dict()}, path)
+    path = write_checkpoint(tmp_path_factory.mktemp("weights") / "tiny.pth")
     return Cut3rFrontend("cut3r", Cut3rOptions(image_size=64, device="cpu"), str(path))
 
 

@@ -12,7 +12,7 @@ import torch
 from mapper.backend.alignment.config import GlobalAlignmentConfig
 from mapper.backend.alignment.edge_terms import EdgeTerms
 from mapper.backend.alignment.geometry import Layout, State
-from mapper.backend.alignment.matching import LEVELS, Matches, Pairs, match
+from mapper.backend.alignment.matching import LEVELS, Matches, Pairs, compared_at, match
 from mapper.backend.alignment.relative import relative_information
 from mapper.backend.alignment.residuals import Weighting
 from mapper.backend.alignment.solver import Problem, linearised, optimise
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
 KERNEL_GROWTH = (4, 2, 1)  # round by round: matches are far off at first, and yet right
-SETTLED = 2e-3  # a round that lowers the cost by less than this share is the last
+SETTLED = 5e-3  # a round that lowers the cost by less than this share is the last
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +46,10 @@ class AlignmentTask:
 class GlobalAlignment:
     """poses: S_world_keyframe. corrections: (rows, columns) log-depth grids, by keyframe.
 
-    focal_factor: on all focal lengths. costs: of each round, the first and the last. matches: how
-    many places were recognised in the last round, and matches_of: by pair of keyframes i < j.
-    information: (7, 7) of each such S_i_j, perturbed on the right. converged: the last round
-    changed little.
+    focal_factor: on all focal lengths. costs: of each round, at first and what its steps left.
+    matches: how many places were recognised in the last round, and matches_of: by pair of
+    keyframes i < j. information: (7, 7) of each such S_i_j, perturbed on the right. converged:
+    the last round changed little.
     """
 
     poses: dict[int, np.ndarray]
@@ -92,12 +92,12 @@ def align_globally(
         weighting = replace(problem.weighting, kernel_scale=wide * config.kernel_scale)
         annealed = replace(problem, weighting=weighting)
         state, cost, damping = optimise(annealed, state, matches, config.steps, damping)
-        costs.append((cost[0], cost[-1]))
+        costs.append(cost)
         found = int(matches.found.sum())
-        logger.info("alignment %d: %d matches, cost %.4g -> %.4g", number, found, cost[0], cost[-1])
+        logger.info("alignment %d: %d matches, cost %.4g -> %.4g", number, found, *cost)
         if progress is not None:
             progress(number + 1, config.rounds)
-        if wide == 1 and cost[0] - cost[-1] < SETTLED * cost[0]:
+        if wide == 1 and cost[0] - cost[1] < SETTLED * cost[0]:
             break
     return _result(ids, problem, state, matches, costs)
 
@@ -158,6 +158,7 @@ def _result(
 ) -> GlobalAlignment:
     layout, pairs = problem.layout, problem.pairs
     S, grids = state.S.cpu().numpy(), state.grids.cpu().numpy()
+    matches = compared_at(problem.views, state, matches, layout)
     blocks = linearised(problem, state, matches)
     information = relative_information(blocks, pairs, layout, problem.correction_sigma)
     counts = torch.bincount(matches.pair[matches.found], minlength=len(pairs)).tolist()

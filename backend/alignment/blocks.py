@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mapper.backend.alignment.geometry import Layout, State
 from mapper.backend.alignment.matching import Matches, Pairs
-from mapper.backend.alignment.residuals import Weighting, linearise
+from mapper.backend.alignment.residuals import Weighting, linearise, robust_cost
 from mapper.backend.alignment.views import Views
 
 CHUNK = 256  # pairs whose Jacobians are in memory at once: 30 MB with the default samples
@@ -60,6 +60,17 @@ def build_blocks(
         float(total[:, -1, -1].sum()),
         float(total[:, -1, -2].sum()),
         cost,
+    )
+
+
+def total_cost(
+    views: Views, state: State, matches: Matches, layout: Layout, weighting: Weighting
+) -> float:
+    """build_blocks(...).cost alone."""
+    last = int(matches.pair[-1]) if len(matches.pair) else -1
+    return sum(
+        robust_cost(views, state, matches.part(start, start + CHUNK), layout, weighting)
+        for start in range(0, last + 1, CHUNK)
     )
 
 

@@ -100,6 +100,13 @@ def inside(views: Views, pixels: Tensor, X: Tensor) -> Tensor:
     return (X[:, 2] > 1e-3) & (u > 1) & (v > 1) & (u < width - 2) & (v < height - 2)
 
 
+def corrected_log_depth(
+    maps: Tensor, state: State, view: Tensor, pixels: Tensor, B: Tensor
+) -> Tensor:
+    """(n,) of maps (N, 1, h, w) at pixels (n, 2) of views (n,), where the basis is B (n, G)."""
+    return lookup(maps, view, pixels) + (B * state.grids.float()[view]).sum(-1)
+
+
 def lookup(maps: Tensor, view: Tensor, pixels: Tensor) -> Tensor:
     """Bilinear values (n,) of maps (N, 1, h, w), each of its view (n,), at pixels (n, 2).
 

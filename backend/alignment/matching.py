@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -13,6 +13,7 @@ from mapper.backend.alignment.geometry import (
     Picked,
     State,
     carry,
+    corrected_log_depth,
     inside,
     project,
 )
@@ -22,6 +23,7 @@ CHUNK = 8192  # corners tracked at once: 30 MB
 ITERATIONS = 4  # Lucas-Kanade steps at each level
 MIN_CORRELATION = 0.8  # of the patches, mean and contrast taken off
 MAX_SHIFT = 0.08  # of the image width: what looks alike further away is something else
+MAX_LOG_DEPTH = 0.3  # further apart two depths are of different surfaces
 MIN_CONTRAST = 0.02  # standard deviation of a patch's intensity
 
 
@@ -40,14 +42,16 @@ class Pairs:
 class Matches:
     """n samples of pairs of views, in the order of the pairs.
 
-    pair: (n,), row of Pairs. picked: the sample and its two views. pixels: (n, 2), where it was
-    found in view j. found: (n,); of the others only the depth can be compared.
+    pair: (n,), row of Pairs. picked: the sample and its two views. found: (n,), those recognised.
+    pixels: (n, 2), where in view j, or where the others fell. same_surface: (n,), those whose
+    depth can be compared with view j's.
     """
 
     pair: Tensor
     picked: Picked
     pixels: Tensor
     found: Tensor
+    same_surface: Tensor
 
     def part(self, start: int, end: int) -> Matches:
         """The matches of pairs start <= pair < end."""
@@ -56,7 +60,11 @@ class Matches:
         ).tolist()
         picked = Picked(*(x[first:last] for x in (self.picked.i, self.picked.j, self.picked.m)))
         return Matches(
-            self.pair[first:last] - start, picked, self.pixels[first:last], self.found[first:last]
+            self.pair[first:last] - start,
+            picked,
+            self.pixels[first:last],
+            self.found[first:last],
+            self.same_surface[first:last],
         )
 
 
@@ -86,7 +94,21 @@ def match(
         pixels[rows], found[rows] = _track(views, search, levels)
     keep = found | (visible & ~corner)
     picked = Picked(picked.i[keep], picked.j[keep], m[keep])
-    return Matches(pair[keep], picked, pixels[keep], found[keep])
+    matches = Matches(pair[keep], picked, pixels[keep], found[keep], found[keep])
+    return compared_at(views, state, matches, layout)
+
+
+def compared_at(views: Views, state: State, matches: Matches, layout: Layout) -> Matches:
+    """The same matches, with what their depths can be compared with at that state."""
+    found, j = matches.found, matches.picked.j
+    carried = carry(views, state, matches.picked, layout)
+    visible = torch.where(
+        found, carried.X_j[:, 2] > 1e-3, inside(views, carried.pixels, carried.X_j)
+    )
+    pixels = torch.where(found[:, None], matches.pixels, carried.pixels)
+    there = corrected_log_depth(views.log_depth, state, j, pixels, layout.basis(views, pixels))
+    apart = (carried.X_j[:, 2].clamp(min=1e-6).log() - there).abs()  # NaN where nothing is known
+    return replace(matches, pixels=pixels, same_surface=visible & (apart < MAX_LOG_DEPTH))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,19 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mapper.backend.alignment.geometry import Carried, Layout, State, carry, inside, lookup, rays
+from mapper.backend.alignment.geometry import (
+    Carried,
+    Layout,
+    State,
+    carry,
+    corrected_log_depth,
+    lookup,
+    rays,
+)
 from mapper.backend.alignment.matching import Matches
 from mapper.backend.alignment.views import Views
 
 POSE = 7  # rotation, translation, log scale; perturbed on the right
-MAX_LOG_DEPTH = 0.3  # further apart two depths are of different surfaces
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +61,23 @@ class _Term:
     focal: Tensor
 
 
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """n matches of R residuals, all divided by their sigma; 0 where there is none.
+
+    residual, focal, trust: (n, R). J_X: (n, R, 3). known: (n, R). B_j: (n, G), 0 where the depth
+    is not compared.
+    """
+
+    carried: Carried
+    residual: Tensor
+    J_X: Tensor
+    focal: Tensor
+    B_j: Tensor
+    known: Tensor
+    trust: Tensor
+
+
 def linearise(
     views: Views, state: State, matches: Matches, layout: Layout, weighting: Weighting
 ) -> Linearised:
@@ -61,37 +85,46 @@ def linearise(
 
     Where it was not: only its depth, against the depth where it falls, sliding with it along the
     surface (point to plane in log depth). Robust: Geman-McClure on each; weighted by the
-    confidences of the two views.
+    confidences of the two views. Which residuals there are, and how far they are trusted, the
+    matches say: of the same matches the cost is a continuous function of the state.
     """
+    compared = _compare(views, state, matches, layout, weighting)
+    J_i, J_j, J_focal = _chain(compared.J_X, compared.carried)
+    J_j[:, -1, POSE:] -= compared.B_j / weighting.depth_sigma
+    weight, cost = _geman_mcclure(compared, weighting.kernel_scale)
+    return Linearised(compared.residual, weight, cost, J_i, J_j, J_focal + compared.focal)
+
+
+def robust_cost(
+    views: Views, state: State, matches: Matches, layout: Layout, weighting: Weighting
+) -> float:
+    """linearise(...).cost without what only the derivatives need."""
+    compared = _compare(views, state, matches, layout, weighting)
+    return _geman_mcclure(compared, weighting.kernel_scale)[1]
+
+
+def _compare(
+    views: Views, state: State, matches: Matches, layout: Layout, weighting: Weighting
+) -> _Compared:
     carried = carry(views, state, matches.picked, layout)
     place = (_ray_place if weighting.ray else _pixel_place)(views, state, matches, carried)
     depth, B_j = _depth(views, state, matches, carried, layout)
-    known = _known(views, matches, carried, place, depth)
+    there_are = torch.cat(
+        (matches.found[:, None].expand_as(place.value), matches.same_surface[:, None]), 1
+    )
+    known = there_are & (carried.X_j[:, 2:] > 1e-3)
     sigmas = place.value.new_tensor(
         [weighting.pixel_sigma] * place.value.shape[1] + [weighting.depth_sigma]
     )
-    residual = torch.where(known, torch.cat((place.value, depth.value), 1) / sigmas, 0)
-    J_X = torch.cat((place.J_X, depth.J_X), 1) / sigmas[:, None]
-    J_X = torch.where(known[..., None], J_X, 0)
-    focal = torch.where(known, torch.cat((place.focal, depth.focal), 1) / sigmas, 0)
-    J_i, J_j, J_focal = _chain(J_X, carried)
-    J_j[:, -1, POSE:] -= torch.where(known[:, -1:], B_j, 0) / weighting.depth_sigma
-    trust = _trust(views, matches, carried)
-    weight, cost = _geman_mcclure(residual, known, trust, weighting.kernel_scale)
-    return Linearised(residual, weight, cost, J_i, J_j, J_focal + focal)
-
-
-def _known(views: Views, matches: Matches, carried: Carried, place: _Term, depth: _Term) -> Tensor:
-    """(n, R): which residuals there are.
-
-    Of what was found, wherever it appears in front of the camera: it is compared where it was
-    found, and a residual that came and went at the image's edge would stop the steps there.
-    """
-    in_front = carried.X_j[:, 2] > 1e-3
-    recognised = (in_front & matches.found)[:, None].expand(-1, place.value.shape[1])
-    comparable = torch.where(matches.found, in_front, inside(views, carried.pixels, carried.X_j))
-    same_surface = comparable[:, None] & (depth.value.abs() < MAX_LOG_DEPTH)  # False where NaN
-    return torch.cat((recognised, same_surface), 1)
+    return _Compared(
+        carried,
+        torch.where(known, torch.cat((place.value, depth.value), 1) / sigmas, 0),
+        torch.where(known[..., None], torch.cat((place.J_X, depth.J_X), 1) / sigmas[:, None], 0),
+        torch.where(known, torch.cat((place.focal, depth.focal), 1) / sigmas, 0),
+        torch.where(known[:, -1:], B_j, 0),
+        known,
+        torch.where(there_are, _trust(views, matches), 0),
+    )
 
 
 def _chain(J_X: Tensor, carried: Carried) -> tuple[Tensor, Tensor, Tensor]:
@@ -116,22 +149,20 @@ def _cross(X: Tensor, rows: Tensor) -> Tensor:
     return torch.linalg.cross(X.expand_as(rows), rows, dim=-1)
 
 
-def _trust(views: Views, matches: Matches, carried: Carried) -> Tensor:
+def _trust(views: Views, matches: Matches) -> Tensor:
     """(n, 1): geometric mean of the relative confidences in both views."""
     picked = matches.picked
-    pixels = torch.where(matches.found[:, None], matches.pixels, carried.pixels)
-    there = lookup(views.weight, picked.j, pixels)
+    there = lookup(views.weight, picked.j, matches.pixels)
     return (views.sample_weight[picked.i, picked.m] * there).sqrt()[:, None]
 
 
-def _geman_mcclure(
-    residual: Tensor, known: Tensor, trust: Tensor, scale: float
-) -> tuple[Tensor, float]:
-    """Weights of iterated least squares, and half the robust cost. trust: (n, 1), on both.
+def _geman_mcclure(compared: _Compared, scale: float) -> tuple[Tensor, float]:
+    """Weights (n, R) of iterated least squares, and half the robust cost.
 
-    The components of a place stand and fall together; the depth is judged by itself. What is not
-    known costs as much as what disagrees wholly, so that no step gains by losing sight.
+    The components of a place stand and fall together; the depth is judged by itself. What falls
+    behind the camera costs as much as what disagrees wholly: no step gains by losing sight.
     """
+    residual, known, trust = compared.residual, compared.known, compared.trust
     place = (residual[:, :-1] ** 2).sum(-1, keepdim=True)
     squared = torch.cat((place.expand(-1, residual.shape[1] - 1), residual[:, -1:] ** 2), -1)
     c = scale**2
@@ -185,7 +216,7 @@ def _depth(
     pixels = torch.where(matches.found[:, None], matches.pixels, carried.pixels)
     X, z = carried.X_j, carried.X_j[:, 2].clamp(min=1e-6)
     B_j = layout.basis(views, pixels)
-    there = lookup(views.log_depth, j, pixels) + (B_j * state.grids.float()[j]).sum(-1)
+    there = corrected_log_depth(views.filled_log_depth, state, j, pixels, B_j)
     focal = views.cameras[j, :2] * torch.exp(state.log_focal).float()
     slope = torch.where(matches.found[:, None], 0, _slope(views, j, pixels))
     along = slope * focal / z[:, None]
@@ -195,12 +226,12 @@ def _depth(
 
 
 def _slope(views: Views, j: Tensor, pixels: Tensor) -> Tensor:
-    """Change of the log depth by u and by v (n, 2), over four pixels; 0 where it is unknown."""
+    """Change of the log depth by u and by v (n, 2), over four pixels."""
     slopes = []
     for axis in (0, 1):
         offset = torch.zeros(2, dtype=pixels.dtype, device=pixels.device)
         offset[axis] = 2.0
-        ahead = lookup(views.log_depth, j, pixels + offset)
-        behind = lookup(views.log_depth, j, pixels - offset)
-        slopes.append(torch.nan_to_num((ahead - behind) / 4.0))
+        ahead = lookup(views.filled_log_depth, j, pixels + offset)
+        behind = lookup(views.filled_log_depth, j, pixels - offset)
+        slopes.append((ahead - behind) / 4.0)
     return torch.stack(slopes, -1)

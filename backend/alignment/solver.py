@@ -9,18 +9,20 @@ import gtsam
 import numpy as np
 import torch
 
-from mapper.backend.alignment.blocks import Blocks, build_blocks
+from mapper.backend.alignment.blocks import Blocks, build_blocks, total_cost
 from mapper.backend.alignment.correction import prior_information
 from mapper.backend.alignment.edge_terms import EdgeTerms
 from mapper.backend.alignment.geometry import Layout, State
-from mapper.backend.alignment.matching import Matches, Pairs
+from mapper.backend.alignment.matching import Matches, Pairs, compared_at
 from mapper.backend.alignment.residuals import POSE, Weighting
 from mapper.backend.alignment.views import Views
 from mapper.sim3 import exp_sim3
 
 HELD = 1e12  # information on what does not move
+STILL = 1e-4  # ... on each step: what no residual holds would follow the rounding of its gradient
 FOCAL_SIGMA = 0.2  # of the log focal length, when it is refined
 MAX_TRIALS = 5
+SMALL_GAIN = 1e-3  # of the cost: a step that gains less is a round's last
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,28 +46,33 @@ class Problem:
 
 def optimise(
     problem: Problem, state: State, matches: Matches, steps: int, damping: float = 1e-4
-) -> tuple[State, list[float], float]:
-    """(the state after at most `steps` accepted steps, the cost at the start and after each, the
-    damping to go on with). A step that raises the cost is undone and tried shorter.
+) -> tuple[State, tuple[float, float], float]:
+    """(the state after at most `steps` accepted steps, the cost at the start and what they left
+    of it, the damping to go on with). A step that raises the cost is undone and tried shorter.
+
+    A step is judged on the residuals that there were before it: those that come and go with the
+    poses would have most steps refused. Which depths are compared is seen anew after each.
     """
-    blocks = linearised(problem, state, matches)
-    costs = [_cost(problem, state, blocks)]
-    for _ in range(steps):
+    first, left = 0.0, 1.0
+    for number in range(steps):
+        matches = compared_at(problem.views, state, matches, problem.layout)
+        blocks = linearised(problem, state, matches)
+        before = blocks.cost + _prior_cost(problem, state)
+        first = before if number == 0 else first
         tried = damping
         for _ in range(MAX_TRIALS):
             moved = _moved(problem, state, _solve(problem, state, blocks, tried))
-            trial = linearised(problem, moved, matches)
-            cost = _cost(problem, moved, trial)
-            if np.isfinite(cost) and cost < costs[-1]:
+            after = _correspondence_cost(problem, moved, matches) + _prior_cost(problem, moved)
+            if np.isfinite(after) and after < before:
                 break
             tried *= 10
         else:
             break  # nothing helped: what that took must not cripple the next round's steps
-        state, blocks, damping = moved, trial, max(tried / 10, 1e-7)
-        costs.append(cost)
-        if costs[-2] - cost < 1e-4 * costs[-2]:
+        state, damping = moved, max(tried / 10, 1e-7)
+        left *= after / before
+        if after > (1 - SMALL_GAIN) * before:
             break
-    return state, costs, damping
+    return state, (first, left * first), damping
 
 
 def linearised(problem: Problem, state: State, matches: Matches) -> Blocks:
@@ -73,6 +80,10 @@ def linearised(problem: Problem, state: State, matches: Matches) -> Blocks:
     return build_blocks(
         problem.views, state, problem.pairs, matches, problem.layout, problem.weighting
     )
+
+
+def _correspondence_cost(problem: Problem, state: State, matches: Matches) -> float:
+    return total_cost(problem.views, state, matches, problem.layout, problem.weighting)
 
 
 def _solve(problem: Problem, state: State, blocks: Blocks, damping: float) -> np.ndarray:
@@ -113,7 +124,7 @@ def _solve_blocks(
         graph.add(_pair_factor(i, j, H, gain * g))
     diagonal = _diagonal(problem, blocks)
     for row, (H, g) in enumerate(_priors(problem, state, size)):
-        H = H + np.diag(damping * (diagonal[row] + 1e-3))
+        H = H + np.diag(damping * diagonal[row] + STILL)
         graph.add(gtsam.HessianFactor(row, H, -gain * g, 0.0))
     solved = graph.optimize()
     return np.stack([solved.at(row) for row in range(len(problem.views))])
@@ -161,9 +172,9 @@ def _pair_factor(i: int, j: int, H: np.ndarray, g: np.ndarray) -> gtsam.HessianF
     )
 
 
-def _cost(problem: Problem, state: State, blocks: Blocks) -> float:
-    """Of the correspondences, the priors and the edges."""
-    cost = blocks.cost + 0.5 * float(state.log_focal) ** 2 / FOCAL_SIGMA**2
+def _prior_cost(problem: Problem, state: State) -> float:
+    """Of the focal length, the corrections and the edges."""
+    cost = 0.5 * float(state.log_focal) ** 2 / FOCAL_SIGMA**2
     if problem.correction_sigma > 0:
         layout, grids = problem.layout, state.grids.cpu().numpy()
         information = prior_information(layout.columns, layout.rows, problem.correction_sigma)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from tiny_cut3r import write_checkpoint
 
 from mapper.config import MapperConfig
 from mapper.errors import ConfigError, InputError
 from mapper.frame import Frame
 from mapper.frontends.base import TrackingState
-from mapper.frontends.cut3r.config import Cut3rConfig, DptConfig
 from mapper.frontends.cut3r.frontend import Cut3rFrontend
-from mapper.frontends.cut3r.model import Cut3r
 from mapper.frontends.cut3r.options import VARIANTS, Cut3rOptions
 from mapper.frontends.cut3r.preprocess import as_tensor
 from mapper.frontends.cut3r.stepping import StepOptions
@@ -24,37 +22,13 @@ from mapper.geometry import inverse, rotation_angle, transform
 from mapper.intrinsics import Intrinsics
 from mapper.mapping import Mapper
 
-SIZES = {
-    "state_size": 30,
-    "local_mem_size": 10,
-    "enc_embed_dim": 64,
-    "enc_depth": 2,
-    "enc_num_heads": 4,
-    "dec_embed_dim": 48,
-    "dec_depth": 4,
-    "dec_num_heads": 3,
-    "state_dec_num_heads": 4,
-}
-TEXT = "ARCroco3DStereo(ARCroco3DStereoConfig({}, head_type='dpt', pos_embed='RoPE100'))"
 OPTIONS = Cut3rOptions(image_size=64, min_confidence=0.0, device="cpu")
 HEIGHT, WIDTH = 48, 64
 
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkpoint as the trainer writes it: tensors, and the constructor as text."""
-    torch.manual_seed(1)
-    config = Cut3rConfig(**SIZES, dpt=DptConfig(16, 8, (8, 12, 16, 24)))  # type: ignore[arg-type]
-    model = Cut3r(config)
-    for name, parameter in model.named_parameters():
-        is_gain = parameter.ndim == 1 and name.endswith("weight")
-        torch.nn.init.normal_(parameter, mean=float(is_gain), std=0.1)
-    with torch.no_grad():  # points lie before the camera, as those of a trained network do
-        model.get_parameter("downstream_head.dpt_self.head.4.bias")[2] = 1.0
-    text = TEXT.format(", ".join(f"{name}={value}" for name, value in SIZES.items()))
-    path = tmp_path_factory.mktemp("weights") / "tiny.pth"
-    torch.save({"args": argparse.Namespace(model=text), "model": model.state_dict()}, path)
-    return path
+    return write_checkpoint(tmp_path_factory.mktemp("weights") / "tiny.pth")
 
 
 def frames(count: int, intrinsics: Intrinsics | None = None) -> list[Frame]:

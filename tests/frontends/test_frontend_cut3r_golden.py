@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
+from published import built_as, manifest, parameter_count, recordings
 
 from mapper.errors import ConfigError
 from mapper.frontends.cut3r.config import Cut3rConfig
@@ -16,9 +14,7 @@ from mapper.frontends.cut3r.model import Cut3r
 from mapper.golden import TOLERANCE, Golden, check, compare, golden_files
 from mapper.golden_families import RUNNERS
 
-SHARED = Path(__file__).resolve().parents[3] / "shared"
-FOLDER = SHARED / "golden" / "cut3r"
-FILES = sorted(path.stem for path in FOLDER.glob("*.safetensors"))
+FOLDER, FILES = recordings("cut3r")
 MANIFESTS = ("cut3r_512_dpt_4_64", "cut3r_224_linear")
 
 
@@ -32,22 +28,12 @@ def test_every_recorded_tensor_is_reproduced(name: str) -> None:
     assert [d for d in verdict.differences if not d.within(TOLERANCE)] == []
 
 
-def manifest(name: str) -> Mapping[str, Any]:
-    path = SHARED / "manifests" / f"{name}.json"
-    if not path.exists():
-        pytest.skip(f"../shared/manifests/{name}.json is not on this machine")
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
 @pytest.mark.parametrize("name", MANIFESTS)
 def test_the_published_networks_match_their_manifests(name: str) -> None:
     expected = manifest(name)
-    with torch.device("meta"):
-        model = Cut3r(Cut3rConfig.of(expected["config"]["constructor_args_effective"]))
-    state = model.state_dict()
-    assert [(k, list(v.shape)) for k, v in state.items()] == list(expected["state_dict"].items())
-    unique = sum(parameter.numel() for parameter in model.parameters())
-    assert unique == expected["n_parameters_unique"]
+    config = Cut3rConfig.of(expected["config"]["constructor_args_effective"])
+    model = built_as(expected, lambda: Cut3r(config))
+    assert parameter_count(model) == expected["n_parameters_unique"]
     for alias, original in expected["aliases_same_storage"].items():
         assert model.get_parameter(alias) is model.get_parameter(original)
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from tiny_cut3r import random_network
 from torch import Tensor
+from torch_threads import one_thread
 
 from mapper.errors import InputError
-from mapper.frontends.cut3r.config import Cut3rConfig, DptConfig
 from mapper.frontends.cut3r.model import Cut3r, stream
 from mapper.frontends.cut3r.network import Encoded
 from mapper.frontends.cut3r.rollouts import rollout_pairs
@@ -23,35 +24,12 @@ from mapper.pair_graph import pair_indices, rollout_indices
 from mapper.pairwise_pairs import pairs_of_rollouts
 
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "golden" / "cut3r"
-TINY = Cut3rConfig(
-    state_size=30,
-    local_mem_size=10,
-    enc_embed_dim=64,
-    enc_depth=2,
-    enc_num_heads=4,
-    dec_embed_dim=48,
-    dec_depth=4,
-    dec_num_heads=3,
-    state_dec_num_heads=4,
-    dpt=DptConfig(16, 8, (8, 12, 16, 24)),
-)
 
 
 @pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # the tiny models are slower with more
-    yield
-    torch.set_num_threads(threads)
-
-
-def small_network() -> Cut3r:
-    torch.manual_seed(3)
-    network = Cut3r(TINY).eval()
-    for parameter in network.parameters():
-        if parameter.ndim > 1:
-            torch.nn.init.normal_(parameter, std=0.15)
-    return network
+def only_one_thread() -> Iterator[None]:
+    with one_thread():
+        yield
 
 
 def pictures(count: int) -> list[Tensor]:
@@ -92,11 +70,11 @@ def test_pairs_are_those_of_the_recorded_network(head: str) -> None:
 
 
 def test_the_update_rule_of_the_model_applies() -> None:
-    check(small_network(), TemporalSpatialRule())
+    check(random_network(), TemporalSpatialRule())
 
 
 def test_an_image_is_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    network, images = small_network(), pictures(5)
+    network, images = random_network(), pictures(5)
     calls: list[View] = []
     done: list[int] = []
     encode = Cut3r.encode
@@ -113,7 +91,7 @@ def test_an_image_is_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_images_of_several_sizes_and_broken_outputs_are_refused() -> None:
-    network = small_network()
+    network = random_network()
     with pytest.raises(InputError, match="differ in size"):
         rollout_pairs(network, [torch.zeros(3, 48, 64), torch.zeros(3, 48, 48)], ReplaceRule())
     broken = pictures(3)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch_threads import one_thread
 from vggt_networks import HEIGHT, WIDTH, random_network, write_flat, write_folder
 
 from mapper.config import MapperConfig
@@ -27,11 +28,9 @@ STREAM3R = Stream3rOptions(min_confidence=0.0, device="cpu")
 
 
 @pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # the tiny model is slower with more
-    yield
-    torch.set_num_threads(threads)
+def only_one_thread() -> Iterator[None]:
+    with one_thread():
+        yield
 
 
 @pytest.fixture(scope="module")

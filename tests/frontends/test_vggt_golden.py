@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from published import built_as, manifest, parameter_count, recordings
 
 from mapper.errors import ConfigError, InputError
 from mapper.frontends.vggt.config import VggtConfig
@@ -17,9 +16,7 @@ from mapper.golden import TOLERANCE, Golden, check
 from mapper.golden_families import RUNNERS
 from mapper.golden_vggt import calls_of, chosen, fitted, images_of
 
-SHARED = Path(__file__).resolve().parents[3] / "shared"
-FOLDER = SHARED / "golden" / "vggt"
-FILES = sorted(path.stem for path in FOLDER.glob("*.safetensors"))
+FOLDER, FILES = recordings("vggt")
 ELSEWHERE = ("eval_", "loss_")  # recorded of evaluation and training, not of the network
 MANIFESTS = {
     "stream3r": False,
@@ -38,22 +35,13 @@ def test_every_recorded_tensor_is_reproduced(name: str) -> None:
     assert [d for d in verdict.differences if not d.within(TOLERANCE)] == []
 
 
-def manifest(name: str) -> Mapping[str, Any]:
-    path = SHARED / "manifests" / f"{name}.json"
-    if not path.exists():
-        pytest.skip(f"../shared/manifests/{name}.json is not on this machine")
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
 @pytest.mark.parametrize("name", MANIFESTS)
 def test_the_networks_match_their_manifests(name: str) -> None:
     expected = manifest(name)
-    with torch.device("meta"):
-        model = Vggt(VggtConfig.of(expected["config"], MANIFESTS[name]))
-    state = model.state_dict()
-    assert [(k, list(v.shape)) for k, v in state.items()] == list(expected["state_dict"].items())
+    config = VggtConfig.of(expected["config"], MANIFESTS[name])
+    model = built_as(expected, lambda: Vggt(config))
     if "num_params" in expected:
-        assert sum(p.numel() for p in model.parameters()) == expected["num_params"]
+        assert parameter_count(model) == expected["num_params"]
 
 
 @pytest.mark.parametrize(

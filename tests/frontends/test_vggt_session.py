@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor
+from torch_threads import one_thread
 from vggt_networks import HEIGHT, TRACK, WIDTH, random_images, random_network
 
 from mapper.errors import ConfigError, InputError
@@ -22,11 +23,8 @@ from mapper.frontends.vggt.session import NotFiniteError, SessionOptions, Stream
 
 @pytest.fixture(scope="module", autouse=True)
 def one_thread_without_gradients() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # the tiny model is slower with more
-    with torch.inference_mode():
+    with one_thread(), torch.inference_mode():
         yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
@@ -299,13 +297,13 @@ def test_nothing_of_old_frames_stays_but_the_cache(model: Vggt) -> None:
     session = StreamSession(model)
     image = random_images(1)
     early = 0
-    for number in range(300):
+    for number in range(150):
         session.step(image)
         if number == 40:
             gc.collect()
             early = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     grown = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - early)  # KiB on Linux
-    cached = session.cache_bytes * (300 - 41) // 300
-    # A page of either cache is taken ahead. One frame's outputs are 90 kB: keeping those of 259
-    # would cost 23 MB.
+    cached = session.cache_bytes * (150 - 41) // 150
+    # A page of either cache is taken ahead. One frame's outputs are 90 kB: keeping those of 109
+    # would cost 10 MB.
     assert grown < cached + 6 * 2**20

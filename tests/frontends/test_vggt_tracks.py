@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch_threads import one_thread
 from vggt_networks import TRACK, random_images, random_network
 
 from mapper.errors import ConfigError, InputError
@@ -21,11 +22,8 @@ QUERY = torch.tensor([[[20.0, 15.0], [30.0, 30.0], [5.0, 8.0]]])
 
 @pytest.fixture(scope="module", autouse=True)
 def one_thread_without_gradients() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with torch.inference_mode():
+    with one_thread(), torch.inference_mode():
         yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
-import torch
+from published import built_as, manifest, parameter_count, recordings
 
 from mapper.errors import ConfigError, InputError
 from mapper.frontends.wint3r.config import Wint3rConfig
@@ -14,10 +15,7 @@ from mapper.frontends.wint3r.network import Wint3r
 from mapper.golden import TOLERANCE, Golden, check
 from mapper.golden_families import RUNNERS
 
-SHARED = Path(__file__).resolve().parents[3] / "shared"
-FOLDER = SHARED / "golden" / "wint3r"
-FILES = sorted(path.stem for path in FOLDER.glob("*.safetensors"))
-MANIFEST = SHARED / "manifests" / "wint3r.json"
+FOLDER, FILES = recordings("wint3r")
 POSE_TOLERANCE = 1e-5
 # Half-precision rounding in the encoder falls the other way in one place of this recording, whose
 # images have six patches; nothing there can be as near as 1e-5.
@@ -35,16 +33,11 @@ def test_every_recorded_tensor_is_reproduced(name: str) -> None:
         assert [d for d in poses if not d.within(POSE_TOLERANCE)] == []
 
 
-@pytest.mark.skipif(not MANIFEST.exists(), reason=f"{MANIFEST.name} is not on this machine")
 def test_the_published_network_matches_its_manifest() -> None:
-    expected = json.loads(MANIFEST.read_text(encoding="utf-8"))
+    expected = manifest("wint3r")
     for config in (Wint3rConfig(), Wint3rConfig.of(expected["config"])):
-        with torch.device("meta"):
-            model = Wint3r(config)
-        state = model.state_dict()
-        found = [(name, list(tensor.shape)) for name, tensor in state.items()]
-        assert found == list(expected["state_dict"].items())
-        assert sum(p.numel() for p in model.parameters()) == expected["num_parameters"]
+        model = built_as(expected, partial(Wint3r, config))
+        assert parameter_count(model) == expected["num_parameters"]
         assert not list(model.buffers())
 
 

@@ -129,13 +129,7 @@ def test_the_first_keyframe_holds_the_world(scene: Scene, aligned: GlobalAlignme
         np.testing.assert_allclose(held.poses[k], scene.start[k], atol=1e-5)
 
 
-STALLS = pytest.mark.xfail(
-    reason="samples that fall out of view cost so much under a wide kernel that steps are refused",
-    strict=False,
-)
-
-
-@pytest.mark.parametrize("factor", [0.87, 0.93, pytest.param(1.07, marks=STALLS), 1.15])
+@pytest.mark.parametrize("factor", [0.84, 0.93, 1.0, 1.07, 1.15])
 def test_a_wrong_focal_length_comes_back(scene: Scene, factor: float) -> None:
     maps = {}
     for k, m in scene.exact.items():
@@ -156,7 +150,9 @@ def test_a_view_without_depth_breaks_nothing(scene: Scene, nothing: float) -> No
     assert all(np.isfinite(S).all() for S in found.poses.values())
     assert all(np.isfinite(grid).all() for grid in found.corrections.values())
     after = position_errors(found.poses, scene.truth)
-    assert after.mean() < 0.012 and after[3] < 0.03
+    assert after.mean() < 0.012 and after[3] < 0.02
+    # Nothing tells its scale, which must not follow the rounding of a gradient that is zero.
+    assert scale_of(found.poses[3]) == pytest.approx(float(scale_of(scene.start[3])), rel=0.02)
 
 
 def test_a_view_that_looks_like_no_other_is_held_by_its_edge(scene: Scene) -> None:
@@ -191,9 +187,11 @@ def test_the_cameras_decide_which_residual_is_used(monkeypatch: pytest.MonkeyPat
     """Pixels where all keyframes have one camera, rays where they differ."""
     used = []
 
-    def note(problem: Problem, state: State, *_: object) -> tuple[State, list[float], float]:
+    def note(
+        problem: Problem, state: State, *_: object
+    ) -> tuple[State, tuple[float, float], float]:
         used.append(problem.weighting.ray)
-        return state, [1.0, 1.0], 1e-4
+        return state, (1.0, 1.0), 1e-4
 
     monkeypatch.setattr("mapper.backend.alignment.alignment.optimise", note)
     task = AlignmentTask({0: moved(), 1: moved(0.1)}, [], [(0, 1)], True)

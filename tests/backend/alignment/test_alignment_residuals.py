@@ -12,7 +12,7 @@ import torch
 from plane_views import LAYOUT, moved, plane_map, state_of, views_of
 
 from mapper.backend.alignment.geometry import Picked, State, carry
-from mapper.backend.alignment.matching import Matches
+from mapper.backend.alignment.matching import Matches, compared_at
 from mapper.backend.alignment.residuals import POSE, Linearised, Weighting, linearise
 from mapper.backend.alignment.views import Views
 from mapper.sim3 import exp_sim3
@@ -56,7 +56,8 @@ def in_double(views: Views) -> Views:
         for f in fields(Views)
         if f.name not in ("images", "patches", "is_corner")
     }
-    return replace(views, **{**tensors, "log_depth": linear.contiguous()})
+    linear = linear.contiguous()
+    return replace(views, **{**tensors, "log_depth": linear, "filled_log_depth": linear})
 
 
 def matches_of(views: Views, state: State, found: bool) -> Matches:
@@ -73,7 +74,8 @@ def matches_of(views: Views, state: State, found: bool) -> Matches:
     noise = torch.randn(pixels.shape, generator=generator, dtype=pixels.dtype)
     last = pixels.new_tensor([157.0, 117.0])
     pixels = (pixels + 2 * noise).clamp(min=2).minimum(last)
-    return Matches(0 * m, Picked(0 * m, 0 * m + 1, m), pixels, torch.full(m.shape, found))
+    picked, recognised = Picked(0 * m, 0 * m + 1, m), torch.full(m.shape, found)
+    return compared_at(views, state, Matches(0 * m, picked, pixels, recognised, recognised), LAYOUT)
 
 
 def posed(row: int, axis: int) -> Change:
@@ -185,6 +187,41 @@ def test_what_was_found_counts_wherever_it_appears() -> None:
     assert beyond[0] == 0 and beyond[-1] > 5
     # A smooth curve: its second difference is everywhere about the same.
     assert np.abs(np.diff(costs, 3)).max() < 0.1 * np.abs(np.diff(costs, 2)).max()
+
+
+def test_the_cost_has_no_jumps_where_depths_leave_the_image_or_cross_a_hole() -> None:
+    """They are compared on, as with the nearest depth there is; each coming or going would be a
+    jump of half of c^2, and steps would be refused for it."""
+    holed = plane_map(moved())
+    holed.depth[40:60, 60:90] = 0
+    views = views_of([plane_map(moved()), holed])
+    matches = matches_of(views, state_of([moved(), moved()]), False)
+    weighting = replace(PIXEL, kernel_scale=3.0)
+    costs, gone = [], []
+    for yaw in np.linspace(0.0, 0.12, 401):
+        state = state_of([moved(), moved(yaw=yaw)])
+        costs.append(linearise(views, state, matches, LAYOUT, weighting).cost)
+        gone.append(compared_at(views, state, matches, LAYOUT).same_surface)
+    left = torch.stack(gone)[:, matches.same_surface]
+    assert left[0].all() and (~left).any(0).sum() > 15
+    assert np.abs(np.diff(costs)).max() < 0.2 * 0.5 * 9.0
+
+
+def test_what_is_compared_is_what_can_be_seen_from_there() -> None:
+    far = plane_map(moved())
+    far.depth[:, :80] *= np.float32(1.5)  # e^0.4: another surface
+    views = views_of([plane_map(moved()), far])
+    here, away = state_of([moved(), moved()]), state_of([moved(), moved(yaw=np.pi)])
+    matches = matches_of(views, here, False)
+    columns = matches.pixels[:, 0]
+    assert matches.same_surface[columns > 82].all() and (columns > 82).sum() > 30
+    assert not matches.same_surface[columns < 77].any() and (columns < 77).sum() > 30
+    larger = state_of([moved(), moved()])
+    larger.S[0, :3, :3] *= 1.5  # the first view's points, one and a half times as far
+    then = compared_at(views, larger, matches, LAYOUT)
+    assert then.same_surface[columns < 77].all()
+    assert not then.same_surface[columns > 82].any()
+    assert not compared_at(views, away, matches, LAYOUT).same_surface.any()
 
 
 def test_no_residual_costs_more_than_one_that_is_unknown() -> None:

@@ -12,9 +12,9 @@ from plane_views import LAYOUT, all_pairs, moved, plane_map, state_of, views_of
 
 from mapper.backend.alignment.edge_terms import EdgeTerms
 from mapper.backend.alignment.geometry import State
-from mapper.backend.alignment.matching import Matches, match
+from mapper.backend.alignment.matching import Matches, compared_at, match
 from mapper.backend.alignment.residuals import POSE, Weighting
-from mapper.backend.alignment.solver import Problem, optimise
+from mapper.backend.alignment.solver import Problem, linearised, optimise
 from mapper.backend.edge import Edge, EdgeKind
 from mapper.sim3 import adjoint_sim3, exp_sim3, inverse_similarity, log_sim3, scale_of
 
@@ -52,8 +52,8 @@ def test_the_poses_come_back(start: Start) -> None:
     assert error(start.state.S) > 0.029
     # Matches are right to 0.03 of a pixel, 0.4 mm on the plane; scale and depth give the rest.
     assert error(state.S) < 0.003
-    # What falls out of view costs the kernel's maximum before and after.
-    assert costs[-1] < 0.8 * costs[0] and damping < 1e-4
+    # From two sigmas to a twentieth of one.
+    assert costs[1] < 0.05 * costs[0] and damping < 1e-4
 
 
 @pytest.mark.parametrize("damping", [1e-7, 1e-2, 10.0])
@@ -62,15 +62,24 @@ def test_no_step_raises_the_cost(start: Start, damping: float, ray: bool) -> Non
     problem = replace(
         start.problem, weighting=replace(start.problem.weighting, ray=ray), refine_focal=True
     )
-    _, costs, _ = optimise(problem, start.state, start.matches, 6, damping)
-    assert len(costs) > 1 and (np.diff(costs) < 0).all()
+    state = start.state
+    for _ in range(4):
+        compared = compared_at(problem.views, state, start.matches, LAYOUT)
+        moved_on, costs, damping = optimise(problem, state, start.matches, 1, damping)
+        if moved_on is state:
+            break
+        assert costs[1] < costs[0]
+        before, after = (linearised(problem, s, compared).cost for s in (state, moved_on))
+        assert after < before
+        state = moved_on
+    assert state is not start.state
 
 
 def test_where_no_step_helps_nothing_moves(start: Start) -> None:
     settled, _, _ = optimise(start.problem, start.state, start.matches, 40)
     again, costs, _ = optimise(start.problem, settled, start.matches, 3)
-    # The last step changed the cost by less than 1e-4 of it.
-    assert costs[0] - costs[-1] < 1e-3 * costs[0]
+    # The last step changed the cost by less than 1e-3 of it.
+    assert costs[0] - costs[1] < 2e-3 * costs[0]
     torch.testing.assert_close(again.S, settled.S, rtol=0, atol=1e-3)
 
 
@@ -90,7 +99,7 @@ def test_scales_stay_where_they_are_not_free(start: Start) -> None:
     np.testing.assert_allclose(
         scale_of(state.S.numpy()), scale_of(start.state.S.numpy()), rtol=1e-6
     )
-    assert costs[-1] < costs[0]
+    assert costs[1] < costs[0]
 
 
 def test_without_a_correction_the_grids_stay_zero(start: Start) -> None:
@@ -118,7 +127,7 @@ def test_edges_alone_pull_the_poses_to_where_they_say(start: Start) -> None:
     problem = replace(start.problem, edges=EdgeTerms(edges, 0.5))
     state, costs, _ = optimise(problem, start.state, none, 20)
     assert error(state.S) < 1e-4
-    assert costs[-1] < 1e-6 * costs[0]
+    assert costs[1] < 1e-6 * costs[0]
 
 
 def test_the_derivatives_of_an_edge_are_those_of_its_residual() -> None:

@@ -111,3 +111,17 @@ def test_points_of_little_confidence_and_rims_are_no_samples() -> None:
     known = torch.isfinite(views.log_depth[0, 0])
     assert not known[:, :60].any() and not known[:, 109:111].any()
     assert known[1:-1, 60:109].all() and known[1:-1, 111:-1].all()
+
+
+def test_holes_are_filled_from_the_nearest_depth_there_is() -> None:
+    holed, empty = plane_map(moved()), plane_map(moved())
+    holed.depth[:, :80], holed.depth[:, 80:] = 2.0, 2.05
+    holed.depth[30:90, 60:80] = 0
+    empty.depth[:] = 0
+    views = views_of([holed, empty])
+    known = torch.isfinite(views.log_depth[0])
+    torch.testing.assert_close(views.filled_log_depth[0][known], views.log_depth[0][known])
+    filled = views.filled_log_depth[0, 0].exp()
+    assert not known[0, 60, 62] and filled[60, 62].item() == pytest.approx(2.0)
+    assert not known[0, 60, 77] and filled[60, 77].item() == pytest.approx(2.05)
+    assert views.filled_log_depth[1].isnan().all()
