@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import cv2
@@ -12,7 +13,7 @@ from mapper.geometry import pose_to_quaternion_xyzw
 
 JPEG_QUALITY: Final = 75
 DEPTH_STEPS: Final = 4096  # of a depth image between 0 and its largest value
-MAP_WIDTH: Final = 240  # pixels of logged depth and confidence images
+MAP_WIDTH: Final = 240  # pixels that logged depth and confidence images have at most
 
 
 def jpeg(image_rgb: np.ndarray, width: int, height: int) -> rr.EncodedImage:
@@ -66,5 +67,5 @@ def plot_path(name: str) -> str:
 
 def _thinned(values: np.ndarray) -> np.ndarray:
     """Every n-th row and column: averages over a depth edge would be points that are nowhere."""
-    step = max(1, round(values.shape[1] / MAP_WIDTH))
+    step = math.ceil(values.shape[1] / MAP_WIDTH)
     return np.nan_to_num(values[::step, ::step], nan=0.0, posinf=0.0, neginf=0.0)
