@@ -11,6 +11,8 @@ def main_keyframes(keyframes: list[Keyframe], graph: PoseGraph) -> list[Keyframe
 
     Segments that no loop has joined to it are in a world of their own and stay out.
     """
+    if graph.is_connected:
+        return list(keyframes)
     component = graph.component_of()
     frames: dict[int, int] = {}
     for keyframe in keyframes:

@@ -12,6 +12,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.special import gammaincinv
 
 from mapper.backend.edge import Edge
+from mapper.backend.graph_relaxation import relaxed_poses
 from mapper.backend.graph_solver import (
     EdgeFactors,
     InProcess,
@@ -28,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 HUBER = Kernel("Huber", 1.345)
 FINAL_ROUNDS = 2
+FAR_OFF = 0.25  # share of the doubtful edges that contradict the poses
+NEARLY = 2.0  # squared distances of right edges after the relaxation, against those that agree
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,8 @@ class PoseGraph:
     poses are, then a redescending one (Geman-McClure) from there, and at the end a plain solve
     over the edges that agree. This is graduated non-convexity (Yang et al., RA-L 2020) in three
     steps instead of forty; GTSAM's own truncated GNC drops every edge of a graph that starts
-    far from its optimum.
+    far from its optimum. From there three steps are too few as well, and the final optimisation
+    begins with a relaxation of the graph (graph_relaxation.py), which needs no start.
     """
 
     def __init__(self, config: PoseGraphConfig | None = None, solver: Solver | None = None) -> None:
@@ -153,6 +157,11 @@ class PoseGraph:
             self._root_of[keyframe_id] = root
         self._members[root] += moving
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is but one component; known at once."""
+        return len(self._members) == 1
+
     def component_of(self) -> dict[int, int]:
         """For each keyframe, the smallest keyframe id that it is connected to."""
         return dict(self._root_of)
@@ -161,16 +170,45 @@ class PoseGraph:
         """Move all poses to the optimum; returns half the weighted squared error there.
 
         final: afterwards decide about each doubtful edge, use it or drop it, and solve once more
-        without a kernel; used at the end.
+        without a kernel; used at the end. Poses that many of them contradict are no start: then
+        the edges alone say where to.
         """
         if len(self.poses) < 2 or not self.edges:
             return 0.0
+        anew = self._solve_anew() if final else None
+        if anew is not None:
+            return anew
         error = self._solve(self.edges, HUBER)
         if any(not edge.kind.is_trusted for edge in self.edges):
             error = self._solve(self.edges, self._redescending)
         if final:
             error = self._solve_agreeing()
         return error
+
+    def _solve_anew(self) -> float | None:
+        """From where the edges alone put the keyframes, if many contradict where they are.
+
+        None, and nothing has moved, if few did or if half as many still do.
+        """
+        doubtful = sum(not edge.kind.is_trusted for edge in self.edges)
+        contradicted = np.sum(~self._agreeing())
+        if contradicted <= FAR_OFF * doubtful:
+            return None
+        before, held = dict(self.poses), self._anchors(self.poses, self.edges)
+        limit = self._max_squared_distance()
+        try:
+            self.poses.update(relaxed_poses(before, self.edges, held, self._factors, limit))
+        except np.linalg.LinAlgError as error:
+            logger.warning("the pose graph's edges alone do not place the keyframes: %s", error)
+            return None
+        # The others are wrong beyond doubt, and without them this is many times as fast.
+        near = [e for e, is_near in zip(self.edges, self._agreeing(NEARLY), strict=True) if is_near]
+        self._solve(near, self._redescending)
+        error_anew = self._solve_agreeing()
+        if np.sum(~self._agreeing()) > contradicted / 2:
+            self.poses.update(before)
+            return None
+        return error_anew
 
     def _solve_agreeing(self) -> float:
         """Solve over the edges that agree, decide again there, and once more if that differs."""
@@ -182,11 +220,11 @@ class PoseGraph:
                 error = self._solve(edges, None)
         return error
 
-    def _agreeing(self) -> np.ndarray:
-        """bool (N,): is_inlier of every edge."""
+    def _agreeing(self, leniency: float = 1.0) -> np.ndarray:
+        """bool (N,): is_inlier of every edge, where squared distances may be so often as large."""
         trusted = np.array([edge.kind.is_trusted for edge in self.edges])
         distances = squared_distances(self.poses, self.edges, self._factors)
-        return trusted | (distances <= self._max_squared_distance())
+        return trusted | (distances <= leniency * self._max_squared_distance())
 
     def optimise_window(self, keyframe_ids: Iterable[int]) -> float:
         """Move only these keyframes and the last `window` ones; its cost does not grow.

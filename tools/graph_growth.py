@@ -18,9 +18,12 @@ from mapper.backend.components import main_keyframes
 from mapper.backend.descriptor_index import DescriptorIndex
 from mapper.backend.edge import Edge
 from mapper.backend.fusion import FusionConfig, MapFusion
+from mapper.backend.keyframe_map import KeyframeMap
 from mapper.backend.loop_candidates import in_reach
 from mapper.backend.optimisation_schedule import OptimisationSchedule
 from mapper.backend.pose_graph import PoseGraph, PoseGraphConfig
+from mapper.backend.tsdf import TsdfConfig, TsdfVolume
+from mapper.intrinsics import Intrinsics
 from mapper.place_index import PlaceIndex
 
 MOMENTS = (100, 500, 1000, 5000)
@@ -33,6 +36,12 @@ PARTS = {
     "optimise": "optimisation of the newest",
     "map": "main_keyframes and what the map must move",
 }
+SPECK = KeyframeMap(
+    np.ones((2, 2), np.float32),
+    np.ones((2, 2), np.float32),
+    np.zeros((2, 2, 3), np.uint8),
+    Intrinsics(1.0, 1.0, 0.5, 0.5, 2, 2),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +49,13 @@ class Stretch:
     """What main_keyframes asks of a keyframe."""
 
     id: int
-    frames: tuple[int, ...] = (0,) * 10
+    frame_count: int = 10
+
+
+class Nowhere(TsdfVolume):
+    """Keeps nothing: what is timed is which views move, not their pixels."""
+
+    def integrate(self, *_: object) -> None: ...
 
 
 class GrowingGraph:
@@ -50,7 +65,8 @@ class GrowingGraph:
         config = BackendConfig()
         self.graph = PoseGraph(PoseGraphConfig(scale="free" if free_scale else "fixed"))
         self._schedule = OptimisationSchedule(config.optimise_every, config.optimise_share)
-        self._fusion = MapFusion(FusionConfig(), lambda keyframe_id: NotImplemented)
+        self._fusion = MapFusion(FusionConfig(), lambda keyframe_id: SPECK)
+        self._fusion.volume = Nowhere(TsdfConfig())
         self._keyframes: list[Stretch] = []
         self.seconds: dict[str, list[float]] = defaultdict(list)
         self.whole: dict[int, float] = {}  # keyframes: seconds of the whole optimisation there
@@ -81,14 +97,9 @@ class GrowingGraph:
         return {i: S for i, S in graph.poses.items() if component[i] == component[k]}
 
     def _follow(self) -> None:
-        """The bookkeeping of MapFusion.sync, without integrating."""
-        fusion, graph = self._fusion, self.graph
+        graph, fusion = self.graph, self._fusion
         target = {k.id: graph.poses[k.id] for k in main_keyframes(self._keyframes, graph)}
-        for k in target:
-            fusion._integrated.setdefault(k, target[k])
-        stale = sorted(fusion._stale(target), reverse=True)
-        for _, k in stale[: fusion.config.moves_per_keyframe]:
-            fusion._integrated[k] = target[k]
+        fusion.sync(target, fusion.config.moves_per_keyframe)
 
 
 def measure_growth(keyframes: int) -> None:

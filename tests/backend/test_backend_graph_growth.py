@@ -108,7 +108,7 @@ def test_only_the_component_that_moves_is_visited(monkeypatch: pytest.MonkeyPatc
     graph.add_pose(200, np.eye(4))
     graph.add_edge(Edge(199, 200, STEP, INFORMATION, ODOMETRY))
     assert len(moved) == 1
-    assert graph.component_of() == dict.fromkeys(range(201), 0)
+    assert graph.component_of() == dict.fromkeys(range(201), 0) and graph.is_connected
     np.testing.assert_allclose(graph.poses[200], graph.poses[199] @ STEP, atol=1e-9)
 
 
@@ -119,6 +119,7 @@ def test_components_joined_in_any_order_are_one() -> None:
     for i, j in ((4, 5), (2, 3), (5, 3), (0, 1)):
         graph.add_edge(Edge(i, j, STEP, INFORMATION, LOOP))
     assert graph.component_of() == {0: 0, 1: 0, 2: 2, 3: 2, 4: 2, 5: 2}
+    assert not graph.is_connected
     graph.add_edge(Edge(3, 1, STEP, INFORMATION, LOOP))
     assert set(graph.component_of().values()) == {0}
     assert all(graph.squared_distance(edge) < 1e-12 for edge in graph.edges)
