@@ -27,7 +27,6 @@ EDGE_COLORS: Final = {
     "overlap": (74, 144, 255),
     "covisibility": (74, 144, 255),
     "loop": (62, 214, 120),
-    "rejected": (240, 72, 72),
 }
 STATE_COLORS: Final = {"tracking": (62, 214, 120), "lost": (240, 72, 72)}
 OTHER_STATE_COLOR: Final = (255, 214, 64)

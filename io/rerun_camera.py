@@ -33,7 +33,7 @@ class DrawnCamera:
         self._log = log
         self._depth = DEPTH
         self._keyframes = 0
-        self._bare: list[int] = []  # keyframes without a frustum yet
+        self._bare: list[str] = []  # keyframes without a frustum yet
         self._lines: list[np.ndarray] = []  # of a keyframe's frustum, in its frame
         self._look: tuple[object, ...] = ()
         self._state: str | None = None
@@ -51,15 +51,15 @@ class DrawnCamera:
             self._look = (camera, state, self._depth)
             self._lines = frustum(camera, KEYFRAME_SHARE * self._depth)
             self._draw(camera, state)
-        for id in self._bare:
+        for entity in self._bare:
             lines = rr.LineStrips3D(self._lines, colors=ESTIMATE_COLOR, radii=ui_points(0.6))
             # With the points: each entity more makes the viewer slower.
-            self._log(f"world/keyframes/{id:06d}/points", lines, False)
+            self._log(f"{entity}/points", lines, False)
         self._bare = []
 
-    def keyframe(self, id: int, depths: np.ndarray) -> None:
+    def keyframe(self, entity: str, depths: np.ndarray) -> None:
         """A keyframe that gets its frustum with the next frame. depths: (N,), of its points."""
-        self._bare.append(id)
+        self._bare.append(entity)
         self._keyframes += 1
         if self._keyframes == 1 and len(depths):
             self._depth = DEPTH * float(np.median(depths))

@@ -30,6 +30,7 @@ from mapper.io.rerun_blueprint import (
     ui_points,
 )
 from mapper.io.rerun_camera import DrawnCamera
+from mapper.io.rerun_entities import KeyframeEntities
 from mapper.io.rerun_log_handler import RecordingHandler
 from mapper.io.rerun_plan import BirdsEye
 from mapper.io.rerun_sinks import Destinations, Viewer, check_space, finish, open_outlets
@@ -52,8 +53,8 @@ class RerunLogger:
     address of a viewer that runs already.
     ground_truth: drawn once, aligned at the first camera until align_ground_truth says better.
     image_every: log every n-th image. image_width: width in pixels of the logged images.
-    show_rejected: draw refused edges too. url, tunnel: where the web viewer is, and the ssh command
-    that reaches it from another machine; else None.
+    url, tunnel: where the web viewer is, and the ssh command that reaches it from another machine;
+    else None.
     """
 
     def __init__(
@@ -66,7 +67,6 @@ class RerunLogger:
         *,
         image_every: int = 1,
         image_width: int = 320,
-        show_rejected: bool = False,
         connect: str | None = None,
     ) -> None:
         self.path = path
@@ -76,10 +76,10 @@ class RerunLogger:
         self._has_viewer = destinations.has_viewer  # whose user may have moved the eye
         self._ground_truth, self._ground_truth_drawn = ground_truth, False
         self._image_every, self._image_width = max(1, image_every), image_width
-        self._show_rejected = show_rejected
         self._index, self._time = 0, 0.0
         self._start: float | None = None
         self._camera, self._plan = DrawnCamera(self._log), BirdsEye(self._log)
+        self._entities = KeyframeEntities()
         self._poses: dict[int, np.ndarray] = {}
         self._samples: dict[int, np.ndarray] = {}
         self._mesh_sample: np.ndarray | None = None
@@ -141,18 +141,17 @@ class RerunLogger:
         """
         self._poses[id] = np.asarray(T_world_camera, dtype=np.float64)
         self._samples[id] = points[:: max(1, len(points) // EYE_SAMPLE)]
-        self._camera.keyframe(id, self._samples[id][:, 2])
-        self._log(f"world/keyframes/{id:06d}", transform3d(T_world_camera))
-        self._log(
-            f"world/keyframes/{id:06d}/points",
-            rr.Points3D(points, colors=colors, radii=ui_points(1.6)),
-        )
+        entity = self._entities.of(id)
+        self._camera.keyframe(entity, self._samples[id][:, 2])
+        self._log(entity, transform3d(T_world_camera))
+        shown = rr.Points3D(points, colors=colors, radii=ui_points(1.6))
+        self._log(f"{entity}/points", shown)
 
     def forget(self, id: int) -> None:
         """A keyframe that is no longer in the graph; what was drawn of it vanishes."""
         for known in (self._poses, self._samples):
             known.pop(id, None)
-        self._log(f"world/keyframes/{id:06d}", rr.Clear(recursive=True))
+        self._log(self._entities.release(id), rr.Clear(recursive=True))
 
     def keyframe_maps(self, depth: np.ndarray, confidence: np.ndarray) -> None:
         """Depth and confidence float32 (H, W) of the newest keyframe; 0 = nothing known."""
@@ -163,7 +162,7 @@ class RerunLogger:
         """Poses (4, 4) after a graph update, of all keyframes or of those that moved."""
         for id, T_world_camera in poses.items():
             self._poses[id] = np.asarray(T_world_camera, dtype=np.float64)
-            self._log(f"world/keyframes/{id:06d}", transform3d(T_world_camera))
+            self._log(self._entities.of(id), transform3d(T_world_camera))
         positions = [self._poses[id][:3, 3] for id in sorted(self._poses)]
         if positions:
             self.trajectory(np.array(positions))
@@ -173,22 +172,20 @@ class RerunLogger:
     def edges(self, pairs: Sequence[tuple[int, int, str]], poses: Mapping[int, np.ndarray]) -> None:
         """All edges (i, j, kind) of the graph between keyframes at poses (4, 4).
 
-        kind: odometry, overlap (or covisibility), loop, rejected.
+        kind: odometry, overlap, covisibility or loop.
         """
         segments: dict[str, list[np.ndarray]] = {kind: [] for kind in EDGE_COLORS}
         for i, j, kind in pairs:
             ends = np.array([poses[i][:3, 3], poses[j][:3, 3]])
             segments.setdefault(kind, []).append(ends)
         for kind, strips in segments.items():
-            if kind == "rejected" and not self._show_rejected:
-                continue
             color = EDGE_COLORS.get(kind, OTHER_STATE_COLOR)
-            strong = kind in ("loop", "rejected")
+            is_loop = kind == "loop"
             # Hundreds of thick lines would hide the map and the way.
             crowd = min(1.0, CROWD / max(1, len(strips)))
-            radius = ui_points(max(0.4, (1.6 if strong else 0.6) * crowd))
+            radius = ui_points(max(0.4, (1.6 if is_loop else 0.6) * crowd))
             self._log(f"world/graph/{kind}", rr.LineStrips3D(strips, colors=color, radii=radius))
-            if strong:
+            if is_loop:
                 self._plan.edges(kind, strips, color, radius)
 
     def event(self, text: str, level: str = "INFO") -> None:

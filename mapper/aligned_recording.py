@@ -13,18 +13,13 @@ from mapper.io.map_logger import MapLogger, NullLogger
 from mapper.io.rerun_logger import RerunLogger
 from mapper.mapping import MappingResult
 from mapper.realignment import Realignment
+from mapper.recording_parts import recordings
 from mapper.run_directory import RunDirectory
 from mapper.sim3 import rigid_part
 from mapper.trajectory import Trajectory
 
 PAUSE_S: Final = 1.0  # between the last frame and the aligned map, on the time line
 GREY: Final = 128
-
-
-def recordings(run: RunDirectory) -> list[Path]:
-    """What the run was recorded into while it was mapped; empty where that was switched off."""
-    own = [run.recording] if run.recording.exists() else []
-    return sorted(run.path.glob("run.part*.rrd")) + own
 
 
 def open_aligned_recording(

@@ -191,6 +191,7 @@ def _open_mapper(
     mapper = Mapper(config, frontend=frontend, recorder=recorder, store=run.keyframes, live=True)
     if past is not None:
         past.restore(mapper)
+        recorder.resume(past.keyframes)
     return mapper
 
 

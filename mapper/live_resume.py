@@ -14,8 +14,11 @@ from mapper.config_loader import from_mapping, to_mapping
 from mapper.errors import InputError
 from mapper.mapping import FrameCounts, Mapper
 from mapper.pipeline import check_same_input
+from mapper.recording_parts import set_recording_aside
 from mapper.run_directory import RunDirectory
+from mapper.run_outputs import LATER_FILES
 from mapper.saved_map import load_decisions, load_graph
+from mapper.saved_results import known_counts
 
 # How the journal's lines begin that tell of closed keyframes, and of those that were let go.
 SETTLED_LINES: Final = (b'{"event": "keyframe"', b'{"event": "visit"')
@@ -86,22 +89,21 @@ def read_past(run: RunDirectory) -> LivePast | None:
     if end == 0:
         return None
     keyframes, edges = load_graph(run, end)
-    counts = _counts(run, keyframes[-1].frames[-1].frame_index + 1)
+    counts = known_counts(run, keyframes[-1].frames[-1].frame_index + 1)
     return LivePast(keyframes, edges, load_decisions(run, end), counts, end)
 
 
 def set_aside(run: RunDirectory, past: LivePast | None) -> None:
     """Leave nothing that passes for the outcome of the run that now begins.
 
-    A recording cannot be continued; that of the part before is kept beside the new one.
+    The recording of the part before is kept beside the new one.
     """
     if past is not None:
         run.write_json(run.checkpoint, past.checkpoint, indent=None)
     run.metrics.unlink(missing_ok=True)
-    run.aligned_recording.unlink(missing_ok=True)
-    if run.recording.exists():
-        part = sum(1 for _ in run.path.glob("run.part*.rrd"))
-        run.recording.rename(run.path / f"run.part{part}.rrd")
+    for name in LATER_FILES:
+        (run.path / name).unlink(missing_ok=True)
+    set_recording_aside(run)
 
 
 def _end_of_keyframes(journal: Path) -> int:
@@ -114,11 +116,3 @@ def _end_of_keyframes(journal: Path) -> int:
         if line.startswith(SETTLED_LINES) and line.endswith(b"\n"):
             end = position
     return end
-
-
-def _counts(run: RunDirectory, at_least: int) -> FrameCounts:
-    """Of a finished run exact, else as of the last checkpoint; no index is given out twice."""
-    known = run.read_json(run.metrics) or run.read_json(run.checkpoint).get("counts", {})
-    names = ("frames", "lost", "skipped", "left_out")
-    counts = FrameCounts(**{name: int(known.get(name, 0)) for name in names})
-    return replace(counts, frames=max(counts.frames, at_least))

@@ -5,18 +5,18 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
 
-from mapper.aligned_recording import open_aligned_recording, recordings
+from mapper.aligned_recording import open_aligned_recording
 from mapper.backend.trajectory_assembly import assemble_trajectory
 from mapper.io.trajectory_files import write_tum
 from mapper.journal import Journal
 from mapper.map_record import poses_record
-from mapper.mapping import FrameCounts, MappingResult
+from mapper.mapping import MappingResult
 from mapper.realignment import Realignment
+from mapper.recording_parts import recordings
 from mapper.run_directory import RunDirectory
 from mapper.run_outputs import (
     ALIGNMENT,
@@ -28,7 +28,7 @@ from mapper.run_outputs import (
 )
 from mapper.run_update import run_update
 from mapper.saved_map import load_decisions
-from mapper.saved_results import keyframe_poses, true_poses
+from mapper.saved_results import keyframe_poses, known_counts, true_poses
 from mapper.stopwatch import Stopwatch
 from mapper.trajectory import Trajectory
 
@@ -78,22 +78,13 @@ def _mapping_result(run: RunDirectory, aligned: Realignment) -> MappingResult:
         np.array([keyframe.id for keyframe in saved.keyframes], int),
         keyframe_poses(saved),
         aligned.mesh,
-        _counts(run, int(indices[-1]) + 1),
+        known_counts(run, int(indices[-1]) + 1),
         aligned.keyframes,
         load_decisions(run),
         aligned.dropped_loops,
         run.read_description().get("units", "metres") == "metres",
         () if alignment is None else tuple(alignment.costs),
     )
-
-
-def _counts(run: RunDirectory, at_least: int) -> FrameCounts:
-    """Of the mapping; of a killed run by its last checkpoint, which the map may be ahead of."""
-    metrics = run.read_json(run.metrics)
-    known = metrics or run.read_json(run.checkpoint).get("counts", {})
-    names = ("frames", "lost", "skipped", "left_out")
-    counts = FrameCounts(**{name: int(known.get(name, 0)) for name in names})
-    return replace(counts, frames=max(counts.frames, at_least))
 
 
 def _metrics(

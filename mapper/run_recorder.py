@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from mapper.backend.backend import Backend, GraphUpdate
-from mapper.backend.edge import EdgeKind
+from mapper.backend.edge import Edge, EdgeKind
 from mapper.backend.keyframe import Keyframe
 from mapper.backend.keyframe_map import KeyframeMap
 from mapper.backend.keyframe_reuse import Released
@@ -76,17 +76,19 @@ class RunRecorder:
         self._logger = logger or NullLogger()
         self._journal = Journal(run.journal, keep_bytes)
         self._save_predictions = save_predictions
-        self._edges: list[tuple[int, int, str]] = []
-        self._shown: dict[int, np.ndarray] = {}
+        self._shown: dict[int, np.ndarray] = {}  # poses, by keyframe
         self._points = ShownPoints()
-        self._has_points: set[int] = set()  # keyframes that something is shown of
-        self._visits: dict[int, tuple[int, np.ndarray]] = {}  # ... of those that were let go
         self._pace = Pace()
         self._leaving: deque[int] = deque()  # let go, their files still there
-        self._last_save = time.monotonic()
-        self._save_seconds = 0.0
+        self._next_save = time.monotonic() + config.save_interval
         if save_predictions:
             run.predictions.mkdir(exist_ok=True)
+
+    def resume(self, keyframes: list[Keyframe]) -> None:
+        """Go on with the time line of the part before, whose keyframes these are."""
+        if keyframes:
+            for frame in (keyframes[0].frames[0], keyframes[-1].frames[-1]):
+                self._logger.at(frame.frame_index, frame.timestamp)
 
     def frame(
         self, frame: Frame, T_world_camera: np.ndarray | None, state: str, values: dict[str, float]
@@ -133,9 +135,7 @@ class RunRecorder:
         if update.moved:
             self._journal.append("optimised", keyframes=len(backend.keyframes))
         self._show(update, update.opened, backend)
-        # It takes longer the longer the run lasts, and tracking has to share the time with it.
-        pause = max(self._config.save_interval, SAVE_PAUSE * self._save_seconds)
-        if time.monotonic() - self._last_save > pause:
+        if time.monotonic() > self._next_save:
             self._write_trajectories(backend)
 
     def finish(self, update: GraphUpdate, backend: Backend) -> None:
@@ -145,9 +145,8 @@ class RunRecorder:
         self._journal.append("dropped", loops=sorted(backend.dropped_loops()))
         self._journal.append("poses", **poses_record(main, backend.graph.poses, backend.settlement))
         self._write_trajectories(backend)
-        poses = self._shown_poses(backend)
-        self._logger.keyframe_poses(poses)
-        self._logger.edges(self._edges, poses)
+        self._logger.keyframe_poses(backend.graph.poses)
+        self._logger.edges(_drawn(backend.graph.edges), backend.graph.poses)
         self._logger.trajectory(backend.trajectory()[1].positions)
 
     def close(self) -> None:
@@ -158,21 +157,16 @@ class RunRecorder:
     def _forget(self, released: Released) -> None:
         """A keyframe was let go. Its file goes when the journal's line is surely on disk."""
         gone = released.visit.id
-        if gone in self._has_points:
-            self._visits[gone] = released.anchor_id, released.visit.S_keyframe_visit
-        else:
-            self._shown.pop(gone, None)
-            self._logger.forget(gone)
+        self._logger.forget(gone)
+        self._points.give_back(gone)
+        self._shown.pop(gone, None)
         self._leaving.append(gone)
         if len(self._leaving) > LEAVING:
             self._run.keyframes.delete(self._leaving.popleft())
-        self._edges = [edge for edge in self._edges if gone not in edge[:2]]
-        self._edges += [(edge.i, edge.j, edge.kind.value) for edge in released.edges]
 
     def _write_graph(self, update: GraphUpdate) -> None:
         for edge in update.edges:
             self._journal.append("edge", **edge_record(edge))
-            self._edges.append((edge.i, edge.j, edge.kind.value))
         for decision in update.decisions:
             self._journal.append("decision", **decision.to_dict())
             if decision.kind == "loop":
@@ -180,11 +174,9 @@ class RunRecorder:
                 self._logger.event(_loop_text(decision, update.opened.is_metric))
 
     def _show(self, update: GraphUpdate, opened: Keyframe, backend: Backend) -> None:
-        poses, source = self._shown_poses(backend), backend.maps.map(opened.id)
+        poses, source = backend.graph.poses, backend.maps.map(opened.id)
         points, colors = self._sample(source)
-        new = self._points.new(points, poses[opened.id])
-        if new.any():
-            self._has_points.add(opened.id)
+        new = self._points.new(opened.id, points, poses[opened.id])
         self._logger.keyframe(opened.id, points[new], colors[new], poses[opened.id])
         self._logger.keyframe_maps(source.depth, source.weight)
         drift = {"drift/scale": float(scale_of(poses[opened.id]))}
@@ -195,13 +187,8 @@ class RunRecorder:
             self._shown.update({i: T.copy() for i, T in moved.items()})
             self._logger.keyframe_poses(moved)
             if any(edge.kind == EdgeKind.LOOP for edge in update.edges):
-                self._logger.edges(self._edges, poses)
+                self._logger.edges(_drawn(backend.graph.edges), poses)
         self._logger.numbers(drift)
-
-    def _shown_poses(self, backend: Backend) -> dict[int, np.ndarray]:
-        """Of the keyframes, and of those that were let go: what is shown of them moves along."""
-        poses = backend.graph.poses
-        return poses | {k: poses[anchor] @ S for k, (anchor, S) in self._visits.items()}
 
     def _largest_correction(self, moved: dict[int, np.ndarray]) -> float:
         """How far the graph has just moved a keyframe, in the map's units."""
@@ -230,8 +217,14 @@ class RunRecorder:
         start = time.monotonic()
         write_tum(self._run.trajectory, backend.trajectory()[1])
         write_tum(self._run.keyframe_trajectory, backend.keyframe_trajectory())
-        self._last_save = time.monotonic()
-        self._save_seconds = self._last_save - start
+        # It takes longer the longer the run lasts, and tracking has to share the time with it.
+        end = time.monotonic()
+        self._next_save = end + max(self._config.save_interval, SAVE_PAUSE * (end - start))
+
+
+def _drawn(edges: list[Edge]) -> list[tuple[int, int, str]]:
+    """Edges of the graph as a viewer takes them."""
+    return [(edge.i, edge.j, edge.kind.value) for edge in edges]
 
 
 def _loop_text(decision: LoopDecision, is_metric: bool) -> str:

@@ -12,19 +12,22 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from mapper.backend.config import BackendConfig
 from mapper.backend.fusion import FusionConfig, MapFusion
 from mapper.backend.keyframe_map import KeyframeMap
-from mapper.backend.refined_maps import RefinedMaps, RefinementConfig
+from mapper.backend.refined_maps import RefinedMaps
 from mapper.backend.trajectory_assembly import assemble_trajectory
 from mapper.backend.tsdf import BYTES_PER_BLOCK
-from mapper.config_loader import from_mapping
+from mapper.config_loader import changed, from_mapping
 from mapper.errors import ConfigError, InputError
 from mapper.io.fingerprint import fingerprint
 from mapper.io.mesh_files import read_mesh
 from mapper.io.open_sequence import open_sequence
 from mapper.io.trajectory_files import read_tum
+from mapper.mapping import FrameCounts
 from mapper.mesh import Mesh
 from mapper.run_directory import RunDirectory
+from mapper.run_outputs import ALIGNMENT
 from mapper.saved_map import SavedMap, load_map
 from mapper.sim3 import rigid_part
 from mapper.trajectory import Trajectory
@@ -91,13 +94,30 @@ def true_poses(run: RunDirectory) -> Trajectory | None:
         return sequence.ground_truth if same else None
 
 
+def known_counts(run: RunDirectory, at_least: int) -> FrameCounts:
+    """Of a finished run exact, else as of the last checkpoint, which the map may be ahead of.
+
+    at_least: frames that there surely were.
+    """
+    known = run.read_json(run.metrics) or run.read_json(run.checkpoint).get("counts", {})
+    names = ("frames", "lost", "skipped", "left_out")
+    counts = FrameCounts(**{name: int(known.get(name, 0)) for name in names})
+    return replace(counts, frames=max(counts.frames, at_least))
+
+
 def fusion_config(run: RunDirectory) -> FusionConfig:
-    """The settings that the run fused its map with."""
+    """The settings that the run's map was fused with."""
+    return _map_settings(run).fusion
+
+
+def _map_settings(run: RunDirectory) -> BackendConfig:
+    """Those of the run, changed as mapper align was told to."""
     try:
-        stored = run.read_description()["config"]["backend"]["fusion"]
+        stored = run.read_description()["config"]["backend"]
     except (KeyError, TypeError) as error:
-        raise InputError(f"{run.path / 'run.yaml'}: config.backend.fusion is missing") from error
-    return from_mapping(FusionConfig, stored)
+        raise InputError(f"{run.path / 'run.yaml'}: config.backend is missing") from error
+    changes = run.read_json(run.path / ALIGNMENT).get("changes", [])
+    return from_mapping(BackendConfig, changed(stored, changes))
 
 
 def fuse_again(
@@ -122,9 +142,8 @@ def _refined(
     run: RunDirectory, saved: SavedMap, poses: dict[int, np.ndarray]
 ) -> Callable[[int], KeyframeMap]:
     """The maps as the run fused them: made better by its global alignment."""
-    stored = run.read_description()["config"]["backend"]["refinement"]
-    config = from_mapping(RefinementConfig, stored)
     load = lru_cache(CACHED_MAPS)(run.keyframes.load)
+    config = _map_settings(run).refinement
     return RefinedMaps(config, load, poses, saved.corrections, saved.pairs).map
 
 

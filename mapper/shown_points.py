@@ -10,6 +10,7 @@ from mapper.geometry import transform
 
 VOXEL_SHARE: Final = 0.008  # of the first keyframe's median depth: 2 cm at 2.5 m
 BUDGET: Final = 1_000_000  # points of a whole run, 15 MB in the recording
+REMEMBERED: Final = 4  # of the newest keyframes it is known what they showed
 
 
 class ShownPoints:
@@ -19,8 +20,9 @@ class ShownPoints:
         self._left = budget
         self._voxel = 0.0
         self._occupied: set[bytes] = set()
+        self._cells: dict[int, list[bytes]] = {}  # of the newest keyframes
 
-    def new(self, points: np.ndarray, S_world_camera: np.ndarray) -> np.ndarray:
+    def new(self, keyframe_id: int, points: np.ndarray, S_world_camera: np.ndarray) -> np.ndarray:
         """bool (N,): of points float32 (N, 3) in the camera, the first in each unseen voxel."""
         chosen = np.zeros(len(points), bool)
         if len(points) == 0:
@@ -30,9 +32,19 @@ class ShownPoints:
             self._voxel = VOXEL_SHARE * scale * float(np.median(points[:, 2]))
         cells = np.floor(transform(S_world_camera, points) / self._voxel).astype(np.int32)
         _, first = np.unique(cells, axis=0, return_index=True)
+        shown = self._cells[keyframe_id] = []
         for row in np.sort(first)[: self._left]:
             cell = cells[row].tobytes()
-            chosen[row] = cell not in self._occupied
-            self._occupied.add(cell)
-        self._left -= int(chosen.sum())
+            if cell not in self._occupied:
+                chosen[row] = True
+                shown.append(cell)
+        self._occupied.update(shown)
+        self._left -= len(shown)
+        self._cells.pop(keyframe_id - REMEMBERED, None)
         return chosen
+
+    def give_back(self, keyframe_id: int) -> None:
+        """A new keyframe that is shown no more: others may show what it did."""
+        cells = self._cells.pop(keyframe_id, [])
+        self._occupied.difference_update(cells)
+        self._left += len(cells)

@@ -53,7 +53,8 @@ def execute(arguments: argparse.Namespace) -> int:
     stop_on_sigterm()
     run = RunDirectory.open(arguments.run)
     finish_update(run.path)
-    config = _config(run, arguments.set)
+    changes = [change.removeprefix("backend.") for change in arguments.set]  # as mapper run says
+    config = _config(run, changes)
     truth = _judged_against(run)
     before = run.read_json(run.metrics)
     with tqdm(unit=" round", disable=arguments.json or None, leave=False) as bar:
@@ -65,7 +66,7 @@ def execute(arguments: argparse.Namespace) -> int:
         aligned = realign(run, config, progress)
     if aligned.settlement.alignment is None:
         raise InputError(f"{run.path}: the alignment failed, and the run is left as it was")
-    metrics = write_realignment(run, aligned, arguments.set)
+    metrics = write_realignment(run, aligned, changes)
     if truth is not None:
         _judge_again(run, truth)
     summary = {"run": str(run.path), **metrics, "outdated": [str(path) for path in _older(run)]}

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from mapper.commands.mesh import positive
 from mapper.commands.run import FRONTEND_HELP, print_summary, stop_on_sigterm
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--record", type=Path, metavar="DIR", help="keep the frames, for mapper run DIR"
     )
-    parser.add_argument("--max-seconds", type=float, metavar="S", help="stop after so long")
+    parser.add_argument("--max-seconds", type=positive, metavar="S", help="stop after so long")
     parser.add_argument("--viewer", choices=("none", "window", "web"), default="none")
     parser.add_argument(
         "--connect", metavar="URL", help="send to a viewer that runs, rerun+http://HOST:PORT/proxy"

@@ -35,8 +35,8 @@ def execute(arguments: argparse.Namespace) -> int:
     from mapper.errors import OutputError
     from mapper.io.rerun_sinks import LOCALHOST, has_display
 
-    recordings = find_recordings(arguments.run)
-    command = [sys.executable, "-m", "rerun", "--bind", LOCALHOST, *map(str, recordings)]
+    files = map(str, find_recordings(arguments.run))
+    command = [sys.executable, "-m", "rerun", "--bind", LOCALHOST, *files]
     stop_on_sigterm()
     if arguments.web:
         return _serve(command, arguments)
@@ -51,9 +51,9 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 def find_recordings(path: Path) -> list[Path]:
-    """The .rrd files to open, in the order of time: parts before an interruption come first, and
-    what mapper align added last."""
+    """The .rrd files to open, in the order of time: what mapper align added comes last."""
     from mapper.errors import InputError
+    from mapper.recording_parts import recordings
     from mapper.run_directory import RunDirectory
 
     if path.suffix == ".rrd":
@@ -61,12 +61,14 @@ def find_recordings(path: Path) -> list[Path]:
             raise InputError(f"{path}: no such recording")
         return [path]
     run = RunDirectory.open(path)
-    parts = sorted(run.path.glob("run.part*.rrd"), key=lambda part: (len(part.name), part.name))
-    recordings = parts + ([run.recording] if run.recording.exists() else [])
-    if not recordings:
-        raise InputError(f"{path}: this run has no recording (run.rrd is missing)")
+    recorded = recordings(run)
+    if not recorded:
+        raise InputError(
+            f"{path}: this run has no recording (run.rrd is missing); look at its report.html, or "
+            f"make a picture of its map: mapper screenshot {path} map.png"
+        )
     aligned = run.aligned_recording
-    return [*recordings, aligned] if aligned.exists() else recordings
+    return [*recorded, aligned] if aligned.exists() else recorded
 
 
 def _serve(command: list[str], arguments: argparse.Namespace) -> int:

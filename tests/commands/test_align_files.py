@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from mapper.io.trajectory_files import read_tum
 from mapper.realigned_outputs import write_realignment
 from mapper.realignment import Realignment, realign
 from mapper.run_directory import RunDirectory
+from mapper.saved_results import fusion_config
 
 CHANGES = ("alignment.width=160", "alignment.device=cpu", "alignment.rounds=2")
 OF_THE_MAPPING = ("complete", "frames", "skipped", "wall_time_s", "fps", "peak_memory_mb")
@@ -255,6 +257,25 @@ def test_meshes_of_the_map_before_are_named(
     _, out, _ = command("align", finished.path)
     assert f"of the map before, to be made again: {fine}" in out
     assert fine.read_bytes() == b"of the user"
+
+
+def test_settings_are_named_as_for_mapper_run_and_hold_for_the_mesh(
+    finished: RunDirectory, command, result: Realignment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[BackendConfig] = []
+
+    def noted(_: RunDirectory, config: BackendConfig, *__: object) -> Realignment:
+        asked.append(config)
+        return result
+
+    monkeypatch.setattr("mapper.realignment.realign", noted)
+    before = fusion_config(finished).tsdf
+    changes = ("--set", "backend.fusion.tsdf.voxel_size=0.03", "--set", "alignment.rounds=7")
+    assert command("align", finished.path, *changes)[0] == 0
+    assert asked[0].fusion.tsdf.voxel_size == 0.03 and asked[0].alignment.rounds == 7
+    assert fusion_config(finished).tsdf == replace(before, voxel_size=0.03)
+    command("align", finished.path)  # changes are those of the last time
+    assert fusion_config(finished).tsdf == before
 
 
 def test_a_resumed_run_keeps_nothing_of_an_alignment_before_its_end(

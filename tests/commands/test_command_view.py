@@ -38,7 +38,7 @@ def test_what_is_not_there_is_named(tmp_path: Path, command, name: str, message:
 def test_a_run_without_recording_is_refused(killed: RunDirectory, command) -> None:
     killed.recording.unlink()
     code, _, err = command("view", killed.path)
-    assert code == 2 and "run.rrd" in err
+    assert code == 2 and "run.rrd" in err and f"mapper screenshot {killed.path}" in err
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems always have a display")

@@ -17,6 +17,7 @@ from mapper.errors import OutputError
 from mapper.intrinsics import Intrinsics
 from mapper.io.rerun_blueprint import eye_above, plan
 from mapper.io.rerun_camera import DrawnCamera, frustum
+from mapper.io.rerun_entities import KeyframeEntities
 from mapper.io.rerun_logger import MapLogger, NullLogger, RerunLogger
 from mapper.io.rerun_plan import BirdsEye
 from mapper.mesh import Mesh
@@ -132,6 +133,19 @@ def test_a_keyframe_that_was_let_go_is_no_longer_drawn(tmp_path: Path) -> None:
     assert list(log._poses) == [0]
 
 
+def test_names_of_keyframes_that_went_are_used_again() -> None:
+    """As many names as keyframes at a time, however many there are in the end."""
+    entities = KeyframeEntities()
+    names = set()
+    for id in range(50):
+        now = [entities.of(k) for k in range(max(0, id - 2), id + 1)]
+        assert len(set(now)) == len(now)
+        names.update(now)
+        if id >= 2:
+            assert entities.release(id - 2) == now[0]
+    assert "world/keyframes/000000" in names and len(names) <= 5
+
+
 def test_the_file_of_a_killed_run_is_readable(tmp_path: Path) -> None:
     path = tmp_path / "run.rrd"
     command = [sys.executable, "-c", ENDLESS, str(path)]
@@ -243,7 +257,7 @@ def test_a_lost_frame_is_shown_where_the_camera_was_last() -> None:
 def test_each_keyframe_gets_one_frustum_once_the_camera_is_known() -> None:
     drawn: list[str] = []
     camera = DrawnCamera(lambda entity, what, static: drawn.append(entity))
-    camera.keyframe(3, np.array([1.0, 2.0]))
+    camera.keyframe("world/keyframes/000003", np.array([1.0, 2.0]))
     assert not any("keyframes" in entity for entity in drawn)
     camera.place(np.eye(4), INTRINSICS, "tracking")
     camera.place(np.eye(4), INTRINSICS, "tracking")

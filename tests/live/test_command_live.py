@@ -137,3 +137,9 @@ def test_a_viewer_without_an_address_is_one_clear_line(
         arguments = ["live", "--camera", server.url, "--connect", "127.0.0.1", *chosen]
         assert main([*arguments, "--out", str(tmp_path / "run")]) == 2
     assert "no address of a viewer" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_time_below_zero_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["live", "--max-seconds", "-3"])
+    assert "-3 is not a number above zero" in capsys.readouterr().err

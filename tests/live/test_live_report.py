@@ -83,13 +83,24 @@ def test_each_part_of_the_room_is_shown_once_and_within_the_budget() -> None:
     rng = np.random.default_rng(0)
     points = (rng.random((2000, 3)) + [0, 0, 2]).astype(np.float32)
     shown = ShownPoints(budget=1900)
-    first = shown.new(points, np.eye(4))
+    first = shown.new(0, points, np.eye(4))
     assert 1500 < first.sum() <= 1900  # a few share a voxel of 2 cm
-    assert shown.new(points, np.eye(4)).sum() <= 1900 - first.sum()
+    assert shown.new(1, points, np.eye(4)).sum() <= 1900 - first.sum()
     elsewhere = np.eye(4)
     elsewhere[0, 3] = 5
-    assert shown.new(points, elsewhere).sum() <= 1900 - first.sum()
-    assert not shown.new(points[:0], np.eye(4)).any()
+    assert shown.new(2, points, elsewhere).sum() <= 1900 - first.sum()
+    assert not shown.new(3, points[:0], np.eye(4)).any()
+
+
+def test_what_a_keyframe_showed_that_was_let_go_may_be_shown_again() -> None:
+    points = (np.random.default_rng(0).random((500, 3)) + [0, 0, 2]).astype(np.float32)
+    shown = ShownPoints(budget=600)
+    first = shown.new(0, points, np.eye(4))
+    assert not shown.new(1, points, np.eye(4)).any()
+    shown.give_back(1)
+    assert not shown.new(2, points, np.eye(4)).any()
+    shown.give_back(0)
+    np.testing.assert_array_equal(shown.new(3, points, np.eye(4)), first)
 
 
 @pytest.mark.parametrize("place", ["outside", "above", "camera"])

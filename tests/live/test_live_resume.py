@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -155,18 +156,37 @@ def test_a_part_that_nothing_joins_is_told_and_joined_by_a_later_one(
     assert caplog.text.count("nothing was recognised") == 1
 
 
+def test_the_recording_goes_on_where_the_part_before_ended(
+    room: Room, parts: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunDirectory(Path(shutil.copytree(parts[0], tmp_path / "run")))
+    before = read_tum(run.trajectory).timestamps
+    moments: list[tuple[int, float]] = []
+    drawn: list[set[tuple[int, int]]] = []
+    monkeypatch.setattr(Pace, "at", lambda _, *moment: moments.append(moment))
+    monkeypatch.setattr(Pace, "edges", lambda _, edges, __: drawn.append({e[:2] for e in edges}))
+    _, _, past = carried_on(room, run)
+    # The first moment is where a viewer's clock begins.
+    assert moments[:2] == [(0, before[0]), (len(FIRST) - 1, before[-1])]
+    earlier = {(edge.i, edge.j) for edge in past.edges}
+    assert earlier and all(edges >= earlier for edges in drawn) and drawn[-1] > earlier
+
+
 def test_a_kill_soon_after_taking_up_loses_nothing_of_the_first_part(
     parts: Any, tmp_path: Path
 ) -> None:
     run = RunDirectory(Path(shutil.copytree(parts[0], tmp_path / "run")))
     before = read_past(run)
     assert before is not None
+    for name in ("run.aligned.rrd", "alignment.json", "eval.json"):
+        (run.path / name).touch()
     set_aside(run, before)  # and then the machine lost power
     after = read_past(run)
     assert after is not None and after.counts == before.counts
     assert [k.id for k in after.keyframes] == [k.id for k in before.keyframes]
     assert len(after.edges) == len(before.edges)
     assert not run.metrics.exists()
+    assert not {"run.aligned.rrd", "alignment.json", "eval.json"} & set(os.listdir(run.path))
 
 
 def test_a_cut_off_line_makes_no_difference(parts: Any, tmp_path: Path) -> None:
