@@ -16,7 +16,7 @@ from mapper.mapping import FrameCounts, Mapper
 from mapper.pipeline import check_same_input
 from mapper.recording_parts import set_recording_aside
 from mapper.run_directory import RunDirectory
-from mapper.run_outputs import LATER_FILES
+from mapper.run_outputs import remove_later_files
 from mapper.saved_map import load_decisions, load_graph
 from mapper.saved_results import known_counts
 
@@ -101,8 +101,7 @@ def set_aside(run: RunDirectory, past: LivePast | None) -> None:
     if past is not None:
         run.write_json(run.checkpoint, past.checkpoint, indent=None)
     run.metrics.unlink(missing_ok=True)
-    for name in LATER_FILES:
-        (run.path / name).unlink(missing_ok=True)
+    remove_later_files(run)
     set_recording_aside(run)
 
 

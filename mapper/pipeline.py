@@ -19,8 +19,9 @@ from mapper.io.prefetch import Prefetch
 from mapper.io.sequence import Sequence
 from mapper.mapping import Mapper
 from mapper.progress import NullProgress, Progress
+from mapper.recording_parts import set_recording_aside
 from mapper.run_directory import RunDirectory
-from mapper.run_outputs import write_outputs
+from mapper.run_outputs import remove_later_files, write_outputs
 from mapper.run_recorder import RunRecorder
 from mapper.saved_map import load_decisions, load_graph
 
@@ -55,6 +56,7 @@ def run_sequence(
     """
     started = time.perf_counter()
     past = _read_past(run) if options.resume else None
+    remove_later_files(run)
     show = _open_logger(sequence, config, run, options)
     recorder = RunRecorder(
         run, config.recording, show, past.journal_bytes if past else 0, options.save_predictions
@@ -63,6 +65,7 @@ def run_sequence(
     if past is not None:
         mapper.restore(past.keyframes, past.edges, past.checkpoint, sequence.__getitem__)
         mapper.decisions += past.decisions
+        recorder.resume(past.keyframes)
     first = past.next_frame if past else 0
     prepare = frontend.prepare if isinstance(frontend, PreparingFrontend) else None
     with (
@@ -130,16 +133,12 @@ def _open_logger(
 ) -> MapLogger:
     from mapper.io.rerun_logger import RerunLogger
 
-    path = run.recording
-    run.aligned_recording.unlink(missing_ok=True)  # of the map before, where it was aligned
-    if options.resume and options.save_recording and path.exists():
-        # A recording cannot be continued; the part before the interruption is kept beside it.
-        part = sum(1 for _ in run.path.glob("run.part*.rrd"))
-        path.rename(run.path / f"run.part{part}.rrd")
+    if options.resume and options.save_recording:
+        set_recording_aside(run)
     if not options.save_recording and options.viewer == "none" and options.connect is None:
         return NullLogger()
     show = RerunLogger(
-        path if options.save_recording else None,
+        run.recording if options.save_recording else None,
         options.viewer,
         recording_id=run.path.name,
         ground_truth=sequence.ground_truth,

@@ -31,12 +31,19 @@ def problems(
     timestamps: (N,), seconds, of the placed frames. loops: with accepted and reason.
     """
     return [
+        *_early(metrics),
         *_lost(metrics, timestamps),
         *_stream(metrics),
         *_record(metrics),
         *_loops(loops),
         *_evaluation(metrics),
     ]
+
+
+def _early(metrics: Mapping[str, Any]) -> list[str]:
+    if metrics.get("complete", True):
+        return []
+    return ["The run ended before its sequence did: the map holds what was seen until then."]
 
 
 def _lost(metrics: Mapping[str, Any], timestamps: np.ndarray) -> list[str]:

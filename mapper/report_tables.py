@@ -30,7 +30,7 @@ def stage_table(timings: Mapping[str, Mapping[str, float]]) -> str:
     """timings: stage -> mean, median, p99 in milliseconds, and count and total_s where known."""
     longest = max(_total(stage) for stage in timings.values()) or 1.0
     rows = []
-    for name, stage in sorted(timings.items(), key=lambda item: -_total(item[1])):
+    for name, stage in _ordered(timings):
         once = stage.get("count") == 1
         numbers = [cell(stage.get("count")), _seconds(stage)]
         numbers += [_ms(stage, key) if not once else cell(None) for key in ("median", "p99")]
@@ -47,6 +47,17 @@ def stage_table(timings: Mapping[str, Mapping[str, float]]) -> str:
         "Stages run beside one another, so that totals may exceed the wall time. Indented ones are "
         "parts of the backend's."
     )
+
+
+def _ordered(
+    timings: Mapping[str, Mapping[str, float]],
+) -> list[tuple[str, Mapping[str, float]]]:
+    """The longest first; the backend's parts follow it."""
+    longest = sorted(timings.items(), key=lambda item: -_total(item[1]))
+    parts = [item for item in longest if item[0] in IN_BACKEND]
+    wholes = [item for item in longest if item[0] not in IN_BACKEND]
+    after = next((k for k, (name, _) in enumerate(wholes, 1) if name == "backend"), len(wholes))
+    return [*wholes[:after], *parts, *wholes[after:]]
 
 
 def loop_table(loops: Sequence[Mapping[str, Any]], unit: str) -> str:

@@ -42,6 +42,12 @@ class Source(Protocol):
     def ground_truth(self) -> Trajectory | None: ...
 
 
+def remove_later_files(run: RunDirectory) -> None:
+    """Of a run that is carried on after it was aligned or judged."""
+    for name in LATER_FILES:
+        (run.path / name).unlink(missing_ok=True)
+
+
 def write_outputs(
     run: RunDirectory,
     sequence: Source,
@@ -56,8 +62,6 @@ def write_outputs(
     metrics = collect_metrics(sequence, result, stopwatch, seconds, interrupted) | dict(extra)
     track_ms = [round(duration * 1e3, 3) for duration in stopwatch.durations.get("track", [])]
     run.write_json(run.path / FRAME_TIMES, {"track_ms": track_ms}, indent=None)
-    for name in LATER_FILES:  # of a run that was interrupted, and aligned or judged before it ended
-        (run.path / name).unlink(missing_ok=True)
     if sequence.ground_truth is not None:
         write_tum(run.ground_truth, sequence.ground_truth)
     write_results(run, result, sequence.ground_truth, metrics, show)

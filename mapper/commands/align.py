@@ -23,7 +23,7 @@ correction of their depth, to where they agree best. Works on finished and on in
 where the sequence is gone. Trajectories, mesh, cloud, metrics.json and report.html are written
 over, all of them or, if it is stopped, none; run.aligned.rrd completes run.rrd. Times, counts of
 frames and memory stay those of the mapping. A keyframe file that cannot be read is named and left
-out.
+out. This is for what networks predict: the map of a depth camera is mostly better without.
 """
 
 

@@ -67,6 +67,11 @@ def test_what_a_stream_did_is_told() -> None:
     assert problems({"received": 100, "dropped": 2}, TIMES[:3], []) == []
 
 
+def test_a_run_that_was_stopped_says_so_first() -> None:
+    first, *_ = problems({"complete": False, "lost": 14}, TIMES, [])
+    assert "ended before its sequence" in first
+
+
 def test_the_report_holds_problems_and_the_alignment(tmp_path: Path) -> None:
     way = Trajectory(TIMES, np.tile(np.eye(4), (6, 1, 1)))
     loop = {"i": 0, "j": 1, "accepted": True, "correction": 0.123, "scale": 1.04}
