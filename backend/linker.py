@@ -54,6 +54,7 @@ class KeyframeLinker:
     def forget(self, keyframe: Keyframe) -> None:
         """A keyframe that the graph holds no more."""
         self.loop_closer.finder.forget(keyframe)
+        self._chain.forget(keyframe.id)
 
     def restore(self, keyframes: list[Keyframe], edges: list[Edge]) -> None:
         """Take over the keyframes and edges of an earlier run, in their order.

@@ -52,6 +52,11 @@ class OdometryChain:
         self._covariances[j] = self._covariances[i] + adjoint @ step @ adjoint.T
         self._links[j] = self._links[i]
 
+    def forget(self, keyframe_id: int) -> None:
+        """A keyframe that nobody asks for any more; the chain goes on past it."""
+        for known in (self._poses, self._covariances, self._links):
+            known.pop(keyframe_id, None)
+
     def squared_distance(self, i: int, j: int, S_i_j: np.ndarray) -> float:
         """Squared Mahalanobis distance of a measured S_i_j from the chain's, i < j.
 

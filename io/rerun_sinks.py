@@ -31,7 +31,7 @@ VIEWER_TIMEOUT_S: Final = 5.0
 CONNECT_TIMEOUT_S: Final = 3.0
 # Rerun keeps a note of every chunk until the file is closed, 40 kB a second at its own 0.2 s. What
 # a SIGKILL takes with it is the end of the recording, not of the map.
-FILE_BATCHES: Final = rr.ChunkBatcherConfig(flush_tick=5.0)
+FILE_BATCHES: Final = rr.ChunkBatcherConfig(flush_tick=20.0)
 MIN_FREE_BYTES: Final = 64 << 20  # well above what is under way to the file
 
 

@@ -57,6 +57,15 @@ def test_covariances_of_stretches_add_up() -> None:
     np.testing.assert_allclose(found, [100, 50, 100 / 3, 100 / 6], rtol=0.01)
 
 
+def test_the_chain_goes_on_past_a_keyframe_that_was_forgotten() -> None:
+    chain, whole = chain_of(9), chain_of(9)
+    chain.forget(4)
+    away = steps(8) @ exp_sim3(3 * STEP_SIGMAS)
+    assert chain.squared_distance(0, 8, away) == whole.squared_distance(0, 8, away) > 1
+    assert chain.squared_distance(4, 8, np.eye(4)) == 0.0  # nothing to say
+    chain.forget(4)
+
+
 def test_drift_of_real_steps_is_as_large_as_the_chain_says() -> None:
     rng = np.random.default_rng(0)
     chain, found = chain_of(21), []
