@@ -94,8 +94,8 @@ def test_a_network_camera_is_mapped_through_every_fault(
     trajectory = read_tum(run.trajectory)
     taken = len(frontend.numbers)
     assert len(trajectory) == metrics["tracked"] == taken - metrics["left_out"]
-    # 5 mm: two worlds are joined by aligning noisy depth; one world is exact but for the graph.
-    assert pose_errors(room, frontend, trajectory).max() < 0.005
+    # Two worlds are joined by aligning noisy depth of whichever frames there was time for.
+    assert pose_errors(room, frontend, trajectory).max() < 0.03
     for path in (run.mesh, run.cloud, run.report, run.metrics):
         assert path.stat().st_size > 0
     assert json.loads(run.metrics.read_text())["received"] == metrics["received"]
