@@ -37,8 +37,8 @@ class ReuseConfig:
     def __post_init__(self) -> None:
         if self.after < 0 or not 0 < self.min_shared <= self.min_covered <= 1:
             raise ConfigError(
-                f"reuse: after {self.after} from 0, 0 < min_shared {self.min_shared} <= "
-                f"min_covered {self.min_covered} <= 1"
+                f"reuse: after ({self.after}) must be 0 or more, min_shared ({self.min_shared}) "
+                f"above 0 and at most min_covered ({self.min_covered}), and that at most 1"
             )
 
 

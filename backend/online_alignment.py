@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,6 +13,7 @@ from mapper.backend.map_cache import MapCache
 from mapper.backend.pose_graph import PoseGraph
 from mapper.errors import ConfigError
 from mapper.sim3 import inverse_similarity
+from mapper.torch_threads import one_thread
 
 MIN_MATCHES = 40  # places recognised in both of two keyframes, before they make an edge
 FIXED = 2  # of the window's keyframes, the oldest stay where they are: place and scale
@@ -61,7 +60,7 @@ def align_newest(
     edges = [e for e in graph.edges_among(window) if graph.is_inlier(e)]
     task = AlignmentTask(poses, edges, pairs, graph.free_scale, window[:FIXED])
     settings = replace(config, rounds=online.rounds, refine_focal=False)
-    with _one_thread():
+    with one_thread():  # the frontend needs the other cores
         aligned = try_to_align(task, maps.map, settings)
     if aligned is None:
         return []
@@ -91,16 +90,3 @@ def _hanging_together(window: list[int], graph: PoseGraph) -> list[int]:
     for _ in window:
         joined |= {k for e in edges if {e.i, e.j} & joined for k in (e.i, e.j)}
     return [k for k in window if k in joined]
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """The frontend needs the other cores; threads that wait for one another would stop both."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

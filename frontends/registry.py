@@ -86,7 +86,7 @@ def sees_raw_images(name: str) -> bool:
 def choose_frontend(config: MapperConfig, has_depth: bool) -> tuple[str, str]:
     """(name, why in a few words) of the frontend for an input, when the user leaves it open."""
     if config.frontend == "rgbd" and not has_depth:
-        raise InputError("the sequence has no depth, which the frontend rgbd needs")
+        raise InputError("there is no depth, which the frontend rgbd needs")
     if config.frontend != "auto":
         return config.frontend, "as asked"
     if config.replay.predictions:
@@ -94,9 +94,9 @@ def choose_frontend(config: MapperConfig, has_depth: bool) -> tuple[str, str]:
     if has_depth:
         return "rgbd", "the sequence has depth"
     if config.weights or find_weights(LEARNED) is not None:
-        return LEARNED, "the sequence has no depth, and weights are at hand"
+        return LEARNED, "there is no depth, and weights are at hand"
     raise InputError(
-        f"the sequence has no depth, and there are no weights for the frontend {LEARNED}: run "
+        f"there is no depth, and there are no weights for the frontend {LEARNED}: run "
         "mapper weights fetch (mapper weights list shows the names), give --weights PATH, or use "
         "a depth sequence"
     )

@@ -9,7 +9,6 @@ import pytest
 import torch
 from tiny_cut3r import random_network
 from torch import Tensor
-from torch_threads import one_thread
 
 from mapper.errors import InputError
 from mapper.frontends.cut3r.model import Cut3r, stream
@@ -22,6 +21,7 @@ from mapper.golden import Golden
 from mapper.golden_cut3r import build
 from mapper.pair_graph import pair_indices, rollout_indices
 from mapper.pairwise_pairs import pairs_of_rollouts
+from mapper.torch_threads import one_thread
 
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "golden" / "cut3r"
 

@@ -11,7 +11,6 @@ import pytest
 import torch
 from tiny_cut3r import random_network
 from torch import Tensor
-from torch_threads import one_thread
 
 from mapper.errors import InputError
 from mapper.frontends.cut3r.model import Cut3r, gate_of, revisited, stream
@@ -31,6 +30,7 @@ from mapper.frontends.cut3r.update_rules import (
     TemporalSpatialRule,
 )
 from mapper.frontends.layers.attention import LogitObserver
+from mapper.torch_threads import one_thread
 
 HEIGHT, WIDTH = 48, 64
 

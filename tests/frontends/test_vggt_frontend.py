@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch_threads import one_thread
 from vggt_networks import HEIGHT, WIDTH, random_network, write_flat, write_folder
 
 from mapper.config import MapperConfig
@@ -23,6 +22,7 @@ from mapper.frontends.vggt.preprocess import as_tensor
 from mapper.geometry import transform
 from mapper.intrinsics import Intrinsics
 from mapper.prediction import Prediction
+from mapper.torch_threads import one_thread
 
 STREAM3R = Stream3rOptions(min_confidence=0.0, device="cpu")
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor
-from torch_threads import one_thread
 from vggt_networks import HEIGHT, TRACK, WIDTH, random_images, random_network
 
 from mapper.errors import ConfigError, InputError
@@ -19,6 +18,7 @@ from mapper.frontends.vggt.budget import free_bytes, free_in_container, parse_by
 from mapper.frontends.vggt.network import Heads, Vggt, VggtPrediction
 from mapper.frontends.vggt.precision import to_bfloat16
 from mapper.frontends.vggt.session import NotFiniteError, SessionOptions, StreamSession
+from mapper.torch_threads import one_thread
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch_threads import one_thread
 from vggt_networks import TRACK, random_images, random_network
 
 from mapper.errors import ConfigError, InputError
@@ -15,6 +14,7 @@ from mapper.frontends.vggt.network import Vggt
 from mapper.frontends.vggt.session import SessionOptions, StreamSession
 from mapper.golden import Golden, load_tensors
 from mapper.golden_vggt import build
+from mapper.torch_threads import one_thread
 
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "golden" / "vggt"
 QUERY = torch.tensor([[[20.0, 15.0], [30.0, 30.0], [5.0, 8.0]]])

@@ -120,7 +120,7 @@ def test_a_finished_run_goes_on_in_the_same_map(room: Room, parts: Any, tmp_path
     assert sum(line["event"] == "poses" for line in lines) == 1
     # The second part stands where it was recognised: 5 mm, from aligning noisy depth.
     knows = both(parts[2], frontend, trajectory.timestamps)
-    assert pose_errors(room, knows, trajectory).max() < 0.03
+    assert pose_errors(room, knows, trajectory).max() < 0.015
     assert len(load_map(run).keyframes) == metrics["keyframes"]
 
 
@@ -138,7 +138,7 @@ def test_a_killed_run_goes_on_from_its_last_closed_keyframe(
     first.numbers = {i: n for i, n in parts[2].numbers.items() if i < kept}
     first.moments = {i: parts[2].moments[i] for i in first.numbers}
     knows = both(first, frontend, trajectory.timestamps)
-    assert pose_errors(room, knows, trajectory).max() < 0.03
+    assert pose_errors(room, knows, trajectory).max() < 0.015
 
 
 def test_a_part_that_nothing_joins_is_told_and_joined_by_a_later_one(

@@ -1,16 +1,17 @@
-"""Tests of tiny networks run on one thread."""
+"""How many cores PyTorch takes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import torch
-
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Tiny networks are slower with more."""
+    """Small networks and problems are slower with more: threads wait for one another, and for
+    whoever else needs the cores."""
+    import torch
+
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
