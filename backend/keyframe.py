@@ -52,6 +52,10 @@ class Visit:
         )
 
     @property
+    def timestamp(self) -> float:
+        return float(self.timestamps[0])
+
+    @property
     def frames(self) -> list[HungFrame]:
         """As a keyframe holds them."""
         each = zip(

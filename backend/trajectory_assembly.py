@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mapper.backend.keyframe import HungFrame, Keyframe
+from mapper.backend.keyframe import HungFrame, Keyframe, Visit
 from mapper.geometry import inverse
 from mapper.sim3 import exp_sim3, inverse_similarity, log_sim3, rigid_part
 from mapper.trajectory import Trajectory
@@ -19,7 +19,11 @@ class _Stretch:
     id: int
     S_world_stretch: np.ndarray
     T_previous_keyframe: np.ndarray | None
-    frames: list[HungFrame]
+    hung_on: Keyframe | Visit
+
+    @property
+    def start(self) -> float:
+        return self.hung_on.timestamp
 
 
 def assemble_trajectory(
@@ -31,26 +35,36 @@ def assemble_trajectory(
     is spread over the frames in between, in proportion to time, so that no step shows where one
     ends.
     """
-    indices: list[int] = []
-    timestamps, T_world_camera = [], []
+    count = sum(keyframe.frame_count for keyframe in keyframes)
+    # A live run may last for hours and asks again and again: beside the answer itself no more is
+    # held than one stretch.
+    indices, timestamps = np.empty(count, int), np.empty(count)
+    T_world_camera = np.empty((count, 4, 4))
+    filled = 0
     stretches = _stretches(keyframes, poses)
     for number, stretch in enumerate(stretches):
         following = stretches[number + 1] if number + 1 < len(stretches) else None
-        correction = log_sim3(_correction(stretch, following))
-        for frame in stretch.frames:
-            if indices and frame.frame_index == indices[-1]:
-                continue  # shared by two segments
-            indices.append(frame.frame_index)
-            timestamps.append(frame.timestamp)
-            share = 0.0
-            if following is not None:
-                start = stretch.frames[0].timestamp
-                span = following.frames[0].timestamp - start
-                share = (frame.timestamp - start) / span if span > 0 else 0.0
-            S_world_stretch = stretch.S_world_stretch @ exp_sim3(share * correction)
-            T_world_camera.append(S_world_stretch @ frame.T_keyframe_camera)
-    stacked = rigid_part(np.array(T_world_camera).reshape(-1, 4, 4))
-    return np.array(indices, int), Trajectory(np.array(timestamps, float), stacked)
+        frames = stretch.hung_on.frames
+        if filled and frames[0].frame_index == indices[filled - 1]:
+            frames = frames[1:]  # shared by two segments
+        end = filled + len(frames)
+        indices[filled:end] = [frame.frame_index for frame in frames]
+        timestamps[filled:end] = [frame.timestamp for frame in frames]
+        T_world_camera[filled:end] = _placed(stretch, following, frames)
+        filled = end
+    return indices[:filled], Trajectory(timestamps[:filled], T_world_camera[:filled])
+
+
+def _placed(stretch: _Stretch, following: _Stretch | None, frames: list[HungFrame]) -> np.ndarray:
+    """T_world_camera (n, 4, 4) of some frames of the stretch."""
+    correction = log_sim3(_correction(stretch, following))
+    span = 0.0 if following is None else following.start - stretch.start
+    S_world_camera = np.empty((len(frames), 4, 4))
+    for place, frame in enumerate(frames):
+        share = (frame.timestamp - stretch.start) / span if span > 0 else 0.0
+        S_world_stretch = stretch.S_world_stretch @ exp_sim3(share * correction)
+        S_world_camera[place] = S_world_stretch @ frame.T_keyframe_camera
+    return rigid_part(S_world_camera)
 
 
 def _stretches(keyframes: list[Keyframe], poses: dict[int, np.ndarray]) -> list[_Stretch]:
@@ -58,9 +72,9 @@ def _stretches(keyframes: list[Keyframe], poses: dict[int, np.ndarray]) -> list[
     found = []
     for keyframe in keyframes:
         S = poses[keyframe.id]
-        found.append(_Stretch(keyframe.id, S, keyframe.T_previous_keyframe, keyframe.frames))
+        found.append(_Stretch(keyframe.id, S, keyframe.T_previous_keyframe, keyframe))
         found += [
-            _Stretch(visit.id, S @ visit.S_keyframe_visit, visit.T_previous_keyframe, visit.frames)
+            _Stretch(visit.id, S @ visit.S_keyframe_visit, visit.T_previous_keyframe, visit)
             for visit in keyframe.visits
         ]
     return sorted(found, key=lambda stretch: stretch.id)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,7 @@ EUROC_HEADER: Final = (
 )
 ROTATION_TOLERANCE: Final = 1e-3  # of R R^T from the identity; KITTI's files have 7 digits
 NANOSECONDS: Final = 10**9
+BLOCK: Final = 1000  # poses in memory as text at a time: a live run writes all of them every while
 
 
 def write_trajectory(path: Path | str, trajectory: Trajectory, format: str = "tum") -> None:
@@ -34,10 +36,16 @@ def read_trajectory(path: Path | str, format: str = "tum") -> Trajectory:
 
 def write_tum(path: Path | str, trajectory: Trajectory) -> None:
     """A line a pose: timestamp (s) tx ty tz qx qy qz qw, camera-to-world."""
-    times = trajectory.timestamps[:, None]
-    rotations = pose_to_quaternion_xyzw(trajectory.T_world_camera)
-    rows = np.concatenate([times, trajectory.positions, rotations], axis=1).tolist()
-    _write_lines(path, [TUM_HEADER] + [" ".join(map(repr, row)) for row in rows])
+    _write_lines(path, chain([TUM_HEADER], _tum_lines(trajectory)))
+
+
+def _tum_lines(trajectory: Trajectory) -> Iterator[str]:
+    for first in range(0, len(trajectory), BLOCK):
+        block = slice(first, first + BLOCK)
+        times = trajectory.timestamps[block, None]
+        rotations = pose_to_quaternion_xyzw(trajectory.T_world_camera[block])
+        rows = np.concatenate([times, trajectory.positions[block], rotations], axis=1)
+        yield from (" ".join(map(repr, row)) for row in rows.tolist())
 
 
 def read_tum(path: Path | str) -> Trajectory:
@@ -128,7 +136,7 @@ def _seconds(path: Path | str, line: int, text: str) -> float:
         ) from None
 
 
-def _write_lines(path: Path | str, lines: list[str]) -> None:
+def _write_lines(path: Path | str, lines: Iterable[str]) -> None:
     with atomic_write(path, "w") as file:
         file.writelines(f"{line}\n" for line in lines)
 
