@@ -24,6 +24,16 @@ def open_live(
     realtime: play a video file at its own speed. size: (width, height) to ask a camera for.
     Raises ConfigError for what is none, InputError for a file that is not there.
     """
+    live = _open_device(source, size)
+    if live is None:
+        return _open_file(Path(source).expanduser(), realtime)
+    if realtime:
+        raise ConfigError(f"{source} has no other speed than its own: leave --realtime out")
+    return live
+
+
+def _open_device(source: str, size: tuple[int, int] | None) -> LiveSource | None:
+    """The camera or stream of that name; None where it can only be a file."""
     if source.isdecimal():
         return CameraSource(int(source), size)
     if source == "realsense" or source.startswith("realsense:"):
@@ -34,7 +44,7 @@ def open_live(
         return CameraSource(source)
     if source.startswith("/dev/"):
         return CameraSource(source, size)
-    return _open_file(Path(source).expanduser(), realtime)
+    return None
 
 
 def _open_file(path: Path, realtime: bool) -> LiveSource:

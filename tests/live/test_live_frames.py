@@ -122,6 +122,12 @@ def test_what_is_no_live_source_is_one_clear_line(
         open_live(str(tmp_path / name))
 
 
+@pytest.mark.parametrize("name", ["0", "/dev/video2", "http://camera/stream.mjpg"])
+def test_only_a_file_has_another_speed_than_its_own(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"{name} .* leave --realtime out"):
+        open_live(name, realtime=True)
+
+
 @pytest.mark.parametrize(
     ("name", "library", "extra"),
     [("realsense:123", "pyrealsense2", "realsense"), ("walk.bag", "rosbags", "ros")],
