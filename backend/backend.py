@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +26,7 @@ from mapper.backend.pose_graph import PoseGraph
 from mapper.backend.prediction_check import finite_prediction
 from mapper.backend.segment_units import SegmentUnits, median_depth
 from mapper.backend.settlement import OtherAlignment, Settlement, settle
-from mapper.backend.trajectory_assembly import assemble_trajectory
+from mapper.backend.trajectory_assembly import assemble_trajectory, placed_stretches
 from mapper.local_features import FeatureExtractor
 from mapper.mesh import Mesh
 from mapper.prediction import Prediction
@@ -180,6 +181,11 @@ class Backend:
     def trajectory(self) -> tuple[np.ndarray, Trajectory]:
         """(frame indices (N,), poses of every placed frame), in the order of time."""
         return assemble_trajectory(self.main_keyframes(), self.graph.poses)
+
+    def trajectory_parts(self) -> Iterator[Trajectory]:
+        """The same poses a stretch at a time: they need not all be in memory to be written."""
+        parts = placed_stretches(self.main_keyframes(), self.graph.poses)
+        return (trajectory for _, trajectory in parts)
 
     def keyframe_trajectory(self) -> Trajectory:
         """Poses of the keyframes alone."""

@@ -21,7 +21,6 @@ EUROC_HEADER: Final = (
 )
 ROTATION_TOLERANCE: Final = 1e-3  # of R R^T from the identity; KITTI's files have 7 digits
 NANOSECONDS: Final = 10**9
-BLOCK: Final = 1000  # poses in memory as text at a time: a live run writes all of them every while
 
 
 def write_trajectory(path: Path | str, trajectory: Trajectory, format: str = "tum") -> None:
@@ -36,16 +35,20 @@ def read_trajectory(path: Path | str, format: str = "tum") -> Trajectory:
 
 def write_tum(path: Path | str, trajectory: Trajectory) -> None:
     """A line a pose: timestamp (s) tx ty tz qx qy qz qw, camera-to-world."""
-    _write_lines(path, chain([TUM_HEADER], _tum_lines(trajectory)))
+    write_tum_parts(path, [trajectory])
+
+
+def write_tum_parts(path: Path | str, parts: Iterable[Trajectory]) -> None:
+    """As write_tum, of one part after the other; no more than one is held."""
+    lines = (line for part in parts for line in _tum_lines(part))
+    _write_lines(path, chain([TUM_HEADER], lines))
 
 
 def _tum_lines(trajectory: Trajectory) -> Iterator[str]:
-    for first in range(0, len(trajectory), BLOCK):
-        block = slice(first, first + BLOCK)
-        times = trajectory.timestamps[block, None]
-        rotations = pose_to_quaternion_xyzw(trajectory.T_world_camera[block])
-        rows = np.concatenate([times, trajectory.positions[block], rotations], axis=1)
-        yield from (" ".join(map(repr, row)) for row in rows.tolist())
+    times = trajectory.timestamps[:, None]
+    rotations = pose_to_quaternion_xyzw(trajectory.T_world_camera)
+    rows = np.concatenate([times, trajectory.positions, rotations], axis=1)
+    return (" ".join(map(repr, row)) for row in rows.tolist())
 
 
 def read_tum(path: Path | str) -> Trajectory:

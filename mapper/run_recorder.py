@@ -19,7 +19,7 @@ from mapper.frame import Frame
 from mapper.frontends.base import TrackingState
 from mapper.health import Pace, resident_mb
 from mapper.io.map_logger import MapLogger, NullLogger
-from mapper.io.trajectory_files import write_tum
+from mapper.io.trajectory_files import write_tum, write_tum_parts
 from mapper.journal import Journal
 from mapper.length_text import length_text
 from mapper.map_record import edge_record, keyframe_record, poses_record, visit_record
@@ -215,7 +215,7 @@ class RunRecorder:
 
     def _write_trajectories(self, backend: Backend) -> None:
         start = time.monotonic()
-        write_tum(self._run.trajectory, backend.trajectory()[1])
+        write_tum_parts(self._run.trajectory, backend.trajectory_parts())
         write_tum(self._run.keyframe_trajectory, backend.keyframe_trajectory())
         # It takes longer the longer the run lasts, and tracking has to share the time with it.
         end = time.monotonic()
