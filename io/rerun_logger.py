@@ -227,7 +227,7 @@ class RerunLogger:
         )
 
     def close(self) -> None:
-        """Finishes the file; without it the file is readable but lacks its index."""
+        """Finishes the file; without it the file is readable but lacks its last second."""
         if self._closed:
             return
         self._closed = True

@@ -46,7 +46,7 @@ def _recording_id(path: Path, run: RunDirectory) -> str:
     """The id in the file, as the folder may have been renamed since; of a cut file its name."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that a killed run's file has no index
+            warnings.simplefilter("ignore")  # that it has no footer
             return str(RrdReader(path).recordings()[0].recording_id)
     except (RuntimeError, OSError, IndexError):
         return run.path.resolve().name

@@ -28,8 +28,13 @@ COMMANDS = {
 }
 
 
+# Rerun reads it when it is imported, and would warn of recordings without a footer, as ours are.
+RERUN_LOG = "warn,re_log_encoding=error"
+
+
 def main(argv: list[str] | None = None) -> int:
     """Parse, execute, and turn faults into one line each."""
+    os.environ.setdefault("RUST_LOG", RERUN_LOG)
     parser = build_parser(argv if argv is not None else sys.argv[1:])
     arguments = parser.parse_args(argv)
     logging.basicConfig(

@@ -29,6 +29,7 @@ from mapper.mapping import Mapper
 from mapper.run_directory import RunDirectory
 from mapper.run_outputs import write_outputs
 from mapper.run_recorder import RunRecorder
+from mapper.saved_map import load_decisions
 from mapper.trajectory import Trajectory
 
 logger = logging.getLogger(__name__)
@@ -212,6 +213,7 @@ def _settle(
     result = mapper.finish()
     if result.keyframes == 0:
         return None
+    result = replace(result, decisions=load_decisions(run))
     if tracking.is_apart(result.frame_indices):
         logger.warning(APART)
     extra = {**tracking.metrics(), "seconds_to_settle": time.perf_counter() - started}

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from mapper.backend.edge import Edge
 from mapper.backend.keyframe import Keyframe
-from mapper.backend.loop_closer import LoopDecision
 from mapper.config import MapperConfig
 from mapper.config_loader import from_mapping, to_mapping
 from mapper.errors import InputError
@@ -17,7 +16,7 @@ from mapper.pipeline import check_same_input
 from mapper.recording_parts import set_recording_aside
 from mapper.run_directory import RunDirectory
 from mapper.run_outputs import remove_later_files
-from mapper.saved_map import load_decisions, load_graph
+from mapper.saved_map import load_graph
 from mapper.saved_results import known_counts
 
 # How the journal's lines begin that tell of closed keyframes, and of those that were let go.
@@ -35,7 +34,6 @@ class LivePast:
 
     keyframes: list[Keyframe]
     edges: list[Edge]
-    decisions: list[LoopDecision]
     counts: FrameCounts
     journal_bytes: int
 
@@ -56,7 +54,6 @@ class LivePast:
     def restore(self, mapper: Mapper) -> None:
         """What comes begins a segment, as no frame of the past can be tracked against."""
         mapper.restore(self.keyframes, self.edges, self.checkpoint, None)
-        mapper.decisions += self.decisions
 
 
 def reopen(path: Path) -> RunDirectory:
@@ -90,7 +87,7 @@ def read_past(run: RunDirectory) -> LivePast | None:
         return None
     keyframes, edges = load_graph(run, end)
     counts = known_counts(run, keyframes[-1].frames[-1].frame_index + 1)
-    return LivePast(keyframes, edges, load_decisions(run, end), counts, end)
+    return LivePast(keyframes, edges, counts, end)
 
 
 def set_aside(run: RunDirectory, past: LivePast | None) -> None:

@@ -51,9 +51,10 @@ class FrameCounts:
 class MappingResult:
     """frame_indices: (N,), of the poses in trajectory. Poses are T_world_camera, metres where
     is_metric; the world is the first keyframe of the first segment. keyframe_ids: (K,), of the
-    poses in keyframe_trajectory. decisions: about loops. dropped_loops: pairs of
-    keyframes whose loop passed verification and was yet given up by the graph. alignment_costs:
-    before and after each round of the global alignment; empty where there was none.
+    poses in keyframe_trajectory. decisions: about loops; none of a live mapper's, whose recorder
+    has written them down. dropped_loops: pairs of keyframes whose loop passed verification and was
+    yet given up by the graph. alignment_costs: before and after each round of the global alignment;
+    empty where there was none.
     """
 
     trajectory: Trajectory
@@ -81,7 +82,7 @@ class Mapper:
     the backend comes out of the next step() or of finish().
 
     live: never wait for the backend. Where it is behind, frames whose neighbours are close by are
-    left out of the map, and counted.
+    left out of the map, and counted. What grows for as long as a run lasts is left to the recorder.
     """
 
     def __init__(
@@ -102,6 +103,7 @@ class Mapper:
         self.skip_reason: str | None = None  # of the first unreadable frame
         self._frontend = frontend
         self._recorder = recorder or NullRecorder()
+        self._live = live
         self._first_segment = 0  # of the frontend, after the segments of an interrupted run
         thin = least_missed if live else None
         self._worker: Worker[FrameJob] = Worker(self._process, self.config.threads, thin)
@@ -263,7 +265,8 @@ class Mapper:
             prediction = replace(prediction, segment=segment)
         self._recorder.prediction(prediction)
         update = self.backend.add(prediction)
-        self.decisions += [d for d in update.decisions if d.kind == EdgeKind.LOOP]
+        if not self._live:
+            self.decisions += [d for d in update.decisions if d.kind == EdgeKind.LOOP]
         with self.stopwatch.measure("record"):
             self._recorder.update(update, self.backend, checkpoint)
 

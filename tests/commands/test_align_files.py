@@ -22,6 +22,8 @@ from mapper.realignment import Realignment, realign
 from mapper.run_directory import RunDirectory
 from mapper.saved_results import fusion_config
 
+pytestmark = pytest.mark.filterwarnings("ignore:RRD file has no footer")
+
 CHANGES = ("alignment.width=160", "alignment.device=cpu", "alignment.rounds=2")
 OF_THE_MAPPING = ("complete", "frames", "skipped", "wall_time_s", "fps", "peak_memory_mb")
 
