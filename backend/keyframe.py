@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 
@@ -22,45 +24,53 @@ class HungFrame:
     T_keyframe_camera: np.ndarray
 
 
+_PACKED: Final = np.dtype(
+    [("index", np.int64), ("timestamp", np.float64), ("T", np.float32, (3, 4))]
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Visit:
     """A stretch of frames that was a keyframe's own until that showed nothing new.
 
     It hangs on an earlier keyframe. id: what it had as a keyframe; ids follow each other in time.
     S_keyframe_visit: (4, 4), its origin in the keyframe that it hangs on. T_previous_keyframe: as
-    a keyframe's. frame_indices, timestamps: (N,), and T_visit_camera: (N, 4, 4), of its frames:
-    arrays, as there is no end to them.
+    a keyframe's. packed: (N,), its frames in little memory, as there is no end to them; poses are
+    good to a ten-millionth.
     """
 
     id: int
     S_keyframe_visit: np.ndarray
     T_previous_keyframe: np.ndarray | None
-    frame_indices: np.ndarray
-    timestamps: np.ndarray
-    T_visit_camera: np.ndarray
+    packed: np.ndarray
 
     @classmethod
-    def of(cls, keyframe: Keyframe, S_anchor_keyframe: np.ndarray) -> Visit:
-        """The keyframe's frames, which hang on another now."""
-        return cls(
-            keyframe.id,
-            S_anchor_keyframe,
-            keyframe.T_previous_keyframe,
-            np.array([frame.frame_index for frame in keyframe.frames]),
-            np.array([frame.timestamp for frame in keyframe.frames]),
-            np.array([frame.T_keyframe_camera for frame in keyframe.frames]),
-        )
+    def of(
+        cls,
+        id: int,
+        S_keyframe_visit: np.ndarray,
+        T_previous_keyframe: np.ndarray | None,
+        frames: Sequence[HungFrame],
+    ) -> Visit:
+        """frames: as a keyframe holds them."""
+        rows = [(f.frame_index, f.timestamp, f.T_keyframe_camera[:3]) for f in frames]
+        return cls(id, S_keyframe_visit, T_previous_keyframe, np.array(rows, _PACKED))
+
+    @property
+    def frame_count(self) -> int:
+        return len(self.packed)
 
     @property
     def timestamp(self) -> float:
-        return float(self.timestamps[0])
+        return float(self.packed["timestamp"][0])
 
     @property
     def frames(self) -> list[HungFrame]:
         """As a keyframe holds them."""
-        each = zip(
-            self.frame_indices.tolist(), self.timestamps.tolist(), self.T_visit_camera, strict=True
-        )
+        T_visit_camera = np.tile(np.eye(4), (len(self.packed), 1, 1))
+        T_visit_camera[:, :3] = self.packed["T"]
+        indices, timestamps = self.packed["index"].tolist(), self.packed["timestamp"].tolist()
+        each = zip(indices, timestamps, T_visit_camera, strict=True)
         return [HungFrame(*frame) for frame in each]
 
 
@@ -108,4 +118,4 @@ class Keyframe:
     @property
     def frame_count(self) -> int:
         """Of all its stretches."""
-        return len(self.frames) + sum(len(visit.frame_indices) for visit in self.visits)
+        return len(self.frames) + sum(visit.frame_count for visit in self.visits)

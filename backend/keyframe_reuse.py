@@ -80,7 +80,8 @@ class KeyframeReuse:
         if anchor_id is None or not self._is_covered(keyframe.id):
             return None
         S_anchor_keyframe = self._relative(anchor_id, keyframe.id)
-        visit = Visit.of(keyframe, S_anchor_keyframe)
+        T_previous = keyframe.T_previous_keyframe
+        visit = Visit.of(keyframe.id, S_anchor_keyframe, T_previous, keyframe.frames)
         edges = tuple(bypass_edges(self._graph, anchor_id, keyframe.id))
         for edge in edges:
             self._graph.add_edge(edge)

@@ -55,10 +55,6 @@ def keyframe_from_record(
     record: dict[str, Any], files: KeyframeFiles, damaged: list[int] | None = None
 ) -> Keyframe:
     """A keyframe from its line and its file. damaged: see saved_map.load_graph."""
-    frames = [
-        HungFrame(int(index), float(timestamp), np.array(T).reshape(4, 4))
-        for index, timestamp, T in record["frames"]
-    ]
     keyframe_id = int(record["id"])
     try:
         features, intrinsics, descriptor = files.load_view(keyframe_id)
@@ -74,7 +70,7 @@ def keyframe_from_record(
         np.array(record["T_odometry_keyframe"]).reshape(4, 4),
         features,
         intrinsics,
-        frames,
+        _frames(record),
         float(record["median_depth"]),
         descriptor,
         bool(record["is_metric"]),
@@ -97,15 +93,19 @@ def visit_record(released: Released) -> dict[str, Any]:
 
 def visit_from_record(record: dict[str, Any], keyframe: dict[str, Any]) -> Visit:
     """keyframe: the line that it had as one."""
-    indices, timestamps, poses = zip(*keyframe["frames"], strict=True)
-    return Visit(
+    return Visit.of(
         int(record["id"]),
         np.array(record["S_keyframe_visit"]).reshape(4, 4),
         _matrix(keyframe["T_previous_keyframe"]),
-        np.array(indices),
-        np.array(timestamps),
-        np.array(poses).reshape(-1, 4, 4),
+        _frames(keyframe),
     )
+
+
+def _frames(keyframe: dict[str, Any]) -> list[HungFrame]:
+    return [
+        HungFrame(int(index), float(timestamp), np.array(T).reshape(4, 4))
+        for index, timestamp, T in keyframe["frames"]
+    ]
 
 
 def edge_record(edge: Edge) -> dict[str, Any]:

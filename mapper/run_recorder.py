@@ -31,6 +31,7 @@ from mapper.sim3 import scale_of
 
 SAVE_PAUSE = 20.0  # times what saving the trajectories takes, before it is done again
 LEAVING = 32  # keyframes that were let go and whose files are still there
+REDRAWN = 0.05  # of the keyframes are new before all edges are drawn again
 VISIBLE_MOVE = 2e-3  # metres, and about as much of a rotation matrix's entries
 
 
@@ -78,6 +79,7 @@ class RunRecorder:
         self._save_predictions = save_predictions
         self._shown: dict[int, np.ndarray] = {}  # poses, by keyframe
         self._points = ShownPoints()
+        self._loop_undrawn, self._drawn_at = False, 0  # of the edges; the newest keyframe's id then
         self._pace = Pace()
         self._leaving: deque[int] = deque()  # let go, their files still there
         self._next_save = time.monotonic() + config.save_interval
@@ -186,9 +188,16 @@ class RunRecorder:
             drift["drift/largest_correction"] = self._largest_correction(moved)
             self._shown.update({i: T.copy() for i, T in moved.items()})
             self._logger.keyframe_poses(moved)
-            if any(edge.kind == EdgeKind.LOOP for edge in update.edges):
-                self._logger.edges(_drawn(backend.graph.edges), poses)
+            self._draw_edges(update, opened, backend)
         self._logger.numbers(drift)
+
+    def _draw_edges(self, update: GraphUpdate, opened: Keyframe, backend: Backend) -> None:
+        """All of them, after a loop; in a place that is known well every keyframe brings one."""
+        self._loop_undrawn |= any(edge.kind == EdgeKind.LOOP for edge in update.edges)
+        new = opened.id - self._drawn_at
+        if self._loop_undrawn and new >= REDRAWN * len(backend.keyframes):
+            self._logger.edges(_drawn(backend.graph.edges), backend.graph.poses)
+            self._loop_undrawn, self._drawn_at = False, opened.id
 
     def _largest_correction(self, moved: dict[int, np.ndarray]) -> float:
         """How far the graph has just moved a keyframe, in the map's units."""

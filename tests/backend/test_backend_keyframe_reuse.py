@@ -112,7 +112,7 @@ def test_a_new_place_gets_its_keyframes(room: Room) -> None:
     views = [*THERE_AND_BACK, *range(4, 60, 4), *NEW_PLACE]
     run = Run(walk(room, views), config())
     start = views.index(NEW_PLACE[0])
-    assert any(released.visit.frame_indices[0] < start for released in run.released)
+    assert any(released.visit.frames[0].frame_index < start for released in run.released)
     assert sum(keyframe.frame_index >= start for keyframe in run.backend.keyframes) >= 4
 
 

@@ -10,7 +10,13 @@ from scipy.spatial.transform import Rotation
 
 from mapper.errors import ConfigError, InputError
 from mapper.geometry import pose_from_quaternion_xyzw
-from mapper.io.trajectory_files import FORMATS, read_kitti, read_trajectory, write_trajectory
+from mapper.io.trajectory_files import (
+    FORMATS,
+    read_kitti,
+    read_trajectory,
+    write_trajectory,
+    write_tum_parts,
+)
 from mapper.trajectory import Trajectory
 
 
@@ -40,6 +46,14 @@ def test_an_empty_trajectory_is_a_valid_file(format: str, tmp_path: Path) -> Non
     empty = Trajectory(np.zeros(0), np.zeros((0, 4, 4)))
     write_trajectory(tmp_path / "t.txt", empty, format)
     assert len(read_trajectory(tmp_path / "t.txt", format)) == 0
+
+
+def test_parts_make_the_file_of_the_whole(trajectory: Trajectory, tmp_path: Path) -> None:
+    times, poses = trajectory.timestamps, trajectory.T_world_camera
+    cuts = [slice(0, 7), slice(7, 7), slice(7, 50)]
+    write_tum_parts(tmp_path / "parts", (Trajectory(times[cut], poses[cut]) for cut in cuts))
+    write_trajectory(tmp_path / "whole", trajectory, "tum")
+    assert (tmp_path / "parts").read_text() == (tmp_path / "whole").read_text()
 
 
 def test_evo_reads_all_three(trajectory: Trajectory, tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from mapper.io.live.capture import LiveCapture
 from mapper.live import LiveOptions, run_live
 from mapper.live_resume import read_past
 from mapper.run_directory import RunDirectory
+from mapper.saved_map import load_decisions
 
 CONFIG = MapperConfig(backend=BackendConfig(fusion=FusionConfig(tsdf=TsdfConfig(voxel_size=0.05))))
 
@@ -160,3 +161,13 @@ def test_tracking_never_waits_for_the_backend(
     result = mapper.finish()
     assert not any(waited)  # else a step() had waited until the backend went on by itself
     assert result.counts.frames == count and result.counts.left_out >= count - 10
+
+
+def test_loops_are_counted_though_no_list_of_them_grows(room: Room, run: RunDirectory) -> None:
+    views = [*range(0, 120, 8), *range(104, 0, -8)]  # there and back
+    pace = Pace()
+    source = PacedSource([marked(room.frame(view).image, view) for view in views], pace.ready)
+    metrics = live(room, run, source, pace)
+    loops = load_decisions(run)
+    assert any(loop.accepted for loop in loops)
+    assert metrics["loops_accepted"] + metrics["loops_refused"] == len(loops)
