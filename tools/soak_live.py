@@ -23,16 +23,27 @@ from room_stream import RoomFrontend, marked
 from room_views import Room
 
 from mapper import MapperConfig
+from mapper.frame import Frame
 from mapper.health import resident_mb
 from mapper.io.calibration import Calibration, Camera
 from mapper.io.live.camera import CameraSource
 from mapper.io.live.capture import LiveCapture
 from mapper.io.rerun_logger import RerunLogger
 from mapper.live import LiveOptions, run_live
+from mapper.prediction import Prediction
 from mapper.run_directory import RunDirectory
 
 SAMPLE_S = 5.0
 VIEWS = 120
+
+
+class ForgetfulFrontend(RoomFrontend):
+    """Keeps no list of what it has seen, which would grow like a leak of the mapper's."""
+
+    def step(self, frame: Frame) -> list[Prediction]:
+        self.numbers.clear()
+        self.moments.clear()
+        return super().step(frame)
 
 
 def main() -> None:
@@ -86,7 +97,7 @@ def soak(
             with LiveCapture(CameraSource(server.url)) as capture:
                 return run_live(
                     capture,
-                    RoomFrontend(room),
+                    ForgetfulFrontend(room),
                     MapperConfig(),
                     run,
                     RerunLogger(run.recording, image_every=30),
