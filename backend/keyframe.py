@@ -11,6 +11,11 @@ import numpy as np
 from mapper.intrinsics import Intrinsics
 from mapper.local_features import LocalFeatures
 
+# A HungFrame, in a visit.
+PACKED: Final = np.dtype(
+    [("index", np.int64), ("timestamp", np.float64), ("T_visit_camera", np.float32, (3, 4))]
+)
+
 
 @dataclass(frozen=True, slots=True)
 class HungFrame:
@@ -24,19 +29,14 @@ class HungFrame:
     T_keyframe_camera: np.ndarray
 
 
-_PACKED: Final = np.dtype(
-    [("index", np.int64), ("timestamp", np.float64), ("T", np.float32, (3, 4))]
-)
-
-
 @dataclass(frozen=True, slots=True)
 class Visit:
     """A stretch of frames that was a keyframe's own until that showed nothing new.
 
     It hangs on an earlier keyframe. id: what it had as a keyframe; ids follow each other in time.
     S_keyframe_visit: (4, 4), its origin in the keyframe that it hangs on. T_previous_keyframe: as
-    a keyframe's. packed: (N,), its frames in little memory, as there is no end to them; poses are
-    good to a ten-millionth.
+    a keyframe's. packed: (N,) of PACKED, its frames in little memory, as there is no end to them;
+    their poses have seven digits.
     """
 
     id: int
@@ -54,7 +54,7 @@ class Visit:
     ) -> Visit:
         """frames: as a keyframe holds them."""
         rows = [(f.frame_index, f.timestamp, f.T_keyframe_camera[:3]) for f in frames]
-        return cls(id, S_keyframe_visit, T_previous_keyframe, np.array(rows, _PACKED))
+        return cls(id, S_keyframe_visit, T_previous_keyframe, np.array(rows, PACKED))
 
     @property
     def frame_count(self) -> int:
@@ -66,9 +66,9 @@ class Visit:
 
     @property
     def frames(self) -> list[HungFrame]:
-        """As a keyframe holds them."""
+        """As a keyframe holds them; unpacked at each call."""
         T_visit_camera = np.tile(np.eye(4), (len(self.packed), 1, 1))
-        T_visit_camera[:, :3] = self.packed["T"]
+        T_visit_camera[:, :3] = self.packed["T_visit_camera"]
         indices, timestamps = self.packed["index"].tolist(), self.packed["timestamp"].tolist()
         each = zip(indices, timestamps, T_visit_camera, strict=True)
         return [HungFrame(*frame) for frame in each]

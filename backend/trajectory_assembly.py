@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
@@ -51,8 +50,8 @@ def placed_stretches(
     proportion to time, so that no step shows where one ends.
     """
     last_index = None
-    for stretch, following in pairwise([*_stretches(keyframes), None]):
-        assert stretch is not None
+    stretches = _stretches(keyframes)
+    for stretch, following in zip(stretches, [*stretches[1:], None], strict=False):
         frames = stretch.hung_on.frames
         if frames[0].frame_index == last_index:
             frames = frames[1:]  # shared by two segments

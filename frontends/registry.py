@@ -92,11 +92,11 @@ def choose_frontend(config: MapperConfig, has_depth: bool) -> tuple[str, str]:
     if config.replay.predictions:
         return "replay", "saved predictions were given"
     if has_depth:
-        return "rgbd", "the sequence has depth"
+        return "rgbd", "there is depth"
     if config.weights or find_weights(LEARNED) is not None:
         return LEARNED, "there is no depth, and weights are at hand"
     raise InputError(
         f"there is no depth, and there are no weights for the frontend {LEARNED}: run "
-        "mapper weights fetch (mapper weights list shows the names), give --weights PATH, or use "
-        "a depth sequence"
+        "mapper weights fetch (mapper weights list shows the names), give --weights PATH, or map "
+        "with a depth camera"
     )

@@ -29,7 +29,7 @@ WEB_PORT: Final = 9090
 FLUSH_TIMEOUT_S: Final = 30.0
 VIEWER_TIMEOUT_S: Final = 5.0
 CONNECT_TIMEOUT_S: Final = 3.0
-# What a SIGKILL takes with it. Rarer makes a smaller file, but holds what waits in memory.
+# So much a SIGKILL takes with it. Larger batches would make a smaller file, but wait in memory.
 FILE_BATCHES: Final = rr.ChunkBatcherConfig(flush_tick=1.0)
 MIN_FREE_BYTES: Final = 64 << 20  # well above what is under way to the file
 

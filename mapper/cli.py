@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 from importlib import import_module
+from typing import Final
 
 from mapper import __version__
 from mapper.errors import MapperError
@@ -29,7 +30,7 @@ COMMANDS = {
 
 
 # Rerun reads it when it is imported, and would warn of recordings without a footer, as ours are.
-RERUN_LOG = "warn,re_log_encoding=error"
+RERUN_LOG: Final = "warn,re_log_encoding=error"
 
 
 def main(argv: list[str] | None = None) -> int:

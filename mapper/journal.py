@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -49,13 +50,39 @@ class Journal:
         self._file.close()
 
 
-def read_journal(path: Path, max_bytes: int | None = None) -> list[dict[str, Any]]:
-    """All whole lines, of the first max_bytes if given; a line cut off by a kill is left out."""
+def read_journal(
+    path: Path, max_bytes: int | None = None, event: str | None = None
+) -> list[dict[str, Any]]:
+    """All whole lines, of the first max_bytes if given; a line cut off by a kill is left out.
+
+    event: only lines that tell of it. The others are not held: after hours there are many.
+    """
+    return [
+        _parsed(path, number, line)
+        for number, (line, end) in enumerate(whole_lines(path), 1)
+        if (max_bytes is None or end <= max_bytes) and (event is None or tells_of(line, event))
+    ]
+
+
+def whole_lines(path: Path) -> Iterator[tuple[bytes, int]]:
+    """(line, bytes up to its end) of each line; none where there is no journal."""
     if not path.exists():
-        return []
-    content = path.read_bytes()[:max_bytes]
-    lines = content[: content.rfind(b"\n") + 1].splitlines()
-    return [_parsed(path, number, line) for number, line in enumerate(lines, 1)]
+        return
+    end = 0
+    with open(path, "rb") as file:
+        for line in file:
+            end += len(line)
+            if line.endswith(b"\n"):
+                yield line, end
+
+
+def tells_of(line: bytes, *events: str) -> bool:
+    """Whether a line is of one of these events, without parsing it."""
+    return line.startswith(tuple(_begin(event) for event in events))
+
+
+def _begin(event: str) -> bytes:
+    return json.dumps({"event": event}).encode().removesuffix(b"}")
 
 
 def _parsed(path: Path, number: int, line: bytes) -> dict[str, Any]:

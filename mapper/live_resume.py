@@ -11,16 +11,16 @@ from mapper.backend.keyframe import Keyframe
 from mapper.config import MapperConfig
 from mapper.config_loader import from_mapping, to_mapping
 from mapper.errors import InputError
+from mapper.journal import tells_of, whole_lines
 from mapper.mapping import FrameCounts, Mapper
 from mapper.pipeline import check_same_input
 from mapper.recording_parts import set_recording_aside
 from mapper.run_directory import RunDirectory
 from mapper.run_outputs import remove_later_files
-from mapper.saved_map import load_graph
+from mapper.saved_map import load_decisions, load_graph
 from mapper.saved_results import known_counts
 
-# How the journal's lines begin that tell of closed keyframes, and of those that were let go.
-SETTLED_LINES: Final = (b'{"event": "keyframe"', b'{"event": "visit"')
+SETTLED: Final = ("keyframe", "visit")  # the journal's events: closed, let go
 LIVE: Final = "live"  # kind and fingerprint of the input, in run.yaml
 
 
@@ -86,6 +86,7 @@ def read_past(run: RunDirectory) -> LivePast | None:
     if end == 0:
         return None
     keyframes, edges = load_graph(run, end)
+    load_decisions(run, end)  # they are told of at the end, when it would be late to refuse them
     counts = known_counts(run, keyframes[-1].frames[-1].frame_index + 1)
     return LivePast(keyframes, edges, counts, end)
 
@@ -104,11 +105,4 @@ def set_aside(run: RunDirectory, past: LivePast | None) -> None:
 
 def _end_of_keyframes(journal: Path) -> int:
     """Bytes up to the end of the last whole line of a keyframe that was closed or let go."""
-    if not journal.exists():
-        return 0
-    end = position = 0
-    for line in journal.read_bytes().splitlines(keepends=True):
-        position += len(line)
-        if line.startswith(SETTLED_LINES) and line.endswith(b"\n"):
-            end = position
-    return end
+    return max((end for line, end in whole_lines(journal) if tells_of(line, *SETTLED)), default=0)

@@ -51,8 +51,8 @@ class FrameCounts:
 class MappingResult:
     """frame_indices: (N,), of the poses in trajectory. Poses are T_world_camera, metres where
     is_metric; the world is the first keyframe of the first segment. keyframe_ids: (K,), of the
-    poses in keyframe_trajectory. decisions: about loops; none of a live mapper's, whose recorder
-    has written them down. dropped_loops: pairs of keyframes whose loop passed verification and was
+    poses in keyframe_trajectory. decisions: about loops; a live mapper leaves them
+    to its recorder. dropped_loops: pairs of keyframes whose loop passed verification and was
     yet given up by the graph. alignment_costs: before and after each round of the global alignment;
     empty where there was none.
     """
@@ -82,7 +82,8 @@ class Mapper:
     the backend comes out of the next step() or of finish().
 
     live: never wait for the backend. Where it is behind, frames whose neighbours are close by are
-    left out of the map, and counted. What grows for as long as a run lasts is left to the recorder.
+    left out of the map, and counted. Decisions about loops are left to the recorder: there is no
+    end to them.
     """
 
     def __init__(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -31,7 +32,7 @@ from mapper.sim3 import scale_of
 
 SAVE_PAUSE = 20.0  # times what saving the trajectories takes, before it is done again
 LEAVING = 32  # keyframes that were let go and whose files are still there
-REDRAWN = 0.05  # of the keyframes are new before all edges are drawn again
+REDRAWN, MOST = 0.05, 0.5  # shares of the keyframes: new, and moved, before all edges are redrawn
 VISIBLE_MOVE = 2e-3  # metres, and about as much of a rotation matrix's entries
 
 
@@ -188,14 +189,17 @@ class RunRecorder:
             drift["drift/largest_correction"] = self._largest_correction(moved)
             self._shown.update({i: T.copy() for i, T in moved.items()})
             self._logger.keyframe_poses(moved)
-            self._draw_edges(update, opened, backend)
+            self._draw_edges(update, opened, moved, backend)
         self._logger.numbers(drift)
 
-    def _draw_edges(self, update: GraphUpdate, opened: Keyframe, backend: Backend) -> None:
-        """All of them, after a loop; in a place that is known well every keyframe brings one."""
+    def _draw_edges(
+        self, update: GraphUpdate, opened: Keyframe, moved: Mapping[int, Any], backend: Backend
+    ) -> None:
+        """All of them, after a loop that moved the map; after others when there are enough new
+        keyframes, as in a place that is known well every one of them brings loops."""
         self._loop_undrawn |= any(edge.kind == EdgeKind.LOOP for edge in update.edges)
-        new = opened.id - self._drawn_at
-        if self._loop_undrawn and new >= REDRAWN * len(backend.keyframes):
+        due = opened.id - self._drawn_at >= REDRAWN * len(backend.keyframes)
+        if self._loop_undrawn and (due or len(moved) > MOST * len(backend.keyframes)):
             self._logger.edges(_drawn(backend.graph.edges), backend.graph.poses)
             self._loop_undrawn, self._drawn_at = False, opened.id
 

@@ -81,9 +81,9 @@ def _edge_records(line: dict[str, Any]) -> list[dict[str, Any]]:
 
 def load_decisions(run: RunDirectory, max_bytes: int | None = None) -> list[LoopDecision]:
     """Every decision about a loop, from the journal."""
-    lines = read_journal(run.journal, max_bytes)
-    decisions = (decision_from_record(line) for line in lines if line["event"] == "decision")
-    return [decision for decision in decisions if decision.kind == EdgeKind.LOOP]
+    lines = read_journal(run.journal, max_bytes, "decision")
+    with _of_this_version(run):
+        return [decision_from_record(line) for line in lines if line["kind"] == EdgeKind.LOOP]
 
 
 def load_map(run: RunDirectory) -> SavedMap:

@@ -8,8 +8,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Small networks and problems are slower with more: threads wait for one another, and for
-    whoever else needs the cores."""
+    """For small networks and problems: threads wait for one another, and for other programs."""
     import torch
 
     threads = torch.get_num_threads()

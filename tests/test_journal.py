@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mapper.errors import InputError, OutputError
-from mapper.journal import Journal, read_journal
+from mapper.journal import Journal, read_journal, tells_of, whole_lines
 
 
 def written(path: Path, count: int = 3) -> list[int]:
@@ -50,6 +50,16 @@ def test_a_cut_off_last_line_is_left_out(tmp_path: Path) -> None:
         content = path.read_bytes()
         (tmp_path / "cut").write_bytes(content[:cut])
         assert len(read_journal(tmp_path / "cut")) == 2
+
+
+def test_lines_of_one_event_are_found_among_others(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "j")
+    for event in ("edge", "edges", "edge"):
+        journal.append(event, of=event)
+    journal.close()
+    assert read_journal(tmp_path / "j", event="edge") == [{"event": "edge", "of": "edge"}] * 2
+    lines = [line for line, _ in whole_lines(tmp_path / "j") if tells_of(line, "edges", "pose")]
+    assert lines == [b'{"event": "edges", "of": "edges"}\n']
 
 
 def test_reading_stops_after_the_bytes_asked_for(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from room_views import Room
 
 from mapper.backend.edge import Edge, EdgeKind
-from mapper.backend.keyframe import HungFrame, Keyframe
+from mapper.backend.keyframe import HungFrame, Keyframe, Visit
 from mapper.backend.keyframe_map import KeyframeMap
 from mapper.geometry import exp_se3
 from mapper.keyframe_files import KeyframeFiles
@@ -33,6 +33,16 @@ def test_an_edge_survives_json(kind: EdgeKind) -> None:
     assert (again.i, again.j, again.kind) == (3, 9, kind)
     np.testing.assert_array_equal(again.S_i_j, edge.S_i_j)
     np.testing.assert_array_equal(again.information, edge.information)
+
+
+def test_the_frames_of_a_visit_are_those_of_its_keyframe() -> None:
+    frames = [HungFrame(2**40 + k, 1e9 + 0.1 * k, exp_se3(np.arange(6) * k / 9)) for k in range(3)]
+    visit = Visit.of(7, np.eye(4), None, frames)
+    assert (visit.frame_count, visit.timestamp) == (3, 1e9)
+    for packed, frame in zip(visit.frames, frames, strict=True):
+        assert (packed.frame_index, packed.timestamp) == (frame.frame_index, frame.timestamp)
+        difference = packed.T_keyframe_camera - frame.T_keyframe_camera
+        assert np.abs(difference).max() < 1e-6
 
 
 def test_a_keyframe_survives_json_and_its_file(room: Room, tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ class Cost:
     peak_mb: float
 
     def row(self, name: str) -> str:
-        usual = statistics.median(self.seconds[1:])
+        usual = statistics.median(self.seconds[1:] or self.seconds)
         return (
             f"{name:12} opens in {self.load_s:5.1f} s, first image {self.seconds[0]:6.2f} s, then "
             f"{usual:6.2f} s an image (last {self.seconds[-1]:.2f}), {self.peak_mb:.0f} MB"
@@ -66,8 +66,8 @@ class Cost:
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("sequence", type=Path, help="whose colour images are used")
-    parser.add_argument("--frontends", nargs="+", default=list(DEFAULT))
-    parser.add_argument("--frames", type=int, default=8, help="images, 2 or more")
+    parser.add_argument("--frontends", nargs="+", choices=DEFAULT, default=list(DEFAULT))
+    parser.add_argument("--frames", type=int, default=8, help="images after the first")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
@@ -93,7 +93,7 @@ def write_random(build: Callable[[], nn.Module], path: Path) -> None:
 def cost(name: str, weights: Path, sequence: Path, frames: int, threads: int) -> Cost:
     """Of the first images, one after the other."""
     torch.set_num_threads(threads)
-    images = [replace(frame, depth=None) for frame in islice(open_sequence(sequence), frames)]
+    images = [replace(frame, depth=None) for frame in islice(open_sequence(sequence), 1 + frames)]
     start = time.perf_counter()
     frontend = create_frontend(replace(MapperConfig(), weights=str(weights)), name)
     load_s = time.perf_counter() - start

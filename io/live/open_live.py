@@ -10,6 +10,8 @@ from mapper.io.live.source import LiveSource
 from mapper.io.video import VIDEO_SUFFIXES
 
 _BAG_SUFFIXES = (".bag", ".db3", ".mcap")
+_STREAMS = ("rtsp://", "rtsps://", "http://", "https://", "udp://", "tcp://")
+_DEVICES = ("/dev/", "realsense:", *_STREAMS)
 _KNOWN = (
     "a camera number like 0, /dev/videoN, an rtsp:// or http:// address, a video file with "
     "--realtime, realsense[:SERIAL], or a ROS bag"
@@ -24,33 +26,27 @@ def open_live(
     realtime: play a video file at its own speed. size: (width, height) to ask a camera for.
     Raises ConfigError for what is none, InputError for a file that is not there.
     """
-    live = _open_device(source, size)
-    if live is None:
-        return _open_file(Path(source).expanduser(), realtime)
-    if realtime:
+    is_device = source.isdecimal() or source == "realsense" or source.startswith(_DEVICES)
+    path = Path(source).expanduser()
+    if realtime and (is_device or _is_bag(path)):
         raise ConfigError(f"{source} has no other speed than its own: leave --realtime out")
-    return live
+    return _open_device(source, size) if is_device else _open_file(path, realtime)
 
 
-def _open_device(source: str, size: tuple[int, int] | None) -> LiveSource | None:
-    """The camera or stream of that name; None where it can only be a file."""
+def _open_device(source: str, size: tuple[int, int] | None) -> LiveSource:
     if source.isdecimal():
         return CameraSource(int(source), size)
-    if source == "realsense" or source.startswith("realsense:"):
+    if source.partition(":")[0] == "realsense":
         from mapper.io.live.realsense import RealsenseSource
 
         return RealsenseSource(source.partition(":")[2] or None)
-    if source.startswith(("rtsp://", "rtsps://", "http://", "https://", "udp://", "tcp://")):
-        return CameraSource(source)
-    if source.startswith("/dev/"):
-        return CameraSource(source, size)
-    return None
+    return CameraSource(source, size if source.startswith("/dev/") else None)
 
 
 def _open_file(path: Path, realtime: bool) -> LiveSource:
     if not path.exists():
         raise InputError(f"{path}: no such camera or file; expected {_KNOWN}")
-    if path.suffix.lower() in _BAG_SUFFIXES or (path / "metadata.yaml").is_file():
+    if _is_bag(path):
         from mapper.io.live.rosbag import RosbagSource
 
         return RosbagSource(path)
@@ -62,3 +58,7 @@ def _open_file(path: Path, realtime: bool) -> LiveSource:
             "a camera"
         )
     return RealtimeVideo(path)
+
+
+def _is_bag(path: Path) -> bool:
+    return path.suffix.lower() in _BAG_SUFFIXES or (path / "metadata.yaml").is_file()

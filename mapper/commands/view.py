@@ -122,8 +122,7 @@ def _wait(process: subprocess.Popen) -> int:
 
 def _start(command: list[str]) -> subprocess.Popen:
     """The viewer in a process group of its own: the Python module starts a program in turn."""
-    quiet = {"RUST_LOG": "warn", **os.environ}
-    return subprocess.Popen(command, env=quiet, start_new_session=True)
+    return subprocess.Popen(command, start_new_session=True)
 
 
 def _stop(process: subprocess.Popen) -> None:

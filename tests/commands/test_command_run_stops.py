@@ -32,6 +32,7 @@ def test_a_polite_stop_writes_everything_and_resumes(
     process.send_signal(number)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors.decode()
+    assert b"WARN" not in errors  # not Rerun's either, of the footer that we leave out
     metrics = json.loads((out / "metrics.json").read_text())
     assert metrics["complete"] is False and 0 < metrics["frames"] < 120
     for name in ("mesh.ply", "trajectory.txt", "report.html", "run.rrd"):

@@ -12,6 +12,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import rerun as rr
+from rerun.chunk import RrdReader
+from rerun.error_utils import RerunWarning
 
 from mapper.errors import OutputError
 from mapper.intrinsics import Intrinsics
@@ -98,6 +100,13 @@ def test_a_closed_recording_is_whole_and_holds_every_part(tmp_path: Path) -> Non
         "/log",
     ):
         assert f" - {entity} " in content, entity
+
+
+def test_a_recording_keeps_no_notes_for_a_footer(tmp_path: Path) -> None:
+    """They would grow for as long as a live run lasts."""
+    drive(RerunLogger(tmp_path / "run.rrd"))
+    with pytest.warns(RerunWarning, match="no footer"):
+        assert RrdReader(tmp_path / "run.rrd").recordings()
 
 
 def test_the_null_logger_takes_the_same_calls() -> None:

@@ -122,8 +122,10 @@ def test_what_is_no_live_source_is_one_clear_line(
         open_live(str(tmp_path / name))
 
 
-@pytest.mark.parametrize("name", ["0", "/dev/video2", "http://camera/stream.mjpg"])
-def test_only_a_file_has_another_speed_than_its_own(name: str) -> None:
+@pytest.mark.parametrize(
+    "name", ["0", "/dev/video2", "http://camera/stream.mjpg", "realsense:12", "walk.bag"]
+)
+def test_only_a_video_has_another_speed_than_its_own(name: str) -> None:
     with pytest.raises(ConfigError, match=f"{name} .* leave --realtime out"):
         open_live(name, realtime=True)
 
