@@ -57,32 +57,26 @@ def read_journal(
 
     event: only lines that tell of it. The others are not held: after hours there are many.
     """
+    events = () if event is None else (event,)
     return [
         _parsed(path, number, line)
-        for number, (line, end) in enumerate(whole_lines(path), 1)
-        if (max_bytes is None or end <= max_bytes) and (event is None or tells_of(line, event))
+        for number, line, end in whole_lines(path, *events)
+        if max_bytes is None or end <= max_bytes
     ]
 
 
-def whole_lines(path: Path) -> Iterator[tuple[bytes, int]]:
-    """(line, bytes up to its end) of each line; none where there is no journal."""
+def whole_lines(path: Path, *events: str) -> Iterator[tuple[int, bytes, int]]:
+    """(number from 1, line, bytes up to its end) of each line that tells of one of these events;
+    of every line if none is named. Nothing is parsed. None where there is no journal."""
     if not path.exists():
         return
+    begins = tuple(json.dumps({"event": event}).encode().removesuffix(b"}") for event in events)
     end = 0
     with open(path, "rb") as file:
-        for line in file:
+        for number, line in enumerate(file, 1):
             end += len(line)
-            if line.endswith(b"\n"):
-                yield line, end
-
-
-def tells_of(line: bytes, *events: str) -> bool:
-    """Whether a line is of one of these events, without parsing it."""
-    return line.startswith(tuple(_begin(event) for event in events))
-
-
-def _begin(event: str) -> bytes:
-    return json.dumps({"event": event}).encode().removesuffix(b"}")
+            if line.endswith(b"\n") and (not begins or line.startswith(begins)):
+                yield number, line, end
 
 
 def _parsed(path: Path, number: int, line: bytes) -> dict[str, Any]:

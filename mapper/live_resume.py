@@ -11,7 +11,7 @@ from mapper.backend.keyframe import Keyframe
 from mapper.config import MapperConfig
 from mapper.config_loader import from_mapping, to_mapping
 from mapper.errors import InputError
-from mapper.journal import tells_of, whole_lines
+from mapper.journal import whole_lines
 from mapper.mapping import FrameCounts, Mapper
 from mapper.pipeline import check_same_input
 from mapper.recording_parts import set_recording_aside
@@ -105,4 +105,4 @@ def set_aside(run: RunDirectory, past: LivePast | None) -> None:
 
 def _end_of_keyframes(journal: Path) -> int:
     """Bytes up to the end of the last whole line of a keyframe that was closed or let go."""
-    return max((end for line, end in whole_lines(journal) if tells_of(line, *SETTLED)), default=0)
+    return max((end for _, _, end in whole_lines(journal, *SETTLED)), default=0)

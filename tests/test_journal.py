@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mapper.errors import InputError, OutputError
-from mapper.journal import Journal, read_journal, tells_of, whole_lines
+from mapper.journal import Journal, read_journal, whole_lines
 
 
 def written(path: Path, count: int = 3) -> list[int]:
@@ -58,7 +58,7 @@ def test_lines_of_one_event_are_found_among_others(tmp_path: Path) -> None:
         journal.append(event, of=event)
     journal.close()
     assert read_journal(tmp_path / "j", event="edge") == [{"event": "edge", "of": "edge"}] * 2
-    lines = [line for line, _ in whole_lines(tmp_path / "j") if tells_of(line, "edges", "pose")]
+    lines = [line for _, line, _ in whole_lines(tmp_path / "j", "edges", "pose")]
     assert lines == [b'{"event": "edges", "of": "edges"}\n']
 
 
