@@ -7,32 +7,32 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mapper.backend.components import main_keyframes
+from mapper.backend.alignment.online import align_newest
 from mapper.backend.config import BackendConfig
-from mapper.backend.edge import Edge, EdgeKind
-from mapper.backend.frame_placement import FramePlacer
-from mapper.backend.fusion import MapFusion
-from mapper.backend.graph_solver import InProcess, Solver
-from mapper.backend.keyframe import HungFrame, Keyframe
-from mapper.backend.keyframe_map import KeyframeMap
-from mapper.backend.keyframe_reuse import KeyframeReuse, Released
-from mapper.backend.keyframe_selector import needs_keyframe
-from mapper.backend.linker import KeyframeLinker
-from mapper.backend.loop_closer import LoopDecision
-from mapper.backend.map_cache import MapCache, MapStore
-from mapper.backend.online_alignment import align_newest
-from mapper.backend.optimisation_schedule import OptimisationSchedule
-from mapper.backend.pose_graph import PoseGraph
-from mapper.backend.prediction_check import finite_prediction
-from mapper.backend.segment_units import SegmentUnits, median_depth
+from mapper.backend.fusion.map_fusion import MapFusion
+from mapper.backend.graph.components import main_keyframes
+from mapper.backend.graph.edge import Edge, EdgeKind
+from mapper.backend.graph.graph_solver import InProcess, Solver
+from mapper.backend.graph.optimisation_schedule import OptimisationSchedule
+from mapper.backend.graph.pose_graph import PoseGraph
+from mapper.backend.keyframe_culling import KeyframeReuse, Released
+from mapper.backend.keyframes.frame_placement import FramePlacer
+from mapper.backend.keyframes.keyframe import HungFrame, Keyframe
+from mapper.backend.keyframes.keyframe_map import KeyframeMap
+from mapper.backend.keyframes.keyframe_selector import needs_keyframe
+from mapper.backend.keyframes.map_cache import MapCache, MapStore
+from mapper.backend.keyframes.prediction_check import finite_prediction
+from mapper.backend.keyframes.segment_units import SegmentUnits, median_depth
+from mapper.backend.keyframes.trajectory_assembly import assemble_trajectory, placed_stretches
+from mapper.backend.loops.linker import KeyframeLinker
+from mapper.backend.loops.loop_closer import LoopDecision
 from mapper.backend.settlement import OtherAlignment, Settlement, settle
-from mapper.backend.trajectory_assembly import assemble_trajectory, placed_stretches
-from mapper.local_features import FeatureExtractor
-from mapper.mesh import Mesh
-from mapper.prediction import Prediction
-from mapper.sim3 import rigid_part
-from mapper.stopwatch import Stopwatch
-from mapper.trajectory import Trajectory
+from mapper.core.mesh import Mesh
+from mapper.core.prediction import Prediction
+from mapper.core.sim3 import rigid_part
+from mapper.core.trajectory import Trajectory
+from mapper.runtime.stopwatch import Stopwatch
+from mapper.vision.local_features import FeatureExtractor
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from mapper.backend.alignment.config import GlobalAlignmentConfig
-from mapper.backend.edge_measurement import EdgeConfig
-from mapper.backend.frame_placement import PlacementConfig
-from mapper.backend.fusion import FusionConfig
-from mapper.backend.keyframe_reuse import ReuseConfig
-from mapper.backend.keyframe_selector import KeyframeConfig
-from mapper.backend.loop_closer import LoopCloserConfig
-from mapper.backend.online_alignment import OnlineAlignmentConfig
-from mapper.backend.pose_graph import PoseGraphConfig
-from mapper.backend.refined_maps import RefinementConfig
+from mapper.backend.alignment.online import OnlineAlignmentConfig
+from mapper.backend.alignment.refined_maps import RefinementConfig
+from mapper.backend.fusion.map_fusion import FusionConfig
+from mapper.backend.graph.pose_graph import PoseGraphConfig
+from mapper.backend.keyframe_culling import ReuseConfig
+from mapper.backend.keyframes.frame_placement import PlacementConfig
+from mapper.backend.keyframes.keyframe_selector import KeyframeConfig
+from mapper.backend.loops.edge_measurement import EdgeConfig
+from mapper.backend.loops.loop_closer import LoopCloserConfig
 from mapper.errors import ConfigError
 
 ALIGN_MODES = ("auto", "off", "final", "online", "pairwise")

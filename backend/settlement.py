@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from mapper.backend.alignment.config import GlobalAlignmentConfig
-from mapper.backend.covisibility import covisible_pairs
-from mapper.backend.keyframe import Keyframe
-from mapper.backend.keyframe_map import KeyframeMap
-from mapper.backend.map_cache import MapCache
-from mapper.backend.pose_graph import PoseGraph
-from mapper.backend.refined_maps import RefinedMaps, RefinementConfig
+from mapper.backend.alignment.refined_maps import RefinedMaps, RefinementConfig
+from mapper.backend.graph.pose_graph import PoseGraph
+from mapper.backend.keyframes.keyframe import Keyframe
+from mapper.backend.keyframes.keyframe_map import KeyframeMap
+from mapper.backend.keyframes.map_cache import MapCache
+from mapper.backend.loops.covisibility import covisible_pairs
 
 if TYPE_CHECKING:
     from mapper.backend.alignment.alignment import GlobalAlignment

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
-from mapper.frame import Frame
-from mapper.prediction import Prediction
+from mapper.core.frame import Frame
+from mapper.core.prediction import Prediction
 
 
 class TrackingState(StrEnum):

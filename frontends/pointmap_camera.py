@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mapper.focal import weiszfeld_focal
-from mapper.intrinsics import Intrinsics
+from mapper.core.intrinsics import Intrinsics
+from mapper.vision.pointmap_focal import weiszfeld_focal
 
 
 def pointmap_camera(pointmap: Tensor) -> Intrinsics:

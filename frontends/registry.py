@@ -14,11 +14,11 @@ from mapper.frontends.wint3r.options import NAME as WINT3R
 from mapper.weights.registry import find_weights
 
 if TYPE_CHECKING:
-    from mapper.config import MapperConfig
+    from mapper.config.settings import MapperConfig
 
 
 def _rgbd(config: MapperConfig) -> Frontend:
-    from mapper.frontends.rgbd.tracker import RgbdFrontend
+    from mapper.frontends.rgbd.frontend import RgbdFrontend
 
     return RgbdFrontend(config.rgbd)
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mapper.core.frame import Frame
+from mapper.core.prediction import Prediction
+from mapper.core.prediction_files import load_prediction, predictions_of
 from mapper.errors import ConfigError, InputError
-from mapper.frame import Frame
 from mapper.frontends.base import TrackingState
-from mapper.prediction import Prediction
-from mapper.prediction_files import load_prediction, predictions_of
 
 SAME_TIME = 1e-3  # seconds
 

@@ -10,10 +10,10 @@ from typing import Final
 
 import numpy as np
 
-from mapper.atomic import atomic_write
+from mapper.core.geometry import pose_from_quaternion_xyzw, pose_to_quaternion_xyzw
+from mapper.core.trajectory import Trajectory
 from mapper.errors import ConfigError, InputError
-from mapper.geometry import pose_from_quaternion_xyzw, pose_to_quaternion_xyzw
-from mapper.trajectory import Trajectory
+from mapper.runtime.atomic_files import atomic_write
 
 TUM_HEADER: Final = "# timestamp tx ty tz qx qy qz qw"
 EUROC_HEADER: Final = (

@@ -9,33 +9,33 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mapper.config import MapperConfig
+    from mapper.config.settings import MapperConfig
+    from mapper.core.frame import Frame
+    from mapper.core.intrinsics import Intrinsics
+    from mapper.core.mesh import Mesh
+    from mapper.core.prediction import Prediction
+    from mapper.core.trajectory import Trajectory
     from mapper.errors import ConfigError, InputError, MapperError, OutputError
-    from mapper.frame import Frame
-    from mapper.intrinsics import Intrinsics
-    from mapper.io.open_sequence import open_sequence
-    from mapper.mapping import Mapper, MappingResult
-    from mapper.mesh import Mesh
-    from mapper.prediction import Prediction
-    from mapper.trajectory import Trajectory
+    from mapper.io.sequences.open_sequence import open_sequence
+    from mapper.slam.mapper import Mapper, MappingResult
 
 __version__ = "0.1.0"
 
 # Looked up when first used, so that `import mapper` and `mapper --help` stay instant.
 _HOMES = {
     "ConfigError": "mapper.errors",
-    "Frame": "mapper.frame",
+    "Frame": "mapper.core.frame",
     "InputError": "mapper.errors",
-    "Intrinsics": "mapper.intrinsics",
-    "Mapper": "mapper.mapping",
-    "MapperConfig": "mapper.config",
+    "Intrinsics": "mapper.core.intrinsics",
+    "Mapper": "mapper.slam.mapper",
+    "MapperConfig": "mapper.config.settings",
     "MapperError": "mapper.errors",
-    "MappingResult": "mapper.mapping",
-    "Mesh": "mapper.mesh",
+    "MappingResult": "mapper.slam.mapper",
+    "Mesh": "mapper.core.mesh",
     "OutputError": "mapper.errors",
-    "Prediction": "mapper.prediction",
-    "Trajectory": "mapper.trajectory",
-    "open_sequence": "mapper.io.open_sequence",
+    "Prediction": "mapper.core.prediction",
+    "Trajectory": "mapper.core.trajectory",
+    "open_sequence": "mapper.io.sequences.open_sequence",
 }
 __all__ = [
     "ConfigError",

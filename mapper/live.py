@@ -13,24 +13,24 @@ from typing import Any, Final
 
 import numpy as np
 
-from mapper.config import MapperConfig
+from mapper.commands.live_progress import LiveLine
+from mapper.config.settings import MapperConfig
+from mapper.core.trajectory import Trajectory
 from mapper.errors import InputError
 from mapper.frontends.base import Frontend
-from mapper.interruption import Interruption
-from mapper.io.calibration import Calibration
+from mapper.io.cameras.calibration import Calibration
 from mapper.io.live.capture import LiveCapture
 from mapper.io.live.recording import FrameRecording
 from mapper.io.live.source import LiveImage, LiveSource, arrival_time
 from mapper.io.live.view import LiveView
-from mapper.io.map_logger import MapLogger
-from mapper.live_progress import LiveLine
-from mapper.live_resume import LivePast
-from mapper.mapping import Mapper
-from mapper.run_directory import RunDirectory
-from mapper.run_outputs import write_outputs
-from mapper.run_recorder import RunRecorder
-from mapper.saved_map import load_decisions
-from mapper.trajectory import Trajectory
+from mapper.io.viewer.map_logger import MapLogger
+from mapper.run.directory import RunDirectory
+from mapper.run.outputs import write_outputs
+from mapper.run.recorder import RunRecorder
+from mapper.runtime.interruption import Interruption
+from mapper.saved.live_resume import LivePast
+from mapper.saved.map import load_decisions
+from mapper.slam.mapper import Mapper
 
 logger = logging.getLogger(__name__)
 

@@ -7,23 +7,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from mapper.backend.edge import Edge
-from mapper.backend.keyframe import Keyframe
-from mapper.backend.loop_closer import LoopDecision
-from mapper.config import MapperConfig
+from mapper.backend.graph.edge import Edge
+from mapper.backend.keyframes.keyframe import Keyframe
+from mapper.backend.loops.loop_closer import LoopDecision
+from mapper.config.settings import MapperConfig
 from mapper.errors import ConfigError, InputError
 from mapper.frontends.base import Frontend, PreparingFrontend
-from mapper.interruption import Interruption
-from mapper.io.map_logger import MapLogger, NullLogger
-from mapper.io.prefetch import Prefetch
-from mapper.io.sequence import Sequence
-from mapper.mapping import Mapper
-from mapper.progress import NullProgress, Progress
-from mapper.recording_parts import set_recording_aside
-from mapper.run_directory import RunDirectory
-from mapper.run_outputs import remove_later_files, write_outputs
-from mapper.run_recorder import RunRecorder
-from mapper.saved_map import load_decisions, load_graph
+from mapper.io.sequences.prefetch import Prefetch
+from mapper.io.sequences.sequence import Sequence
+from mapper.io.viewer.map_logger import MapLogger, NullLogger
+from mapper.run.directory import RunDirectory
+from mapper.run.outputs import remove_later_files, write_outputs
+from mapper.run.recorder import RunRecorder
+from mapper.run.recording_parts import set_recording_aside
+from mapper.runtime.interruption import Interruption
+from mapper.saved.map import load_decisions, load_graph
+from mapper.slam.mapper import Mapper
+from mapper.slam.progress import NullProgress, Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ def _nothing_mapped(sequence: Sequence, mapper: Mapper) -> str:
 def _open_logger(
     sequence: Sequence, config: MapperConfig, run: RunDirectory, options: RunOptions
 ) -> MapLogger:
-    from mapper.io.rerun_logger import RerunLogger
+    from mapper.io.viewer.rerun_logger import RerunLogger
 
     if options.resume and options.save_recording:
         set_recording_aside(run)

@@ -8,12 +8,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from room_views import WALK, Room
 
-from mapper.sample_room import make_sample
+from mapper.sample_room.sequence import make_sample
+from tests.support.images import HEIGHT, WIDTH, write_depth, write_image
+from tests.support.paths import SHARED
+from tests.support.room_views import WALK, Room
 
-ROOT = Path(__file__).resolve().parents[1]
-WIDTH, HEIGHT = 40, 30
 CALIBRATION = f"fx: 40\nfy: 41\ncx: 19.5\ncy: 14.5\nwidth: {WIDTH}\nheight: {HEIGHT}\n"
 
 
@@ -34,28 +34,12 @@ def shared_data() -> Callable[[str], Path]:
     """shared_data("tum/NAME"): that path in the shared data folder; skips where it is absent."""
 
     def find(name: str) -> Path:
-        path = ROOT.parent / "shared" / "data" / name
+        path = SHARED / "data" / name
         if not path.exists():
             pytest.skip(f"../shared/data/{name} is not on this machine")
         return path
 
     return find
-
-
-def image_of(index: int, width: int = WIDTH, height: int = HEIGHT) -> np.ndarray:
-    """uint8 (H, W, 3), RGB: red tells the frame, green the column, blue the row."""
-    rows, columns = np.indices((height, width))
-    return np.stack([np.full_like(rows, 10 * index), columns, rows], -1).astype(np.uint8)
-
-
-def write_image(path: Path, index: int, width: int = WIDTH, height: int = HEIGHT) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    assert cv2.imwrite(str(path), image_of(index, width, height)[..., ::-1])
-
-
-def write_depth(path: Path, units: int, width: int = WIDTH, height: int = HEIGHT) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    assert cv2.imwrite(str(path), np.full((height, width), units, np.uint16))
 
 
 @pytest.fixture

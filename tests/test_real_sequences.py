@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mapper import Mapper, MappingResult, open_sequence
-from mapper.evaluation import Evaluation, evaluate
+from mapper.evaluate.metrics.trajectory import Evaluation, evaluate
 
 
 def mapped(path: Path, max_frames: int | None = None) -> tuple[MappingResult, Evaluation]:

@@ -22,9 +22,9 @@ import numpy as np
 from scipy.ndimage import map_coordinates
 from scipy.optimize import least_squares
 
-from mapper.geometry import backproject, exp_se3, inverse, transform
-from mapper.io.decode import read_depth, read_image
-from mapper.io.sevenscenes import DEPTH_CAMERA, DEPTH_SCALE
+from mapper.core.geometry import backproject, exp_se3, inverse, transform
+from mapper.io.sequences.decode import read_depth, read_image
+from mapper.io.sequences.sevenscenes import DEPTH_CAMERA, DEPTH_SCALE
 
 CENTRE = np.array([320.0, 240.0])  # pixels, of the colour image
 PLANE_REACH = 4  # pixels to either side from which a local plane is taken

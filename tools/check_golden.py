@@ -15,10 +15,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from golden.recording import TOLERANCE, Difference, Golden, Verdict, check, golden_files
+from golden.runners import RUNNERS
 
 from mapper.errors import MapperError
-from mapper.golden import TOLERANCE, Difference, Golden, Verdict, check, golden_files
-from mapper.golden_families import RUNNERS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

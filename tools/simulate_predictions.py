@@ -20,22 +20,22 @@ from typing import Any
 
 import numpy as np
 import yaml
+from simulation.config import IMAGE_SOURCES, SimulationConfig
+from simulation.segments import Segment
+from simulation.simulator import PredictionSimulator, drift_for_error, raw_error
+from simulation.truth import DepthRenderer, fuse_truth, true_poses
 from tqdm import tqdm
 
-from mapper.atomic import atomic_write
-from mapper.backend.tsdf import TsdfConfig
+from mapper.backend.fusion.tsdf import TsdfConfig
+from mapper.core.mesh import Mesh
+from mapper.core.prediction_files import save_prediction
+from mapper.core.trajectory import Trajectory
 from mapper.errors import ConfigError, InputError, MapperError
-from mapper.io.mesh_files import read_mesh, write_mesh
-from mapper.io.open_sequence import open_sequence
-from mapper.io.sequence import Sequence
+from mapper.io.meshes.mesh_files import read_mesh, write_mesh
+from mapper.io.sequences.open_sequence import open_sequence
+from mapper.io.sequences.sequence import Sequence
 from mapper.io.trajectory_files import write_tum
-from mapper.mesh import Mesh
-from mapper.prediction_files import save_prediction
-from mapper.simulation.config import IMAGE_SOURCES, SimulationConfig
-from mapper.simulation.segments import Segment
-from mapper.simulation.simulator import PredictionSimulator, drift_for_error, raw_error
-from mapper.simulation.truth import DepthRenderer, fuse_truth, true_poses
-from mapper.trajectory import Trajectory
+from mapper.runtime.atomic_files import atomic_write
 
 MESH = "truth_mesh.ply"
 DESCRIPTION = "simulation.yaml"

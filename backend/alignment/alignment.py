@@ -17,8 +17,8 @@ from mapper.backend.alignment.relative import relative_information
 from mapper.backend.alignment.residuals import Weighting
 from mapper.backend.alignment.solver import Problem, linearised, optimise
 from mapper.backend.alignment.views import Views, load_views
-from mapper.backend.edge import Edge
-from mapper.backend.keyframe_map import KeyframeMap
+from mapper.backend.graph.edge import Edge
+from mapper.backend.keyframes.keyframe_map import KeyframeMap
 
 logger = logging.getLogger(__name__)
 

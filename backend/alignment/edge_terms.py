@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from mapper.backend.alignment.residuals import POSE
-from mapper.backend.edge import Edge
-from mapper.sim3 import adjoint_sim3, inverse_similarity, log_sim3
+from mapper.backend.graph.edge import Edge
+from mapper.core.sim3 import adjoint_sim3, inverse_similarity, log_sim3
 
 
 class EdgeTerms:

@@ -16,7 +16,7 @@ from mapper.backend.alignment.geometry import Layout, State
 from mapper.backend.alignment.matching import Matches, Pairs, compared_at
 from mapper.backend.alignment.residuals import POSE, Weighting
 from mapper.backend.alignment.views import Views
-from mapper.sim3 import exp_sim3
+from mapper.core.sim3 import exp_sim3
 
 HELD = 1e12  # information on what does not move
 STILL = 1e-4  # ... on each step: what no residual holds would follow the rounding of its gradient

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from mapper.backend.alignment.config import GlobalAlignmentConfig
-from mapper.backend.flying_pixels import mask_unreliable
-from mapper.backend.keyframe_map import KeyframeMap
+from mapper.backend.keyframes.flying_pixels import mask_unreliable
+from mapper.backend.keyframes.keyframe_map import KeyframeMap
 
 EDGE_STEP = 0.05  # relative depth step beyond which a pixel lies on an edge
 LEVELS = 3  # of the image pyramid, each half the one before

@@ -17,7 +17,7 @@ from mapper.backend.pairwise.parameters import (
     compressed,
 )
 from mapper.backend.pairwise.placement import placed_along_tree, weighted_similarity
-from mapper.geometry import inverse, pose_to_quaternion_xyzw
+from mapper.core.geometry import inverse, pose_to_quaternion_xyzw
 
 
 def initial_parameters(pairs: Sequence[Pair], images: int, device: torch.device) -> Parameters:

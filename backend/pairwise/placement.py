@@ -14,8 +14,8 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import minimum_spanning_tree
 
 from mapper.backend.pairwise.pairs import Pair, image_confidence
-from mapper.focal import weiszfeld_focal
-from mapper.geometry import inverse, pose, transform
+from mapper.core.geometry import inverse, pose, transform
+from mapper.vision.pointmap_focal import weiszfeld_focal
 
 logger = logging.getLogger(__name__)
 

@@ -9,8 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from mapper.core.frame import Frame
+from mapper.core.geometry import backproject, inverse, orthonormalised, transform
+from mapper.core.intrinsics import Intrinsics
+from mapper.core.prediction import Prediction
 from mapper.errors import ConfigError, InputError
-from mapper.frame import Frame
 from mapper.frontends.base import RolloutPair, TrackingState
 from mapper.frontends.cut3r.loading import load_cut3r
 from mapper.frontends.cut3r.model import Cut3r
@@ -35,9 +38,6 @@ from mapper.frontends.cut3r.update_rules import (
 from mapper.frontends.device import choose_device
 from mapper.frontends.layers.block import DecoderBlock, EncoderBlock
 from mapper.frontends.pointmap_camera import pointmap_camera
-from mapper.geometry import backproject, inverse, orthonormalised, transform
-from mapper.intrinsics import Intrinsics
-from mapper.prediction import Prediction
 from mapper.weights.registry import resolve_weights
 
 logger = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mapper.geometry import pose_to_quaternion_xyzw
+from mapper.core.geometry import pose_to_quaternion_xyzw
 
 
 def pose_matrix(encoding: Tensor) -> Tensor:

@@ -10,8 +10,8 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from mapper.core.intrinsics import Intrinsics
 from mapper.errors import InputError
-from mapper.intrinsics import Intrinsics
 
 PATCH = 16
 SQUARE_SIZE = 224  # the size of the linear checkpoint, which only knows squares

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mapper.core.image_pairs import pair_order, rollout_indices
 from mapper.errors import InputError
 from mapper.frontends.base import RolloutPair
 from mapper.frontends.cut3r.activations import confidence_exp, points_exp
@@ -17,7 +18,6 @@ from mapper.frontends.cut3r.network import Decoded, Encoded
 from mapper.frontends.cut3r.state import Cut3rState, View
 from mapper.frontends.cut3r.stepping import whole_sequence
 from mapper.frontends.cut3r.update_rules import UpdateRule
-from mapper.pair_graph import pair_order, rollout_indices
 
 
 @torch.inference_mode()

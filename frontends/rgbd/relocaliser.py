@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mapper.dense_alignment import Alignment, AlignmentConfig, align
-from mapper.depth_pyramid import DepthPyramid
 from mapper.frontends.rgbd.view import View
-from mapper.local_features import LocalFeatures, pose_from_matches
-from mapper.place_index import PlaceIndex
+from mapper.vision.dense_alignment import Alignment, AlignmentConfig, align
+from mapper.vision.depth_pyramid import DepthPyramid
+from mapper.vision.local_features import LocalFeatures, pose_from_matches
+from mapper.vision.place_index import PlaceIndex
 
 CANDIDATES = 5
 

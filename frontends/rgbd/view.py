@@ -7,11 +7,11 @@ from functools import cached_property
 
 import numpy as np
 
-from mapper.depth_pyramid import DepthPyramid, build_pyramid
-from mapper.frame import Frame
-from mapper.geometry import backproject
-from mapper.intrinsics import Intrinsics
-from mapper.local_features import FeatureExtractor, LocalFeatures
+from mapper.core.frame import Frame
+from mapper.core.geometry import backproject
+from mapper.core.intrinsics import Intrinsics
+from mapper.vision.depth_pyramid import DepthPyramid, build_pyramid
+from mapper.vision.local_features import FeatureExtractor, LocalFeatures
 
 
 @dataclass

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mapper.frame import Frame
+from mapper.core.frame import Frame
+from mapper.core.geometry import backproject, inverse, orthonormalised, pose, transform
+from mapper.core.intrinsics import Intrinsics
+from mapper.core.prediction import Prediction
 from mapper.frontends.vggt.network import Heads, VggtPrediction
 from mapper.frontends.vggt.options import CommonOptions
 from mapper.frontends.vggt.pose_encoding import extrinsics
 from mapper.frontends.vggt.preprocess import Layout
-from mapper.geometry import backproject, inverse, orthonormalised, pose, transform
-from mapper.intrinsics import Intrinsics
-from mapper.prediction import Prediction
 
 DEPTH, HEAD = "depth", "head"
 

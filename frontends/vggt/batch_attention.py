@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from mapper.errors import ConfigError
-from mapper.frontends.vggt.kernels import attend_together
+from mapper.frontends.vggt.cache.kernels import attend_together
 
 FrameMask = Literal["full", "causal", "window"]
 WINDOW = 5  # frames besides the anchor that a frame sees in a batch, itself included

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from mapper.frontends.layers.linear import Linear
 from mapper.frontends.layers.mlp import Mlp
 from mapper.frontends.layers.rope import Rope2D
-from mapper.frontends.vggt.kernels import attend_together
+from mapper.frontends.vggt.cache.kernels import attend_together
 
 # Query, key and value (B, n, heads, d) to the mixed values (B, n, heads * d).
 Mix = Callable[[Tensor, Tensor, Tensor], Tensor]

@@ -8,14 +8,17 @@ from abc import ABC, abstractmethod
 import numpy as np
 import torch
 
+from mapper.core.frame import Frame
+from mapper.core.prediction import Prediction
 from mapper.errors import ConfigError, InputError
-from mapper.frame import Frame
 from mapper.frontends.base import TrackingState
 from mapper.frontends.device import choose_device
 from mapper.frontends.layers.packed_linear import CAN_PACK, pack_linears
 from mapper.frontends.vggt.answers import DEPTH, HEAD, Answers, Shown
-from mapper.frontends.vggt.budget import default_budget, free_bytes, parse_bytes
-from mapper.frontends.vggt.heap import keep_freed_memory
+from mapper.frontends.vggt.cache.budget import default_budget, free_bytes, parse_bytes
+from mapper.frontends.vggt.cache.heap import keep_freed_memory
+from mapper.frontends.vggt.cache.retention import policy_of
+from mapper.frontends.vggt.cache.storage import AUTO, Storage
 from mapper.frontends.vggt.loading import load_vggt
 from mapper.frontends.vggt.network import Vggt, VggtPrediction
 from mapper.frontends.vggt.options import (
@@ -26,10 +29,7 @@ from mapper.frontends.vggt.options import (
 )
 from mapper.frontends.vggt.precision import to_bfloat16
 from mapper.frontends.vggt.preprocess import Layout, as_tensor, preprocessed
-from mapper.frontends.vggt.retention import policy_of
 from mapper.frontends.vggt.session import NotFiniteError, SessionOptions, StreamSession
-from mapper.frontends.vggt.storage import AUTO, Storage
-from mapper.prediction import Prediction
 from mapper.weights.registry import resolve_weights
 
 logger = logging.getLogger(__name__)

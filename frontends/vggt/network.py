@@ -13,7 +13,7 @@ from mapper.frontends.vggt.batch_attention import BatchMixer, FrameMask
 from mapper.frontends.vggt.camera_head import CameraHead, CameraMixer
 from mapper.frontends.vggt.config import VggtConfig
 from mapper.frontends.vggt.dpt import Dpt, DptSizes, confidence_exp, points_inv_log
-from mapper.frontends.vggt.tracker import TrackHead, Tracks
+from mapper.frontends.vggt.tracks.tracker import TrackHead, Tracks
 
 
 @dataclass(frozen=True, slots=True)

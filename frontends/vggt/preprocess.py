@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from mapper.core.intrinsics import Intrinsics
 from mapper.errors import InputError
-from mapper.intrinsics import Intrinsics
 
 PATCH: Final = 14
 SQUARE_SIZE: Final = 224  # at which the copy of VGGT that StreamVGGT ships squeezes to a square

@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 
 from mapper.errors import ConfigError, InputError
-from mapper.frontends.vggt.budget import SMALLEST_CAPACITY, capacity
-from mapper.frontends.vggt.cache import CacheShape, FrameCache
-from mapper.frontends.vggt.cached_attention import CachedCameras, CachedFrames
+from mapper.frontends.vggt.cache.budget import SMALLEST_CAPACITY, capacity
+from mapper.frontends.vggt.cache.cached_attention import CachedCameras, CachedFrames
+from mapper.frontends.vggt.cache.pages import CacheShape, FrameCache
+from mapper.frontends.vggt.cache.retention import KeptFrame, policy_of, victim
+from mapper.frontends.vggt.cache.storage import AUTO, Storage
 from mapper.frontends.vggt.camera_head import ITERATIONS
 from mapper.frontends.vggt.network import Heads, Vggt, VggtPrediction
-from mapper.frontends.vggt.retention import KeptFrame, policy_of, victim
-from mapper.frontends.vggt.storage import AUTO, Storage
-from mapper.frontends.vggt.track_memory import TrackMemory
+from mapper.frontends.vggt.tracks.memory import TrackMemory
 
 logger = logging.getLogger(__name__)
 

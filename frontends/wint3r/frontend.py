@@ -8,8 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from mapper.core.frame import Frame
+from mapper.core.geometry import backproject, orthonormalised
+from mapper.core.intrinsics import Intrinsics
+from mapper.core.prediction import Prediction
 from mapper.errors import InputError
-from mapper.frame import Frame
 from mapper.frontends.base import TrackingState
 from mapper.frontends.cut3r.preprocess import Layout
 from mapper.frontends.device import choose_device
@@ -28,9 +31,6 @@ from mapper.frontends.wint3r.prediction import FramePrediction
 from mapper.frontends.wint3r.preprocess import as_tensor, inside, layout_of, preprocessed
 from mapper.frontends.wint3r.session import Wint3rSession
 from mapper.frontends.wint3r.windows import StreamOptions
-from mapper.geometry import backproject, orthonormalised
-from mapper.intrinsics import Intrinsics
-from mapper.prediction import Prediction
 from mapper.weights.registry import resolve_weights
 
 logger = logging.getLogger(__name__)

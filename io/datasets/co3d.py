@@ -28,15 +28,15 @@ from typing import Any
 
 import numpy as np
 
+from mapper.core.geometry import inverse
+from mapper.core.intrinsics import Intrinsics
 from mapper.errors import InputError
-from mapper.geometry import inverse
-from mapper.intrinsics import Intrinsics
 from mapper.io.datasets.co3d_annotations import Annotations, listed_names, open_annotations
 from mapper.io.datasets.dataset import BenchSequence
 from mapper.io.datasets.depth_files import read_half_depth
 from mapper.io.datasets.layout import require_file, subfolders
 from mapper.io.datasets.pose_files import rigid_poses
-from mapper.io.decode import first_size
+from mapper.io.sequences.decode import first_size
 
 FRAME_RATE = 30.0  # 1/s
 LARGEST_TRANSLATION = 1e5  # of the sum of T's components

@@ -10,11 +10,11 @@ from typing import Protocol
 
 import numpy as np
 
+from mapper.core.intrinsics import Intrinsics
 from mapper.errors import InputError
-from mapper.intrinsics import Intrinsics
 from mapper.io.datasets.preparation import Preparation
-from mapper.io.decode import read_image
-from mapper.io.file_sequence import check_increasing
+from mapper.io.sequences.decode import read_image
+from mapper.io.sequences.file_sequence import check_increasing
 
 ROTATION_TOLERANCE = 1e-3  # of R R^T from the identity
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from mapper.errors import InputError
-from mapper.io.decode import read_depth
+from mapper.io.sequences.decode import read_depth
 
 SINTEL_TAG = np.float32(202021.25)  # spells PIEH; wrong on machines of the other byte order
 

@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 import yaml
 
+from mapper.core.intrinsics import Intrinsics
 from mapper.errors import InputError
-from mapper.intrinsics import Intrinsics
-from mapper.io.calibration import Camera
+from mapper.io.cameras.calibration import Camera
 from mapper.io.datasets.dataset import BenchSequence
 from mapper.io.datasets.layout import require_file, subfolders
 from mapper.io.datasets.pose_files import poses_at, rigid_poses

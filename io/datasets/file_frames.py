@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from mapper.io.cameras.rig import Rig
 from mapper.io.datasets.dataset import BenchSequence
 from mapper.io.datasets.pose_files import poses_at
-from mapper.io.decode import read_depth
-from mapper.io.file_sequence import FileSequence
-from mapper.io.rig import Rig
+from mapper.io.sequences.decode import read_depth
+from mapper.io.sequences.file_sequence import FileSequence
 
 
 def bench_sequence(sequence: FileSequence, name: str, tolerance: float) -> BenchSequence:

@@ -24,8 +24,8 @@ from pathlib import Path
 
 import numpy as np
 
+from mapper.core.intrinsics import Intrinsics
 from mapper.errors import InputError
-from mapper.intrinsics import Intrinsics
 from mapper.io.datasets.dataset import BenchSequence
 from mapper.io.datasets.layout import (
     largest_selection,
@@ -40,7 +40,7 @@ from mapper.io.datasets.preparation import (
     stride_of_names,
     stride_of_times,
 )
-from mapper.io.decode import first_size, read_depth
+from mapper.io.sequences.decode import first_size, read_depth
 
 FRAME_RATE = 10.0  # 1/s
 DEPTH_SCALE = 256.0  # units per metre

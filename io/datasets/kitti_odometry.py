@@ -16,7 +16,7 @@ from pathlib import Path
 from mapper.io.datasets.dataset import BenchSequence
 from mapper.io.datasets.file_frames import bench_sequence
 from mapper.io.datasets.layout import sequence_names
-from mapper.io.kitti import is_kitti, open_kitti
+from mapper.io.sequences.kitti import is_kitti, open_kitti
 
 _SAME_TIME = 1e-6  # s; the poses carry the images' own times
 

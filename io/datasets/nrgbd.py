@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mapper.intrinsics import Intrinsics
+from mapper.core.intrinsics import Intrinsics
 from mapper.io.datasets.dataset import BenchSequence
 from mapper.io.datasets.depth_files import read_limited_depth
 from mapper.io.datasets.layout import require_file, require_images, require_pairs, sequence_names

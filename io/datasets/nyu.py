@@ -18,12 +18,12 @@ from pathlib import Path
 
 import numpy as np
 
+from mapper.core.intrinsics import Intrinsics
 from mapper.errors import InputError
-from mapper.intrinsics import Intrinsics
 from mapper.io.datasets.dataset import BenchSequence
 from mapper.io.datasets.depth_files import read_npy_depth
 from mapper.io.datasets.layout import require_images, require_pairs
-from mapper.io.decode import first_size
+from mapper.io.sequences.decode import first_size
 
 NAME = "val"
 CAMERA = Intrinsics(518.85790117, 519.46961112, 325.58244941, 253.73616633, 640, 480)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from mapper.core.geometry import orthonormalised
+from mapper.core.trajectory import Trajectory, nearest_times
 from mapper.errors import InputError
-from mapper.geometry import orthonormalised
-from mapper.trajectory import Trajectory, nearest_times
 
 PRINTED_TOLERANCE = 1e-2  # of R R^T from the identity, in matrices printed with few digits
 

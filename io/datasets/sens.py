@@ -23,10 +23,10 @@ from typing import Any, BinaryIO
 import cv2
 import numpy as np
 
+from mapper.core.intrinsics import Intrinsics
 from mapper.errors import InputError
-from mapper.intrinsics import Intrinsics
 from mapper.io.datasets.pose_files import rigid_poses
-from mapper.io.decode import SATURATED
+from mapper.io.sequences.decode import SATURATED
 
 VERSION = 4
 SUFFIX = ".sens"

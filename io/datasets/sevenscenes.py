@@ -23,14 +23,19 @@ from pathlib import Path
 
 import numpy as np
 
+from mapper.core.intrinsics import Intrinsics
 from mapper.errors import InputError
-from mapper.intrinsics import Intrinsics
 from mapper.io.datasets.dataset import BenchSequence
 from mapper.io.datasets.depth_files import read_limited_depth
 from mapper.io.datasets.file_frames import bench_sequence
 from mapper.io.datasets.layout import require_file, require_images, subfolders
 from mapper.io.datasets.pose_files import read_matrices
-from mapper.io.sevenscenes import DEPTH_SCALE, FRAME_RATE, is_sevenscenes, open_sevenscenes
+from mapper.io.sequences.sevenscenes import (
+    DEPTH_SCALE,
+    FRAME_RATE,
+    is_sevenscenes,
+    open_sevenscenes,
+)
 
 CAMERA = Intrinsics(525.0, 525.0, 320.0, 240.0, 640, 480)  # of depth.proj and its papers
 DEPTH_LIMIT = 10.0  # m

@@ -21,7 +21,7 @@ from pathlib import Path
 from mapper.io.datasets.dataset import BenchSequence
 from mapper.io.datasets.layout import largest_selection, sequence_names
 from mapper.io.datasets.tum_layout import read_recording, read_selection
-from mapper.io.tum import is_tum, published_calibration
+from mapper.io.sequences.tum import is_tum, published_calibration
 
 SELECTION_STRIDE = 3  # of rgb_90; rgb_N of long_tum_s1 has 1
 

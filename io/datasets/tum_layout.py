@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from mapper.core.geometry import pose_from_quaternion_xyzw
+from mapper.core.trajectory import Trajectory
 from mapper.errors import InputError
-from mapper.geometry import pose_from_quaternion_xyzw
-from mapper.io.calibration import Camera
+from mapper.io.cameras.calibration import Camera
 from mapper.io.datasets.dataset import BenchSequence
 from mapper.io.datasets.layout import (
     largest_selection,
@@ -19,11 +20,10 @@ from mapper.io.datasets.layout import (
 )
 from mapper.io.datasets.pose_files import poses_at
 from mapper.io.datasets.preparation import preparation, stride_of_times, times_of_names
-from mapper.io.decode import read_depth
-from mapper.io.file_sequence import check_increasing
+from mapper.io.sequences.decode import read_depth
+from mapper.io.sequences.file_sequence import check_increasing
+from mapper.io.sequences.tum import ASSOCIATION_TOLERANCE, DEPTH_SCALE, associate
 from mapper.io.trajectory_files import read_tum
-from mapper.io.tum import ASSOCIATION_TOLERANCE, DEPTH_SCALE, associate
-from mapper.trajectory import Trajectory
 
 FRAME_RATE = 30.0  # 1/s; of TUM's and of Bonn's cameras
 

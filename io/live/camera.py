@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from mapper.errors import InputError
-from mapper.io.calibration import Calibration
+from mapper.io.cameras.calibration import Calibration
 from mapper.io.live.source import LiveImage, StreamBroken, arrival_time
 
 OPEN_TIMEOUT_MS: Final = 5000

@@ -7,7 +7,7 @@ from pathlib import Path
 from mapper.errors import ConfigError, InputError
 from mapper.io.live.camera import CameraSource, RealtimeVideo
 from mapper.io.live.source import LiveSource
-from mapper.io.video import VIDEO_SUFFIXES
+from mapper.io.sequences.video import VIDEO_SUFFIXES
 
 _BAG_SUFFIXES = (".bag", ".db3", ".mcap")
 _STREAMS = ("rtsp://", "rtsps://", "http://", "https://", "udp://", "tcp://")

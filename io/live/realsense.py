@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from mapper.core.intrinsics import Intrinsics
 from mapper.errors import ConfigError
-from mapper.intrinsics import Intrinsics
-from mapper.io.calibration import Calibration, Camera
+from mapper.io.cameras.calibration import Calibration, Camera
 from mapper.io.live.source import LiveImage, StreamBroken, arrival_time
 
 WIDTH, HEIGHT, FRAME_RATE = 640, 480, 30

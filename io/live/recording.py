@@ -13,9 +13,9 @@ from typing import Final
 import cv2
 import numpy as np
 
+from mapper.core.frame import Frame
 from mapper.errors import OutputError
-from mapper.frame import Frame
-from mapper.io.calibration import CALIBRATION_NAME, Calibration, save_calibration
+from mapper.io.cameras.calibration import CALIBRATION_NAME, Calibration, save_calibration
 
 logger = logging.getLogger(__name__)
 

@@ -12,9 +12,9 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
+from mapper.core.intrinsics import Intrinsics
 from mapper.errors import ConfigError, InputError
-from mapper.intrinsics import Intrinsics
-from mapper.io.calibration import Calibration, Camera
+from mapper.io.cameras.calibration import Calibration, Camera
 from mapper.io.live.source import LiveImage, StreamBroken, arrival_time
 
 SAME_MOMENT: Final = 0.02  # seconds between an image and its depth

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 import numpy as np
 
 from mapper.errors import InputError
-from mapper.io.calibration import Calibration
+from mapper.io.cameras.calibration import Calibration
 
 _CLOCK_OFFSET: Final = time.time() - time.monotonic()
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from mapper.core.frame import Frame
+from mapper.core.intrinsics import Intrinsics
 from mapper.errors import InputError
-from mapper.frame import Frame
-from mapper.intrinsics import Intrinsics
-from mapper.io.calibration import Calibration, Camera
+from mapper.io.cameras.calibration import Calibration, Camera
+from mapper.io.cameras.rig import Rig
 from mapper.io.live.source import LiveImage
-from mapper.io.rig import Rig
 
 ASPECT_TOLERANCE = 0.01
 

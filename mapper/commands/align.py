@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mapper.backend.config import BackendConfig
-    from mapper.run_directory import RunDirectory
+    from mapper.run.directory import RunDirectory
 
 logger = logging.getLogger(__name__)
 
@@ -45,10 +45,10 @@ def execute(arguments: argparse.Namespace) -> int:
 
     from mapper.commands.run import stop_on_sigterm
     from mapper.errors import InputError
-    from mapper.realigned_outputs import write_realignment
-    from mapper.realignment import realign
-    from mapper.run_directory import RunDirectory
-    from mapper.run_update import finish_update
+    from mapper.run.directory import RunDirectory
+    from mapper.run.update import finish_update
+    from mapper.saved.realigned_outputs import write_realignment
+    from mapper.saved.realignment import realign
 
     stop_on_sigterm()
     run = RunDirectory.open(arguments.run)
@@ -77,7 +77,7 @@ def execute(arguments: argparse.Namespace) -> int:
 def _config(run: RunDirectory, changes: list[str]) -> BackendConfig:
     """The settings that the run was made with, changed by --set."""
     from mapper.backend.config import BackendConfig
-    from mapper.config_loader import changed, from_mapping
+    from mapper.config.loader import changed, from_mapping
     from mapper.errors import InputError
 
     try:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
-    from mapper.chessboard_calibration import Board, ChessboardCalibration
+    from mapper.io.cameras.chessboard import Board, ChessboardCalibration
 
 EPILOG = """examples:
   mapper calibrate board.mp4 --pattern 9x6 --square 0.025 --out camera.yaml
@@ -42,9 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from mapper.chessboard_calibration import calibrate
     from mapper.errors import OutputError
-    from mapper.io.calibration import Calibration, Camera, save_calibration
+    from mapper.io.cameras.calibration import Calibration, Camera, save_calibration
+    from mapper.io.cameras.chessboard import calibrate
 
     board = _board(arguments.pattern, arguments.square)
     if not arguments.out.resolve().parent.is_dir():
@@ -65,8 +65,8 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 def _board(pattern: str, square: float) -> Board:
-    from mapper.chessboard_calibration import Board
     from mapper.errors import ConfigError
+    from mapper.io.cameras.chessboard import Board
 
     columns, _, rows = pattern.lower().partition("x")
     if not (columns.isdecimal() and rows.isdecimal() and int(columns) > 2 and int(rows) > 2):
@@ -78,7 +78,7 @@ def _board(pattern: str, square: float) -> Board:
 
 def _images(path: Path, every: int | None) -> Iterator[np.ndarray]:
     from mapper.errors import ConfigError
-    from mapper.io.open_sequence import open_sequence
+    from mapper.io.sequences.open_sequence import open_sequence
 
     if every is not None and every < 1:
         raise ConfigError(f"--every {every}: must be at least 1")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
-    from mapper.run_directory import RunDirectory
+    from mapper.run.directory import RunDirectory
 
 EPILOG = """Exit code 0: the map agrees with the truth. 1: it does not.
 The room is rendered once and kept in ~/.cache/mapper, or where MAPPER_CACHE says.
@@ -73,7 +73,7 @@ def cached_sample(frames: int, quiet: bool = False) -> Path:
     from tqdm import tqdm
 
     from mapper.errors import ConfigError
-    from mapper.sample_room import make_sample
+    from mapper.sample_room.sequence import make_sample
 
     if frames < 2:
         raise ConfigError(f"--frames {frames}: a walk needs 2 frames at least")
@@ -106,8 +106,8 @@ def surface_errors(run: RunDirectory) -> dict[str, float]:
 
     The map is moved into the room's frame by aligning the trajectories, not the surfaces.
     """
-    from mapper.geometry import transform
-    from mapper.io.mesh_files import read_mesh
+    from mapper.core.geometry import transform
+    from mapper.io.meshes.mesh_files import read_mesh
 
     mesh = read_mesh(run.mesh)
     T_room_world = _alignment(run)
@@ -127,7 +127,7 @@ def _alignment(run: RunDirectory) -> np.ndarray | None:
     """T_room_world (4, 4) from the poses at equal times; None with fewer than three."""
     import numpy as np
 
-    from mapper.geometry import umeyama
+    from mapper.core.geometry import umeyama
     from mapper.io.trajectory_files import read_tum
 
     estimate, truth = read_tum(run.trajectory), read_tum(run.ground_truth)
@@ -141,8 +141,8 @@ def _distances(points: np.ndarray) -> np.ndarray:
     """float32 (N,): metres from points (N, 3), in the room's frame, to the exact surfaces."""
     import numpy as np
 
-    from mapper.open3d_loader import load_open3d, own_array
-    from mapper.sample_room import room_mesh
+    from mapper.runtime.open3d_loader import load_open3d, own_array
+    from mapper.sample_room.sequence import room_mesh
 
     o3d = load_open3d()
     room = room_mesh()
@@ -161,8 +161,8 @@ def _is_whole(folder: Path, frames: int) -> bool:
 def _check_target(out: Path) -> None:
     """Only an earlier demo is ever replaced."""
     from mapper.errors import OutputError
-    from mapper.run_directory import RunDirectory
-    from mapper.saved_results import sequence_value
+    from mapper.run.directory import RunDirectory
+    from mapper.saved.results import sequence_value
 
     if (out / "run.yaml").is_file():
         name = Path(str(sequence_value(RunDirectory.open(out), "path"))).name

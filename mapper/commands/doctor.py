@@ -12,7 +12,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    from mapper.doctor import diagnose, print_doctor
+    from mapper.commands.doctor_checks import diagnose, print_doctor
 
     if not arguments.json:
         return 0 if print_doctor() else 1

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mapper.run_directory import RunDirectory
-    from mapper.trajectory import Trajectory
+    from mapper.core.trajectory import Trajectory
+    from mapper.run.directory import RunDirectory
 
 EPILOG = """examples:
   mapper eval runs/desk
@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    from mapper.run_directory import RunDirectory
+    from mapper.run.directory import RunDirectory
 
     run = RunDirectory.open(arguments.run)
     result = evaluate_run(run, arguments.ground_truth)
@@ -70,7 +70,7 @@ def evaluate_run(run: RunDirectory, ground_truth: Path | None = None) -> dict[st
     InputError where all frames cannot be judged; keyframes that cannot hold {"failed": reason}.
     """
     from mapper.errors import InputError
-    from mapper.saved_results import (
+    from mapper.saved.results import (
         expected_frames,
         is_complete,
         load_trajectories,
@@ -116,7 +116,7 @@ def _read_truth(path: Path) -> Trajectory:
 
 
 def _errors(estimate: Trajectory, truth: Trajectory, expected: int) -> dict[str, Any]:
-    from mapper.evaluation import evaluate
+    from mapper.evaluate.metrics.trajectory import evaluate
 
     return evaluate(
         estimate, truth, expected_frames=expected, max_time_difference=MATCH_SECONDS

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mapper.intrinsics import Intrinsics
-    from mapper.run_directory import RunDirectory
-    from mapper.saved_map import SavedMap
+    from mapper.core.intrinsics import Intrinsics
+    from mapper.run.directory import RunDirectory
+    from mapper.saved.map import SavedMap
 
 EPILOG = """formats:
   tum, kitti, euroc    trajectory of all frames, T_world_camera
@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    from mapper.run_directory import RunDirectory
+    from mapper.run.directory import RunDirectory
 
     run = RunDirectory.open(arguments.run)
     out = arguments.out or run.path / "export" / DEFAULTS[arguments.format]
@@ -87,7 +87,7 @@ def _check_output(out: Path, format: str) -> None:
 def _export_trajectory(run: RunDirectory, out: Path, format: str) -> dict[str, Any]:
     from mapper.errors import InputError
     from mapper.io.trajectory_files import write_trajectory
-    from mapper.saved_results import expected_frames, load_trajectories
+    from mapper.saved.results import expected_frames, load_trajectories
 
     trajectory, _ = load_trajectories(run)
     if not len(trajectory):
@@ -98,9 +98,9 @@ def _export_trajectory(run: RunDirectory, out: Path, format: str) -> dict[str, A
 
 def _export_cloud(run: RunDirectory, out: Path, quiet: bool) -> dict[str, Any]:
     from mapper.errors import InputError
-    from mapper.io.mesh_files import write_mesh
-    from mapper.saved_map import load_map
-    from mapper.saved_results import load_cloud
+    from mapper.io.meshes.mesh_files import write_mesh
+    from mapper.saved.map import load_map
+    from mapper.saved.results import load_cloud
 
     cloud = load_cloud(run, load_map(run), quiet)
     if not len(cloud.vertices):
@@ -113,10 +113,10 @@ def _export_scene(run: RunDirectory, out: Path, format: str, quiet: bool) -> dic
     """Images and poses of the keyframes and a thinned cloud, for COLMAP or nerfstudio."""
     from functools import partial
 
-    from mapper.io.export_colmap import export_colmap
-    from mapper.io.export_nerfstudio import export_nerfstudio
-    from mapper.saved_map import load_map
-    from mapper.saved_results import keyframe_poses, load_cloud, thinned
+    from mapper.io.export.colmap import export_colmap
+    from mapper.io.export.nerfstudio import export_nerfstudio
+    from mapper.saved.map import load_map
+    from mapper.saved.results import keyframe_poses, load_cloud, thinned
 
     saved = load_map(run)
     intrinsics = _common_intrinsics(run, saved)

@@ -11,13 +11,13 @@ from mapper.commands.mesh import positive
 from mapper.commands.run import FRONTEND_HELP, print_summary, stop_on_sigterm
 
 if TYPE_CHECKING:
-    from mapper.config import MapperConfig
+    from mapper.config.settings import MapperConfig
     from mapper.frontends.base import Frontend
-    from mapper.io.calibration import Calibration
+    from mapper.io.cameras.calibration import Calibration
     from mapper.io.live.source import LiveSource
-    from mapper.io.map_logger import MapLogger
-    from mapper.live_resume import LivePast
-    from mapper.run_directory import RunDirectory
+    from mapper.io.viewer.map_logger import MapLogger
+    from mapper.run.directory import RunDirectory
+    from mapper.saved.live_resume import LivePast
 
 DEFAULT_OUT: Final = Path("runs") / "live"
 EPILOG = """examples:
@@ -71,7 +71,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from mapper.io.live.open_live import open_live
     from mapper.io.live.recording import refuse_used
     from mapper.live import LiveOptions, run_live
-    from mapper.live_resume import read_past, reopen
+    from mapper.saved.live_resume import read_past, reopen
 
     stop_on_sigterm()
     before = reopen(arguments.out or DEFAULT_OUT) if arguments.resume else None
@@ -127,8 +127,8 @@ def _changes(arguments: argparse.Namespace) -> tuple[str, ...]:
 
 
 def _config(arguments: argparse.Namespace, before: RunDirectory | None) -> MapperConfig:
-    from mapper.config_loader import load_config
-    from mapper.live_resume import settings_of
+    from mapper.config.loader import load_config
+    from mapper.saved.live_resume import settings_of
 
     changes = _changes(arguments)
     config = load_config(arguments.config, changes)
@@ -139,7 +139,7 @@ def _config(arguments: argparse.Namespace, before: RunDirectory | None) -> Mappe
 
 def _calibration(arguments: argparse.Namespace, before: RunDirectory | None) -> Calibration | None:
     """As given; else, where a run is carried on with its own camera, as then."""
-    from mapper.io.calibration import load_calibration
+    from mapper.io.cameras.calibration import load_calibration
 
     path = arguments.calib
     if path is None and before is not None:
@@ -155,8 +155,8 @@ def _begin(
     description: dict[str, Any],
 ) -> RunDirectory:
     """The directory to write to: a new one, or that of the run that is carried on."""
-    from mapper.live_resume import set_aside
-    from mapper.run_directory import RunDirectory
+    from mapper.run.directory import RunDirectory
+    from mapper.saved.live_resume import set_aside
 
     if before is not None:
         set_aside(before, past)
@@ -169,7 +169,7 @@ def _begin(
 def _open_viewer(
     arguments: argparse.Namespace, config: MapperConfig, run: RunDirectory
 ) -> MapLogger:
-    from mapper.io.rerun_logger import RerunLogger
+    from mapper.io.viewer.rerun_logger import RerunLogger
 
     show = RerunLogger(
         run.recording,
@@ -187,9 +187,9 @@ def _open_viewer(
 def _describe(
     arguments: argparse.Namespace, source: LiveSource, frontend: Frontend, config: MapperConfig
 ) -> dict[str, Any]:
-    from mapper.config_loader import to_mapping
-    from mapper.live_resume import LIVE
-    from mapper.versions import versions
+    from mapper.config.loader import to_mapping
+    from mapper.runtime.versions import versions
+    from mapper.saved.live_resume import LIVE
 
     kept = arguments.record.resolve() if arguments.record else None
     return {

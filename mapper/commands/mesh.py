@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mapper.backend.fusion import FusionConfig
-    from mapper.run_directory import RunDirectory
+    from mapper.backend.fusion.map_fusion import FusionConfig
+    from mapper.run.directory import RunDirectory
 
 EPILOG = """examples:
   mapper mesh runs/desk                                  writes runs/desk/mesh_0.010.ply
@@ -54,10 +54,10 @@ def positive(text: str) -> float:
 
 def execute(arguments: argparse.Namespace) -> int:
     from mapper.errors import InputError
-    from mapper.io.mesh_files import write_mesh
-    from mapper.run_directory import RunDirectory
-    from mapper.saved_map import load_map
-    from mapper.saved_results import fuse_again
+    from mapper.io.meshes.mesh_files import write_mesh
+    from mapper.run.directory import RunDirectory
+    from mapper.saved.map import load_map
+    from mapper.saved.results import fuse_again
 
     started = time.perf_counter()
     run = RunDirectory.open(arguments.run)
@@ -109,7 +109,7 @@ def _output(run: RunDirectory, arguments: argparse.Namespace) -> Path:
 
 def _config(run: RunDirectory, arguments: argparse.Namespace) -> FusionConfig:
     """The run's own settings, changed by the options."""
-    from mapper.saved_results import fusion_config
+    from mapper.saved.results import fusion_config
 
     config = fusion_config(run)
     tsdf = replace(

@@ -8,7 +8,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
-from mapper.run_request import RunRequest, map_into
+from mapper.request import RunRequest, map_into
 
 FRONTEND_HELP = (
     "rgbd, cut3r, cut3r-ttsa, cut3r-ttt, cut3r-damped, wint3r, stream3r, streamvggt, vggt, replay, "

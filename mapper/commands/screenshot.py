@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
-    from mapper.mesh import Mesh
-    from mapper.run_directory import RunDirectory
+    from mapper.core.mesh import Mesh
+    from mapper.run.directory import RunDirectory
 
 EPILOG = """examples:
   mapper screenshot runs/desk desk.png
@@ -39,10 +39,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     import cv2
 
-    from mapper.atomic import atomic_write
     from mapper.errors import ConfigError
-    from mapper.io.mesh_files import read_mesh
-    from mapper.run_directory import RunDirectory
+    from mapper.io.meshes.mesh_files import read_mesh
+    from mapper.run.directory import RunDirectory
+    from mapper.runtime.atomic_files import atomic_write
 
     width, height = _size(arguments.size)
     suffix = arguments.out.suffix.lower()
@@ -63,7 +63,7 @@ def execute(arguments: argparse.Namespace) -> int:
 def render(run: RunDirectory, mesh: Mesh, place: str, size: tuple[int, int]) -> np.ndarray:
     """Picture uint8 (height, width, 3), RGB, of a run's mesh. size: (width, height)."""
     from mapper.io.trajectory_files import read_tum
-    from mapper.mesh_picture import estimate_up, render_mesh, render_mesh_top
+    from mapper.report.mesh_picture import estimate_up, render_mesh, render_mesh_top
 
     x, y, z = estimate_up(mesh).tolist()
     if place == "above":

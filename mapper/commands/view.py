@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     from mapper.commands.run import stop_on_sigterm
     from mapper.errors import OutputError
-    from mapper.io.rerun_sinks import LOCALHOST, has_display
+    from mapper.io.viewer.sinks import LOCALHOST, has_display
 
     files = map(str, find_recordings(arguments.run))
     command = [sys.executable, "-m", "rerun", "--bind", LOCALHOST, *files]
@@ -53,8 +53,8 @@ def execute(arguments: argparse.Namespace) -> int:
 def find_recordings(path: Path) -> list[Path]:
     """The .rrd files to open, in the order of time: what mapper align added comes last."""
     from mapper.errors import InputError
-    from mapper.recording_parts import recordings
-    from mapper.run_directory import RunDirectory
+    from mapper.run.directory import RunDirectory
+    from mapper.run.recording_parts import recordings
 
     if path.suffix == ".rrd":
         if not path.is_file():
@@ -74,7 +74,7 @@ def find_recordings(path: Path) -> list[Path]:
 def _serve(command: list[str], arguments: argparse.Namespace) -> int:
     """Serve the web viewer; print its address once it answers."""
     from mapper.errors import OutputError
-    from mapper.io.rerun_sinks import GRPC_PORT, LOCALHOST, WEB_PORT, free_port
+    from mapper.io.viewer.sinks import GRPC_PORT, LOCALHOST, WEB_PORT, free_port
 
     web, grpc = free_port(WEB_PORT), free_port(GRPC_PORT)
     ports = ["--serve-web", "--web-viewer-port", str(web), "--port", str(grpc)]

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from mapper.atomic import atomic_write
 from mapper.errors import ConfigError, InputError
 from mapper.evaluate.averages import summary_of
 from mapper.evaluate.job import BenchRequest
@@ -19,6 +18,7 @@ from mapper.evaluate.selection import Plan, benchmark_dataset, plan
 from mapper.evaluate.table import Table, as_csv, as_latex, as_text, table_of
 from mapper.evaluate.truth_frontend import NAME as TRUTH
 from mapper.frontends.registry import check_frontend
+from mapper.runtime.atomic_files import atomic_write
 
 TABLE: Final = "table"
 

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mapper.config import MapperConfig
-from mapper.config_loader import load_config
+from mapper.config.loader import load_config
+from mapper.config.settings import MapperConfig
+from mapper.core.frame import Frame
 from mapper.errors import InputError
 from mapper.evaluate.predicting import Answers, Kept, answers_of_frontend, answers_with_backend
 from mapper.evaluate.protocol import Protocol
 from mapper.evaluate.truth_frontend import NAME as TRUTH
 from mapper.evaluate.truth_frontend import TruthFrontend
 from mapper.evaluate.views import ViewReader
-from mapper.frame import Frame
 from mapper.frontends.base import Frontend
 from mapper.frontends.registry import create_frontend, sees_raw_images
 from mapper.io.datasets.dataset import BenchSequence

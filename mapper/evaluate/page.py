@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from mapper.evaluate.table import Table
-from mapper.report_figures import ESTIMATE, RESOLUTION_DPI, STYLE, WARM
+from mapper.report.figures import ESTIMATE, RESOLUTION_DPI, STYLE, WARM
 
 ROW_HEIGHT: Final = 0.28  # inches of a plot, a sequence
 PLOT_WIDTH: Final = 5.2  # inches

@@ -9,15 +9,15 @@ from typing import Literal
 
 import numpy as np
 
-from mapper.config import MapperConfig
+from mapper.config.settings import MapperConfig
+from mapper.core.frame import Frame
+from mapper.core.geometry import inverse
+from mapper.core.prediction import Prediction
+from mapper.core.sim3 import scale_of
 from mapper.errors import InputError
-from mapper.frame import Frame
 from mapper.frontends.base import Frontend
-from mapper.geometry import inverse
-from mapper.mapping import Mapper
-from mapper.prediction import Prediction
-from mapper.run_recorder import NullRecorder
-from mapper.sim3 import scale_of
+from mapper.run.recorder import NullRecorder
+from mapper.slam.mapper import Mapper
 
 Kept = Literal["poses", "depth", "points"]  # beside the poses; memory grows with it
 

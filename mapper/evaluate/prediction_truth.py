@@ -12,10 +12,10 @@ from typing import Final
 
 import numpy as np
 
+from mapper.core.npz import UNREADABLE
+from mapper.core.prediction_files import load_prediction
 from mapper.errors import InputError
 from mapper.io.datasets.dataset import BenchSequence
-from mapper.npz import UNREADABLE
-from mapper.prediction_files import load_prediction
 
 NAME: Final = "predictions"
 

@@ -8,9 +8,9 @@ from typing import Final
 
 import yaml
 
-from mapper.config_loader import PROFILES, from_mapping, unknown_name
+from mapper.config.loader import PROFILES, from_mapping, unknown_name
 from mapper.errors import ConfigError
-from mapper.evaluate.depth_alignment import ALIGNMENTS
+from mapper.evaluate.metrics.depth_alignment import ALIGNMENTS
 
 PROTOCOLS: Final = PROFILES / "protocols"
 TASKS: Final = ("pose", "video-depth", "mono-depth", "reconstruction")
@@ -94,8 +94,11 @@ class PoseProtocol:
 
 @dataclass(frozen=True, slots=True)
 class DepthProtocol:
-    """alignments: each is reported, see mapper.evaluate.depth_alignment. max_depth: metres, from
-    which true depth does not count; 0 = none. clip: metres, of the aligned prediction; 0 = none."""
+    """alignments: each is reported, see metrics/depth_alignment.
+
+    max_depth: metres, from which true depth does not count; 0 = none. clip: metres, of the aligned
+    prediction; 0 = none.
+    """
 
     alignments: tuple[str, ...] = ("scale",)
     max_depth: float = 0.0
@@ -111,7 +114,7 @@ class DepthProtocol:
 @dataclass(frozen=True, slots=True)
 class ReconstructionProtocol:
     """crop: side in pixels of the central square that is compared. icp_threshold, voxel_size:
-    metres, see mapper.evaluate.reconstruction_metrics."""
+    metres, see mapper.evaluate.metrics.reconstruction."""
 
     crop: int = 224
     icp_threshold: float = 0.1

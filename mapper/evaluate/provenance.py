@@ -13,10 +13,10 @@ from typing import Any, Final
 import numpy as np
 
 import mapper
-from mapper.config_loader import to_mapping
+from mapper.config.loader import to_mapping
 from mapper.evaluate.job import BenchRequest, SequenceJob
 from mapper.evaluate.views import source_files
-from mapper.versions import versions
+from mapper.runtime.versions import versions
 
 DIGITS: Final = 16  # of a digest: enough to tell files apart
 

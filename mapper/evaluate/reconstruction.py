@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from mapper.core.geometry import backproject, inverse, transform
 from mapper.errors import InputError
 from mapper.evaluate.job import SequenceJob
+from mapper.evaluate.metrics.reconstruction import Normalisation, along_z, cloud_errors
 from mapper.evaluate.predicting import Answer, Answers
-from mapper.evaluate.reconstruction_metrics import Normalisation, along_z, cloud_errors
 from mapper.evaluate.views import View
-from mapper.geometry import backproject, inverse, transform
 
 
 @dataclass(frozen=True, slots=True)

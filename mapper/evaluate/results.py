@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import yaml
 
-from mapper.atomic import atomic_write
 from mapper.errors import InputError, OutputError
+from mapper.runtime.atomic_files import atomic_write
 
 DESCRIPTION: Final = "bench.yaml"
 SEQUENCES: Final = "sequences"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Any
 
-from mapper.config_loader import to_mapping
+from mapper.config.loader import to_mapping
 from mapper.errors import ConfigError, InputError, MapperError
 from mapper.evaluate.job import BenchRequest, SequenceJob
 from mapper.evaluate.provenance import code_version, input_fingerprint, request_record, result_key

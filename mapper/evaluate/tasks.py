@@ -8,14 +8,14 @@ from typing import Final
 import cv2
 import numpy as np
 
+from mapper.core.geometry import inverse
 from mapper.errors import InputError
-from mapper.evaluate.depth_metrics import DepthErrors, depth_errors, pixel_mean, valid_depth
 from mapper.evaluate.job import Measured, SequenceJob, Task
-from mapper.evaluate.pair_metrics import area_under_curve, pair_errors_deg
-from mapper.evaluate.pose_metrics import pose_errors
+from mapper.evaluate.metrics.depth import DepthErrors, depth_errors, pixel_mean, valid_depth
+from mapper.evaluate.metrics.pair import area_under_curve, pair_errors_deg
+from mapper.evaluate.metrics.pose import pose_errors
 from mapper.evaluate.predicting import Answers, answers_one_by_one
 from mapper.evaluate.reconstruction import compare_clouds
-from mapper.geometry import inverse
 
 NOT_METRIC_DEPTH: Final = (
     "the frontend's units are not metres: its errors without alignment mean nothing"

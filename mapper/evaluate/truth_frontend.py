@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from mapper.frame import Frame
+from mapper.core.frame import Frame
+from mapper.core.geometry import backproject, inverse
+from mapper.core.intrinsics import Intrinsics
+from mapper.core.prediction import Prediction
 from mapper.frontends.base import TrackingState
-from mapper.geometry import backproject, inverse
-from mapper.intrinsics import Intrinsics
 from mapper.io.datasets.dataset import BenchSequence
-from mapper.prediction import Prediction
 
 NAME = "truth"
 

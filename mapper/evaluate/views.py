@@ -10,12 +10,12 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from mapper.core.frame import Frame
+from mapper.core.intrinsics import Intrinsics
 from mapper.errors import InputError
 from mapper.evaluate.protocol import ImagePreparation
-from mapper.frame import Frame
-from mapper.intrinsics import Intrinsics
+from mapper.io.cameras.depth_registration import Undistorter
 from mapper.io.datasets.dataset import BenchSequence
-from mapper.io.registration import Undistorter
 
 FILLING = 1e-8  # added to a scale, so that rounding down never leaves a pixel uncovered
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from torch import Tensor
 
-from mapper.atomic import atomic_write
 from mapper.errors import OutputError
+from mapper.runtime.atomic_files import atomic_write
 from mapper.weights.checkpoint import Checkpoint
 
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from mapper.atomic import atomic_write
 from mapper.errors import InputError, OutputError
+from mapper.runtime.atomic_files import atomic_write
 from mapper.weights.container import recognise
 from mapper.weights.registry import Weights, place_of, weights_folder
 

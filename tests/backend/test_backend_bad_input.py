@@ -7,20 +7,20 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from room_views import Room, in_units
 
 from mapper.backend.alignment import alignment
 from mapper.backend.alignment.config import GlobalAlignmentConfig
 from mapper.backend.backend import Backend, BackendConfig, GraphUpdate
-from mapper.backend.edge import Edge, EdgeKind
-from mapper.backend.fusion import FusionConfig
-from mapper.backend.pose_graph import PoseGraph
-from mapper.backend.prediction_check import finite_prediction
-from mapper.backend.segment_units import NOMINAL_DEPTH, SegmentUnits, median_depth
-from mapper.backend.tsdf import TsdfConfig
+from mapper.backend.fusion.map_fusion import FusionConfig
+from mapper.backend.fusion.tsdf import TsdfConfig
+from mapper.backend.graph.edge import Edge, EdgeKind
+from mapper.backend.graph.pose_graph import PoseGraph
+from mapper.backend.keyframes.prediction_check import finite_prediction
+from mapper.backend.keyframes.segment_units import NOMINAL_DEPTH, SegmentUnits, median_depth
+from mapper.core.geometry import exp_se3, umeyama
+from mapper.core.prediction import Prediction
 from mapper.errors import ConfigError
-from mapper.geometry import exp_se3, umeyama
-from mapper.prediction import Prediction
+from tests.support.room_views import Room, in_units
 
 FUSION = FusionConfig(tsdf=TsdfConfig(voxel_size=0.08))
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from room_views import Room, distance
 
 from mapper.backend.backend import Backend, BackendConfig
-from mapper.backend.edge import EdgeKind
-from mapper.backend.fusion import FusionConfig
-from mapper.backend.keyframe import Keyframe
-from mapper.backend.keyframe_map import KeyframeMap
-from mapper.backend.tsdf import TsdfConfig
-from mapper.geometry import inverse, pose
+from mapper.backend.fusion.map_fusion import FusionConfig
+from mapper.backend.fusion.tsdf import TsdfConfig
+from mapper.backend.graph.edge import EdgeKind
+from mapper.backend.keyframes.keyframe import Keyframe
+from mapper.backend.keyframes.keyframe_map import KeyframeMap
+from mapper.core.geometry import inverse, pose
+from tests.support.room_views import Room, distance
 
 CONFIG = BackendConfig(fusion=FusionConfig(tsdf=TsdfConfig(voxel_size=0.05)))
 FIRST = range(0, 40, 2)  # the walk's beginning; at its end the camera comes back to it

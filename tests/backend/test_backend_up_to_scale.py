@@ -6,16 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from room_views import Room, in_units
 
 from mapper.backend.backend import Backend, BackendConfig
-from mapper.backend.edge import EdgeKind
-from mapper.backend.fusion import FusionConfig
-from mapper.backend.pose_graph import PoseGraphConfig
-from mapper.backend.segment_units import NOMINAL_DEPTH
-from mapper.backend.tsdf import TsdfConfig
-from mapper.geometry import umeyama
-from mapper.sim3 import scale_of
+from mapper.backend.fusion.map_fusion import FusionConfig
+from mapper.backend.fusion.tsdf import TsdfConfig
+from mapper.backend.graph.edge import EdgeKind
+from mapper.backend.graph.pose_graph import PoseGraphConfig
+from mapper.backend.keyframes.segment_units import NOMINAL_DEPTH
+from mapper.core.geometry import umeyama
+from mapper.core.sim3 import scale_of
+from tests.support.room_views import Room, in_units
 
 FUSION = FusionConfig(tsdf=TsdfConfig(voxel_size=0.08))
 CONFIG = BackendConfig(fusion=FUSION, align="off")

@@ -11,8 +11,8 @@ import pytest
 
 from mapper.cli import main
 from mapper.commands.run import RunRequest, map_into
-from mapper.run_directory import RunDirectory
-from mapper.sample_room import make_sample
+from mapper.run.directory import RunDirectory
+from mapper.sample_room.sequence import make_sample
 
 FRAMES = 80
 

@@ -14,13 +14,13 @@ from rerun.chunk import RrdReader
 
 from mapper.backend.config import BackendConfig
 from mapper.commands.run import RunRequest, map_into
-from mapper.config_loader import changed, from_mapping
-from mapper.io.mesh_files import read_mesh
+from mapper.config.loader import changed, from_mapping
+from mapper.io.meshes.mesh_files import read_mesh
 from mapper.io.trajectory_files import read_tum
-from mapper.realigned_outputs import write_realignment
-from mapper.realignment import Realignment, realign
-from mapper.run_directory import RunDirectory
-from mapper.saved_results import fusion_config
+from mapper.run.directory import RunDirectory
+from mapper.saved.realigned_outputs import write_realignment
+from mapper.saved.realignment import Realignment, realign
+from mapper.saved.results import fusion_config
 
 pytestmark = pytest.mark.filterwarnings("ignore:RRD file has no footer")
 
@@ -50,7 +50,7 @@ def aligned(
 @pytest.fixture(autouse=True)
 def without_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """They take most of the time; the run that all tests look at has them."""
-    monkeypatch.setattr("mapper.run_outputs._pictures", lambda _: [])
+    monkeypatch.setattr("mapper.run.outputs._pictures", lambda _: [])
 
 
 def metrics_of(run: Path) -> dict:
@@ -217,7 +217,7 @@ def test_a_fault_while_writing_leaves_everything_as_it_was(
         raise KeyboardInterrupt
 
     before = contents(finished)
-    monkeypatch.setattr(f"mapper.run_outputs.{place}", fail)
+    monkeypatch.setattr(f"mapper.run.outputs.{place}", fail)
     with pytest.raises(KeyboardInterrupt):
         write_realignment(finished, result)
     assert contents(finished) == before
@@ -226,7 +226,7 @@ def test_a_fault_while_writing_leaves_everything_as_it_was(
 def test_what_was_judged_before_is_judged_again(
     finished: RunDirectory, command, result: Realignment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mapper.realignment.realign", lambda *_: result)
+    monkeypatch.setattr("mapper.saved.realignment.realign", lambda *_: result)
     command("eval", finished.path)
     command("align", finished.path)
     kept = json.loads((finished.path / "eval.json").read_text())
@@ -241,7 +241,7 @@ def test_a_judgement_that_cannot_be_made_again_goes(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr("mapper.realignment.realign", lambda *_: result)
+    monkeypatch.setattr("mapper.saved.realignment.realign", lambda *_: result)
     other = Path(shutil.copy(finished.ground_truth, finished.path.parent / "mocap.txt"))
     command("eval", finished.path, "--ground-truth", other)
     other.unlink()
@@ -253,7 +253,7 @@ def test_a_judgement_that_cannot_be_made_again_goes(
 def test_meshes_of_the_map_before_are_named(
     finished: RunDirectory, command, result: Realignment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mapper.realignment.realign", lambda *_: result)
+    monkeypatch.setattr("mapper.saved.realignment.realign", lambda *_: result)
     fine = finished.path / "mesh_0.005.ply"
     fine.write_bytes(b"of the user")
     _, out, _ = command("align", finished.path)
@@ -270,7 +270,7 @@ def test_settings_are_named_as_for_mapper_run_and_hold_for_the_mesh(
         asked.append(config)
         return result
 
-    monkeypatch.setattr("mapper.realignment.realign", noted)
+    monkeypatch.setattr("mapper.saved.realignment.realign", noted)
     before = fusion_config(finished).tsdf
     changes = ("--set", "backend.fusion.tsdf.voxel_size=0.03", "--set", "alignment.rounds=7")
     assert command("align", finished.path, *changes)[0] == 0

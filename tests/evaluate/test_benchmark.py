@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_up_scene import CAMERA, FRAMES, write_predictions
 
+from mapper.core.geometry import exp_se3
 from mapper.errors import ConfigError, InputError, OutputError
 from mapper.evaluate.benchmark import BenchOptions, run_benchmark
 from mapper.evaluate.comparison import compare
@@ -25,7 +25,7 @@ from mapper.evaluate.protocol import (
 from mapper.evaluate.results import SequenceResult
 from mapper.evaluate.selection import benchmark_dataset
 from mapper.evaluate.tasks import TASKS, measure_reconstruction
-from mapper.geometry import exp_se3
+from tests.support.made_up_scene import CAMERA, FRAMES, write_predictions
 
 WINDOW = ImagePreparation(loader="window", width=CAMERA.width, height=CAMERA.height)
 PROTOCOLS = {

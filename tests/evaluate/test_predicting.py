@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from made_up_scene import CAMERA, FRAMES, true_depth, true_pose
 
+from mapper.core.frame import Frame
+from mapper.core.geometry import backproject, inverse
+from mapper.core.prediction import Prediction
 from mapper.evaluate.predicting import answers_of_frontend
-from mapper.frame import Frame
 from mapper.frontends.base import TrackingState
-from mapper.geometry import backproject, inverse
-from mapper.prediction import Prediction
+from tests.support.made_up_scene import CAMERA, FRAMES, true_depth, true_pose
 
 IMAGE = np.zeros((CAMERA.height, CAMERA.width, 3), np.uint8)
 

@@ -12,12 +12,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from made_up_scene import write_predictions
 
 from mapper.evaluate.job import BenchRequest
 from mapper.evaluate.protocol import load_protocol
 from mapper.evaluate.results import failure
 from mapper.evaluate.running import Order, do, done
+from tests.support.made_up_scene import write_predictions
 
 
 class RayError(Exception):

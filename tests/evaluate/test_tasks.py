@@ -8,8 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from made_up_scene import CAMERA, FRAMES, true_depth, true_pose, write_predictions
 
+from mapper.core.geometry import backproject
 from mapper.errors import InputError
 from mapper.evaluate import tasks
 from mapper.evaluate.job import BenchRequest, Measured, SequenceJob
@@ -23,7 +23,7 @@ from mapper.evaluate.protocol import (
 )
 from mapper.evaluate.selection import benchmark_dataset
 from mapper.evaluate.tasks import resized_depth
-from mapper.geometry import backproject
+from tests.support.made_up_scene import CAMERA, FRAMES, true_depth, true_pose, write_predictions
 
 WINDOW = ImagePreparation(loader="window", width=CAMERA.width, height=CAMERA.height)
 PROTOCOLS = {

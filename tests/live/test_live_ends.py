@@ -12,26 +12,26 @@ from typing import Any
 
 import numpy as np
 import pytest
-from mjpeg_server import MjpegServer
-from paced_source import Pace, PacedSource
-from quick_outputs import skip_report
-from room_stream import RoomFrontend, marked
-from room_views import Room
 
 from mapper import Mapper, MapperConfig
 from mapper.backend.backend import BackendConfig
-from mapper.backend.fusion import FusionConfig
-from mapper.backend.loop_closer import LoopDecision
-from mapper.backend.tsdf import TsdfConfig
+from mapper.backend.fusion.map_fusion import FusionConfig
+from mapper.backend.fusion.tsdf import TsdfConfig
+from mapper.backend.loops.loop_closer import LoopDecision
 from mapper.cli import main
+from mapper.core.frame import Frame
 from mapper.errors import InputError
-from mapper.frame import Frame
-from mapper.io.calibration import Calibration, Camera
+from mapper.io.cameras.calibration import Calibration, Camera
 from mapper.io.live.capture import LiveCapture
 from mapper.live import LiveOptions, run_live
-from mapper.live_resume import read_past
-from mapper.run_directory import RunDirectory
-from mapper.saved_map import load_decisions
+from mapper.run.directory import RunDirectory
+from mapper.saved.live_resume import read_past
+from mapper.saved.map import load_decisions
+from tests.support.mjpeg_server import MjpegServer
+from tests.support.paced_source import Pace, PacedSource
+from tests.support.quick_outputs import skip_report
+from tests.support.room_stream import RoomFrontend, marked
+from tests.support.room_views import Room
 
 CONFIG = MapperConfig(backend=BackendConfig(fusion=FusionConfig(tsdf=TsdfConfig(voxel_size=0.05))))
 

@@ -10,25 +10,25 @@ from typing import Any
 
 import numpy as np
 import pytest
-from mjpeg_server import Faults, MjpegServer
-from quick_outputs import shrink_pictures
-from room_stream import RoomFrontend, marked, pose_errors
-from room_views import Room
 
 from mapper import MapperConfig
 from mapper.backend.backend import BackendConfig
-from mapper.backend.fusion import FusionConfig
-from mapper.backend.keyframe_reuse import ReuseConfig
-from mapper.backend.tsdf import TsdfConfig
+from mapper.backend.fusion.map_fusion import FusionConfig
+from mapper.backend.fusion.tsdf import TsdfConfig
+from mapper.backend.keyframe_culling import ReuseConfig
 from mapper.errors import InputError
-from mapper.io.calibration import Calibration, Camera
+from mapper.io.cameras.calibration import Calibration, Camera
 from mapper.io.live import camera
 from mapper.io.live.camera import CameraSource
 from mapper.io.live.capture import LiveCapture
-from mapper.io.map_logger import NullLogger
 from mapper.io.trajectory_files import read_tum
+from mapper.io.viewer.map_logger import NullLogger
 from mapper.live import LiveOptions, run_live
-from mapper.run_directory import RunDirectory
+from mapper.run.directory import RunDirectory
+from tests.support.mjpeg_server import Faults, MjpegServer
+from tests.support.quick_outputs import shrink_pictures
+from tests.support.room_stream import RoomFrontend, marked, pose_errors
+from tests.support.room_views import Room
 
 CONFIG = MapperConfig(backend=BackendConfig(fusion=FusionConfig(tsdf=TsdfConfig(voxel_size=0.05))))
 VIEWS = range(0, 90, 2)
@@ -147,7 +147,7 @@ def test_a_camera_that_sends_nothing_is_an_error_in_words(
 def test_two_minutes_of_a_looped_stream_leave_no_thread_and_little_memory(
     room: Room, images: list[np.ndarray], tmp_path: Path
 ) -> None:
-    from mapper.health import resident_mb
+    from mapper.runtime.process_health import resident_mb
 
     before = threading.active_count()
     memory = []

@@ -12,26 +12,26 @@ from typing import Any
 
 import numpy as np
 import pytest
-from paced_source import Pace, PacedSource
-from quick_outputs import skip_report
-from room_stream import RoomFrontend, marked, pose_errors
-from room_views import Room
 
 from mapper import MapperConfig
 from mapper.backend.backend import BackendConfig
-from mapper.backend.fusion import FusionConfig
-from mapper.backend.tsdf import TsdfConfig
+from mapper.backend.fusion.map_fusion import FusionConfig
+from mapper.backend.fusion.tsdf import TsdfConfig
 from mapper.cli import main
-from mapper.config_loader import to_mapping
+from mapper.config.loader import to_mapping
 from mapper.errors import ConfigError, InputError
-from mapper.io.calibration import Calibration, Camera
+from mapper.io.cameras.calibration import Calibration, Camera
 from mapper.io.live.capture import LiveCapture
 from mapper.io.trajectory_files import read_tum
-from mapper.journal import read_journal
 from mapper.live import LiveOptions, run_live
-from mapper.live_resume import LivePast, read_past, reopen, set_aside, settings_of
-from mapper.run_directory import RunDirectory
-from mapper.saved_map import load_map
+from mapper.run.directory import RunDirectory
+from mapper.run.journal import read_journal
+from mapper.saved.live_resume import LivePast, read_past, reopen, set_aside, settings_of
+from mapper.saved.map import load_map
+from tests.support.paced_source import Pace, PacedSource
+from tests.support.quick_outputs import skip_report
+from tests.support.room_stream import RoomFrontend, marked, pose_errors
+from tests.support.room_views import Room
 
 CONFIG = MapperConfig(backend=BackendConfig(fusion=FusionConfig(tsdf=TsdfConfig(voxel_size=0.05))))
 FIRST, SECOND = range(0, 40, 2), range(24, 60, 2)

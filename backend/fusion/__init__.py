@@ -1,0 +1,1 @@
+"""Keyframes' maps fused into a truncated signed distance function."""

@@ -1,0 +1,216 @@
+"""A truncated signed distance field in sparse blocks, from which views can be taken out again."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+
+from mapper.backend.fusion.tsdf_kernels import (
+    BLOCK,
+    allocate_blocks,
+    integrate_blocks,
+    rehash,
+)
+from mapper.core.depth_noise import STRUCTURED_LIGHT, DepthNoise
+from mapper.core.intrinsics import Intrinsics
+from mapper.core.mesh import Mesh
+from mapper.errors import ConfigError
+
+logger = logging.getLogger(__name__)
+
+VOXELS = BLOCK**3
+BYTES_PER_BLOCK = VOXELS * (4 + 4 + 3 * 4)
+FIRST_CAPACITY = 2048
+GRAZING = 4.0  # a surface seen from a flat angle is this much longer than it looks
+
+
+@dataclass(frozen=True, slots=True)
+class TsdfConfig:
+    """voxel_size: metres. max_depth: metres, readings beyond it are not fused.
+
+    truncation_voxels: half width of the band around a surface, in voxels, near the camera.
+    truncation_sigmas: ... and in standard deviations of the depth, which take over far away.
+    max_truncation_voxels: the band never gets wider than this.
+    min_weight: a surface needs this much summed confidence to appear in the mesh.
+    max_memory_mb: once the blocks fill it no new surface is added; what is there is kept.
+    """
+
+    voxel_size: float = 0.02
+    max_depth: float = 5.0
+    truncation_voxels: float = 3.0
+    truncation_sigmas: float = 3.0
+    max_truncation_voxels: float = 6.0
+    min_weight: float = 0.03
+    max_memory_mb: float = 1200.0
+
+    def __post_init__(self) -> None:
+        for name in ("voxel_size", "max_depth", "truncation_voxels", "max_truncation_voxels"):
+            if getattr(self, name) <= 0:
+                raise ConfigError(f"{name} is {getattr(self, name)}: it must be positive")
+
+
+class TsdfVolume:
+    """Weighted sums of signed distance and colour in blocks of 8x8x8 voxels, hashed by position.
+
+    Sums instead of running means let a view be subtracted exactly as it was added, which is how
+    the map follows the pose graph (Dai et al., BundleFusion, 2017). The distance is projective,
+    in metres, positive in front of the surface (Curless and Levoy, 1996).
+    """
+
+    def __init__(self, config: TsdfConfig | None = None) -> None:
+        self.config = config or TsdfConfig()
+        self._max_blocks = max(64, int(self.config.max_memory_mb * 2**20 / BYTES_PER_BLOCK))
+        self._count = 0
+        self._stamp = 0
+        self._full = False
+        self._coordinates = np.zeros((0, 3), np.int32)
+        self._distance = np.zeros((0, VOXELS), np.float32)
+        self._weight = np.zeros((0, VOXELS), np.float32)
+        self._color = np.zeros((0, VOXELS, 3), np.float32)
+        self._stamps = np.zeros(0, np.int64)
+        self._reserve(min(FIRST_CAPACITY, self._max_blocks))
+
+    def __len__(self) -> int:
+        """Number of allocated blocks."""
+        return self._count
+
+    @property
+    def memory_bytes(self) -> int:
+        return self._distance.nbytes + self._weight.nbytes + self._color.nbytes
+
+    def integrate(
+        self,
+        depth: np.ndarray,
+        weight: np.ndarray,
+        image: np.ndarray,
+        intrinsics: Intrinsics,
+        T_world_camera: np.ndarray,
+        sign: int = 1,
+        noise: DepthNoise = STRUCTURED_LIGHT,
+    ) -> None:
+        """Add (sign = 1) or take out again (sign = -1) one view.
+
+        depth, weight: float32 (H, W), metres along z (0 = none) and confidence.
+        image: uint8 (H, W, 3). T_world_camera: (4, 4). To take a view out, hand in exactly what
+        was added.
+        """
+        config = self.config
+        camera = np.array([intrinsics.fx, intrinsics.fy, intrinsics.cx, intrinsics.cy], np.float32)
+        truncation = np.array(
+            [
+                config.truncation_voxels * config.voxel_size,
+                config.truncation_sigmas,
+                config.max_truncation_voxels * config.voxel_size,
+                config.max_depth,
+            ],
+            np.float32,
+        )
+        R = T_world_camera[:3, :3].astype(np.float32)
+        t = T_world_camera[:3, 3].astype(np.float32)
+        noise_coefficients = noise.coefficients
+        touched = self._touched_blocks(depth, camera, R, t, truncation, noise_coefficients)
+        integrate_blocks(
+            touched,
+            self._coordinates,
+            self._distance,
+            self._weight,
+            self._color,
+            np.float32(config.voxel_size),
+            depth,
+            weight,
+            image,
+            camera,
+            np.ascontiguousarray(R.T),
+            -(R.T @ t),
+            truncation,
+            noise_coefficients,
+            np.float32(sign),
+        )
+
+    def extract_mesh(self) -> Mesh:
+        """The zero surface as a coloured triangle mesh, by Open3D's marching cubes."""
+        from mapper.backend.fusion.tsdf_mesh import extract_mesh
+
+        n = self._count
+        return extract_mesh(
+            self._coordinates[:n],
+            self._distance[:n],
+            self._weight[:n],
+            self._color[:n],
+            self.config,
+        )
+
+    def _touched_blocks(
+        self,
+        depth: np.ndarray,
+        camera: np.ndarray,
+        R: np.ndarray,
+        t: np.ndarray,
+        truncation: np.ndarray,
+        noise: np.ndarray,
+    ) -> np.ndarray:
+        """Indices of all blocks near the view's surface; new ones are allocated."""
+        self._stamp += 1
+        while True:
+            touched, self._count, complete = allocate_blocks(
+                depth,
+                camera,
+                R,
+                t,
+                truncation,
+                noise,
+                np.float32(self.config.voxel_size),
+                self._keys,
+                self._slots,
+                self._coordinates,
+                self._stamps,
+                self._stamp,
+                self._count,
+                self._capacity,
+                self._pixel_step(float(camera[0])),
+            )
+            if complete:
+                return touched
+            if self._capacity >= self._max_blocks:
+                self._warn_full()
+                return touched
+            self._reserve(min(2 * self._capacity, self._max_blocks))
+            self._stamp += 1
+
+    def _pixel_step(self, focal_length: float) -> int:
+        """How many pixels apart rays may be and still meet every block, grazing views included."""
+        config = self.config
+        block_pixels = BLOCK * config.voxel_size * focal_length / config.max_depth
+        return int(np.clip(block_pixels / GRAZING, 1, 3))
+
+    def _reserve(self, capacity: int) -> None:
+        """Grow the pools to `capacity` blocks and rebuild the hash table at half load."""
+        n = self._count
+        self._coordinates = _grown(self._coordinates, capacity, n)
+        self._distance = _grown(self._distance, capacity, n)
+        self._weight = _grown(self._weight, capacity, n)
+        self._color = _grown(self._color, capacity, n)
+        self._stamps = _grown(self._stamps, capacity, n)
+        self._capacity = capacity
+        table = 1 << int(np.ceil(np.log2(2 * capacity)))
+        self._keys = np.full(table, -1, np.int64)
+        self._slots = np.zeros(table, np.int32)
+        rehash(self._keys, self._slots, self._coordinates, n)
+
+    def _warn_full(self) -> None:
+        if not self._full:
+            self._full = True
+            logger.warning(
+                "the map fills its %d MB: new surface is left out. Raise "
+                "fusion.tsdf.max_memory_mb or fusion.tsdf.voxel_size",
+                self.config.max_memory_mb,
+            )
+
+
+def _grown(pool: np.ndarray, capacity: int, count: int) -> np.ndarray:
+    """The pool with room for `capacity` blocks; the first `count` are kept."""
+    grown = np.zeros((capacity, *pool.shape[1:]), pool.dtype)
+    grown[:count] = pool[:count]
+    return grown

@@ -1,0 +1,1 @@
+"""The pose graph and its solvers."""

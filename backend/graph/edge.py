@@ -1,0 +1,77 @@
+"""A relative similarity between two keyframes, as the pose graph takes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from mapper.core.sim3 import adjoint_sim3, inverse_similarity
+
+HELD_SCALE = 1e12  # information on a log scale that is not free
+
+
+class EdgeKind(StrEnum):
+    """odometry: the frontend's own chain. overlap: two segments share a frame, so the camera is
+    the same. Both are trusted; the others may be wrong and are robustified."""
+
+    ODOMETRY = "odometry"
+    OVERLAP = "overlap"
+    COVISIBILITY = "covisibility"
+    LOOP = "loop"
+
+    @property
+    def is_trusted(self) -> bool:
+        return self in (EdgeKind.ODOMETRY, EdgeKind.OVERLAP)
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """S_i_j: (4, 4), keyframe j in keyframe i, so S_world_j = S_world_i @ S_i_j at zero residual.
+
+    Its scale is what j's depths must be multiplied by to be in i's units; 1 between metric ones.
+    information: (7, 7), inverse covariance of a right-multiplied tangent vector: rotation [rad],
+    translation [units of j], log scale; S_i_j_true = S_i_j @ exp(xi). Where scales are held only
+    its first six rows and columns count.
+    """
+
+    i: int
+    j: int
+    S_i_j: np.ndarray
+    information: np.ndarray
+    kind: EdgeKind
+
+    @property
+    def is_finite(self) -> bool:
+        return bool(np.isfinite(self.S_i_j).all() and np.isfinite(self.information).all())
+
+    def reversed(self) -> Edge:
+        """The same from j to i: (S exp(x))^-1 = S^-1 exp(-Ad(S) x)."""
+        inverse = np.linalg.inv(adjoint_sim3(self.S_i_j))
+        information = inverse.T @ self.information @ inverse
+        return Edge(self.j, self.i, inverse_similarity(self.S_i_j), information, self.kind)
+
+
+def composed(first: Edge, second: Edge, kind: EdgeKind, free_scale: bool) -> Edge:
+    """The edge from first.i to second.j by way of the keyframe in between.
+
+    S exp(x) S' exp(y) = S S' exp(Ad(S'^-1) x) exp(y): to first order the covariances add up.
+    """
+    if first.j != second.i:
+        raise ValueError(f"edges {first.i}-{first.j} and {second.i}-{second.j} do not meet")
+    adjoint = adjoint_sim3(inverse_similarity(second.S_i_j))
+    carried = adjoint @ _covariance(first, free_scale) @ adjoint.T
+    information = np.linalg.inv(carried + _covariance(second, free_scale))
+    S = first.S_i_j @ second.S_i_j
+    return Edge(first.i, second.j, S, 0.5 * (information + information.T), kind)
+
+
+def _covariance(edge: Edge, free_scale: bool) -> np.ndarray:
+    """(7, 7). Of a scale that is held nothing is in doubt, whatever the alignment could tell."""
+    information = edge.information
+    if not free_scale:
+        information = information.copy()
+        information[6, :] = information[:, 6] = 0.0
+        information[6, 6] = HELD_SCALE
+    return np.linalg.inv(information)

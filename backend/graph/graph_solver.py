@@ -1,0 +1,196 @@
+"""One robust least-squares solve over keyframe poses, by GTSAM."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import gtsam
+import numpy as np
+
+from mapper.backend.graph.edge import Edge
+from mapper.core.sim3 import from_gtsam, to_gtsam
+
+HELD_SIGMA = 1e-6  # rad, metres and log scale: of what is held still
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """A robust cost. name: Huber (convex) or GemanMcClure (redescending). scale: Mahalanobis
+    distance from which an edge loses weight."""
+
+    name: str
+    scale: float
+
+    def made(self) -> gtsam.noiseModel.mEstimator.Base:
+        return getattr(gtsam.noiseModel.mEstimator, self.name)(self.scale)
+
+
+@dataclass(frozen=True, slots=True)
+class SolveOptions:
+    """free_scale: Sim(3) variables; else SE(3). kernel: for the edges that may be wrong, or None.
+
+    held: keyframes that stay where they are; each connected part needs one at least.
+    """
+
+    free_scale: bool
+    kernel: Kernel | None
+    held: Collection[int] = field(default_factory=tuple)
+    max_iterations: int = 30
+
+
+class EdgeFactors:
+    """GTSAM's factor of each edge, made once: an edge takes part in many solves."""
+
+    def __init__(self, free_scale: bool) -> None:
+        self.group = _Similarities() if free_scale else _Poses()
+        # The edge is kept too: the id of one that is gone could come back as another's.
+        self._made: dict[int, tuple[Edge, Any]] = {}  # between factors of either group
+
+    def of(self, edge: Edge, kernel: Kernel | None = None) -> gtsam.NonlinearFactor:
+        """The kernel holds for an edge that may be wrong; without one the error is Gaussian."""
+        if id(edge) not in self._made:
+            self._made[id(edge)] = edge, _factor(edge, self.group)
+        factor = self._made[id(edge)][1]
+        if kernel is None or edge.kind.is_trusted:
+            return factor
+        robust = gtsam.noiseModel.Robust.Create(kernel.made(), factor.noiseModel())
+        return self.group.between(edge.i, edge.j, factor.measured(), robust)
+
+    def forget(self, edges: Collection[Edge]) -> None:
+        """Edges that have left the graph."""
+        for edge in edges:
+            self._made.pop(id(edge), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """poses: S_world_keyframe of every given keyframe at the optimum. error: half the squared
+    error there. fault: why nothing moved; empty where all went well."""
+
+    poses: dict[int, np.ndarray]
+    error: float
+    fault: str = ""
+
+
+class Solver(Protocol):
+    """Solves in this process (InProcess) or in another (solver_process.SolverProcess)."""
+
+    def solve(
+        self,
+        poses: Mapping[int, np.ndarray],
+        edges: Collection[Edge],
+        options: SolveOptions,
+        factors: EdgeFactors,
+    ) -> Solution: ...
+
+    def close(self) -> None: ...
+
+
+class InProcess:
+    """A Solver that holds Python's lock while it works, as GTSAM does."""
+
+    def solve(
+        self,
+        poses: Mapping[int, np.ndarray],
+        edges: Collection[Edge],
+        options: SolveOptions,
+        factors: EdgeFactors,
+    ) -> Solution:
+        return solve(poses, edges, options, factors)
+
+    def close(self) -> None: ...
+
+
+def solve(
+    poses: Mapping[int, np.ndarray],
+    edges: Collection[Edge],
+    options: SolveOptions,
+    factors: EdgeFactors | None = None,
+) -> Solution:
+    """factors: those kept from earlier solves with the same free_scale.
+
+    Levenberg-Marquardt. An optimisation that ends worse than it began, or with numbers that are
+    not finite, is given up: the poses come back as they were.
+    """
+    factors = factors or EdgeFactors(options.free_scale)
+    group = factors.group
+    graph = gtsam.NonlinearFactorGraph()
+    values = _values(poses, group)
+    still = gtsam.noiseModel.Isotropic.Sigma(group.dof, HELD_SIGMA)
+    for keyframe_id in options.held:
+        graph.add(group.prior(keyframe_id, group.wrap(poses[keyframe_id]), still))
+    for edge in edges:
+        graph.add(factors.of(edge, options.kernel))
+    parameters = gtsam.LevenbergMarquardtParams()
+    parameters.setMaxIterations(options.max_iterations)
+    parameters.setRelativeErrorTol(1e-4)
+    before = float(graph.error(values))
+    try:
+        optimised = gtsam.LevenbergMarquardtOptimizer(graph, values, parameters).optimize()
+    except RuntimeError as error:
+        return Solution(dict(poses), before, str(error).splitlines()[0])
+    after = float(graph.error(optimised))
+    if not np.isfinite(after) or after > before * (1 + 1e-9) + 1e-9:
+        return Solution(dict(poses), before, f"error {before:.4g} became {after:.4g}")
+    return Solution({k: group.unwrap(optimised, k) for k in poses}, after)
+
+
+def squared_distance(
+    edge: Edge, S_world_i: np.ndarray, S_world_j: np.ndarray, free_scale: bool
+) -> float:
+    """Squared Mahalanobis distance of an edge from two poses."""
+    group = _Similarities() if free_scale else _Poses()
+    S_i_j = group.wrap(S_world_i).between(group.wrap(S_world_j))
+    residual = group.wrap(edge.S_i_j).localCoordinates(S_i_j)
+    return float(residual @ edge.information[: group.dof, : group.dof] @ residual)
+
+
+def squared_distances(
+    poses: Mapping[int, np.ndarray], edges: Collection[Edge], factors: EdgeFactors
+) -> np.ndarray:
+    """Squared Mahalanobis distances (N,) of many edges from the poses."""
+    values = _values(poses, factors.group)
+    return np.array([2 * factors.of(edge).error(values) for edge in edges])
+
+
+class _Poses:
+    """SE(3): the scale of a metric frontend is held."""
+
+    dof = 6
+    prior = staticmethod(gtsam.PriorFactorPose3)
+    between = staticmethod(gtsam.BetweenFactorPose3)
+
+    def wrap(self, S: np.ndarray) -> Any:
+        return gtsam.Pose3(S)
+
+    def unwrap(self, values: gtsam.Values, keyframe_id: int) -> np.ndarray:
+        return np.asarray(values.atPose3(keyframe_id).matrix())
+
+
+class _Similarities:
+    """Sim(3)."""
+
+    dof = 7
+    prior = staticmethod(gtsam.PriorFactorSimilarity3)
+    between = staticmethod(gtsam.BetweenFactorSimilarity3)
+
+    def wrap(self, S: np.ndarray) -> Any:
+        return to_gtsam(S)
+
+    def unwrap(self, values: gtsam.Values, keyframe_id: int) -> np.ndarray:
+        return from_gtsam(values.atSimilarity3(keyframe_id))
+
+
+def _values(poses: Mapping[int, np.ndarray], group: _Poses | _Similarities) -> gtsam.Values:
+    values = gtsam.Values()
+    for keyframe_id, S in poses.items():
+        values.insert(keyframe_id, group.wrap(S))
+    return values
+
+
+def _factor(edge: Edge, group: _Poses | _Similarities) -> gtsam.NonlinearFactor:
+    information = edge.information[: group.dof, : group.dof]
+    noise = gtsam.noiseModel.Gaussian.Information(information)
+    return group.between(edge.i, edge.j, group.wrap(edge.S_i_j), noise)

@@ -1,0 +1,1 @@
+"""Keyframes: when one opens, where frames stand in it, what it has seen."""

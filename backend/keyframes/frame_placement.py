@@ -1,0 +1,94 @@
+"""Places the frames between keyframes: where the frontend says, or where they fit the keyframe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mapper.backend.keyframes.keyframe import Keyframe
+from mapper.backend.keyframes.keyframe_map import KeyframeMap
+from mapper.core.geometry import inverse, rotation_angle
+from mapper.core.prediction import Prediction
+from mapper.core.sim3 import rigid_part, scale_of
+from mapper.vision.dense_alignment import AlignmentConfig, align
+from mapper.vision.depth_pyramid import DepthPyramid, build_pyramid
+
+
+@dataclass(frozen=True, slots=True)
+class PlacementConfig:
+    """refine: align each frame with its keyframe: "on", "off", or "auto": what comes from a
+    network, whose poses drift from frame to frame; a depth camera's were aligned already.
+
+    max_shift: units per frame; an alignment that moves a frame further is not believed.
+    """
+
+    refine: str = "auto"
+    max_shift: float = 0.1
+    alignment: AlignmentConfig = field(
+        default_factory=lambda: AlignmentConfig(iterations=(2, 4, 6), photometric_weight=0.2)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """T_keyframe_camera: (4, 4), in the keyframe's units. scale: the frame's depths times this are
+    in them too."""
+
+    T_keyframe_camera: np.ndarray
+    scale: float
+
+
+class FramePlacer:
+    """Follows one frame after the other, so that drift between them is not added up."""
+
+    def __init__(self, config: PlacementConfig) -> None:
+        self.config = config
+        self._T_odometry_last: np.ndarray | None = None
+        self._T_keyframe_last = np.eye(4)
+
+    def begin(self, T_odometry_keyframe: np.ndarray) -> None:
+        """The frame becomes the keyframe that the next ones are placed against."""
+        self._T_odometry_last, self._T_keyframe_last = T_odometry_keyframe, np.eye(4)
+
+    def expected(self, keyframe: Keyframe, T_odometry_camera: np.ndarray) -> np.ndarray:
+        """T_keyframe_camera (4, 4) by the frontend's motion since the last frame."""
+        if self._T_odometry_last is None:  # after an interruption: the keyframe is closed
+            last = keyframe.T_odometry_last
+            T_odometry_last = keyframe.T_odometry_keyframe if last is None else last
+            T_last_camera = inverse(T_odometry_last) @ T_odometry_camera
+            return keyframe.frames[-1].T_keyframe_camera @ T_last_camera
+        return self._T_keyframe_last @ inverse(self._T_odometry_last) @ T_odometry_camera
+
+    def place(self, keyframe: Keyframe, pyramid: DepthPyramid, prediction: Prediction) -> Placement:
+        """Where a frame belongs. pyramid: the keyframe's."""
+        placement = Placement(self.expected(keyframe, prediction.T_world_camera), 1.0)
+        if self._refines(prediction):
+            placement = self._aligned(pyramid, prediction, placement)
+        self._T_odometry_last = prediction.T_world_camera
+        self._T_keyframe_last = placement.T_keyframe_camera
+        return placement
+
+    def _refines(self, prediction: Prediction) -> bool:
+        if self.config.refine == "auto":
+            return not prediction.noise.is_measured
+        return self.config.refine == "on"
+
+    def _aligned(
+        self, pyramid: DepthPyramid, prediction: Prediction, expected: Placement
+    ) -> Placement:
+        source = KeyframeMap.of(prediction)
+        frame = build_pyramid(source.depth, source.image, source.intrinsics, source.noise)
+        aligned = align(
+            pyramid,
+            frame,
+            expected.T_keyframe_camera,
+            self.config.alignment,
+            not prediction.is_metric,
+        )
+        T = rigid_part(aligned.S_reference_source)
+        change = inverse(expected.T_keyframe_camera) @ T
+        shift = float(np.linalg.norm(change[:3, 3])) + rotation_angle(change[:3, :3])
+        if not aligned.converged or shift > self.config.max_shift:
+            return expected
+        return Placement(T, float(scale_of(aligned.S_reference_source)))

@@ -1,0 +1,121 @@
+"""A keyframe: the view that a stretch of frames hangs on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from mapper.core.intrinsics import Intrinsics
+from mapper.vision.local_features import LocalFeatures
+
+# A HungFrame, in a visit.
+PACKED: Final = np.dtype(
+    [("index", np.int64), ("timestamp", np.float64), ("T_visit_camera", np.float32, (3, 4))]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HungFrame:
+    """A frame placed relative to its keyframe, so that it follows when the graph moves.
+
+    T_keyframe_camera: (4, 4), in the keyframe's own units.
+    """
+
+    frame_index: int
+    timestamp: float
+    T_keyframe_camera: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A stretch of frames that was a keyframe's own until that showed nothing new.
+
+    It hangs on an earlier keyframe. id: what it had as a keyframe; ids follow each other in time.
+    S_keyframe_visit: (4, 4), its origin in the keyframe that it hangs on. T_previous_keyframe: as
+    a keyframe's. packed: (N,) of PACKED, its frames in little memory, as there is no end to them;
+    their poses have seven digits.
+    """
+
+    id: int
+    S_keyframe_visit: np.ndarray
+    T_previous_keyframe: np.ndarray | None
+    packed: np.ndarray
+
+    @classmethod
+    def of(
+        cls,
+        id: int,
+        S_keyframe_visit: np.ndarray,
+        T_previous_keyframe: np.ndarray | None,
+        frames: Sequence[HungFrame],
+    ) -> Visit:
+        """frames: as a keyframe holds them."""
+        rows = [(f.frame_index, f.timestamp, f.T_keyframe_camera[:3]) for f in frames]
+        return cls(id, S_keyframe_visit, T_previous_keyframe, np.array(rows, PACKED))
+
+    @property
+    def frame_count(self) -> int:
+        return len(self.packed)
+
+    @property
+    def timestamp(self) -> float:
+        return float(self.packed["timestamp"][0])
+
+    @property
+    def frames(self) -> list[HungFrame]:
+        """As a keyframe holds them; unpacked at each call."""
+        T_visit_camera = np.tile(np.eye(4), (len(self.packed), 1, 1))
+        T_visit_camera[:, :3] = self.packed["T_visit_camera"]
+        indices, timestamps = self.packed["index"].tolist(), self.packed["timestamp"].tolist()
+        each = zip(indices, timestamps, T_visit_camera, strict=True)
+        return [HungFrame(*frame) for frame in each]
+
+
+@dataclass
+class Keyframe:
+    """T_odometry_keyframe: (4, 4), pose in the frontend's own world of this segment.
+
+    frames: every frame of the stretch, the keyframe itself first. median_depth: of its points,
+    in its own units. descriptor: float32 (d,) of the frontend, for place recognition, or None.
+    is_metric: its units are metres; else they are the frontend's times `units`.
+    T_previous_keyframe: (4, 4), in the keyframe before, by the frames in between; None where
+    those are of another segment. T_odometry_last: (4, 4), of its last frame; None where that is
+    the keyframe itself. visits: later stretches that hang on it too. Its depth map is large and
+    lives in the MapCache under its id.
+    """
+
+    id: int
+    segment: int
+    T_odometry_keyframe: np.ndarray
+    features: LocalFeatures
+    intrinsics: Intrinsics
+    frames: list[HungFrame] = field(default_factory=list)
+    median_depth: float = 1.0
+    descriptor: np.ndarray | None = None
+    is_metric: bool = True
+    units: float = 1.0
+    T_previous_keyframe: np.ndarray | None = None
+    T_odometry_last: np.ndarray | None = None
+    visits: list[Visit] = field(default_factory=list)
+
+    @property
+    def frame_index(self) -> int:
+        return self.frames[0].frame_index
+
+    @property
+    def timestamp(self) -> float:
+        return self.frames[0].timestamp
+
+    @property
+    def stretches(self) -> list[tuple[np.ndarray, list[HungFrame]]]:
+        """Where its stretches of frames begin, in the keyframe (4, 4), and their frames."""
+        visits = [(visit.S_keyframe_visit, visit.frames) for visit in self.visits]
+        return [(np.eye(4), self.frames), *visits]
+
+    @property
+    def frame_count(self) -> int:
+        """Of all its stretches."""
+        return len(self.frames) + sum(visit.frame_count for visit in self.visits)

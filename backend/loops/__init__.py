@@ -1,0 +1,1 @@
+"""Edges between keyframes: odometry, covisibility and closed loops."""

@@ -1,0 +1,105 @@
+"""Ties each new keyframe into the pose graph: to the one before, and to those it sees again."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mapper.backend.graph.edge import Edge
+from mapper.backend.graph.pose_graph import PoseGraph
+from mapper.backend.keyframes.keyframe import Keyframe
+from mapper.backend.keyframes.map_cache import MapCache
+from mapper.backend.loops.edge_measurement import EdgeConfig, measure_odometry, shares_frame
+from mapper.backend.loops.loop_closer import LoopCloser, LoopCloserConfig, LoopDecision
+from mapper.backend.loops.odometry_chain import OdometryChain
+
+
+class KeyframeLinker:
+    """Adds poses and edges to a graph; holds what it takes to find and to judge them."""
+
+    def __init__(
+        self, graph: PoseGraph, maps: MapCache, edges: EdgeConfig, loops: LoopCloserConfig
+    ) -> None:
+        self._graph = graph
+        self._maps = maps
+        self._edge_config = edges
+        self._chain = OdometryChain(
+            edges.odometry_sigma_rotation,
+            edges.odometry_sigma_translation,
+            edges.odometry_sigma_scale,
+        )
+        self.loop_closer = LoopCloser(loops, edges, self._chain)
+
+    def place(self, previous: Keyframe | None, keyframe: Keyframe) -> None:
+        """Add the keyframe's pose where the frontend believes it to be."""
+        self._graph.add_pose(keyframe.id, self._initial_pose(previous, keyframe))
+
+    def link(
+        self, previous: Keyframe | None, keyframes: list[Keyframe]
+    ) -> tuple[list[Edge], list[LoopDecision]]:
+        """The edge to the keyframe before, then every verified one to earlier keyframes.
+
+        keyframes: all, the new one last.
+        """
+        graph, opened = self._graph, keyframes[-1]
+        edges = self._chain_on(previous, opened)
+        component = graph.component_of()
+        poses = {k: S for k, S in graph.poses.items() if component[k] == component[opened.id]}
+        loops, decisions = self.loop_closer.close(
+            opened, keyframes, poses, self._maps, graph.free_scale
+        )
+        for edge in loops:
+            graph.add_edge(edge)
+        return edges + loops, decisions
+
+    def forget(self, keyframe: Keyframe) -> None:
+        """A keyframe that the graph holds no more."""
+        self.loop_closer.finder.forget(keyframe)
+        self._chain.forget(keyframe.id)
+
+    def restore(self, keyframes: list[Keyframe], edges: list[Edge]) -> None:
+        """Take over the keyframes and edges of an earlier run, in their order.
+
+        What dense alignment had corrected about the chain's steps is not known any more.
+        """
+        arriving: dict[int, list[Edge]] = {keyframe.id: [] for keyframe in keyframes}
+        for edge in edges:
+            arriving[edge.j].append(edge)
+        previous = None
+        for keyframe in keyframes:
+            self.loop_closer.remember(keyframe)
+            self.place(previous, keyframe)
+            self._chain.begin(keyframe.id)
+            for edge in arriving[keyframe.id]:
+                self._graph.add_edge(edge)
+                if edge.kind.is_trusted:
+                    self._chain.extend(edge.i, edge.j, edge.S_i_j, None)
+            previous = keyframe
+
+    def _initial_pose(self, previous: Keyframe | None, keyframe: Keyframe) -> np.ndarray:
+        if previous is None:
+            return np.eye(4)
+        S_world_previous = self._graph.poses[previous.id]
+        if shares_frame(previous, keyframe):
+            return S_world_previous @ previous.frames[-1].T_keyframe_camera
+        if previous.segment != keyframe.segment:
+            return S_world_previous  # a guess, until a loop joins the two segments
+        assert keyframe.T_previous_keyframe is not None
+        return S_world_previous @ keyframe.T_previous_keyframe
+
+    def _chain_on(self, previous: Keyframe | None, opened: Keyframe) -> list[Edge]:
+        """The edge that ties a keyframe to the one before; none at the start of a new world."""
+        if previous is None or (
+            previous.segment != opened.segment and not shares_frame(previous, opened)
+        ):
+            self._chain.begin(opened.id)
+            return []
+        graph = self._graph
+        measured = measure_odometry(
+            previous, opened, self._maps, self._edge_config, graph.free_scale
+        )
+        edge = measured.edge
+        unborne = None if measured.aligned else np.linalg.inv(edge.information)
+        self._chain.extend(edge.i, edge.j, edge.S_i_j, measured.correction, unborne)
+        graph.add_edge(edge)
+        graph.poses[edge.j] = graph.poses[edge.i] @ edge.S_i_j
+        return [edge]

@@ -1,0 +1,135 @@
+"""Proposes pairs of keyframes that may see the same place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from mapper.backend.graph.edge import EdgeKind
+from mapper.backend.keyframes.keyframe import Keyframe
+from mapper.backend.keyframes.map_cache import MapCache
+from mapper.backend.loops.descriptor_index import DescriptorIndex
+from mapper.backend.loops.view_consistency import view_overlap
+from mapper.core.sim3 import inverse_similarity, rigid_part
+from mapper.vision.place_index import PlaceIndex
+
+MAX_COMPARED = 60  # of the keyframes in reach, the nearest are compared view by view
+REACH = 4.0  # units: cameras further apart share no view
+MAX_ANGLE = np.radians(75)
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateConfig:
+    """recent: keyframes back up to which a shared view is covisibility and not a loop.
+
+    max_covisible, max_loops: pairs proposed for each new keyframe, of each kind.
+    max_retrieved: pairs proposed on appearance alone, wherever the graph believes them to be.
+    min_overlap: share of points that two views must see both, both ways.
+    """
+
+    recent: int = 10
+    max_covisible: int = 4
+    max_loops: int = 5
+    max_retrieved: int = 2
+    min_overlap: float = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An earlier keyframe i that may see what the new one sees. found_by: overlap, proximity,
+    appearance (local features) or descriptor (the frontend's)."""
+
+    i: int
+    kind: EdgeKind
+    found_by: str
+
+
+class CandidateFinder:
+    """Pairs come from the graph's own idea of who sees what and from place recognition."""
+
+    def __init__(self, config: CandidateConfig) -> None:
+        self.config = config
+        self._places = PlaceIndex()
+        self._descriptors = DescriptorIndex()
+
+    def remember(self, keyframe: Keyframe) -> None:
+        """File a keyframe for place recognition."""
+        self._places.add(keyframe.id, keyframe.features.descriptors)
+        if keyframe.descriptor is not None:
+            self._descriptors.add(keyframe.id, keyframe.descriptor)
+
+    def forget(self, keyframe: Keyframe) -> None:
+        """A keyframe that is none any more."""
+        self._places.remove(keyframe.id, keyframe.features.descriptors)
+        self._descriptors.remove(keyframe.id)
+
+    def propose(
+        self, new: Keyframe, poses: dict[int, np.ndarray], maps: MapCache
+    ) -> list[Candidate]:
+        """Recent keyframes and revisited ones by overlap, then look-alikes from anywhere.
+
+        poses: S_world_keyframe of `new` and of the earlier ones that share its world. The direct
+        predecessor is left out where the chain joins it already.
+        """
+        config = self.config
+        overlaps = self._overlaps(new.id, poses, maps)
+        recent = [i for i in overlaps if new.id - i <= config.recent][: config.max_covisible]
+        revisited = [i for i in overlaps if new.id - i > config.recent][: config.max_loops]
+        candidates = [Candidate(i, EdgeKind.COVISIBILITY, "overlap") for i in recent]
+        candidates += [Candidate(i, EdgeKind.LOOP, "proximity") for i in revisited]
+        taken = {*overlaps, *({new.id - 1} & poses.keys())}
+        for found_by, found in self._look_alikes(new):
+            fresh = [
+                i
+                for i in found
+                if i not in taken and (new.id - i > config.recent or i not in poses)
+            ][: config.max_retrieved]
+            taken.update(fresh)
+            candidates += [Candidate(i, EdgeKind.LOOP, found_by) for i in fresh]
+        return candidates
+
+    def _look_alikes(self, new: Keyframe) -> list[tuple[str, list[int]]]:
+        """By each kind of place recognition, best first."""
+        count = 3 * self.config.max_retrieved
+        found = self._places.query(new.features.descriptors, count)
+        look_alikes = [("appearance", [i for i, _ in found])]
+        if new.descriptor is not None:
+            found = self._descriptors.query(new.descriptor, count)
+            look_alikes.append(("descriptor", [i for i, _ in found]))
+        return look_alikes
+
+    def _overlaps(self, new_id: int, poses: dict[int, np.ndarray], maps: MapCache) -> list[int]:
+        """Keyframes that share enough of the view, the most shared first."""
+        level = maps.coarse(new_id)
+        S_new_world = inverse_similarity(poses[new_id])
+        found = []
+        for i in in_reach(new_id, poses):
+            S_old_new = inverse_similarity(S_new_world @ poses[i])
+            overlap = view_overlap(level, maps.coarse(i), S_old_new, 2).overlap
+            if overlap >= self.config.min_overlap:
+                found.append((overlap, i))
+        return [i for _, i in sorted(found, reverse=True)]
+
+
+def in_reach(new_id: int, poses: Mapping[int, np.ndarray]) -> list[int]:
+    """A cheap first look: cameras near each other that do not look opposite ways.
+
+    At most MAX_COMPARED, the most alike in place and direction, whatever the number of keyframes.
+    """
+    ids = np.array([i for i in poses if i < new_id - 1], int)
+    if not len(ids):
+        return []
+    T = rigid_part(poses[new_id])
+    others = np.concatenate([poses[i] for i in ids.tolist()]).reshape(-1, 4, 4)
+    distances = np.linalg.norm(others[:, :3, 3] - T[:3, 3], axis=1)
+    near = distances < REACH
+    ids, others, distances = ids[near], others[near], distances[near]
+    if not len(ids):
+        return []
+    traces = np.einsum("ij,nij->n", T[:3, :3], rigid_part(others)[:, :3, :3])
+    angles = np.arccos(np.clip((traces - 1) / 2, -1, 1))
+    facing = angles < MAX_ANGLE
+    order = np.argsort((distances / REACH + angles / MAX_ANGLE)[facing], kind="stable")
+    return sorted(ids[facing][order[:MAX_COMPARED]].tolist())

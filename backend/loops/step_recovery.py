@@ -1,0 +1,41 @@
+"""Joins consecutive keyframes between which the frontend jumped, by what they both see."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mapper.backend.keyframes.keyframe import Keyframe
+from mapper.backend.keyframes.map_cache import MapCache
+from mapper.backend.loops.view_consistency import two_way_consistency
+from mapper.vision.dense_alignment import Alignment, AlignmentConfig, align
+from mapper.vision.local_features import pose_from_matches
+from mapper.vision.similarity_ransac import similarity_from_matches
+
+MIN_OVERLAP = 0.2  # of the points, both ways; as for loops
+MIN_AGREEMENT = 0.8
+
+
+def recognised_start(previous: Keyframe, new: Keyframe, free_scale: bool) -> np.ndarray | None:
+    """S_previous_new (4, 4) by matched features alone, or None."""
+    if free_scale:
+        similar = similarity_from_matches(
+            previous.features, new.features, previous.intrinsics, new.intrinsics
+        )
+        return None if similar is None else similar.S_a_b
+    matched = pose_from_matches(previous.features, new.features, new.intrinsics)
+    return None if matched is None else matched.T_a_b
+
+
+def recover_step(
+    previous: Keyframe, new: Keyframe, maps: MapCache, config: AlignmentConfig, free_scale: bool
+) -> Alignment | None:
+    """The alignment from where the features put the new view, if both views bear it out."""
+    start = recognised_start(previous, new, free_scale)
+    if start is None:
+        return None
+    a, b = maps.pyramid(previous.id), maps.pyramid(new.id)
+    aligned = align(a, b, start, config, free_scale)
+    both = two_way_consistency(a.levels[0], b.levels[0], aligned.S_reference_source)
+    agree = min(c.agreement for c in both) >= MIN_AGREEMENT
+    overlap = min(c.overlap for c in both) >= MIN_OVERLAP
+    return aligned if aligned.converged and agree and overlap else None

@@ -1,0 +1,1 @@
+"""What a stream remembers: keys and values, and the budget that they keep."""

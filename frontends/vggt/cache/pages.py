@@ -1,0 +1,214 @@
+"""Keys and values of past frames: pages that are never moved, slots that are overwritten.
+
+Positions know no time, so a frame's place in the cache is of no account: a dropped frame leaves a
+hole, the next frame is written into it, and nothing is shifted or copied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mapper.errors import ConfigError
+from mapper.frontends.vggt.cache.kernels import Part, attend_parts
+from mapper.frontends.vggt.cache.storage import Storage
+
+
+@dataclass(frozen=True, slots=True)
+class CacheShape:
+    """Of one frame in all layers. tokens: of a frame. storage: how they are kept."""
+
+    layers: int
+    batch: int
+    tokens: int
+    heads: int
+    head_dim: int
+    storage: Storage
+
+    @property
+    def bytes_per_frame(self) -> int:
+        """Keys and values together."""
+        vectors = 2 * self.layers * self.batch * self.tokens * self.heads
+        return self.storage.bytes(vectors, self.head_dim)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Page:
+    """Room for some frames. entries: (2, layers, B, heads, frames, tokens, d), keys then values;
+    scales: the same with d = 1, or None. What a head reads lies side by side."""
+
+    entries: Tensor
+    scales: Tensor | None
+
+    @staticmethod
+    def empty(shape: CacheShape, frames: int, device: torch.device) -> Page:
+        size = (2, shape.layers, shape.batch, shape.heads, frames, shape.tokens, shape.head_dim)
+        entries = torch.empty(size, dtype=shape.storage.dtype, device=device)
+        if not shape.storage.scaled:
+            return Page(entries, None)
+        return Page(entries, torch.empty(*size[:-1], 1, dtype=torch.bfloat16, device=device))
+
+    def tensors(self) -> list[Tensor]:
+        return [self.entries] if self.scales is None else [self.entries, self.scales]
+
+
+class FrameCache:
+    """Frames by an id of the caller's; `claim` slots, `store` each layer, then `commit`."""
+
+    def __init__(
+        self,
+        shape: CacheShape,
+        device: torch.device,
+        page_frames: int,
+        capacity: int | None = None,
+    ) -> None:
+        """page_frames: that memory is taken for at a time. capacity: frames at most; None: any."""
+        self.shape, self.device, self.capacity = shape, device, capacity
+        self.page_frames = min(page_frames, capacity or page_frames)
+        self._pages: list[Page] = []
+        self._slots: list[int | None] = []  # the frame in each; None where one was dropped
+        self._claimed: list[int] = []  # slots of the frames that are being computed
+
+    @property
+    def frames(self) -> list[int]:
+        """The ids of the frames in the cache, in the order of their slots."""
+        return [frame for frame in self._slots if frame is not None]
+
+    @property
+    def allocated_bytes(self) -> int:
+        """What the pages take, filled or not."""
+        return sum(t.numel() * t.element_size() for p in self._pages for t in p.tensors())
+
+    @property
+    def used_bytes(self) -> int:
+        return len(self.frames) * self.shape.bytes_per_frame
+
+    def claim(self, frames: Sequence[int]) -> None:
+        """Slots for new frames, in holes first; until `commit`, `rollback` takes them back."""
+        if self.capacity is not None and len(self.frames) + len(frames) > self.capacity:
+            raise ConfigError(
+                f"{len(frames)} frames at once do not fit: the cache holds {self.capacity}, and "
+                f"{len(self.frames)} are in it"
+            )
+        for frame in frames:
+            slot = self._slots.index(None) if None in self._slots else len(self._slots)
+            if slot == len(self._slots):
+                self._make_room(slot)
+                self._slots.append(None)
+            self._slots[slot] = frame
+            self._claimed.append(slot)
+        self._close_holes()
+
+    def store(self, layer: int, key: Tensor, value: Tensor) -> None:
+        """Keys and values (B, frames * tokens, heads, d) of the frames claimed last, in order."""
+        tokens = self.shape.tokens
+        count = key.shape[1] // tokens
+        for number, slot in enumerate(self._claimed[-count:]):
+            page, place = self._place(slot)
+            for kind, vectors in enumerate((key, value)):
+                frame = vectors[:, number * tokens : (number + 1) * tokens].transpose(1, 2)
+                entries, scale = self.shape.storage.packed(frame)
+                page.entries[kind, layer, :, :, place] = entries
+                if page.scales is not None and scale is not None:
+                    page.scales[kind, layer, :, :, place] = scale
+
+    def attend(self, layer: int, query: Tensor) -> Tensor:
+        """Mixes the values of all frames, the claimed ones too; (B, m, heads, d) to (B, m, C)."""
+        storage = self.shape.storage
+        # Rounding the query is far cheaper than widening the cache at every layer of every frame.
+        dtype = query.dtype if storage.scaled else storage.dtype
+        parts = (self._part(layer, page, dtype) for page in self._used())
+        return attend_parts(query.to(dtype), parts).to(query.dtype)
+
+    def received(self, layer: int, query: Tensor) -> Tensor:
+        """(frames,): the share of some queries' attention that each frame gets, by slot."""
+        scaled = query * query.shape[-1] ** -0.5
+        parts = (self._part(layer, page, query.dtype)[0] for page in self._used())
+        logits = torch.cat([torch.einsum("bmhd,bnhd->bhmn", scaled, part) for part in parts], -1)
+        shares = logits.float().softmax(-1).unflatten(-1, (-1, self.shape.tokens))
+        return shares.sum(-1).mean((0, 1, 2))
+
+    def commit(self) -> None:
+        """The claimed frames stay."""
+        self._claimed.clear()
+
+    def rollback(self) -> None:
+        """The claimed frames were never there."""
+        for slot in self._claimed:
+            self._slots[slot] = None
+        self._claimed.clear()
+        self._trim()
+
+    def drop(self, frame: int) -> None:
+        """Forget a frame; every entry of that id."""
+        self._slots = [None if kept == frame else kept for kept in self._slots]
+        self._trim()
+
+    def shrink(self, capacity: int) -> None:
+        """Never more than so many frames from here on; pages without frames are given back."""
+        self.capacity = capacity
+        self._close_holes()
+        needed = -(-len(self._slots) // self.page_frames)
+        del self._pages[needed:]
+
+    def ordered(self, layer: int) -> Part:
+        """Keys and values (B, frames, tokens, heads, d) by id, float32, as when computed."""
+        filled = [(frame, slot) for slot, frame in enumerate(self._slots) if frame is not None]
+        order = [slot for _, slot in sorted(filled)]
+        parts = [self._part(layer, page, torch.float32) for page in self._used()]
+        keys, values = (
+            torch.cat(each, 1).unflatten(1, (-1, self.shape.tokens))[:, order]
+            for each in zip(*parts, strict=True)
+        )
+        return keys, values
+
+    def _used(self) -> list[tuple[Page, int]]:
+        """Pages with the number of their filled slots; holes were closed by `claim`."""
+        return [
+            (page, min(self.page_frames, len(self._slots) - number * self.page_frames))
+            for number, page in enumerate(self._pages)
+            if len(self._slots) > number * self.page_frames
+        ]
+
+    def _part(self, layer: int, used: tuple[Page, int], dtype: torch.dtype) -> Part:
+        page, count = used
+        keys, values = (
+            self.shape.storage.unpacked(
+                page.entries[kind, layer, :, :, :count].flatten(2, 3),
+                None
+                if page.scales is None
+                else page.scales[kind, layer, :, :, :count].flatten(2, 3),
+                dtype,
+            ).transpose(1, 2)
+            for kind in (0, 1)
+        )
+        return keys, values
+
+    def _place(self, slot: int) -> tuple[Page, int]:
+        return self._pages[slot // self.page_frames], slot % self.page_frames
+
+    def _make_room(self, slot: int) -> None:
+        if slot < len(self._pages) * self.page_frames:
+            return
+        frames = self.page_frames
+        if self.capacity is not None:
+            frames = min(frames, self.capacity - slot)
+        self._pages.append(Page.empty(self.shape, frames, self.device))
+
+    def _close_holes(self) -> None:
+        """Move the last frames into holes, so that the slots in use lie side by side."""
+        while None in self._slots:
+            hole, last = self._slots.index(None), len(self._slots) - 1
+            (to, to_place), (source, place) = self._place(hole), self._place(last)
+            for target, origin in zip(to.tensors(), source.tensors(), strict=True):
+                target[:, :, :, :, to_place] = origin[:, :, :, :, place]
+            self._slots[hole] = self._slots.pop()
+            self._claimed = [hole if slot == last else slot for slot in self._claimed]
+            self._trim()
+
+    def _trim(self) -> None:
+        while self._slots and self._slots[-1] is None:
+            self._slots.pop()

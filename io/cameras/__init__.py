@@ -1,0 +1,1 @@
+"""Cameras: calibration files, rigs of two, registration of depth to colour."""

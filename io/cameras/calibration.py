@@ -1,0 +1,175 @@
+"""The calibration file: what `--calib` names, or calibration.yaml in the sequence folder."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from mapper.core.intrinsics import Intrinsics
+from mapper.errors import ConfigError, InputError
+
+CALIBRATION_NAME = "calibration.yaml"
+
+_NUMBERS = ("fx", "fy", "cx", "cy", "width", "height")
+_CAMERA_KEYS = (*_NUMBERS, "distortion")
+_TOP_KEYS = ("color", "depth", "T_color_depth", "depth_scale")
+_DISTORTION_LENGTHS = (0, 4, 5, 8, 12, 14)  # those that OpenCV knows
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """intrinsics: before and after undistortion. distortion: OpenCV's k1 k2 p1 p2 k3 ..."""
+
+    intrinsics: Intrinsics
+    distortion: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """The cameras of a sequence.
+
+    color: of the colour images. depth: of the depth images, None = registered to colour.
+    T_color_depth: float64 (4, 4), depth-camera coordinates to colour-camera; None without depth.
+    depth_scale: units of a 16-bit depth image per metre; None = what the format says.
+    """
+
+    color: Camera
+    depth: Camera | None = None
+    T_color_depth: np.ndarray | None = None
+    depth_scale: float | None = None
+
+    def __post_init__(self) -> None:
+        if (self.depth is None) != (self.T_color_depth is None):
+            raise ConfigError("calibration: depth and T_color_depth go together; give both or none")
+        scale = self.depth_scale
+        if scale is not None and not (np.isfinite(scale) and scale > 0):
+            raise ConfigError(f"calibration: depth_scale is {scale}; must be positive")
+        if self.T_color_depth is not None and not _is_rigid(self.T_color_depth):
+            raise ConfigError("calibration: T_color_depth must be a rigid 4x4 transform")
+
+
+def load_calibration(path: Path) -> Calibration:
+    """Reads a calibration file: nested (color, depth, ...) or flat (fx fy cx cy width height)."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot read the calibration file: {error}") from error
+    except yaml.YAMLError as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"{path}: the calibration file is no YAML: {reason}") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: expected keys {', '.join(_TOP_KEYS)} or {', '.join(_NUMBERS)}")
+    try:
+        return _from_mapping(content)
+    except (ConfigError, InputError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def save_calibration(calibration: Calibration, path: Path) -> None:
+    """Writes the nested form; the file appears whole or not at all."""
+    content: dict[str, Any] = {"color": _camera_to_mapping(calibration.color)}
+    if calibration.depth is not None and calibration.T_color_depth is not None:
+        content["depth"] = _camera_to_mapping(calibration.depth)
+        content["T_color_depth"] = np.asarray(calibration.T_color_depth, float).tolist()
+    if calibration.depth_scale is not None:
+        content["depth_scale"] = float(calibration.depth_scale)
+    unfinished = path.with_name(path.name + ".tmp")
+    unfinished.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    os.replace(unfinished, path)
+
+
+def find_calibration(path: Path | None, folders: Iterable[Path]) -> Calibration | None:
+    """The named file, else the first calibration.yaml in the folders, else None."""
+    if path is not None:
+        return load_calibration(Path(path))
+    for folder in folders:
+        if (folder / CALIBRATION_NAME).is_file():
+            return load_calibration(folder / CALIBRATION_NAME)
+    return None
+
+
+def _from_mapping(content: dict[str, Any]) -> Calibration:
+    if "color" not in content and "fx" in content:
+        _refuse_unknown(content, (*_CAMERA_KEYS, "depth_scale"))
+        camera = {key: value for key, value in content.items() if key != "depth_scale"}
+        return Calibration(_camera(camera, "camera"), depth_scale=_depth_scale(content))
+    _refuse_unknown(content, _TOP_KEYS)
+    if "color" not in content:
+        raise ConfigError("the key `color` is missing; it holds fx, fy, cx, cy, width, height")
+    depth = _camera(content["depth"], "depth") if "depth" in content else None
+    T = _matrix(content["T_color_depth"]) if "T_color_depth" in content else None
+    return Calibration(_camera(content["color"], "color"), depth, T, _depth_scale(content))
+
+
+def _camera(content: Any, name: str) -> Camera:
+    if not isinstance(content, dict):
+        raise ConfigError(f"{name} must hold the keys {', '.join(_NUMBERS)}")
+    _refuse_unknown(content, _CAMERA_KEYS)
+    missing = [key for key in _NUMBERS if key not in content]
+    if missing:
+        raise ConfigError(f"{name}: {', '.join(missing)} missing")
+    numbers = [_number(content[key], f"{name}.{key}") for key in _NUMBERS]
+    distortion = content.get("distortion") or []
+    if not isinstance(distortion, list) or len(distortion) not in _DISTORTION_LENGTHS:
+        raise ConfigError(f"{name}.distortion must list 4, 5, 8, 12 or 14 numbers: k1 k2 p1 p2 ...")
+    coefficients = tuple(_number(value, f"{name}.distortion") for value in distortion)
+    if numbers[4] != int(numbers[4]) or numbers[5] != int(numbers[5]):
+        raise ConfigError(f"{name}: width and height must be whole numbers of pixels")
+    fx, fy, cx, cy = numbers[:4]
+    intrinsics = Intrinsics(fx, fy, cx, cy, int(numbers[4]), int(numbers[5]))
+    return Camera(intrinsics, coefficients)
+
+
+def _number(value: Any, name: str) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = np.nan
+    if isinstance(value, bool) or not np.isfinite(number):
+        raise ConfigError(f"{name} is {value!r}; must be a finite number")
+    return number
+
+
+def _depth_scale(content: dict[str, Any]) -> float | None:
+    return _number(content["depth_scale"], "depth_scale") if "depth_scale" in content else None
+
+
+def _matrix(content: Any) -> np.ndarray:
+    try:
+        matrix = np.array(content, np.float64)
+    except (TypeError, ValueError):
+        matrix = np.empty(0)
+    if matrix.shape != (4, 4):
+        raise ConfigError("T_color_depth must be four rows of four numbers")
+    return matrix
+
+
+def _is_rigid(T: np.ndarray) -> bool:
+    if T.shape != (4, 4) or not np.isfinite(T).all():
+        return False
+    R = T[:3, :3]
+    orthonormal = np.allclose(R @ R.T, np.eye(3), atol=1e-3) and np.linalg.det(R) > 0
+    return bool(orthonormal and np.allclose(T[3], [0, 0, 0, 1]))
+
+
+def _camera_to_mapping(camera: Camera) -> dict[str, Any]:
+    intrinsics = camera.intrinsics
+    content: dict[str, Any] = {key: float(getattr(intrinsics, key)) for key in _NUMBERS[:4]}
+    content |= {"width": int(intrinsics.width), "height": int(intrinsics.height)}
+    if camera.distortion:
+        content["distortion"] = [float(value) for value in camera.distortion]
+    return content
+
+
+def _refuse_unknown(content: dict[str, Any], known: tuple[str, ...]) -> None:
+    for key in content:
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.0)[0]
+            raise ConfigError(f"unknown key `{key}`; did you mean `{near}`?")

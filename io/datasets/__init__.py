@@ -1,0 +1,1 @@
+"""Datasets with ground truth, in the layouts that they are published in."""

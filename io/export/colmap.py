@@ -1,0 +1,119 @@
+"""Maps as COLMAP models: cameras, poses and points that splatting and MVS tools start from."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from mapper.core.geometry import inverse, pose_from_quaternion_xyzw, pose_to_quaternion_xyzw
+from mapper.core.intrinsics import Intrinsics
+from mapper.core.mesh import Mesh
+from mapper.core.trajectory import Trajectory
+from mapper.errors import InputError
+from mapper.io.export.images import Image, image_names, write_images
+from mapper.runtime.atomic_files import atomic_folder, atomic_write
+
+MODEL: Final = Path("sparse") / "0"
+PINHOLE: Final = 1  # the model's number in COLMAP; its parameters are fx fy cx cy
+CAMERA_ID: Final = 1
+PIXEL_CENTER: Final = 0.5  # the first pixel's centre in COLMAP; 0 with us
+POSE: Final = struct.Struct("<I7dI")  # image, quaternion wxyz, translation, camera
+POINT: Final = np.dtype(
+    [
+        ("id", "<u8"),
+        ("position", "<f8", 3),
+        ("color", "u1", 3),
+        ("error", "<f8"),
+        ("track_length", "<u8"),
+    ]
+)
+CHUNK: Final = 1 << 18  # points in memory at once
+
+
+def export_colmap(
+    folder: Path | str,
+    trajectory: Trajectory,
+    images: Iterable[Image],
+    intrinsics: Intrinsics,
+    cloud: Mesh,
+    *,
+    image_suffix: str = ".jpg",
+) -> Path:
+    """Write a new folder with images/ and sparse/0/{cameras,images,points3D}.bin.
+
+    trajectory: poses of the keyframes, one image each. cloud: its vertices become the points,
+    without tracks. Format: COLMAP's documentation, "Output Format".
+    """
+    if not len(trajectory):
+        raise InputError("there are no keyframes to export; did the run fail?")
+    names = image_names(len(trajectory), image_suffix)
+    with atomic_folder(folder) as target:
+        write_images(target / "images", names, images, intrinsics)
+        model = target / MODEL
+        model.mkdir(parents=True)
+        _write_camera(model / "cameras.bin", intrinsics)
+        _write_poses(model / "images.bin", names, trajectory)
+        _write_points(model / "points3D.bin", cloud)
+    return Path(folder)
+
+
+def read_colmap_poses(folder: Path | str) -> np.ndarray:
+    """float64 (N, 4, 4): T_world_camera of the model in an exported folder, by image name."""
+    path = Path(folder) / MODEL / "images.bin"
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot read the poses {path}: {error.strerror}") from error
+    try:
+        (count,) = struct.unpack_from("<Q", content)
+        offset, poses = 8, {}
+        for _ in range(count):
+            _, w, x, y, z, *translation, _ = POSE.unpack_from(content, offset)
+            end = content.index(b"\0", offset + POSE.size)
+            name = content[offset + POSE.size : end].decode()
+            poses[name] = pose_from_quaternion_xyzw(np.array([x, y, z, w]), np.array(translation))
+            (points,) = struct.unpack_from("<Q", content, end + 1)
+            offset = end + 9 + 24 * points
+    except (struct.error, ValueError) as error:
+        raise InputError(f"{path} is no COLMAP images.bin, or cut short") from error
+    ordered = [poses[name] for name in sorted(poses)]
+    return inverse(np.array(ordered).reshape(-1, 4, 4))
+
+
+def _write_camera(path: Path, intrinsics: Intrinsics) -> None:
+    parameters = (
+        intrinsics.fx,
+        intrinsics.fy,
+        intrinsics.cx + PIXEL_CENTER,
+        intrinsics.cy + PIXEL_CENTER,
+    )
+    size = (intrinsics.width, intrinsics.height)
+    with atomic_write(path, "wb") as file:
+        file.write(struct.pack("<QIi2Q4d", 1, CAMERA_ID, PINHOLE, *size, *parameters))
+
+
+def _write_poses(path: Path, names: list[str], trajectory: Trajectory) -> None:
+    T_camera_world = inverse(trajectory.T_world_camera)
+    rotations = np.roll(pose_to_quaternion_xyzw(T_camera_world), 1, axis=1)
+    translations = T_camera_world[:, :3, 3]
+    with atomic_write(path, "wb") as file:
+        file.write(struct.pack("<Q", len(names)))
+        for index, name in enumerate(names):
+            file.write(POSE.pack(index + 1, *rotations[index], *translations[index], CAMERA_ID))
+            file.write(name.encode() + b"\0" + struct.pack("<Q", 0))
+
+
+def _write_points(path: Path, cloud: Mesh) -> None:
+    count = len(cloud.vertices)
+    with atomic_write(path, "wb") as file:
+        file.write(struct.pack("<Q", count))
+        for start in range(0, count, CHUNK):
+            part = slice(start, min(start + CHUNK, count))
+            rows = np.zeros(part.stop - start, POINT)
+            rows["id"] = np.arange(start, part.stop) + 1
+            rows["position"], rows["color"] = cloud.vertices[part], cloud.colors[part]
+            file.write(rows.tobytes())

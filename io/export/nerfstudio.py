@@ -1,0 +1,77 @@
+"""Maps as Nerfstudio data sets: transforms.json, images and a point cloud."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from mapper.core.intrinsics import Intrinsics
+from mapper.core.mesh import Mesh
+from mapper.core.trajectory import Trajectory
+from mapper.errors import InputError
+from mapper.io.export.images import Image, image_names, write_images
+from mapper.io.meshes.mesh_files import write_mesh
+from mapper.runtime.atomic_files import atomic_folder, atomic_write
+
+POSES: Final = "transforms.json"
+CLOUD: Final = "points.ply"
+PIXEL_CENTER: Final = 0.5  # the first pixel's centre in Nerfstudio; 0 with us
+# Camera axes of OpenGL (x right, y up, z backward) and of OpenCV, either to the other.
+FLIP: Final = np.diag([1.0, -1.0, -1.0, 1.0])
+
+
+def export_nerfstudio(
+    folder: Path | str,
+    trajectory: Trajectory,
+    images: Iterable[Image],
+    intrinsics: Intrinsics,
+    cloud: Mesh,
+    *,
+    image_suffix: str = ".jpg",
+) -> Path:
+    """Write a new folder with transforms.json, images/ and points.ply.
+
+    trajectory: poses of the keyframes, one image each. The world frame is kept, for poses and
+    points. Format: Nerfstudio's documentation, "Data conventions".
+    """
+    if not len(trajectory):
+        raise InputError("there are no keyframes to export; did the run fail?")
+    names = image_names(len(trajectory), image_suffix)
+    camera = {
+        "fl_x": intrinsics.fx,
+        "fl_y": intrinsics.fy,
+        "cx": intrinsics.cx + PIXEL_CENTER,
+        "cy": intrinsics.cy + PIXEL_CENTER,
+        "w": intrinsics.width,
+        "h": intrinsics.height,
+    }
+    frames = [
+        {"file_path": f"images/{name}", "transform_matrix": T.tolist(), **camera}
+        for name, T in zip(names, trajectory.T_world_camera @ FLIP, strict=True)
+    ]
+    document = {"camera_model": "OPENCV", **camera, "ply_file_path": CLOUD, "frames": frames}
+    points = Mesh(cloud.vertices, np.zeros((0, 3), np.int32), cloud.colors, cloud.normals)
+    with atomic_folder(folder) as target:
+        write_images(target / "images", names, images, intrinsics)
+        write_mesh(target / CLOUD, points)
+        with atomic_write(target / POSES) as file:
+            json.dump(document, file, indent=1)
+    return Path(folder)
+
+
+def read_nerfstudio_poses(folder: Path | str) -> np.ndarray:
+    """float64 (N, 4, 4): T_world_camera (OpenCV axes) of an exported folder, by image name."""
+    path = Path(folder) / POSES
+    try:
+        frames = json.loads(path.read_text(encoding="utf-8"))["frames"]
+        ordered = sorted(frames, key=lambda frame: frame["file_path"])
+        poses = np.array([frame["transform_matrix"] for frame in ordered], float)
+        return poses.reshape(-1, 4, 4) @ FLIP
+    except OSError as error:
+        raise InputError(f"cannot read the poses {path}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} is no Nerfstudio transforms.json ({error!r})") from error

@@ -1,0 +1,1 @@
+"""Recorded sequences of images, in the formats that people have."""

@@ -1,0 +1,105 @@
+"""KITTI odometry: image_2 (colour) or image_0 (grey), calib.txt, times.txt, poses of camera 0."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from mapper.core.geometry import inverse, orthonormalised, pose
+from mapper.core.intrinsics import Intrinsics
+from mapper.core.trajectory import Trajectory
+from mapper.errors import ConfigError, InputError
+from mapper.io.cameras.calibration import Calibration, Camera, find_calibration
+from mapper.io.cameras.rig import Rig
+from mapper.io.sequences.decode import first_size, list_images
+from mapper.io.sequences.file_sequence import FileSequence
+
+_CAMERAS = {"image_2": "P2", "image_0": "P0"}  # in order of preference
+
+
+def is_kitti(path: Path) -> bool:
+    """Whether a folder has one of KITTI's image folders."""
+    return any((path / folder).is_dir() for folder in _CAMERAS)
+
+
+def open_kitti(
+    path: Path, calibration: Path | None = None, registration: str = "auto"
+) -> FileSequence:
+    """A sequence folder such as dataset/sequences/00. Images are rectified; there is no depth."""
+    path = path.resolve()
+    folder = next(name for name in _CAMERAS if (path / name).is_dir())
+    color_paths = list_images(path / folder)
+    if not color_paths:
+        raise InputError(f"{path / folder}: no images; is the download complete?")
+    timestamps = _read_table(path / "times.txt", 1)[:, 0]
+    if len(timestamps) != len(color_paths):
+        raise InputError(
+            f"{path / 'times.txt'}: {len(timestamps)} times for {len(color_paths)} images in "
+            f"{folder}; is the download complete?"
+        )
+    size = first_size(color_paths)
+    intrinsics, T_camera_cam0 = _read_projection(path / "calib.txt", _CAMERAS[folder], size)
+    cameras = find_calibration(calibration, (path,)) or Calibration(Camera(intrinsics))
+    if registration not in ("auto", "none"):
+        raise ConfigError(f"{path}: KITTI has no depth; --registration must be auto or none")
+    return FileSequence(
+        kind="kitti",
+        name=f"kitti-{path.name}",
+        path=path,
+        timestamps=timestamps,
+        color_paths=tuple(color_paths),
+        depth_paths=(),
+        depth_scale=1.0,
+        rig=Rig(cameras, "none", size),
+        ground_truth=_read_ground_truth(path, timestamps, T_camera_cam0),
+    )
+
+
+def _read_projection(path: Path, key: str, size: tuple[int, int]) -> tuple[Intrinsics, np.ndarray]:
+    """Intrinsics, and the rigid transform (4, 4) from camera 0, of P = K [I | t] in calib.txt."""
+    if not path.is_file():
+        raise InputError(f"{path} is missing; KITTI's calibration archive holds it")
+    for line in path.read_text().splitlines():
+        name, _, numbers = line.partition(":")
+        if name.strip() != key:
+            continue
+        try:
+            P = np.array(numbers.split(), np.float64).reshape(3, 4)
+        except ValueError as error:
+            raise InputError(f"{path}: {key} must hold 12 numbers") from error
+        t = np.linalg.solve(P[:, :3], P[:, 3])
+        return Intrinsics(P[0, 0], P[1, 1], P[0, 2], P[1, 2], *size), pose(np.eye(3), t)
+    raise InputError(f"{path}: no line {key}; KITTI's calibration archive holds the right file")
+
+
+def _read_ground_truth(
+    path: Path, timestamps: np.ndarray, T_camera_cam0: np.ndarray
+) -> Trajectory | None:
+    """Poses of the camera whose images are read, from those of camera 0."""
+    places = (path / "poses.txt", path.parent.parent / "poses" / f"{path.name}.txt")
+    poses_path = next((place for place in places if place.is_file()), None)
+    if poses_path is None:
+        return None
+    rows = _read_table(poses_path, 12)
+    if len(rows) != len(timestamps):
+        raise InputError(
+            f"{poses_path}: {len(rows)} poses for {len(timestamps)} images; "
+            "is it the file of this sequence?"
+        )
+    T_world_cam0 = np.tile(np.eye(4), (len(rows), 1, 1))
+    T_world_cam0[:, :3] = rows.reshape(-1, 3, 4)
+    return Trajectory(timestamps, orthonormalised(T_world_cam0) @ inverse(T_camera_cam0))
+
+
+def _read_table(path: Path, columns: int) -> np.ndarray:
+    """float64 (N, columns) of a text file of finite numbers."""
+    if not path.is_file():
+        raise InputError(f"{path} is missing; a KITTI sequence needs it")
+    try:
+        table = np.array(path.read_text().split(), np.float64).reshape(-1, columns)
+    except ValueError as error:
+        raise InputError(f"{path}: expected {columns} numbers a line: {error}") from error
+    if not np.isfinite(table).all():
+        raise InputError(f"{path}: holds a number that is not finite")
+    return table

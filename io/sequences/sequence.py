@@ -1,0 +1,44 @@
+"""The common type of every input: a numbered, re-readable list of frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from mapper.core.frame import Frame
+from mapper.core.intrinsics import Intrinsics
+from mapper.core.trajectory import Trajectory
+
+
+class Sequence(Protocol):
+    """Frames on disk, read one at a time and in any order.
+
+    kind: "tum", "7scenes", "kitti", "images" or "video". timestamps: float64 (N,), seconds,
+    increasing. intrinsics: of the frames as they are handed out (undistorted), None if unknown.
+    ground_truth: poses of the camera that the frames' intrinsics describe, or None.
+    """
+
+    kind: str
+    name: str
+    path: Path
+    has_depth: bool
+    intrinsics: Intrinsics | None
+    timestamps: np.ndarray
+    ground_truth: Trajectory | None
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Frame:
+        """The frame at `index` in [0, len). Raises InputError naming the file if unreadable."""
+        ...
+
+    def __iter__(self) -> Iterator[Frame]:
+        """The frames in order."""
+        ...
+
+    def close(self) -> None:
+        """Release open files (a video's)."""
+        ...

@@ -1,0 +1,140 @@
+"""A video file, decoded by OpenCV."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from mapper.core.frame import Frame
+from mapper.core.intrinsics import Intrinsics
+from mapper.core.trajectory import Trajectory
+from mapper.errors import ConfigError, InputError
+from mapper.io.cameras.calibration import find_calibration
+from mapper.io.cameras.rig import Rig, check_size
+
+VIDEO_SUFFIXES = frozenset(
+    {".mp4", ".m4v", ".avi", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".wmv", ".ogv"}
+)
+FRAME_RATE = 30.0  # 1/s, where the file states none
+_SKIP = 60  # frames up to which reading on is quicker than seeking
+
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # FFmpeg would write to stderr by itself
+
+
+class VideoSequence:
+    """Frames of a video; see mapper.io.sequences.sequence.Sequence. Quick in order, slow at random.
+
+    timestamps: the index over the stated frame rate, also where the rate varies.
+    """
+
+    kind = "video"
+    has_depth = False
+    ground_truth: Trajectory | None = None
+
+    def __init__(self, path: Path, calibration: Path | None = None) -> None:
+        self.path = path.resolve()
+        self.name = path.stem
+        self._lock = threading.Lock()
+        self._capture = cv2.VideoCapture(str(self.path))
+        self._next = 0  # the frame that the next read returns
+        if not self._capture.isOpened():
+            raise InputError(f"{path}: not a readable video; copy it again or convert it to mp4")
+        rate = self._capture.get(cv2.CAP_PROP_FPS)
+        self._length = self._readable_length()
+        self._end = self._length  # the first frame known to be missing
+        rate = rate if np.isfinite(rate) and 0 < rate < 1e4 else FRAME_RATE
+        self.timestamps = np.arange(self._length) / rate
+        cameras = find_calibration(calibration, ())
+        self._rig = Rig(cameras, "none", self._size())
+        self.intrinsics: Intrinsics | None = self._rig.intrinsics
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __iter__(self) -> Iterator[Frame]:
+        return (self[index] for index in range(len(self)))
+
+    def __getitem__(self, index: int) -> Frame:
+        if not 0 <= index < self._length:
+            raise IndexError(f"frame {index} of {self._length}")
+        with self._lock:
+            image = self._read(index)
+        calibrated = self.intrinsics is not None
+        check_size(str(self.path), image, self._rig.color_size, calibrated)
+        image = self._rig.color_only(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+        return Frame(index, float(self.timestamps[index]), image, None, self.intrinsics)
+
+    def source_files(self, index: int) -> tuple[Path, ...]:
+        """The file from which every frame is read."""
+        return (self.path,)
+
+    def close(self) -> None:
+        """Closes the file; no frame can be read afterwards."""
+        with self._lock:
+            self._capture.release()
+
+    def _readable_length(self) -> int:
+        """Frames stated by the container, or counted where it states none (slow)."""
+        stated = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        length = int(stated) if np.isfinite(stated) and 0 < stated < 1e9 else 0
+        if length == 0:
+            while self._capture.grab():
+                length += 1
+            self._reopen()
+        if length == 0:
+            raise InputError(f"{self.path}: the video has no frames; copy it again")
+        return length
+
+    def _size(self) -> tuple[int, int]:
+        """(width, height) of the first frame."""
+        height, width = self._read(0).shape[:2]
+        return width, height
+
+    def _read(self, index: int) -> np.ndarray:
+        """BGR image at an index: reads on, or seeks when far or behind."""
+        if not self._capture.isOpened():
+            raise InputError(f"{self.path}: the video was closed; open the sequence again")
+        if index >= self._end:
+            raise self._cut_short(self._end)
+        if not self._next <= index <= self._next + _SKIP:
+            if index == 0:
+                self._reopen()
+            else:
+                self._capture.set(cv2.CAP_PROP_POS_FRAMES, index)
+                self._next = index
+        while self._next < index:
+            if not self._capture.grab():
+                self._end = self._next
+                raise self._cut_short(self._end)
+            self._next += 1
+        found, image = self._capture.read()
+        if not found or image is None:
+            self._end = index
+            raise self._cut_short(index)
+        self._next = index + 1
+        return image
+
+    def _reopen(self) -> None:
+        self._capture.release()
+        self._capture = cv2.VideoCapture(str(self.path))
+        self._next = 0
+
+    def _cut_short(self, end: int) -> InputError:
+        return InputError(
+            f"{self.path}: the video ends at frame {end} of {self._length} stated; copy it again "
+            "or limit it with --max-frames"
+        )
+
+
+def open_video(
+    path: Path, calibration: Path | None = None, registration: str = "auto"
+) -> VideoSequence:
+    """A video file; the intrinsics are those of the calibration file, else unknown."""
+    if registration not in ("auto", "none"):
+        raise ConfigError(f"{path}: a video has no depth; --registration must be auto or none")
+    return VideoSequence(path, calibration)

@@ -1,0 +1,1 @@
+"""Values that everyone speaks of: frames, predictions, cameras, trajectories, meshes."""

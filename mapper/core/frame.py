@@ -1,0 +1,38 @@
+"""One moment of a sequence, as every frontend receives it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mapper.core.intrinsics import Intrinsics
+from mapper.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """An undistorted image, with depth registered to it where the sequence has depth.
+
+    index: position in the sequence, from 0. timestamp: seconds.
+    image: uint8 (H, W, 3), RGB. depth: float32 (H, W), metres along z, 0 = no reading; or None.
+    intrinsics: of the image (and of the depth); None where nobody knows them.
+    """
+
+    index: int
+    timestamp: float
+    image: np.ndarray
+    depth: np.ndarray | None = None
+    intrinsics: Intrinsics | None = None
+
+    def __post_init__(self) -> None:
+        if self.image.ndim != 3 or self.image.shape[2] != 3 or self.image.dtype != np.uint8:
+            raise InputError(
+                f"frame {self.index}: image is {self.image.dtype} {self.image.shape}, "
+                "expected uint8 (H, W, 3), RGB"
+            )
+        if self.depth is not None and self.depth.shape != self.image.shape[:2]:
+            raise InputError(
+                f"frame {self.index}: depth {self.depth.shape} and image {self.image.shape[:2]} "
+                "differ in size; register depth to colour first"
+            )

@@ -1,0 +1,40 @@
+"""What a frontend says of one frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mapper.core.depth_noise import LEARNED, DepthNoise
+from mapper.core.intrinsics import Intrinsics
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """Geometry and pose of one frame, in the frontend's own, drifting world.
+
+    pointmap: float32 (h, w, 3), points in the camera frame (OpenCV axes); z = 0 = no point.
+    confidence: float32 (h, w), 0 = ignore; larger is better, on a scale of the frontend's own.
+    T_world_camera: float64 (4, 4), camera-to-world. is_metric: units are metres.
+    image: uint8 (h, w, 3), RGB, at the pointmap's resolution. descriptor: float32 (d,) or None.
+    segment: poses and scale are mutually consistent within one segment only.
+    noise: of the pointmap along z, where the confidence is good.
+    """
+
+    frame_index: int
+    timestamp: float
+    pointmap: np.ndarray
+    confidence: np.ndarray
+    T_world_camera: np.ndarray
+    intrinsics: Intrinsics
+    image: np.ndarray
+    is_metric: bool
+    segment: int = 0
+    descriptor: np.ndarray | None = None
+    noise: DepthNoise = LEARNED
+
+    @property
+    def depth(self) -> np.ndarray:
+        """float32 (h, w): z of the pointmap, 0 = no point."""
+        return self.pointmap[..., 2]

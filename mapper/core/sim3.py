@@ -1,0 +1,72 @@
+"""Similarity transforms S_a_b = (s, R, t): x_a = s R x_b + t, as matrices [[s R, t], [0, 1]].
+
+Matrices compose by multiplication, so rigid poses are similarities of scale 1. The tangent is
+[omega (rad), rho, log scale], perturbed on the right: S exp(xi).
+Source: Strasdat, "Local accuracy and global consistency for efficient visual SLAM", 2012, ch. 2.
+"""
+
+from __future__ import annotations
+
+import gtsam
+import numpy as np
+
+from mapper.core.geometry import orthonormalised
+
+
+def similarity(scale: float, T: np.ndarray) -> np.ndarray:
+    """S (4, 4) = (scale, R, t) from a scale and the rigid part T (4, 4)."""
+    S = T.copy()
+    S[:3, :3] *= scale
+    return S
+
+
+def scale_of(S: np.ndarray) -> np.ndarray:
+    """Scales (...) of similarities (..., 4, 4); a numpy scalar for a single one."""
+    return np.linalg.norm(S[..., :3, 0], axis=-1)
+
+
+def rigid_part(S: np.ndarray) -> np.ndarray:
+    """The poses (..., 4, 4) of the cameras whose local units S (..., 4, 4) rescales."""
+    T = S.copy()
+    T[..., :3, :3] /= scale_of(S)[..., None, None]
+    return orthonormalised(T)
+
+
+def inverse_similarity(S: np.ndarray) -> np.ndarray:
+    """Inverses of similarities (..., 4, 4): (1 / s, R^T, -R^T t / s)."""
+    sR_t = np.swapaxes(S[..., :3, :3], -1, -2) / (scale_of(S) ** 2)[..., None, None]
+    result = np.zeros_like(S)
+    result[..., :3, :3] = sR_t
+    result[..., :3, 3] = -(sR_t @ S[..., :3, 3, None])[..., 0]
+    result[..., 3, 3] = 1.0
+    return result
+
+
+def exp_sim3(xi: np.ndarray) -> np.ndarray:
+    """S (4, 4) of a tangent vector (7,)."""
+    return from_gtsam(gtsam.Similarity3.Expmap(xi))
+
+
+def log_sim3(S: np.ndarray) -> np.ndarray:
+    """Tangent vector (7,) of S (4, 4)."""
+    return np.asarray(gtsam.Similarity3.Logmap(to_gtsam(S)))
+
+
+def adjoint_sim3(S: np.ndarray) -> np.ndarray:
+    """Ad(S) (7, 7) with S exp(x) S^-1 = exp(Ad(S) x)."""
+    return np.asarray(to_gtsam(S).AdjointMap())
+
+
+def to_gtsam(S: np.ndarray) -> gtsam.Similarity3:
+    """GTSAM writes x_a = s (R x_b + t'), so t' = t / s."""
+    scale = float(scale_of(S))
+    R = orthonormalised(S)[:3, :3]
+    return gtsam.Similarity3(gtsam.Rot3(R), S[:3, 3] / scale, scale)
+
+
+def from_gtsam(S: gtsam.Similarity3) -> np.ndarray:
+    scale = S.scale()
+    result = np.eye(4)
+    result[:3, :3] = scale * S.rotation().matrix()
+    result[:3, 3] = scale * S.translation()
+    return result

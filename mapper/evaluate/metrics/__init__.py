@@ -1,0 +1,1 @@
+"""Numbers of how good a map, a trajectory or a depth map is."""

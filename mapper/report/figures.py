@@ -1,0 +1,152 @@
+"""The plots of the report, as PNG."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from mapper.report.page import ReportData
+
+ESTIMATE: Final = "#2563c9"
+GROUND_TRUTH: Final = "#98a2b3"
+LOOP: Final = "#1a8a55"
+WARM: Final = "#d9822b"
+RESOLUTION_DPI: Final = 150
+LOOP_WIDTH: Final = (0.25, 1.6)  # points, of many loops and of few
+LOOP_CROWD: Final = 60.0  # points of width for all together, in between
+MAX_GAP_FRAMES: Final = 1.5  # nearest ground truth further off than this is no match
+STYLE: Final[Any] = {
+    "font.size": 9.5,
+    "font.family": "sans-serif",
+    "axes.edgecolor": "#d0d5dd",
+    "axes.labelcolor": "#667085",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#eef0f3",
+    "xtick.color": "#667085",
+    "ytick.color": "#667085",
+    "text.color": "#1c2430",
+    "axes.titlesize": 10,
+}
+
+
+def trajectory_figure(report: ReportData) -> bytes:
+    """Bird's-eye view (x to the right, z up) and height over time; loop closures marked.
+
+    Both by the first camera's axes, as the map knows no plumb line.
+    """
+    figure, (plan, height) = _figure(1, 2, (10.4, 4.6), width_ratios=[1.25, 1])
+    start = report.estimate.timestamps[0]
+    if report.ground_truth is not None:
+        truth = report.ground_truth.positions
+        plan.plot(truth[:, 0], truth[:, 2], color=GROUND_TRUTH, lw=2.6, label="ground truth")
+        times = report.ground_truth.timestamps - start
+        height.plot(times, -truth[:, 1], color=GROUND_TRUTH, lw=2.6)
+    way = report.estimate.positions
+    plan.plot(way[:, 0], way[:, 2], color=ESTIMATE, lw=1.4, label="estimate", zorder=4)
+    plan.plot(*way[0, [0, 2]], "o", color="#1c2430", ms=5, label="start", zorder=5)
+    draw_keyframes_and_loops(plan, report)
+    plan.set_aspect("equal", adjustable="datalim")
+    plan.set_title("From above", loc="left")
+    plan.set(xlabel=f"to the right, x [{report.unit}]", ylabel=f"ahead, z [{report.unit}]")
+    plan.legend(loc="best", frameon=True, framealpha=0.85, edgecolor="none")
+    height.plot(report.estimate.timestamps - start, -way[:, 1], color=ESTIMATE, lw=1.2)
+    height.set_title("Height", loc="left")
+    height.set(xlabel="time [s]", ylabel=f"up, -y [{report.unit}]")
+    return _png(figure)
+
+
+def error_figure(report: ReportData) -> bytes:
+    """Distance between estimate and ground truth at each moment both know of."""
+    figure, axes = _figure(1, 1, (10.4, 2.8))
+    times, errors = matched_errors(report)
+    scale, unit = (100.0, "cm") if report.is_metric else (1.0, report.unit)
+    axes.set(xlabel="time [s]", ylabel=f"distance [{unit}]")
+    if len(errors) == 0:
+        axes.text(0.5, 0.5, "no moment in common", ha="center", transform=axes.transAxes)
+        return _png(figure)
+    times, errors = times - report.estimate.timestamps[0], errors * scale
+    axes.fill_between(times, errors, color=ESTIMATE, alpha=0.12, lw=0)
+    axes.plot(times, errors, color=ESTIMATE, lw=1.1)
+    rmse = float(np.sqrt((errors**2).mean()))
+    label = f"RMSE {rmse:.3g} {unit}, largest {errors.max():.3g} {unit}"
+    axes.axhline(rmse, color=WARM, lw=1, ls="--", label=label)
+    axes.set_ylim(bottom=0)
+    axes.legend(loc="upper left", frameon=False)
+    return _png(figure)
+
+
+def matched_errors(report: ReportData) -> tuple[np.ndarray, np.ndarray]:
+    """Timestamps (M,) and distances (M,) of the estimate's poses that have ground truth in time."""
+    estimate, truth = report.estimate, report.ground_truth
+    if truth is None or len(truth) < 2 or len(estimate) == 0:
+        return np.zeros(0), np.zeros(0)
+    later = np.searchsorted(truth.timestamps, estimate.timestamps).clip(1, len(truth) - 1)
+    to_later = np.abs(truth.timestamps[later] - estimate.timestamps)
+    to_earlier = np.abs(truth.timestamps[later - 1] - estimate.timestamps)
+    nearest = np.where(to_earlier <= to_later, later - 1, later)
+    limit = MAX_GAP_FRAMES * float(np.median(np.diff(truth.timestamps)))
+    matched = np.minimum(to_earlier, to_later) <= limit
+    offsets = estimate.positions[matched] - truth.positions[nearest[matched]]
+    return estimate.timestamps[matched], np.linalg.norm(offsets, axis=1)
+
+
+def latency_figure(report: ReportData) -> bytes:
+    """Milliseconds a frame, with median and 99th percentile."""
+    figure, axes = _figure(1, 1, (10.4, 2.8))
+    latencies = np.asarray(report.frame_latencies_ms, dtype=float)
+    axes.plot(latencies, ".", color=ESTIMATE, ms=2.6, alpha=0.7)
+    for value, name, color in (
+        (np.median(latencies), "median", "#1c2430"),
+        (np.percentile(latencies, 99), "p99", WARM),
+    ):
+        axes.axhline(value, color=color, lw=1, ls="--", label=f"{name} {value:.1f} ms")
+    axes.set(xlabel="frame", ylabel="latency [ms]", ylim=(0, None))
+    axes.legend(loc="upper left", ncols=2, frameon=False)
+    return _png(figure)
+
+
+def draw_keyframes_and_loops(plan: Axes, report: ReportData) -> None:
+    keyframes = np.asarray(report.keyframe_positions).reshape(-1, 3)
+    if len(keyframes):
+        x, z = keyframes[:, 0], keyframes[:, 2]
+        plan.plot(x, z, ".", color=ESTIMATE, ms=5, label="keyframes", zorder=4)
+    closed = [
+        keyframes[[loop["row_i"], loop["row_j"]]]
+        for loop in report.loops
+        if loop.get("accepted") and None not in (loop.get("row_i"), loop.get("row_j"))
+    ]
+    # Hundreds of loops would hide the way that they join: then they are a faint web below it.
+    strength = max(LOOP_WIDTH[0], min(LOOP_WIDTH[1], LOOP_CROWD / max(1, len(closed))))
+    for number, ends in enumerate(closed):
+        label = None if number else "loop closures"
+        plan.plot(ends[:, 0], ends[:, 2], color=LOOP, lw=strength, label=label, zorder=2)
+
+
+def _figure(
+    rows: int, columns: int, size: tuple[float, float], **layout: Any
+) -> tuple[Figure, Any]:
+    """A figure that belongs to no window: the machine may have none."""
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=size, dpi=RESOLUTION_DPI, layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.subplots(rows, columns, gridspec_kw=layout or None)
+    return figure, axes
+
+
+def _png(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()

@@ -1,0 +1,1 @@
+"""A run directory while it is written."""

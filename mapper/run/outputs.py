@@ -1,0 +1,228 @@
+"""What a finished run leaves: mesh, cloud, metrics, report."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final, Protocol
+
+import numpy as np
+import yaml
+
+from mapper.core.geometry import umeyama
+from mapper.core.mesh import Mesh
+from mapper.core.sim3 import rigid_part, similarity
+from mapper.core.trajectory import Trajectory, nearest_times
+from mapper.errors import InputError
+from mapper.evaluate.metrics.trajectory import evaluate
+from mapper.io.meshes.mesh_files import write_mesh
+from mapper.io.trajectory_files import write_tum
+from mapper.io.viewer.map_logger import MapLogger
+from mapper.report.page import ReportData, write_report
+from mapper.run.directory import RunDirectory
+from mapper.runtime.stopwatch import Stopwatch
+from mapper.slam.mapper import MappingResult
+
+MATCH_SECONDS = 0.02
+FRAME_TIMES: Final = "frame_times.json"
+ALIGNMENT: Final = "alignment.json"
+# What other commands make of a run, which holds no longer when its poses change.
+LATER_FILES: Final = (ALIGNMENT, "run.aligned.rrd", "eval.json")
+NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+class Source(Protocol):
+    """Where the frames came from; ground_truth is None where nobody knows the poses."""
+
+    @property
+    def ground_truth(self) -> Trajectory | None: ...
+
+
+def remove_later_files(run: RunDirectory) -> None:
+    """Of a run that is carried on after it was aligned or judged."""
+    for name in LATER_FILES:
+        (run.path / name).unlink(missing_ok=True)
+
+
+def write_outputs(
+    run: RunDirectory,
+    sequence: Source,
+    result: MappingResult,
+    stopwatch: Stopwatch,
+    show: MapLogger,
+    seconds: float,
+    interrupted: bool,
+    extra: Mapping[str, Any] = NOTHING,
+) -> dict[str, Any]:
+    """Write every file of a finished run; returns the metrics, with `extra` among them."""
+    metrics = collect_metrics(sequence, result, stopwatch, seconds, interrupted) | dict(extra)
+    track_ms = [round(duration * 1e3, 3) for duration in stopwatch.durations.get("track", [])]
+    run.write_json(run.path / FRAME_TIMES, {"track_ms": track_ms}, indent=None)
+    if sequence.ground_truth is not None:
+        write_tum(run.ground_truth, sequence.ground_truth)
+    write_results(run, result, sequence.ground_truth, metrics, show)
+    return metrics
+
+
+def write_results(
+    run: RunDirectory,
+    result: MappingResult,
+    truth: Trajectory | None,
+    metrics: dict[str, Any],
+    show: MapLogger,
+    recordings: Sequence[Path] = (),
+) -> None:
+    """Write mesh, cloud, report and metrics, and the end of the recording.
+
+    recordings: those that lie elsewhere and belong into the report's list of files.
+    """
+    write_mesh(run.mesh, result.mesh)
+    write_mesh(run.cloud, replace(result.mesh, faces=np.zeros((0, 3), np.int32)))
+    aligned_truth = _aligned_truth(result.trajectory, truth, show, result.is_metric)
+    show.mesh(result.mesh)
+    show.close()
+    report = _report(run, result, metrics, aligned_truth)
+    write_report(run.report, replace(report, files=[*report.files, *recordings]))
+    run.write_json(run.metrics, metrics)  # last: it says that the run is complete
+
+
+def collect_metrics(
+    sequence: Source,
+    result: MappingResult,
+    stopwatch: Stopwatch,
+    seconds: float,
+    interrupted: bool,
+) -> dict[str, Any]:
+    """Counts, times and errors. Errors are absent where there is no ground truth to compare."""
+    return {
+        "complete": not interrupted,
+        **map_metrics(result, sequence.ground_truth),
+        "wall_time_s": seconds,
+        # Of this process alone, where a run was resumed.
+        "fps": len(stopwatch.durations.get("track", [])) / seconds,
+        "peak_memory_mb": peak_memory_mb(),
+        "timings": stopwatch.summary(),
+    }
+
+
+def map_metrics(result: MappingResult, truth: Trajectory | None) -> dict[str, Any]:
+    """What poses and map say, however long it took to make them: counts, loops, sizes, errors."""
+    tracked, counts = len(result.trajectory), result.counts
+    loops = result.decisions
+    metrics: dict[str, Any] = {
+        "frames": counts.frames,
+        "tracked": tracked,
+        "lost": counts.frames - counts.skipped - counts.left_out - tracked,
+        "skipped": counts.skipped,
+        "left_out": counts.left_out,
+        "keyframes": result.keyframes,
+        "loops_accepted": sum(d.accepted for d in loops) - len(result.dropped_loops),
+        "loops_refused": sum(not d.accepted for d in loops) + len(result.dropped_loops),
+        "units": "metres" if result.is_metric else "units",
+        "mesh_vertices": len(result.mesh.vertices),
+        "mesh_faces": len(result.mesh.faces),
+    }
+    return metrics if truth is None else metrics | _errors(result, truth)
+
+
+def peak_memory_mb() -> float:
+    """The process's largest resident size so far, in MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def _errors(result: MappingResult, truth: Trajectory) -> dict[str, Any]:
+    try:
+        evaluation = evaluate(
+            result.trajectory,
+            truth,
+            expected_frames=result.counts.frames,
+            max_time_difference=MATCH_SECONDS,
+        )
+    except InputError as error:
+        return {"evaluation_failed": str(error)}
+    best = evaluation.ate_se3 if result.is_metric else evaluation.ate_sim3
+    return {
+        "ate_rmse": best.rmse,
+        "rpe_rmse": evaluation.rpe_translation_rmse,
+        "evaluation": evaluation.to_dict(),
+    }
+
+
+def _aligned_truth(
+    estimate: Trajectory, truth: Trajectory | None, show: MapLogger, is_metric: bool
+) -> Trajectory | None:
+    """The ground truth in the map's world, by least squares over matching times; or None.
+
+    In the map's units too, where those are not metres.
+    """
+    if truth is None or len(estimate) < 3:
+        return None
+    nearest = nearest_times(truth.timestamps, estimate.timestamps)
+    matched = np.abs(truth.timestamps[nearest] - estimate.timestamps) <= MATCH_SECONDS
+    if matched.sum() < 3:
+        return None
+    scale, T = umeyama(
+        truth.positions[nearest[matched]], estimate.positions[matched], with_scale=not is_metric
+    )
+    S = similarity(scale, T)
+    show.align_ground_truth(S)
+    return Trajectory(truth.timestamps, rigid_part(S @ truth.T_world_camera))
+
+
+def _report(
+    run: RunDirectory, result: MappingResult, metrics: dict[str, Any], truth: Trajectory | None
+) -> ReportData:
+    description = run.read_description()
+    config = yaml.safe_dump(description["config"], sort_keys=False)
+    changes = metrics.get("alignment", {}).get("changes", [])
+    return ReportData(
+        name=description["sequence"]["name"],
+        frontend=description["frontend"],
+        metrics=metrics,
+        estimate=result.trajectory,
+        is_metric=result.is_metric,
+        keyframe_positions=result.keyframe_trajectory.positions,
+        loops=_loop_rows(result),
+        alignment_costs=result.alignment_costs,
+        ground_truth=truth,
+        mesh_pictures=_pictures(result.mesh),
+        frame_latencies_ms=np.array(run.read_json(run.path / FRAME_TIMES).get("track_ms", [])),
+        config="".join(f"# aligned with --set {change}\n" for change in changes) + config,
+        files=run.outputs(),
+    )
+
+
+def _loop_rows(result: MappingResult) -> list[dict[str, Any]]:
+    """row_i, row_j: in keyframe_trajectory; None where the map holds that keyframe no more."""
+    rows = {int(keyframe_id): row for row, keyframe_id in enumerate(result.keyframe_ids)}
+    return [
+        {
+            "i": d.i,
+            "j": d.j,
+            "row_i": rows.get(d.i),
+            "row_j": rows.get(d.j),
+            "accepted": d.accepted and (d.i, d.j) not in result.dropped_loops,
+            "inliers": d.feature_inliers,
+            "residual": d.rmse if d.rmse >= 0 else None,
+            "correction": d.correction if d.rmse >= 0 else None,
+            "scale": d.scale if d.rmse >= 0 else None,
+            "reason": f"{d.found_by}: "
+            + ("given up by the graph" if (d.i, d.j) in result.dropped_loops else d.reason),
+        }
+        for d in result.decisions
+    ]
+
+
+def _pictures(mesh: Mesh) -> list[np.ndarray]:
+    """Oblique and bird's-eye views; none of an empty map."""
+    if len(mesh.faces) == 0:
+        return []
+    from mapper.report.mesh_picture import estimate_up, render_mesh, render_mesh_top
+
+    x, y, z = estimate_up(mesh).tolist()
+    return [render_mesh(mesh, up=(x, y, z)), render_mesh_top(mesh, up=(x, y, z))]

@@ -1,0 +1,151 @@
+"""Keyframes and edges as journal lines, and back."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from mapper.backend.graph.edge import Edge, EdgeKind
+from mapper.backend.keyframe_culling import Released
+from mapper.backend.keyframes.keyframe import HungFrame, Keyframe, Visit
+from mapper.backend.loops.loop_closer import LoopDecision
+from mapper.backend.settlement import Settlement
+from mapper.core.intrinsics import Intrinsics
+from mapper.errors import InputError
+from mapper.run.keyframe_files import KeyframeFiles
+from mapper.vision.local_features import LocalFeatures
+
+logger = logging.getLogger(__name__)
+
+NO_FEATURES = LocalFeatures(
+    np.zeros((0, 2), np.float32), np.zeros((0, 32), np.uint8), np.zeros((0, 3), np.float32)
+)
+
+
+def keyframe_record(keyframe: Keyframe) -> dict[str, Any]:
+    """Everything of a closed keyframe that is not in its file. Poses row by row."""
+    return {
+        "id": keyframe.id,
+        "segment": keyframe.segment,
+        "is_metric": keyframe.is_metric,
+        "units": keyframe.units,
+        "T_previous_keyframe": _plain(keyframe.T_previous_keyframe),
+        "T_odometry_last": _plain(keyframe.T_odometry_last),
+        "median_depth": keyframe.median_depth,
+        "T_odometry_keyframe": keyframe.T_odometry_keyframe.ravel().tolist(),
+        "frames": [
+            [f.frame_index, f.timestamp, f.T_keyframe_camera.ravel().tolist()]
+            for f in keyframe.frames
+        ],
+    }
+
+
+def _plain(T: np.ndarray | None) -> list[float] | None:
+    return None if T is None else T.ravel().tolist()
+
+
+def _matrix(values: list[float] | None) -> np.ndarray | None:
+    return None if values is None else np.array(values).reshape(4, 4)
+
+
+def keyframe_from_record(
+    record: dict[str, Any], files: KeyframeFiles, damaged: list[int] | None = None
+) -> Keyframe:
+    """A keyframe from its line and its file. damaged: see saved_map.load_graph."""
+    keyframe_id = int(record["id"])
+    try:
+        features, intrinsics, descriptor = files.load_view(keyframe_id)
+    except InputError as error:
+        if damaged is None:
+            raise
+        logger.warning("%s", error)
+        damaged.append(keyframe_id)
+        features, intrinsics, descriptor = NO_FEATURES, Intrinsics(1, 1, 0, 0, 1, 1), None
+    return Keyframe(
+        keyframe_id,
+        int(record["segment"]),
+        np.array(record["T_odometry_keyframe"]).reshape(4, 4),
+        features,
+        intrinsics,
+        _frames(record),
+        float(record["median_depth"]),
+        descriptor,
+        bool(record["is_metric"]),
+        float(record["units"]),
+        _matrix(record["T_previous_keyframe"]),
+        _matrix(record.get("T_odometry_last")),
+    )
+
+
+def visit_record(released: Released) -> dict[str, Any]:
+    """Which keyframe became a visit to which; the rest is in the line that it had as a keyframe."""
+    return {
+        "id": released.visit.id,
+        "anchor": released.anchor_id,
+        "S_keyframe_visit": released.visit.S_keyframe_visit.ravel().tolist(),
+        # Here and not in lines of their own, so that a kill leaves all of it or nothing.
+        "edges": [edge_record(edge) for edge in released.edges],
+    }
+
+
+def visit_from_record(record: dict[str, Any], keyframe: dict[str, Any]) -> Visit:
+    """keyframe: the line that it had as one."""
+    return Visit.of(
+        int(record["id"]),
+        np.array(record["S_keyframe_visit"]).reshape(4, 4),
+        _matrix(keyframe["T_previous_keyframe"]),
+        _frames(keyframe),
+    )
+
+
+def _frames(keyframe: dict[str, Any]) -> list[HungFrame]:
+    return [
+        HungFrame(int(index), float(timestamp), np.array(T).reshape(4, 4))
+        for index, timestamp, T in keyframe["frames"]
+    ]
+
+
+def edge_record(edge: Edge) -> dict[str, Any]:
+    return {
+        "i": edge.i,
+        "j": edge.j,
+        "type": edge.kind.value,
+        "S_i_j": edge.S_i_j.ravel().tolist(),
+        "information": edge.information.ravel().tolist(),
+    }
+
+
+def edge_from_record(record: dict[str, Any]) -> Edge:
+    return Edge(
+        int(record["i"]),
+        int(record["j"]),
+        np.array(record["S_i_j"]).reshape(4, 4),
+        np.array(record["information"]).reshape(7, 7),
+        EdgeKind(record["type"]),
+    )
+
+
+def poses_record(
+    keyframe_ids: list[int],
+    poses: dict[int, np.ndarray],
+    settlement: Settlement,
+    left_out: Sequence[int] = (),
+) -> dict[str, Any]:
+    """Where the keyframes of a settled map are, and what makes their depth maps better.
+
+    left_out: those whose maps could not be read and are not part of it.
+    """
+    return {
+        "left_out": list(left_out),
+        "poses": {k: poses[k].ravel().tolist() for k in keyframe_ids},
+        "corrections": {k: grid.tolist() for k, grid in settlement.corrections.items()},
+        "pairs": settlement.pairs if settlement.corrections else [],
+    }
+
+
+def decision_from_record(record: dict[str, Any]) -> LoopDecision:
+    fields = {key: value for key, value in record.items() if key != "event"}
+    return LoopDecision(**{**fields, "kind": EdgeKind(fields["kind"])})

@@ -1,0 +1,1 @@
+"""The room that `mapper demo` renders and maps."""

@@ -1,0 +1,1 @@
+"""A run directory when it is read again."""

@@ -1,0 +1,133 @@
+"""Writes what a realignment makes of a run: every file that depends on poses or map, or none."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from contextlib import closing
+from typing import Any, Final
+
+import numpy as np
+
+from mapper.backend.keyframes.trajectory_assembly import assemble_trajectory
+from mapper.core.trajectory import Trajectory
+from mapper.io.trajectory_files import write_tum
+from mapper.run.directory import RunDirectory
+from mapper.run.journal import Journal
+from mapper.run.outputs import (
+    ALIGNMENT,
+    FRAME_TIMES,
+    LATER_FILES,
+    map_metrics,
+    peak_memory_mb,
+    write_results,
+)
+from mapper.run.recording_parts import recordings
+from mapper.run.records import poses_record
+from mapper.run.update import run_update
+from mapper.runtime.stopwatch import Stopwatch
+from mapper.saved.aligned_recording import open_aligned_recording
+from mapper.saved.map import load_decisions
+from mapper.saved.realignment import Realignment
+from mapper.saved.results import keyframe_poses, known_counts, true_poses
+from mapper.slam.mapper import MappingResult
+
+ERRORS: Final = ("ate_rmse", "rpe_rmse", "evaluation", "evaluation_failed")
+STAGE: Final = "align afterwards"  # in the table of timings
+TRUTH_IS_GONE: Final = "groundtruth.txt is gone, and so is the sequence that it came from"
+
+
+def write_realignment(
+    run: RunDirectory, aligned: Realignment, changes: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Write journal, trajectories, map, metrics, report and recording anew; returns the metrics.
+
+    changes: the settings that differ from the run's own. All files are written beside the run's
+    and take their places together. A fault before that leaves the run as it was.
+    """
+    result = _mapping_result(run, aligned)
+    truth = true_poses(run)
+    metrics = _metrics(run, aligned, result, truth) | {"alignment": _account(aligned, changes)}
+    with run_update(run.path) as folder:
+        update = RunDirectory(folder)
+        for name in ("run.yaml", FRAME_TIMES):  # the report is made of them too
+            if (run.path / name).exists():
+                shutil.copyfile(run.path / name, folder / name)
+        _write_journal(run, update, aligned)
+        write_tum(update.trajectory, result.trajectory)
+        write_tum(update.keyframe_trajectory, result.keyframe_trajectory)
+        if truth is not None and not run.ground_truth.exists():
+            write_tum(update.ground_truth, truth)
+        update.write_json(folder / ALIGNMENT, metrics["alignment"])
+        recording = update.aligned_recording
+        with closing(open_aligned_recording(recording, run, aligned, result, truth)) as show:
+            write_results(update, result, truth, metrics, show, recordings(run))
+        for name in LATER_FILES:
+            if (run.path / name).exists() and not (folder / name).exists():
+                (folder / name).touch()  # of the poses before: taken away
+    return metrics
+
+
+def _mapping_result(run: RunDirectory, aligned: Realignment) -> MappingResult:
+    """The run as if its mapping had ended with the aligned map."""
+    saved, alignment = aligned.saved, aligned.settlement.alignment
+    indices, trajectory = assemble_trajectory(saved.keyframes, saved.poses)
+    return MappingResult(
+        trajectory,
+        indices,
+        np.array([keyframe.id for keyframe in saved.keyframes], int),
+        keyframe_poses(saved),
+        aligned.mesh,
+        known_counts(run, int(indices[-1]) + 1),
+        aligned.keyframes,
+        load_decisions(run),
+        aligned.dropped_loops,
+        run.read_description().get("units", "metres") == "metres",
+        () if alignment is None else tuple(alignment.costs),
+    )
+
+
+def _metrics(
+    run: RunDirectory, aligned: Realignment, result: MappingResult, truth: Trajectory | None
+) -> dict[str, Any]:
+    """Those of the mapping, with everything anew that depends on poses and map."""
+    before = run.read_json(run.metrics)
+    kept = {key: value for key, value in before.items() if key not in ERRORS}
+    metrics = {"complete": False, **kept, **map_metrics(result, truth)}
+    if truth is None and any(key in before for key in ERRORS):
+        metrics["evaluation_failed"] = TRUTH_IS_GONE
+    stopwatch = Stopwatch()
+    stopwatch.durations[STAGE].append(aligned.seconds)
+    metrics["timings"] = before.get("timings", {}) | stopwatch.summary()
+    return metrics
+
+
+def _account(aligned: Realignment, changes: Sequence[str]) -> dict[str, Any]:
+    """What was aligned, how well, and what it took. seconds: with the map, without the report."""
+    account: dict[str, Any] = {
+        "mode": "afterwards",
+        "changes": list(changes),
+        "keyframes": len(aligned.saved.keyframes),
+        "left_out": aligned.left_out,
+        "pairs": len(aligned.saved.pairs),
+        "seconds": aligned.seconds,
+        "peak_memory_mb": peak_memory_mb(),
+    }
+    alignment = aligned.settlement.alignment
+    if alignment is not None:
+        account["matches"], account["costs"] = alignment.matches, alignment.costs
+        account["converged"] = alignment.converged
+        account["focal_factor"] = alignment.focal_factor
+    return account
+
+
+def _write_journal(run: RunDirectory, update: RunDirectory, aligned: Realignment) -> None:
+    """The run's journal, less a line that a kill cut off, and the new poses."""
+    content = run.journal.read_bytes()
+    update.journal.write_bytes(content)
+    journal = Journal(update.journal, content.rfind(b"\n") + 1)
+    saved = aligned.saved
+    ids = [keyframe.id for keyframe in saved.keyframes]
+    journal.append("dropped", loops=sorted(aligned.dropped_loops))
+    journal.append("poses", **poses_record(ids, saved.poses, aligned.settlement, aligned.left_out))
+    journal.close()

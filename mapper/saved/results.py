@@ -1,0 +1,167 @@
+"""Results of a run: from its files where it came to its end, else from what it had mapped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from mapper.backend.alignment.refined_maps import RefinedMaps
+from mapper.backend.config import BackendConfig
+from mapper.backend.fusion.map_fusion import FusionConfig, MapFusion
+from mapper.backend.fusion.tsdf import BYTES_PER_BLOCK
+from mapper.backend.keyframes.keyframe_map import KeyframeMap
+from mapper.backend.keyframes.trajectory_assembly import assemble_trajectory
+from mapper.config.loader import changed, from_mapping
+from mapper.core.mesh import Mesh
+from mapper.core.sim3 import rigid_part
+from mapper.core.trajectory import Trajectory
+from mapper.errors import ConfigError, InputError
+from mapper.io.meshes.mesh_files import read_mesh
+from mapper.io.sequences.fingerprint import fingerprint
+from mapper.io.sequences.open_sequence import open_sequence
+from mapper.io.trajectory_files import read_tum
+from mapper.run.directory import RunDirectory
+from mapper.run.outputs import ALIGNMENT
+from mapper.saved.map import SavedMap, load_map
+from mapper.slam.mapper import FrameCounts
+
+CACHED_MAPS = 64  # keyframes, 3 MB each at 640x480
+
+
+def is_complete(run: RunDirectory) -> bool:
+    """Whether the run saw its whole sequence; if not, its files may lag behind its journal."""
+    return bool(run.read_json(run.metrics).get("complete"))
+
+
+def sequence_value(run: RunDirectory, key: str) -> Any:
+    """What run.yaml says of the sequence under "name", "frames" ...; InputError if nothing."""
+    try:
+        return run.read_description()["sequence"][key]
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{run.path / 'run.yaml'}: sequence.{key} is missing") from error
+
+
+def expected_frames(run: RunDirectory) -> int:
+    """Frames that should have got a pose: all of the sequence, if the run was interrupted too."""
+    if is_complete(run):
+        return int(run.read_json(run.metrics)["frames"])
+    return int(sequence_value(run, "frames"))
+
+
+def load_trajectories(run: RunDirectory) -> tuple[Trajectory, Trajectory]:
+    """Poses of all frames and of the keyframes alone, T_world_camera."""
+    if is_complete(run):
+        return read_tum(run.trajectory), read_tum(run.keyframe_trajectory)
+    saved = load_map(run)
+    return assemble_trajectory(saved.keyframes, saved.poses)[1], keyframe_poses(saved)
+
+
+def keyframe_poses(saved: SavedMap) -> Trajectory:
+    """Poses of a map's keyframes, in order."""
+    S_world_keyframe = np.array([saved.poses[k.id] for k in saved.keyframes]).reshape(-1, 4, 4)
+    timestamps = np.array([k.timestamp for k in saved.keyframes], float)
+    return Trajectory(timestamps, rigid_part(S_world_keyframe))
+
+
+def true_poses(run: RunDirectory) -> Trajectory | None:
+    """The ground truth: the run's copy, else the sequence's if that is still there; or None."""
+    if run.ground_truth.exists():
+        return read_tum(run.ground_truth)
+    stored = run.read_description().get("sequence", {})
+    if "path" not in stored or stored.get("kind") == "live":
+        return None
+    calibration = stored.get("calibration")
+    try:
+        sequence = open_sequence(
+            stored["path"],
+            calibration=Path(calibration) if calibration else None,
+            registration=stored.get("registration", "auto"),
+            start=stored.get("start", 0),
+            stride=stored.get("stride", 1),
+            max_frames=stored.get("max_frames"),
+        )
+    except (InputError, ConfigError):
+        return None
+    with closing(sequence):
+        same = fingerprint(sequence) == stored.get("fingerprint")
+        return sequence.ground_truth if same else None
+
+
+def known_counts(run: RunDirectory, at_least: int) -> FrameCounts:
+    """Of a finished run exact, else as of the last checkpoint, which the map may be ahead of.
+
+    at_least: frames that there surely were.
+    """
+    known = run.read_json(run.metrics) or run.read_json(run.checkpoint).get("counts", {})
+    names = ("frames", "lost", "skipped", "left_out")
+    counts = FrameCounts(**{name: int(known.get(name, 0)) for name in names})
+    return replace(counts, frames=max(counts.frames, at_least))
+
+
+def fusion_config(run: RunDirectory) -> FusionConfig:
+    """The settings that the run's map was fused with."""
+    return _map_settings(run).fusion
+
+
+def _map_settings(run: RunDirectory) -> BackendConfig:
+    """Those of the run, changed as mapper align was told to."""
+    try:
+        stored = run.read_description()["config"]["backend"]
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{run.path / 'run.yaml'}: config.backend is missing") from error
+    changes = run.read_json(run.path / ALIGNMENT).get("changes", [])
+    return from_mapping(BackendConfig, changed(stored, changes))
+
+
+def fuse_again(
+    run: RunDirectory, saved: SavedMap, config: FusionConfig, quiet: bool = False
+) -> tuple[Mesh, bool]:
+    """Fuse all keyframes of the map anew; (mesh, whether the memory limit left surface out)."""
+    poses = saved.fused_poses
+    source = _refined(run, saved, poses) if saved.corrections else run.keyframes.load
+    with tqdm(total=len(poses), unit=" keyframes", disable=quiet or None, leave=False) as bar:
+
+        def map_of(keyframe_id: int) -> KeyframeMap:
+            bar.update()
+            return source(keyframe_id)
+
+        fusion = MapFusion(config, map_of)
+        fusion.sync(poses)
+    used = (len(fusion.volume) + 1) * BYTES_PER_BLOCK
+    return fusion.extract_mesh(), used > config.tsdf.max_memory_mb * 2**20
+
+
+def _refined(
+    run: RunDirectory, saved: SavedMap, poses: dict[int, np.ndarray]
+) -> Callable[[int], KeyframeMap]:
+    """The maps as the run fused them: made better by its global alignment."""
+    load = lru_cache(CACHED_MAPS)(run.keyframes.load)
+    config = _map_settings(run).refinement
+    return RefinedMaps(config, load, poses, saved.corrections, saved.pairs).map
+
+
+def load_cloud(run: RunDirectory, saved: SavedMap, quiet: bool = False) -> Mesh:
+    """Vertices of the run's mesh, without faces; fused here where there is no mesh of all of it."""
+    if is_complete(run) and run.mesh.exists():
+        mesh = read_mesh(run.mesh)
+    else:
+        mesh, _ = fuse_again(run, saved, fusion_config(run), quiet)
+    return replace(mesh, faces=np.zeros((0, 3), np.int32))
+
+
+def thinned(cloud: Mesh, max_points: int) -> Mesh:
+    """At most max_points of the points, drawn evenly; the same ones each time."""
+    if len(cloud.vertices) <= max_points:
+        return cloud
+    chosen = np.random.default_rng(0).choice(len(cloud.vertices), max_points, replace=False)
+    chosen.sort()
+    return Mesh(
+        cloud.vertices[chosen], cloud.faces[:0], cloud.colors[chosen], cloud.normals[chosen]
+    )

@@ -1,0 +1,1 @@
+"""Frames in, a map out: the mapper and what it tells while it works."""

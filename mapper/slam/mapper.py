@@ -1,0 +1,279 @@
+"""The mapper: frames in, one after the other; trajectory and map out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from mapper.backend.backend import Backend
+from mapper.backend.graph.edge import Edge, EdgeKind
+from mapper.backend.graph.solver_process import SolverProcess
+from mapper.backend.keyframes.keyframe import Keyframe
+from mapper.backend.keyframes.map_cache import MapStore
+from mapper.backend.loops.loop_closer import LoopDecision
+from mapper.backend.settlement import OtherAlignment
+from mapper.config.settings import MapperConfig
+from mapper.core.frame import Frame
+from mapper.core.mesh import Mesh
+from mapper.core.prediction import Prediction
+from mapper.core.sim3 import rigid_part
+from mapper.core.trajectory import Trajectory
+from mapper.errors import InputError
+from mapper.frontends.base import Frontend, ResumableFrontend, TrackingState
+from mapper.frontends.registry import choose_frontend, create_frontend
+from mapper.run.recorder import NullRecorder, Recorder
+from mapper.runtime.stopwatch import Stopwatch
+from mapper.slam.background_worker import Worker
+from mapper.slam.frame_job import FrameJob, least_missed
+
+logger = logging.getLogger(__name__)
+SKIPS_NAMED = 3
+
+
+@dataclass
+class FrameCounts:
+    """frames: handed in. lost: not placed by the frontend. skipped: unreadable.
+
+    left_out: tracked, but not in the map, as the backend was behind (live only).
+    """
+
+    frames: int = 0
+    lost: int = 0
+    skipped: int = 0
+    left_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MappingResult:
+    """frame_indices: (N,), of the poses in trajectory. Poses are T_world_camera, metres where
+    is_metric; the world is the first keyframe of the first segment. keyframe_ids: (K,), of the
+    poses in keyframe_trajectory. decisions: about loops; a live mapper leaves them
+    to its recorder. dropped_loops: pairs of keyframes whose loop passed verification and was
+    yet given up by the graph. alignment_costs: before and after each round of the global alignment;
+    empty where there was none.
+    """
+
+    trajectory: Trajectory
+    frame_indices: np.ndarray
+    keyframe_ids: np.ndarray
+    keyframe_trajectory: Trajectory
+    mesh: Mesh
+    counts: FrameCounts
+    keyframes: int
+    decisions: list[LoopDecision]
+    dropped_loops: set[tuple[int, int]]
+    is_metric: bool
+    alignment_costs: tuple[tuple[float, float], ...] = ()
+
+
+class Mapper:
+    """Maps a stream of frames.
+
+        mapper = Mapper()
+        for frame in open_sequence("sequence/"):
+            mapper.step(frame)
+        result = mapper.finish()
+
+    The frontend runs in the caller's thread, the backend beside it (config.threads). A fault in
+    the backend comes out of the next step() or of finish().
+
+    live: never wait for the backend. Where it is behind, frames whose neighbours are close by are
+    left out of the map, and counted. Decisions about loops are left to the recorder: there is no
+    end to them.
+    """
+
+    def __init__(
+        self,
+        config: MapperConfig | None = None,
+        *,
+        frontend: Frontend | None = None,
+        recorder: Recorder | None = None,
+        store: MapStore | None = None,
+        live: bool = False,
+    ) -> None:
+        self.config = config or MapperConfig()
+        self.stopwatch = Stopwatch()
+        self.counts = FrameCounts()
+        solver = SolverProcess() if live else None  # tracking must not wait for GTSAM
+        self.backend = Backend(self.config.backend, store, self.stopwatch, solver)
+        self.decisions: list[LoopDecision] = []  # about loops
+        self.skip_reason: str | None = None  # of the first unreadable frame
+        self._frontend = frontend
+        self._recorder = recorder or NullRecorder()
+        self._live = live
+        self._first_segment = 0  # of the frontend, after the segments of an interrupted run
+        thin = least_missed if live else None
+        self._worker: Worker[FrameJob] = Worker(self._process, self.config.threads, thin)
+
+    @property
+    def state(self) -> TrackingState:
+        """What became of the last frame."""
+        return TrackingState.LOST if self._frontend is None else self._frontend.state
+
+    @property
+    def frontend_name(self) -> str | None:
+        """None before the first frame, where the frontend was left open."""
+        return None if self._frontend is None else self._frontend.name
+
+    def step(self, frame: Frame, values: Mapping[str, float] | None = None) -> TrackingState:
+        """Track one frame and pass what is known of it on to the backend.
+
+        values: further numbers of the frame that are worth a plot.
+        """
+        frontend = self._frontend or self._create_frontend(frame)
+        checkpoint = self._checkpoint(frontend)
+        with self.stopwatch.measure("track"):
+            predictions = frontend.step(frame)
+        self.counts.frames += 1
+        self.counts.lost += frontend.state == TrackingState.LOST
+        track_ms = self.stopwatch.last_ms("track")
+        values = {**frontend.values, **(values or {}), "track_ms": track_ms}
+        self._hand_over(FrameJob(frame, predictions, frontend.state, values, checkpoint))
+        return frontend.state
+
+    def start_segment(self) -> None:
+        """The camera may be anywhere now: the next frame begins a world of its own.
+
+        The backend joins it to the others where it recognises a place.
+        """
+        frontend = self._frontend
+        if frontend is None:
+            return
+        checkpoint = self._checkpoint(frontend)
+        if predictions := frontend.flush():
+            self._hand_over(FrameJob(None, predictions, frontend.state, {}, checkpoint))
+        frontend.reset()
+
+    def skip(self, error: InputError) -> None:
+        """Count a frame that could not be read; the first few are named in the log."""
+        self.counts.frames += 1
+        self.counts.skipped += 1
+        self.skip_reason = self.skip_reason or str(error)
+        if self.counts.skipped <= SKIPS_NAMED:
+            logger.warning("frame skipped: %s", error)
+        elif self.counts.skipped == SKIPS_NAMED + 1:
+            logger.warning("more frames are skipped; they are counted, not named")
+
+    def finish(self) -> MappingResult:
+        """Settle everything: last predictions, final optimisation, whole map."""
+        self._worker.join()
+        if self._frontend is not None:
+            checkpoint = self._checkpoint(self._frontend)
+            for prediction in self._frontend.flush():
+                self._take(prediction, checkpoint)
+        with self.stopwatch.measure("finish"):
+            update = self.backend.finish(self._other_alignment())
+            mesh = self.backend.extract_mesh()
+        indices, trajectory = self.backend.trajectory()
+        if self.backend.keyframes:
+            self._recorder.finish(update, self.backend)
+        alignment = self.backend.settlement.alignment
+        self._recorder.close()
+        self.backend.close()
+        return MappingResult(
+            trajectory,
+            indices,
+            np.array([keyframe.id for keyframe in self.backend.main_keyframes()], int),
+            self.backend.keyframe_trajectory(),
+            mesh,
+            self.counts,
+            len(self.backend.keyframes),
+            self.decisions,
+            self.backend.dropped_loops(),
+            True if self._frontend is None else self._frontend.is_metric,
+            () if alignment is None else tuple(alignment.costs),
+        )
+
+    def _other_alignment(self) -> OtherAlignment | None:
+        """The reference's way to align, if that was asked for."""
+        if self.config.backend.align != "pairwise":
+            return None
+        from mapper.backend.pairwise.keyframes import PairwiseTask, align_keyframes_pairwise
+
+        return lambda keyframes, poses, map_of: align_keyframes_pairwise(
+            PairwiseTask(keyframes, poses, map_of, self._frontend), self.config.pairwise
+        )
+
+    def restore(
+        self,
+        keyframes: list[Keyframe],
+        edges: list[Edge],
+        checkpoint: dict[str, Any],
+        read_frame: Callable[[int], Frame] | None,
+    ) -> None:
+        """Take up an interrupted run where its checkpoint was made.
+
+        read_frame: None where its frames are gone, as a camera's are. What comes is then in a world
+        of its own, until the backend recognises a place.
+        """
+        self.backend.restore(keyframes, edges)
+        self.counts = FrameCounts(**checkpoint["counts"])
+        if checkpoint["frontend"] is None or read_frame is None:  # it forgot
+            self._first_segment = max((k.segment for k in keyframes), default=-1) + 1
+            if read_frame is not None:
+                self._see_again(keyframes, read_frame)
+            return
+        first = read_frame(int(checkpoint["next_frame"]))
+        frontend = self._frontend or self._create_frontend(first)
+        assert isinstance(frontend, ResumableFrontend)
+        frontend.restore(checkpoint["frontend"], read_frame)
+
+    def _see_again(self, keyframes: list[Keyframe], read_frame: Callable[[int], Frame]) -> None:
+        """Step the last frame that was placed once more: being in both segments, it joins them."""
+        if not keyframes:
+            return
+        frame = read_frame(keyframes[-1].frames[-1].frame_index)
+        frontend = self._frontend or self._create_frontend(frame)
+        checkpoint = self._checkpoint(frontend)
+        for prediction in frontend.step(frame):
+            self._take(prediction, checkpoint)
+
+    def _create_frontend(self, frame: Frame) -> Frontend:
+        name, _ = choose_frontend(self.config, frame.depth is not None)
+        self._frontend = create_frontend(self.config, name)
+        return self._frontend
+
+    def _checkpoint(self, frontend: Frontend) -> dict[str, Any]:
+        """What it takes to step this frame again in a new process."""
+        memory = frontend.snapshot() if isinstance(frontend, ResumableFrontend) else None
+        return {"counts": asdict(self.counts), "frontend": memory}
+
+    def _hand_over(self, job: FrameJob) -> None:
+        """To the backend, which may be so far behind that another job is left out for it."""
+        left_out = self._worker.put(job)
+        if left_out is not None:
+            self.counts.left_out += len({p.frame_index for p in left_out.predictions})
+
+    def _process(self, job: FrameJob) -> None:
+        """The backend's share of a frame; runs in the worker's thread."""
+        with self.stopwatch.measure("backend"):
+            for prediction in job.predictions:
+                self._take(prediction, job.checkpoint)
+        if job.frame is None:
+            return
+        values = {**job.values, "backend_ms": self.stopwatch.last_ms("backend")}
+        with self.stopwatch.measure("record"):
+            T_world_camera = self._latest_pose() if job.predictions else None
+            self._recorder.frame(job.frame, T_world_camera, job.state.value, values)
+
+    def _take(self, prediction: Prediction, checkpoint: dict[str, Any]) -> None:
+        if self._first_segment:
+            segment = prediction.segment + self._first_segment
+            prediction = replace(prediction, segment=segment)
+        self._recorder.prediction(prediction)
+        update = self.backend.add(prediction)
+        if not self._live:
+            self.decisions += [d for d in update.decisions if d.kind == EdgeKind.LOOP]
+        with self.stopwatch.measure("record"):
+            self._recorder.update(update, self.backend, checkpoint)
+
+    def _latest_pose(self) -> np.ndarray | None:
+        if not self.backend.keyframes:
+            return None  # the first predictions were refused
+        keyframe = self.backend.keyframes[-1]
+        S_world_keyframe = self.backend.graph.poses[keyframe.id]
+        return rigid_part(S_world_keyframe @ keyframe.frames[-1].T_keyframe_camera)

@@ -1,0 +1,1 @@
+"""What frontends and backend both compute from images and depth."""

@@ -1,0 +1,147 @@
+"""Dense alignment of two depth views, rigid or up to scale: Gauss-Newton on planes and light."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mapper.core.geometry import exp_se3
+from mapper.core.sim3 import rigid_part, scale_of, similarity
+from mapper.errors import ConfigError
+from mapper.vision.dense_residuals import Limits, Motion, Scene, View, accumulate
+from mapper.vision.depth_pyramid import LEVELS, DepthPyramid, Level
+
+CONVERGED_TWIST = 1e-5  # rad and m: smaller steps than this change nothing that matters
+MIN_INLIERS = 30  # fewer pairs of pixels tell nothing
+
+
+@dataclass(frozen=True, slots=True)
+class AlignmentConfig:
+    """iterations: Gauss-Newton steps from the finest level to the coarsest.
+
+    max_distance: metres; pairs further apart are no pairs (finest level; doubles per level).
+    photometric_weight: of the intensity residual against the geometric one; 0 = depth alone.
+    reach_sigmas: ... and in standard deviations of the depth, where those are larger.
+    """
+
+    iterations: tuple[int, ...] = (4, 5, 6)
+    max_distance: float = 0.07
+    photometric_weight: float = 0.05
+    finest_level: int = 0
+    reach_sigmas: float = 3.0
+
+    def __post_init__(self) -> None:
+        if len(self.iterations) != LEVELS or self.finest_level >= LEVELS:
+            raise ConfigError(f"alignment has {LEVELS} levels: iterations {self.iterations}")
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """S_reference_source: (4, 4). inlier_ratio: inliers / source points that see the reference.
+
+    overlap: source points that land in the reference's image / all source points.
+    rmse: metres, point-to-plane over the inliers. information: (7, 7), rotation, translation and
+    log scale (0 where it was held) of a left-multiplied twist, in units of the depth noise's
+    variance. converged: the last step was small. pixels: of the source, at the finest level.
+    """
+
+    S_reference_source: np.ndarray
+    inlier_ratio: float
+    overlap: float
+    rmse: float
+    information: np.ndarray
+    converged: bool
+    pixels: int
+
+
+def align(
+    reference: DepthPyramid,
+    source: DepthPyramid,
+    S_reference_source: np.ndarray,
+    config: AlignmentConfig,
+    with_scale: bool = False,
+) -> Alignment:
+    """Refine S_reference_source, coarse to fine; its scale only where asked to.
+
+    Point-to-plane with projective data association (Newcombe et al., KinectFusion, 2011),
+    residuals weighted by the depth noise, plus direct intensity residuals (Steinbruecker et al.,
+    ICCV-W 2011), both under Huber-like robust weights.
+    """
+    dof = 7 if with_scale else 6
+    now = _Progress(
+        rigid_part(S_reference_source), float(scale_of(S_reference_source)), np.zeros((7, 7))
+    )
+    pixels = source.levels[config.finest_level].depth.size
+    for index in reversed(range(config.finest_level, len(reference.levels))):
+        views = _view(reference.levels[index]), _view(source.levels[index])
+        limits = _limits(reference.levels[index], config, index)
+        steps = config.iterations[index], CONVERGED_TWIST * 4.0**index
+        if not _descend(now, views, limits, steps, dof):
+            S = similarity(now.scale, now.T)
+            return Alignment(S, 0.0, 0.0, np.inf, now.information, False, pixels)
+    points, visible, inliers, squared = now.sums
+    return Alignment(
+        similarity(now.scale, now.T),
+        inliers / max(visible, 1.0),
+        visible / max(points, 1.0),
+        float(np.sqrt(squared / max(inliers, 1.0))),
+        now.information,
+        bool(np.abs(now.step).max() < 5e-3),
+        pixels,
+    )
+
+
+@dataclass(slots=True)
+class _Progress:
+    """T, scale: how far an alignment has come. information, step, sums: of its last step."""
+
+    T: np.ndarray
+    scale: float
+    information: np.ndarray
+    step: np.ndarray = field(default_factory=lambda: np.zeros(7))
+    sums: np.ndarray = field(default_factory=lambda: np.zeros(4))
+
+
+def _descend(
+    now: _Progress, views: tuple[View, View], limits: Limits, steps: tuple[int, float], dof: int
+) -> bool:
+    """Gauss-Newton at one level; False where too little is seen of the reference. steps: at most
+    so many, until one is shorter than that."""
+    most, short = steps
+    for _ in range(most):
+        R, t = now.T[:3, :3].astype(np.float32), now.T[:3, 3].astype(np.float32)
+        scene = Scene(*views, Motion(R, t, np.float32(now.scale)), limits)
+        upper, b, now.sums = accumulate(scene, dof)
+        H = upper + np.triu(upper, 1).T
+        now.information[:dof, :dof] = H
+        if now.sums[2] < MIN_INLIERS:
+            return False
+        now.step[:dof] = solve_damped(H, b)
+        now.T = rigid_part(exp_se3(now.step[:6]) @ now.T)
+        # exp(log scale) about the reference camera moves the source's origin too.
+        now.scale *= np.exp(now.step[6])
+        now.T[:3, 3] *= np.exp(now.step[6])
+        if np.abs(now.step).max() < short:
+            break
+    return True
+
+
+def _view(level: Level) -> View:
+    fx, fy, cx, cy = level.camera.astype(np.float32)
+    return View(level.depth, level.normals, level.intensity, (fx, fy, cx, cy))
+
+
+def _limits(reference: Level, config: AlignmentConfig, index: int) -> Limits:
+    return Limits(
+        reference.noise.coefficients,
+        np.float32(config.max_distance * 2.0 ** (index - config.finest_level)),
+        np.float32(config.reach_sigmas),
+        np.float32(config.photometric_weight),
+    )
+
+
+def solve_damped(H: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Solve H x = -b; directions that the data does not constrain stay put (tiny damping)."""
+    damping = 1e-6 * np.trace(H) / 6 + 1e-9
+    return np.linalg.solve(H + damping * np.eye(len(H)), -b)

@@ -1,0 +1,217 @@
+"""Normal equations of dense alignment: planes and light, pixel by pixel, compiled."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from mapper.core.depth_noise import depth_sigma
+
+INTENSITY_SIGMA = 0.03  # of 0..1: larger differences are occlusion or exposure
+MIN_NORMAL_COSINE = 0.7  # surfaces that face further apart are not the same one
+NEAREST = 0.05  # units in front of the camera
+f32 = np.float32
+
+
+class View(NamedTuple):
+    """depth: (h, w), 0 = none. normals: (h, w, 3). intensity: (h, w). camera: fx fy cx cy.
+
+    All float32.
+    """
+
+    depth: np.ndarray
+    normals: np.ndarray
+    intensity: np.ndarray
+    camera: tuple[np.float32, np.float32, np.float32, np.float32]
+
+
+class Motion(NamedTuple):
+    """Of the source's points into the reference: X = R (scale X_source) + t. float32."""
+
+    R: np.ndarray
+    t: np.ndarray
+    scale: np.float32
+
+
+class Limits(NamedTuple):
+    """noise: (3,), see depth_sigma; the others: see AlignmentConfig. float32."""
+
+    noise: np.ndarray
+    max_distance: np.float32
+    reach_sigmas: np.float32
+    photometric_weight: np.float32
+
+
+class Scene(NamedTuple):
+    """Two views, how one lies in the other, and how far apart their pairs may be."""
+
+    reference: View
+    source: View
+    motion: Motion
+    limits: Limits
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def accumulate(scene, dof):
+    """Upper triangle of H (dof, dof), gradient b (dof,), and sums over all source pixels:
+
+    points, visible in the reference, inliers, squared point-to-plane residuals.
+
+    Each image row first fills `rows` with weighted Jacobians and residuals, dof + 1 numbers
+    a residual, whose products then run at the vector unit's full width.
+    """
+    height, width = scene.source.depth.shape
+    products = np.zeros((8, 8))
+    sums = np.zeros(4)
+    rows = np.empty((8, 2 * width), np.float32)
+    for row in range(height):
+        n = _fill(rows, sums, scene, row, dof)
+        for i in range(dof + 1):
+            for j in range(i, dof + 1):
+                total = f32(0)
+                for k in range(n):
+                    total += rows[i, k] * rows[j, k]
+                products[i, j] += total
+    return products[:dof, :dof].copy(), products[:dof, dof].copy(), sums
+
+
+@njit(cache=True, nogil=True, fastmath=True, inline="always")
+def _fill(rows, sums, scene, row, dof):
+    """Weighted residuals of one row of the source; adds to the sums, returns how many they are."""
+    reference, source, limits = scene.reference, scene.source, scene.limits
+    n = points = visible = inliers = 0
+    squared = f32(0)
+    for column in range(source.depth.shape[1]):
+        if source.depth[row, column] <= 0:
+            continue
+        points += 1
+        X = _carried(source, scene.motion, row, column)
+        if X[2] <= f32(NEAREST):
+            continue
+        u, v = _projected(reference.camera, X)
+        if not _is_visible(reference, X, (u, v), limits):
+            continue
+        visible += 1
+        normal, r, sigma = _plane(reference, X, (u, v), limits)
+        if sigma <= 0 or _cosine(normal, source.normals[row, column], scene.motion.R) < f32(
+            MIN_NORMAL_COSINE
+        ):
+            continue
+        inliers += 1
+        squared += r * r
+        root_weight = f32(1) / max(sigma, f32(0.5) * abs(r))  # beyond 2 sigma less than linear
+        along = X[0] * normal[0] + X[1] * normal[1] + X[2] * normal[2]
+        _put(rows, (n, dof), X, normal, (root_weight, along, r))
+        n += 1
+        if limits.photometric_weight <= 0:
+            continue
+        gradient, difference = _light(reference, X, (u, v), source.intensity[row, column])
+        spread = f32(INTENSITY_SIGMA) * max(f32(INTENSITY_SIGMA), abs(difference))
+        root_weight = np.sqrt(limits.photometric_weight / spread)
+        # Scaling about the reference camera moves no pixel.
+        _put(rows, (n, dof), X, gradient, (root_weight, f32(0), difference))
+        n += 1
+    sums[0] += points
+    sums[1] += visible
+    sums[2] += inliers
+    sums[3] += squared
+    return n
+
+
+@njit(cache=True, nogil=True, fastmath=True, inline="always")
+def _carried(source, motion, row, column):
+    """A pixel's point in the reference."""
+    R, t = motion.R, motion.t
+    fx, fy, cx, cy = source.camera
+    z = source.depth[row, column] * motion.scale
+    x = (f32(column) - cx) / fx * z
+    y = (f32(row) - cy) / fy * z
+    return (
+        R[0, 0] * x + R[0, 1] * y + R[0, 2] * z + t[0],
+        R[1, 0] * x + R[1, 1] * y + R[1, 2] * z + t[1],
+        R[2, 0] * x + R[2, 1] * y + R[2, 2] * z + t[2],
+    )
+
+
+@njit(cache=True, nogil=True, fastmath=True, inline="always")
+def _projected(camera, X):
+    fx, fy, cx, cy = camera
+    inverse_z = f32(1) / X[2]
+    return fx * X[0] * inverse_z + cx, fy * X[1] * inverse_z + cy
+
+
+@njit(cache=True, nogil=True, fastmath=True, inline="always")
+def _is_visible(reference, X, pixel, limits):
+    """Whether the reference sees that far there: not beside its image, nor where it knows no
+    depth, nor behind its surface."""
+    height, width = reference.depth.shape
+    u, v = pixel
+    if u < 1 or v < 1 or u > width - 2 or v > height - 2:
+        return False
+    z = reference.depth[int(v + f32(0.5)), int(u + f32(0.5))]
+    return z > 0 and X[2] <= z + 3 * limits.max_distance
+
+
+@njit(cache=True, nogil=True, fastmath=True, inline="always")
+def _plane(reference, X, pixel, limits):
+    """(the nearest pixel's normal, the distance of X to its plane, its sigma or 0: too far)."""
+    fx, fy, cx, cy = reference.camera
+    u, v = int(pixel[0] + f32(0.5)), int(pixel[1] + f32(0.5))
+    z = reference.depth[v, u]
+    n = reference.normals[v, u, 0], reference.normals[v, u, 1], reference.normals[v, u, 2]
+    dx = X[0] - (f32(u) - cx) / fx * z
+    dy = X[1] - (f32(v) - cy) / fy * z
+    dz = X[2] - z
+    sigma = depth_sigma(z, limits.noise)
+    reach = max(limits.max_distance * max(f32(1), z * f32(0.5)), limits.reach_sigmas * sigma)
+    if dx * dx + dy * dy + dz * dz > reach * reach:
+        sigma = f32(0)
+    return n, n[0] * dx + n[1] * dy + n[2] * dz, sigma
+
+
+@njit(cache=True, nogil=True, fastmath=True, inline="always")
+def _cosine(n, m, R):
+    """Between a normal n of the reference and one m (3,) of the source."""
+    return (
+        n[0] * (R[0, 0] * m[0] + R[0, 1] * m[1] + R[0, 2] * m[2])
+        + n[1] * (R[1, 0] * m[0] + R[1, 1] * m[1] + R[1, 2] * m[2])
+        + n[2] * (R[2, 0] * m[0] + R[2, 1] * m[1] + R[2, 2] * m[2])
+    )
+
+
+@njit(cache=True, nogil=True, fastmath=True, inline="always")
+def _light(reference, X, pixel, intensity):
+    """(derivative by X of the reference's intensity where X appears, the difference there)."""
+    fx, fy, _, _ = reference.camera
+    u, v = int(pixel[0]), int(pixel[1])
+    au, av = pixel[0] - f32(u), pixel[1] - f32(v)
+    i00, i01 = reference.intensity[v, u], reference.intensity[v, u + 1]
+    i10, i11 = reference.intensity[v + 1, u], reference.intensity[v + 1, u + 1]
+    top = i00 + au * (i01 - i00)
+    bottom = i10 + au * (i11 - i10)
+    difference = top + av * (bottom - top) - intensity
+    gu = (i01 - i00) * (f32(1) - av) + (i11 - i10) * av
+    gv = bottom - top
+    inverse_z = f32(1) / X[2]
+    gx, gy = gu * fx * inverse_z, gv * fy * inverse_z
+    gz = -(gx * X[0] + gy * X[1]) * inverse_z
+    return (gx, gy, gz), difference
+
+
+@njit(cache=True, nogil=True, fastmath=True, inline="always")
+def _put(rows, place, X, g, values):
+    """A residual at place (n, dof) whose derivative by X is g. values: its root weight, its
+    derivative by the log scale, and itself."""
+    root_weight, along, residual = values
+    n, dof = place
+    x, y, z = X
+    rows[0, n] = root_weight * (y * g[2] - z * g[1])
+    rows[1, n] = root_weight * (z * g[0] - x * g[2])
+    rows[2, n] = root_weight * (x * g[1] - y * g[0])
+    rows[3, n] = root_weight * g[0]
+    rows[4, n] = root_weight * g[1]
+    rows[5, n] = root_weight * g[2]
+    rows[6, n] = root_weight * along
+    rows[dof, n] = root_weight * residual

@@ -1,0 +1,119 @@
+"""The similarity between two views from their matched features, lifted by both pointmaps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mapper.core.geometry import transform, umeyama
+from mapper.core.intrinsics import Intrinsics
+from mapper.core.sim3 import inverse_similarity, similarity
+from mapper.vision.local_features import RANSAC_SEED, LocalFeatures, match_features
+
+HYPOTHESES = 500
+MIN_INLIERS = 12
+PIXEL_SHARE = 0.01  # of the image width: how far a right match may land from its pixel
+DEPTH_SHARE = 0.15  # of the depth: how far apart two networks' points of one place may be
+REFINEMENTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class MatchedSimilarity:
+    """S_a_b: (4, 4). inliers: how many matches agree with it. matches: how many there were."""
+
+    S_a_b: np.ndarray
+    inliers: int
+    matches: int
+
+
+def similarity_from_matches(
+    a: LocalFeatures, b: LocalFeatures, camera_a: Intrinsics, camera_b: Intrinsics
+) -> MatchedSimilarity | None:
+    """S_a_b by RANSAC over triples of matched points, refined on what agrees; None if too few do.
+
+    A match agrees when each point lands near the other's pixel and at about its depth, both
+    ways. Pixels are worth more than depths, which networks get wrong together.
+    Source: Umeyama, PAMI 1991, inside Fischler and Bolles, CACM 1981.
+    """
+    pairs = match_features(a, b)
+    pairs = pairs[(a.points[pairs[:, 0], 2] > 0) & (b.points[pairs[:, 1], 2] > 0)]
+    if len(pairs) < MIN_INLIERS:
+        return None
+    matches = _Matches(
+        a.points[pairs[:, 0]].astype(float),
+        b.points[pairs[:, 1]].astype(float),
+        a.pixels[pairs[:, 0]].astype(float),
+        b.pixels[pairs[:, 1]].astype(float),
+        camera_a,
+        camera_b,
+    )
+    rng = np.random.default_rng(RANSAC_SEED)
+    triples = rng.integers(0, len(pairs), (HYPOTHESES, 3))
+    hypotheses = _similarities(matches.points_a[triples], matches.points_b[triples])
+    counts = np.array([matches.agree(S).sum() for S in hypotheses])
+    S = hypotheses[int(np.argmax(counts))]
+    for _ in range(REFINEMENTS):
+        inliers = matches.agree(S)
+        if inliers.sum() < MIN_INLIERS:
+            return None
+        scale, T = umeyama(matches.points_b[inliers], matches.points_a[inliers], True)
+        S = similarity(scale, T)
+    inliers = matches.agree(S)
+    if inliers.sum() < MIN_INLIERS:
+        return None
+    return MatchedSimilarity(S, int(inliers.sum()), len(pairs))
+
+
+@dataclass(frozen=True, slots=True)
+class _Matches:
+    """points_a, points_b: (M, 3), each in its camera. pixels_a, pixels_b: (M, 2)."""
+
+    points_a: np.ndarray
+    points_b: np.ndarray
+    pixels_a: np.ndarray
+    pixels_b: np.ndarray
+    camera_a: Intrinsics
+    camera_b: Intrinsics
+
+    def agree(self, S_a_b: np.ndarray) -> np.ndarray:
+        """Which matches a hypothesis explains, (M,)."""
+        there = transform(S_a_b, self.points_b)
+        back = transform(inverse_similarity(S_a_b), self.points_a)
+        return _near(there, self.points_a, self.pixels_a, self.camera_a) & _near(
+            back, self.points_b, self.pixels_b, self.camera_b
+        )
+
+
+def _near(
+    moved: np.ndarray, points: np.ndarray, pixels: np.ndarray, camera: Intrinsics
+) -> np.ndarray:
+    z = np.maximum(moved[:, 2], 1e-9)
+    u = camera.fx * moved[:, 0] / z + camera.cx
+    v = camera.fy * moved[:, 1] / z + camera.cy
+    off = np.hypot(u - pixels[:, 0], v - pixels[:, 1])
+    depth_off = np.abs(moved[:, 2] - points[:, 2])
+    return (
+        (moved[:, 2] > 0)
+        & (off < PIXEL_SHARE * camera.width)
+        & (depth_off < DEPTH_SHARE * points[:, 2])
+    )
+
+
+def _similarities(target: np.ndarray, source: np.ndarray) -> np.ndarray:
+    """Similarities (K, 4, 4) from triples of points (K, 3, 3): target ~ s R source + t.
+
+    Of triples that a repeated or collinear point makes useless nothing will agree.
+    """
+    mean_t, mean_s = target.mean(1, keepdims=True), source.mean(1, keepdims=True)
+    centred_t, centred_s = target - mean_t, source - mean_s
+    U, D, Vt = np.linalg.svd(np.swapaxes(centred_t, 1, 2) @ centred_s)
+    signs = np.ones((len(target), 3))
+    signs[:, 2] = np.sign(np.linalg.det(U @ Vt))
+    R = (U * signs[:, None]) @ Vt
+    spread = np.maximum((centred_s**2).sum((1, 2)), 1e-12)
+    scale = np.maximum((D * signs).sum(1) / spread, 1e-6)
+    result = np.tile(np.eye(4), (len(target), 1, 1))
+    result[:, :3, :3] = scale[:, None, None] * R
+    result[:, :3, 3] = mean_t[:, 0] - (result[:, :3, :3] @ mean_s[:, 0, :, None])[..., 0]
+    return result

@@ -1,0 +1,91 @@
+"""Frames are placed against their keyframe, and drift between them does not add up."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mapper.backend.keyframes.frame_placement import FramePlacer, Placement, PlacementConfig
+from mapper.backend.keyframes.keyframe import HungFrame
+from mapper.backend.keyframes.keyframe_map import KeyframeMap
+from mapper.backend.keyframes.map_cache import MapCache
+from mapper.core.geometry import exp_se3
+from mapper.core.prediction import Prediction
+from tests.support.room_views import Room, distance, in_units, keyframe_of
+
+DRIFT = exp_se3(np.array([0.001, 0.002, 0, 0.004, 0, -0.003]))  # of each step
+FRAMES = range(1, 9)
+
+
+def drifted(room: Room, index: int) -> np.ndarray:
+    """T_world_camera of a frontend whose every step is off by DRIFT."""
+    T = np.eye(4)
+    for k in range(index):
+        T = T @ room.relative(k, k + 1) @ DRIFT
+    return T
+
+
+def placed(room: Room, config: PlacementConfig, predictions: list[Prediction]) -> list[Placement]:
+    """Against frame 0 in units of one metre."""
+    first, maps = in_units(room.prediction(0), 1.0), MapCache(None, 4)
+    maps.put(0, KeyframeMap.of(first))
+    keyframe = keyframe_of(0, first, blind=True)
+    placer = FramePlacer(config)
+    placer.begin(keyframe.T_odometry_keyframe)
+    return [placer.place(keyframe, maps.pyramid(0), p) for p in predictions]
+
+
+def learned(room: Room) -> list[Prediction]:
+    return [in_units(room.prediction(k, drifted(room, k)), 1.0) for k in FRAMES]
+
+
+def test_drift_of_predicted_frames_is_not_added_up(room: Room) -> None:
+    found = placed(room, PlacementConfig(), learned(room))
+    off = [
+        distance(p.T_keyframe_camera, room.relative(0, k))[0]
+        for p, k in zip(found, FRAMES, strict=True)
+    ]
+    assert max(off) < 8e-3
+    assert distance(drifted(room, FRAMES[-1]), room.relative(0, FRAMES[-1]))[0] > 0.03
+
+
+@pytest.mark.parametrize("refine", ["off", "auto"])
+def test_without_refinement_the_frontend_is_taken_at_its_word(room: Room, refine: str) -> None:
+    predictions = learned(room)
+    if refine == "auto":  # a depth camera's frames were aligned already
+        predictions = [room.prediction(k, drifted(room, k)) for k in FRAMES]
+    found = placed(room, PlacementConfig(refine), predictions)
+    for placement, k in zip(found, FRAMES, strict=True):
+        np.testing.assert_allclose(placement.T_keyframe_camera, drifted(room, k), atol=1e-9)
+        assert placement.scale == 1.0
+
+
+def test_a_frame_in_other_units_gets_the_ratio(room: Room) -> None:
+    predictions = learned(room)
+    predictions[0] = replace(predictions[0], pointmap=predictions[0].pointmap / np.float32(1.02))
+    found = placed(room, PlacementConfig(), predictions[:1])
+    assert found[0].scale == pytest.approx(1.02, rel=3e-3)
+
+
+def test_an_alignment_that_moves_a_frame_too_far_is_not_believed(room: Room) -> None:
+    config = PlacementConfig(max_shift=1e-6)
+    found = placed(room, config, learned(room))
+    for placement, k in zip(found, FRAMES, strict=True):
+        np.testing.assert_allclose(placement.T_keyframe_camera, drifted(room, k), atol=1e-9)
+
+
+def test_before_any_keyframe_was_begun_the_odometry_is_expected(room: Room) -> None:
+    keyframe = keyframe_of(0, room.prediction(3), blind=True)
+    expected = FramePlacer(PlacementConfig()).expected(keyframe, room.relative(0, 5))
+    np.testing.assert_allclose(expected, room.relative(3, 5), atol=1e-12)
+
+
+def test_after_an_interruption_the_motion_goes_on_from_the_last_placed_frame(room: Room) -> None:
+    keyframe = keyframe_of(0, room.prediction(0), blind=True)
+    # The last frame was placed at the truth, though the frontend had drifted away from it.
+    keyframe.frames.append(HungFrame(4, 0.4, room.relative(0, 4)))
+    keyframe.T_odometry_last = drifted(room, 4)
+    expected = FramePlacer(PlacementConfig()).expected(keyframe, drifted(room, 5))
+    np.testing.assert_allclose(expected, room.relative(0, 5) @ DRIFT, atol=1e-9)

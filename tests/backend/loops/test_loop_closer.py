@@ -1,0 +1,171 @@
+"""Loops are closed where two views show the same surfaces, and nowhere else."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mapper.backend.graph.edge import Edge, EdgeKind
+from mapper.backend.keyframes.keyframe_map import KeyframeMap
+from mapper.backend.keyframes.map_cache import MapCache
+from mapper.backend.loops.edge_measurement import EdgeConfig
+from mapper.backend.loops.loop_candidates import CandidateConfig
+from mapper.backend.loops.loop_closer import LoopCloser, LoopCloserConfig, LoopDecision
+from mapper.backend.loops.odometry_chain import OdometryChain
+from mapper.core.geometry import exp_se3, inverse
+from mapper.core.sim3 import rigid_part, scale_of
+from tests.support.room_views import Room, distance, in_units, keyframe_of
+
+# Three keyframes are enough for a loop.
+CONFIG = LoopCloserConfig(CandidateConfig(recent=1))
+
+
+def closed(
+    room: Room, frames: list[int], last_pose: np.ndarray | None = None, blind: bool = False
+) -> tuple[list[Edge], list[LoopDecision]]:
+    """What is found for the last of `frames`, which the graph believes to be at `last_pose`."""
+    closer, maps = LoopCloser(CONFIG, EdgeConfig()), MapCache(None, 10)
+    predictions = [room.prediction(index) for index in frames]
+    keyframes = [keyframe_of(k, p, blind) for k, p in enumerate(predictions)]
+    poses = {k: p.T_world_camera for k, p in enumerate(predictions)}
+    if last_pose is not None:
+        poses[len(frames) - 1] = last_pose
+    for k, prediction in enumerate(predictions):
+        maps.put(k, KeyframeMap.of(prediction))
+        if k < len(frames) - 1:
+            closer.remember(keyframes[k])
+    return closer.close(keyframes[-1], keyframes, poses, maps)
+
+
+@pytest.mark.parametrize("last", [236, 4])
+def test_a_true_revisit_is_closed_with_the_true_pose(room: Room, last: int) -> None:
+    edges, decisions = closed(room, [0, 120, last])
+    assert [(e.i, e.j, e.kind) for e in edges] == [(0, 2, EdgeKind.LOOP)]
+    metres, degrees = distance(edges[0].S_i_j, room.relative(0, last))
+    # Depth with the sensor's noise, 1 cm at 2.5 m, over thousands of points.
+    assert metres < 5e-3 and degrees < 0.2
+    decision = next(d for d in decisions if d.accepted)
+    assert (decision.i, decision.j, decision.reason) == (0, 2, "verified")
+    assert decision.overlap > 0.5 and decision.agreement > 0.9 and decision.feature_inliers >= 12
+    assert 0 <= decision.rmse < 0.02
+
+
+def test_a_revisit_is_closed_wherever_the_graph_has_drifted_to(room: Room) -> None:
+    drifted = room.relative(0, 236) @ exp_se3(np.array([0, 0.6, 0, 1.5, 0.2, 1.0]))
+    edges, decisions = closed(room, [0, 120, 236], drifted)
+    assert [(e.i, e.j) for e in edges] == [(0, 2)]
+    metres, degrees = distance(edges[0].S_i_j, room.relative(0, 236))
+    assert metres < 5e-3 and degrees < 0.2
+    decision = next(d for d in decisions if d.accepted)
+    assert decision.found_by == "appearance"
+    expected = np.linalg.norm((inverse(drifted) @ room.relative(0, 236))[:3, 3])
+    assert decision.correction == pytest.approx(expected, abs=0.01)
+
+
+@pytest.mark.parametrize("last", [60, 90])
+def test_another_place_is_refused_although_the_graph_believes_it(room: Room, last: int) -> None:
+    edges, decisions = closed(room, [0, 120, last], np.eye(4))
+    assert edges == []
+    refused = [d for d in decisions if (d.i, d.j) == (0, 2)]
+    assert refused and not any(d.accepted for d in refused)
+    assert all(d.reason != "verified" for d in refused)
+
+
+def test_a_wrong_pose_is_refused_where_no_feature_can_mend_it(room: Room) -> None:
+    right = room.relative(0, 236)
+    wrong = right @ exp_se3(np.array([0.0, 0.35, 0, 0.5, 0.1, 0.3]))
+    assert closed(room, [0, 120, 236], wrong, blind=True)[0] == []
+    assert [(e.i, e.j) for e in closed(room, [0, 120, 236], right, blind=True)[0]] == [(0, 2)]
+
+
+def test_decisions_can_be_written_down(room: Room) -> None:
+    _, decisions = closed(room, [0, 120, 236])
+    for decision in decisions:
+        written = decision.to_dict()
+        assert written["kind"] in ("loop", "covisibility")
+        assert np.isfinite([v for v in written.values() if isinstance(v, float)]).all()
+
+
+def test_a_neighbour_that_shares_the_view_is_covisible_and_no_loop(room: Room) -> None:
+    closer, maps = LoopCloser(LoopCloserConfig(), EdgeConfig()), MapCache(None, 10)
+    predictions = [room.prediction(index) for index in (0, 3, 6)]
+    keyframes = [keyframe_of(k, p) for k, p in enumerate(predictions)]
+    for k, prediction in enumerate(predictions):
+        maps.put(k, KeyframeMap.of(prediction))
+    poses = {k: p.T_world_camera for k, p in enumerate(predictions)}
+    edges, _ = closer.close(keyframes[2], keyframes, poses, maps)
+    # The direct predecessor is left to the odometry.
+    assert [(e.i, e.j, e.kind) for e in edges] == [(0, 2, EdgeKind.COVISIBILITY)]
+
+
+def judged(
+    room: Room, chain: OdometryChain | None, config: LoopCloserConfig = CONFIG, units: float = 1.0
+) -> tuple[list[Edge], list[LoopDecision]]:
+    """Frame 236 against frames 0 and 120, in units of its own; the graph has it where it is."""
+    closer, maps = LoopCloser(config, EdgeConfig(), chain), MapCache(None, 10)
+    predictions = [room.prediction(index) for index in (0, 120, 236)]
+    if units != 1.0:
+        factors = (1.0, 1.0, units)
+        predictions = [in_units(p, u) for p, u in zip(predictions, factors, strict=True)]
+    keyframes = [keyframe_of(k, p) for k, p in enumerate(predictions)]
+    for k, prediction in enumerate(predictions):
+        maps.put(k, KeyframeMap.of(prediction))
+    for keyframe in keyframes[:2]:
+        closer.remember(keyframe)
+    poses = {k: room.relative(0, index) for k, index in enumerate((0, 120, 236))}
+    return closer.close(keyframes[2], keyframes, poses, maps, units != 1.0)
+
+
+def chain_that_says(room: Room, error: np.ndarray, begins: int = 0) -> OdometryChain:
+    """Two steps of known sigma 1e-2, the second of which is `error` off."""
+    chain = OdometryChain(1e-2, 1e-2, 1e-2)
+    chain.begin(0)
+    steps = (room.relative(0, 120), room.relative(120, 236) @ exp_se3(error))
+    for k, T in enumerate(steps):
+        if begins == k + 1:
+            chain.begin(k + 1)
+        else:
+            chain.extend(k, k + 1, T, None)
+    return chain
+
+
+@pytest.mark.parametrize("units", [0.5, 3.0])
+def test_a_revisit_in_other_units_is_closed_with_their_ratio(room: Room, units: float) -> None:
+    edges, decisions = judged(room, None, units=units)
+    assert [(e.i, e.j) for e in edges] == [(0, 2)]
+    S = edges[0].S_i_j
+    assert scale_of(S) == pytest.approx(1 / units, rel=5e-3)
+    metres, degrees = distance(rigid_part(S), room.relative(0, 236))
+    assert metres < 0.01 and degrees < 0.3
+    decision = next(d for d in decisions if d.accepted)
+    assert decision.scale == pytest.approx(1 / units, rel=5e-3)
+
+
+def test_a_loop_within_what_the_chain_may_have_drifted_is_closed(room: Room) -> None:
+    drift = np.array([0.01, 0, 0, 0, 0.01, 0])
+    edges, decisions = judged(room, chain_that_says(room, drift))
+    assert [(e.i, e.j) for e in edges] == [(0, 2)]
+    assert 0 < next(d.chain_sigmas for d in decisions if d.accepted) < 3
+
+
+def test_a_loop_that_contradicts_the_chain_is_refused_with_its_number(room: Room) -> None:
+    far = np.array([0, 0, 0, 0.6, 0, 0])  # some 40 sigmas of two steps
+    edges, decisions = judged(room, chain_that_says(room, far))
+    assert edges == []
+    refused = next(d for d in decisions if d.i == 0)
+    assert "sigmas off the odometry chain" in refused.reason
+    assert refused.chain_sigmas > CONFIG.max_chain_sigmas
+
+
+def test_a_chain_that_is_cut_in_between_has_nothing_to_say(room: Room) -> None:
+    far = np.array([0, 0, 0, 0.6, 0, 0])
+    edges, decisions = judged(room, chain_that_says(room, far, begins=1))
+    assert [(e.i, e.j) for e in edges] == [(0, 2)]
+    assert next(d.chain_sigmas for d in decisions if d.accepted) == 0.0
+
+
+def test_cameras_too_far_apart_for_their_depth_are_refused(room: Room) -> None:
+    config = LoopCloserConfig(CandidateConfig(recent=1), max_distance_ratio=0.01)
+    edges, decisions = judged(room, None, config)
+    assert edges == []
+    assert "median depths apart" in next(d.reason for d in decisions if d.i == 0)

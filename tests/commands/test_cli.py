@@ -1,0 +1,53 @@
+"""The command line as a whole: help texts, doctor, and the functions that commands share."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from mapper.cli import COMMANDS
+from mapper.commands.doctor_checks import Check
+from mapper.commands.run import RunRequest, map_into
+from mapper.run.directory import RunDirectory
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_command_explains_itself(name: str, command) -> None:
+    code, out, _ = command(name, "--help")
+    assert code == 0
+    assert out.startswith(f"usage: mapper {name}")
+    assert "--json" in out and "--verbose" in out
+    assert all(len(line) <= 100 for line in out.splitlines())
+
+
+def test_an_unknown_command_lists_the_known_ones(command) -> None:
+    code, _, err = command("mash")
+    assert code == 2 and "mash" in err and "mesh" in err
+
+
+def test_doctor_as_json_names_its_checks(command) -> None:
+    code, out, _ = command("doctor", "--json")
+    result = json.loads(out)
+    assert code == (0 if result["ready"] else 1)
+    names = [check["name"] for check in result["checks"]]
+    assert {"python", "open3d", "gtsam", "memory"} <= set(names)
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_doctor_fails_where_something_is_missing(
+    command, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    sick = [Check("gtsam", "missing", "not installed", "pip install gtsam")]
+    monkeypatch.setattr("mapper.commands.doctor_checks.diagnose", lambda: sick)
+    code, out, _ = command("doctor", *options)
+    assert code == 1 and "pip install gtsam" in out
+
+
+def test_a_complete_run_is_not_mapped_again(finished: RunDirectory) -> None:
+    sequence = finished.read_description()["sequence"]["path"]
+    before = finished.journal.stat().st_mtime_ns
+    request = RunRequest(sequence, finished.path, max_frames=80, resume=True, quiet=True)
+    _, metrics = map_into(request)
+    assert metrics["complete"] and metrics["frames"] == 80
+    assert finished.journal.stat().st_mtime_ns == before

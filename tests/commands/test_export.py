@@ -1,0 +1,122 @@
+"""mapper export: what other tools read back is what the run holds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from mapper.core.mesh import Mesh
+from mapper.io.export.colmap import read_colmap_poses
+from mapper.io.export.nerfstudio import read_nerfstudio_poses
+from mapper.io.meshes.mesh_files import read_mesh
+from mapper.io.trajectory_files import read_trajectory, read_tum
+from mapper.run.directory import RunDirectory
+from mapper.saved.results import thinned
+
+
+@pytest.mark.parametrize(("format", "suffix"), [("tum", "txt"), ("kitti", "txt"), ("euroc", "csv")])
+def test_trajectories_come_back_whole(
+    finished: RunDirectory, command, format: str, suffix: str
+) -> None:
+    code, out, _ = command("export", finished.path, "--format", format)
+    path = finished.path / "export" / f"trajectory_{format}.{suffix}"
+    assert code == 0 and str(path) in out and "80 poses of 80 frames" in out
+    before, after = read_tum(finished.trajectory), read_trajectory(path, format)
+    assert np.allclose(after.T_world_camera, before.T_world_camera, atol=1e-9)
+    if format != "kitti":
+        assert np.allclose(after.timestamps, before.timestamps, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("format", "read_poses"),
+    [("colmap", read_colmap_poses), ("nerfstudio", read_nerfstudio_poses)],
+)
+def test_scenes_hold_poses_images_and_points_of_the_keyframes(
+    finished: RunDirectory, command, format: str, read_poses
+) -> None:
+    code, out, _ = command("export", finished.path, "--format", format, "--json")
+    folder = finished.path / "export" / format
+    keyframes = read_tum(finished.keyframe_trajectory)
+    result = json.loads(out)
+    assert code == 0 and result["images"] == len(keyframes)
+    assert result["points"] == len(read_mesh(finished.mesh).vertices)
+    assert np.allclose(read_poses(folder), keyframes.T_world_camera, atol=1e-9)
+    bgr = cv2.imread(str(folder / "images" / "frame_000000.jpg"))
+    assert bgr is not None
+    image = bgr[..., ::-1]
+    stored = finished.keyframes.load(0).image
+    assert image.shape == stored.shape
+    assert np.abs(image.astype(int) - stored).mean() < 4  # what JPEG costs
+
+
+def test_the_points_lie_where_the_cameras_look(finished: RunDirectory, command) -> None:
+    """COLMAP's points, seen by its first camera, have the depth that the keyframe measured."""
+    command("export", finished.path, "--format", "nerfstudio")
+    folder = finished.path / "export" / "nerfstudio"
+    points = read_mesh(folder / "points.ply").vertices.astype(float)
+    T_world_camera = read_nerfstudio_poses(folder)[0]
+    first = finished.keyframes.load(0)
+    local = (points - T_world_camera[:3, 3]) @ T_world_camera[:3, :3]
+    k = first.intrinsics
+    ahead = local[local[:, 2] > 0.3]
+    u = np.round(k.fx * ahead[:, 0] / ahead[:, 2] + k.cx).astype(int)
+    v = np.round(k.fy * ahead[:, 1] / ahead[:, 2] + k.cy).astype(int)
+    inside = (u >= 0) & (u < k.width) & (v >= 0) & (v < k.height)
+    measured, expected = first.depth[v[inside], u[inside]], ahead[inside, 2]
+    near = measured[measured > 0] - expected[measured > 0]
+    assert inside.sum() > 1000
+    assert np.median(np.abs(near)) < 0.02
+
+
+def test_the_cloud_is_the_mesh_without_faces(finished: RunDirectory, command) -> None:
+    code, _, _ = command("export", finished.path, "--format", "ply")
+    cloud, mesh = read_mesh(finished.path / "export" / "cloud.ply"), read_mesh(finished.mesh)
+    assert code == 0 and len(cloud.faces) == 0
+    assert np.array_equal(cloud.vertices, mesh.vertices)
+    assert np.array_equal(cloud.colors, mesh.colors)
+
+
+@pytest.mark.parametrize("format", ["tum", "colmap", "ply"])
+def test_a_killed_run_is_exported_from_its_keyframes(
+    killed: RunDirectory, tmp_path: Path, command, format: str
+) -> None:
+    out_path = tmp_path / "deep" / f"out.{format}"
+    code, out, _ = command("export", killed.path, "--format", format, "--out", out_path, "--json")
+    result = json.loads(out)
+    assert code == 0 and out_path.exists()
+    assert result.get("poses", 80) == 80
+    assert result.get("points", 99_999) > 10_000
+
+
+@pytest.mark.parametrize("format", ["tum", "colmap", "ply"])
+def test_nothing_is_overwritten(finished: RunDirectory, command, format: str) -> None:
+    assert command("export", finished.path, "--format", format)[0] == 0
+    code, out, err = command("export", finished.path, "--format", format)
+    assert (code, out) == (2, "")
+    assert "exists already" in err and "--out" in err
+
+
+def test_a_cloud_must_be_named_ply(finished: RunDirectory, command) -> None:
+    code, _, err = command("export", finished.path, "--format", "ply", "--out", "cloud.xyz")
+    assert code == 2 and ".ply" in err
+
+
+def test_a_run_that_placed_nothing_exports_nothing(finished: RunDirectory, command) -> None:
+    finished.trajectory.write_text("# timestamp tx ty tz qx qy qz qw\n")
+    code, _, err = command("export", finished.path, "--format", "tum")
+    assert code == 2 and "no frame" in err
+    assert not (finished.path / "export" / "trajectory_tum.txt").exists()
+
+
+def test_thinning_keeps_points_with_their_colours() -> None:
+    vertices = np.arange(300, dtype=np.float32).reshape(100, 3)
+    colors = np.repeat(np.arange(100, dtype=np.uint8)[:, None], 3, axis=1)
+    cloud = Mesh(vertices, np.zeros((0, 3), np.int32), colors, np.ones((100, 3), np.float32))
+    few = thinned(cloud, 10)
+    assert len(few.vertices) == len(few.normals) == 10
+    assert np.array_equal(few.vertices[:, 0], 3.0 * few.colors[:, 0])
+    assert thinned(cloud, 100) is cloud

@@ -1,0 +1,156 @@
+"""Configurations refuse what they do not know and come back as they were written."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from mapper.config.loader import PROFILES, from_mapping, load_config, to_mapping
+from mapper.config.settings import MapperConfig
+from mapper.errors import ConfigError
+
+
+def test_nothing_given_means_the_defaults() -> None:
+    assert load_config() == MapperConfig()
+
+
+def test_one_setting_changes_and_the_rest_stays() -> None:
+    config = load_config(changes=["backend.fusion.tsdf.voxel_size=0.01"])
+    assert config.backend.fusion.tsdf.voxel_size == 0.01
+    assert config.backend.fusion.tsdf.max_depth == MapperConfig().backend.fusion.tsdf.max_depth
+    assert config.rgbd == MapperConfig().rgbd
+
+
+def test_later_changes_win() -> None:
+    assert load_config(changes=["threads=false", "threads=true"]).threads is True
+
+
+@pytest.mark.parametrize(
+    ("change", "hint"),
+    [
+        ("treads=true", "did you mean threads?"),
+        ("backend.fusion.tsdf.voxelsize=1", "did you mean backend.fusion.tsdf.voxel_size?"),
+        ("backend.loop.recent=3", "did you mean backend.loops?"),
+        ("zzz=1", f"known: {', '.join(sorted(field.name for field in fields(MapperConfig)))}"),
+    ],
+)
+def test_an_unknown_key_is_answered_with_the_nearest(change: str, hint: str) -> None:
+    with pytest.raises(ConfigError, match="unknown configuration key") as fault:
+        load_config(changes=[change])
+    assert hint in str(fault.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "threads=1",
+        "threads=maybe",
+        "frontend=3",
+        "backend.cached_keyframes=2.5",
+        "backend.cached_keyframes=true",
+        "rgbd.max_rmse=true",
+        "rgbd.max_rmse=far",
+        "rgbd.max_rmse=[1]",
+        "rgbd.max_rmse=null",
+        "rgbd.alignment.iterations=4",
+        "rgbd.alignment.iterations=[4, x]",
+        "rgbd=5",
+        "rgbd.max_rmse.deep=5",
+    ],
+)
+def test_a_value_of_the_wrong_type_is_refused_by_its_full_name(change: str) -> None:
+    key = change.partition("=")[0].removesuffix(".deep")
+    with pytest.raises(ConfigError, match=key.replace(".", r"\.")):
+        load_config(changes=[change])
+
+
+@pytest.mark.parametrize("change", ["threads", "=3", "", "rgbd.max_rmse=[1"])
+def test_a_change_that_is_none_is_refused(change: str) -> None:
+    with pytest.raises(ConfigError, match="--set"):
+        load_config(changes=[change])
+
+
+def test_a_group_cannot_follow_a_value() -> None:
+    with pytest.raises(ConfigError, match="not a group"):
+        load_config(changes=["rgbd=5", "rgbd.max_rmse=0.1"])
+
+
+def test_lists_become_tuples() -> None:
+    config = load_config(changes=["rgbd.alignment.iterations=[1, 2, 3]"])
+    assert config.rgbd.alignment.iterations == (1, 2, 3)
+
+
+@pytest.mark.parametrize(("text", "value"), [("1e-3", 1e-3), ("1", 1.0), ("0.5", 0.5)])
+def test_every_way_to_write_a_number_is_a_float(text: str, value: float) -> None:
+    found = load_config(changes=[f"rgbd.max_rmse={text}"]).rgbd.max_rmse
+    assert found == value and isinstance(found, float)
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in PROFILES.glob("*.yaml")))
+def test_every_profile_loads_by_name_and_changes_something(name: str) -> None:
+    assert load_config(name) != MapperConfig()
+    assert load_config(PROFILES / f"{name}.yaml") == load_config(name)
+
+
+def test_changes_go_on_top_of_a_profile() -> None:
+    config = load_config("fast", ["backend.loops.candidates.max_loops=7"])
+    candidates = config.backend.loops.candidates
+    assert candidates.max_loops == 7
+    assert candidates.max_covisible == load_config("fast").backend.loops.candidates.max_covisible
+
+
+def test_a_missing_profile_names_those_that_exist() -> None:
+    with pytest.raises(ConfigError, match="fast, fine"):
+        load_config("quick")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("a: [1", "not valid YAML"),
+        ("- 1\n- 2", "expected keys and values, found list"),
+        ("\x00", "not valid YAML"),
+        ("rgbd: 3", "rgbd is a group of keys"),
+        ("rgbd:", "rgbd is a group of keys"),
+        ("3: 4", "unknown configuration key '3'"),
+    ],
+)
+def test_a_bad_file_is_refused(content: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(content)
+    with pytest.raises(ConfigError, match=message):
+        load_config(path)
+
+
+def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_bytes(b"\xff\xfe\xfa")
+    with pytest.raises(ConfigError, match="not valid YAML"):
+        load_config(path)
+
+
+def test_an_empty_file_means_the_defaults(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("# nothing\n")
+    assert load_config(path) == MapperConfig()
+
+
+def test_a_configuration_survives_the_way_through_plain_values() -> None:
+    config = load_config("fine", ["rgbd.alignment.iterations=[9, 8, 7]", "rgbd.max_rmse=1e-5"])
+    assert from_mapping(MapperConfig, to_mapping(config)) == config
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "rgbd.max_rmse=-1",
+        "rgbd.max_rmse=.nan",
+        "backend.fusion.tsdf.voxel_size=0",
+        "rgbd.alignment.iterations=[1, 2]",
+    ],
+)
+def test_values_that_make_no_sense_are_refused(change: str) -> None:
+    with pytest.raises(ConfigError):
+        load_config(changes=[change])

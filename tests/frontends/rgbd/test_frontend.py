@@ -1,0 +1,188 @@
+"""The depth tracker follows the camera, survives gaps, and finds its way back."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable
+
+import numpy as np
+import pytest
+
+from mapper.core.frame import Frame
+from mapper.core.prediction import Prediction
+from mapper.errors import InputError
+from mapper.frontends.base import TrackingState
+from mapper.frontends.rgbd.frontend import RgbdConfig, RgbdFrontend
+from mapper.sample_room.camera import sample_intrinsics
+from tests.support.room_views import Room, distance
+
+FRAMES = 60
+TRACKING, LOST, RELOCALISED = TrackingState
+
+
+def black(index: int) -> Frame:
+    """A frame of a covered camera."""
+    image, depth = np.zeros((240, 320, 3), np.uint8), np.zeros((240, 320), np.float32)
+    return Frame(index, index / 30, image, depth, sample_intrinsics(320, 240))
+
+
+def tracked(
+    frontend: RgbdFrontend, frames: Iterable[Frame]
+) -> tuple[dict[int, Prediction], list[TrackingState]]:
+    predictions, states = {}, []
+    for frame in frames:
+        for prediction in frontend.step(frame):
+            predictions[prediction.frame_index] = prediction
+        states.append(frontend.state)
+    return predictions, states
+
+
+def error(prediction: Prediction, room: Room, first: int = 0) -> tuple[float, float]:
+    return distance(prediction.T_world_camera, room.relative(first, prediction.frame_index))
+
+
+def test_tracks_sixty_frames_of_the_walk_to_a_centimetre(room: Room) -> None:
+    predictions, states = tracked(RgbdFrontend(), map(room.frame, range(FRAMES)))
+    assert sorted(predictions) == list(range(FRAMES))
+    assert set(states) == {TRACKING}
+    np.testing.assert_array_equal(predictions[0].T_world_camera, np.eye(4))
+    errors = [error(p, room) for p in predictions.values()]
+    # 1.3 m and 80 degrees of way at 320x240 with the sensor's noise.
+    assert max(e[0] for e in errors) < 0.01
+    assert max(e[1] for e in errors) < 0.4
+    assert {p.segment for p in predictions.values()} == {0}
+
+
+def test_predictions_keep_their_promises(room: Room) -> None:
+    frame = room.frame(0)
+    assert frame.depth is not None
+    (prediction,) = RgbdFrontend().step(frame)
+    assert prediction.is_metric and prediction.intrinsics == frame.intrinsics
+    assert prediction.pointmap.dtype == prediction.confidence.dtype == np.float32
+    np.testing.assert_array_equal(prediction.depth, frame.depth)
+    np.testing.assert_array_equal(prediction.confidence > 0, frame.depth > 0)
+    np.testing.assert_array_equal(prediction.image, frame.image)
+
+
+def test_a_covered_camera_is_lost_and_found_again(room: Room) -> None:
+    frames = [black(i) if 10 <= i < 13 else room.frame(i) for i in range(20)]
+    predictions, states = tracked(RgbdFrontend(), frames)
+    assert states[10:13] == [LOST] * 3
+    assert states[13] == RELOCALISED and set(states[14:]) == {TRACKING}
+    assert sorted(predictions) == [*range(10), *range(13, 20)]
+    assert {p.segment for p in predictions.values()} == {0}
+    assert max(error(p, room)[0] for p in predictions.values()) < 0.015
+
+
+def test_forty_frames_of_darkness_begin_a_new_segment(room: Room) -> None:
+    frames = [*map(room.frame, range(3)), *map(black, range(3, 43)), *map(room.frame, (43, 44))]
+    predictions, states = tracked(RgbdFrontend(), frames)
+    assert set(states[3:43]) == {LOST} and states[43:] == [TRACKING] * 2
+    assert [predictions[i].segment for i in (2, 43, 44)] == [0, 1, 1]
+    np.testing.assert_array_equal(predictions[43].T_world_camera, np.eye(4))
+    assert error(predictions[44], room, first=43)[0] < 0.01
+
+
+def test_a_jump_back_to_an_earlier_view_is_relocalised(room: Room) -> None:
+    frontend = RgbdFrontend()
+    tracked(frontend, map(room.frame, range(0, 40)))
+    jump = dataclasses.replace(room.at(room.poses[4], 4, noisy=True), index=41)
+    assert frontend.step(black(40)) == []
+    (prediction,) = frontend.step(jump)
+    assert frontend.state == RELOCALISED and prediction.segment == 0
+    metres, degrees = distance(prediction.T_world_camera, room.relative(0, 4))
+    assert metres < 0.015 and degrees < 0.4
+
+
+def test_an_unknown_place_is_not_mistaken_for_a_known_one(room: Room) -> None:
+    frontend = RgbdFrontend()
+    tracked(frontend, map(room.frame, range(10)))
+    frontend.step(black(10))
+    assert frontend.step(room.frame(120)) == []
+    assert frontend.state == LOST
+
+
+def test_nothing_is_said_before_the_first_depth(room: Room) -> None:
+    predictions, states = tracked(RgbdFrontend(), [black(0), black(1), room.frame(2)])
+    assert states == [LOST, LOST, TRACKING]
+    assert sorted(predictions) == [2] and predictions[2].segment == 0
+
+
+@pytest.mark.parametrize("hole", [np.nan, np.inf, 9.0])
+def test_unusable_readings_are_holes(room: Room, hole: float) -> None:
+    frames = []
+    for index in range(5):
+        frame = room.frame(index)
+        assert frame.depth is not None
+        depth = np.where(frame.depth > 0, frame.depth, np.float32(hole))
+        depth[100:140, 100:180] = hole
+        frames.append(dataclasses.replace(frame, depth=depth))
+    predictions, states = tracked(RgbdFrontend(), frames)
+    assert states == [TRACKING] * 5
+    for prediction in predictions.values():
+        assert np.isfinite(prediction.pointmap).all()
+        assert not prediction.depth[100:140, 100:180].any()
+        assert not prediction.confidence[100:140, 100:180].any()
+        assert error(prediction, room)[0] < 0.01
+
+
+def test_a_frame_that_lost_its_depth_is_placed_by_its_features(room: Room) -> None:
+    frontend = RgbdFrontend()
+    tracked(frontend, map(room.frame, range(3)))
+    bare = dataclasses.replace(room.frame(3), depth=np.zeros((240, 320), np.float32))
+    (prediction,) = frontend.step(bare)
+    assert frontend.state == TRACKING
+    metres, degrees = error(prediction, room)
+    assert metres < 0.05 and degrees < 1.5  # features alone: 4 pixels are 3 cm at 2 m
+
+
+def test_missing_depth_or_intrinsics_are_named(room: Room) -> None:
+    frame = room.frame(0)
+    with pytest.raises(InputError, match="depth"):
+        RgbdFrontend().step(dataclasses.replace(frame, depth=None))
+    with pytest.raises(InputError, match="--calib"):
+        RgbdFrontend().step(dataclasses.replace(frame, intrinsics=None))
+
+
+def test_reset_begins_a_new_world(room: Room) -> None:
+    frontend = RgbdFrontend()
+    frontend.step(room.frame(0))
+    frontend.reset()
+    (prediction,) = frontend.step(room.frame(7))
+    assert prediction.segment == 1
+    np.testing.assert_array_equal(prediction.T_world_camera, np.eye(4))
+    assert frontend.flush() == []
+
+
+@pytest.mark.parametrize("cut", [0, 1, 25, 31, 32])
+def test_a_restored_tracker_goes_on_bit_for_bit(room: Room, cut: int) -> None:
+    frames = {i: black(i) if i in (30, 31) else room.frame(i) for i in range(40)}
+    whole = RgbdFrontend()
+    predictions, states = tracked(whole, frames.values())
+    stopped = RgbdFrontend()
+    tracked(stopped, [frames[i] for i in range(cut)])
+    note = json.loads(json.dumps(stopped.snapshot()))
+    resumed = RgbdFrontend()
+    resumed.restore(note, frames.__getitem__)
+    later, later_states = tracked(resumed, [frames[i] for i in range(cut, 40)])
+    assert later_states == states[cut:]
+    assert sorted(later) == [i for i in sorted(predictions) if i >= cut]
+    for index, prediction in later.items():
+        expected = predictions[index]
+        np.testing.assert_array_equal(prediction.T_world_camera, expected.T_world_camera)
+        np.testing.assert_array_equal(prediction.pointmap, expected.pointmap)
+        assert prediction.segment == expected.segment
+
+
+def test_memory_is_bounded_and_the_beginning_is_still_found(room: Room) -> None:
+    config = RgbdConfig(max_landmarks=5, reference_overlap=0.97)  # nearly every frame a reference
+    frontend = RgbdFrontend(config)
+    most = 0
+    for index in range(40):
+        frontend.step(room.frame(index))
+        most = max(most, len(frontend.snapshot()["landmarks"]))
+    assert 3 <= most <= 5
+    frontend.step(black(40))
+    frontend.step(dataclasses.replace(room.frame(0), index=41))
+    assert frontend.state == RELOCALISED

@@ -1,0 +1,170 @@
+"""Bad input ends in one line that names the file and the remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from mapper.errors import ConfigError, InputError
+from mapper.io.sequences.open_sequence import open_sequence
+
+Cut = Callable[[Path], None]
+
+
+def refused(words: str, path: Path, **options: object) -> None:
+    with pytest.raises((InputError, ConfigError), match=words) as caught:
+        open_sequence(path, **options)  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_and_empty_folders_and_other_files(tmp_path: Path) -> None:
+    refused("nowhere: no such file", tmp_path / "nowhere")
+    refused("empty", tmp_path)
+    (tmp_path / "notes.txt").write_text("hello")
+    refused("no sequence", tmp_path / "notes.txt")
+    refused("no sequence found", tmp_path)
+
+
+def test_timestamps_that_go_back(tum: Path) -> None:
+    lines = (tum / "rgb.txt").read_text().splitlines()
+    lines[2], lines[3] = lines[3], lines[2]
+    (tum / "rgb.txt").write_text("\n".join(lines))
+    refused("rgb.txt: timestamps go back .* at frame 2", tum)
+
+
+def test_tum_of_an_unknown_camera(tum: Path) -> None:
+    (tum / "calibration.yaml").unlink()
+    refused("--calib", tum)
+
+
+def test_tum_without_common_times(tum: Path) -> None:
+    (tum / "depth.txt").write_text("5.0 depth/0.png")
+    refused("no colour and depth images within", tum)
+
+
+@pytest.mark.parametrize("line", ["100.1", "soon rgb/1.png"])
+def test_tum_with_a_damaged_list(tum: Path, line: str) -> None:
+    (tum / "rgb.txt").write_text(line)
+    refused("rgb.txt:1: expected", tum)
+
+
+def test_tum_with_damaged_ground_truth(tum: Path) -> None:
+    (tum / "groundtruth.txt").write_text("100.0 0 0 0 0 0 0 0")
+    refused("groundtruth.txt:1", tum)
+
+
+def test_a_truncated_image_spoils_only_its_frame(tum: Path, cut: Cut) -> None:
+    cut(tum / "rgb/2.png")
+    cut(tum / "depth/3.png")
+    sequence = open_sequence(tum)
+    for index, name in ((2, "rgb/2.png"), (3, "depth/3.png")):
+        with pytest.raises(InputError, match=f"{name}.*cut short"):
+            sequence[index]
+    assert sequence[4].index == 4
+
+
+def test_a_truncated_jpeg_and_files_of_other_kinds(rgbd_folder: Path, cut: Cut) -> None:
+    for i in range(11):
+        image = cv2.imread(str(rgbd_folder / f"rgb/{i}.png"))
+        assert image is not None and cv2.imwrite(str(rgbd_folder / f"rgb/{i}.jpg"), image)
+        (rgbd_folder / f"rgb/{i}.png").unlink()
+    cut(rgbd_folder / "rgb/1.jpg")
+    (rgbd_folder / "rgb/2.jpg").write_bytes(b"no image")
+    (rgbd_folder / "rgb/3.jpg").write_bytes(b"")
+    sequence = open_sequence(rgbd_folder)
+    for index in (1, 2, 3):
+        with pytest.raises(InputError, match=f"rgb/{index}.jpg"):
+            sequence[index]
+
+
+def test_a_missing_image(tum: Path) -> None:
+    (tum / "rgb/2.png").unlink()
+    with pytest.raises(InputError, match="rgb/2.png: No such file"):
+        open_sequence(tum)[2]
+
+
+@pytest.mark.parametrize("folder", ["rgb", "depth"])
+def test_mixed_sizes(rgbd_folder: Path, folder: str) -> None:
+    pixels = np.zeros((20, 40), np.uint16 if folder == "depth" else np.uint8)
+    cv2.imwrite(str(rgbd_folder / folder / "4.png"), pixels)
+    with pytest.raises(InputError, match=f"{folder}/4.png: 40x20 pixels.*40x30"):
+        open_sequence(rgbd_folder)[4]
+
+
+def test_depth_without_camera(rgbd_folder: Path) -> None:
+    (rgbd_folder / "calibration.yaml").unlink()
+    refused("--calib", rgbd_folder)
+
+
+def test_depth_of_another_count(rgbd_folder: Path) -> None:
+    (rgbd_folder / "depth/4.png").unlink()
+    refused("10 depth images for 11 images", rgbd_folder)
+
+
+def test_depth_of_eight_bits_of_colour_or_with_nan(rgbd_folder: Path) -> None:
+    cv2.imwrite(str(rgbd_folder / "depth/0.png"), np.zeros((30, 40), np.uint8))
+    cv2.imwrite(str(rgbd_folder / "depth/1.png"), np.zeros((30, 40, 3), np.uint8))
+    (rgbd_folder / "depth/2.png").unlink()
+    cv2.imwrite(str(rgbd_folder / "depth/2.tiff"), np.full((30, 40), np.nan, np.float32))
+    sequence = open_sequence(rgbd_folder)
+    for index, words in enumerate(("uint8", "3 channels", "NaN")):
+        with pytest.raises(InputError, match=words):
+            sequence[index]
+
+
+def test_kitti_with_missing_files(kitti: Path) -> None:
+    (kitti / "times.txt").write_text("0\n0.1\n")
+    refused("2 times for 3 images", kitti)
+    (kitti / "times.txt").write_text("0\n0.2\n0.1\n")
+    refused("timestamps go back", kitti)
+    (kitti / "times.txt").write_text("0\n0.1\n0.2\n")
+    (kitti / "calib.txt").write_text("P0: 1 2 3\n")
+    refused("no line P2", kitti)
+    (kitti / "calib.txt").unlink()
+    refused("calib.txt is missing", kitti)
+
+
+def test_kitti_with_poses_of_another_sequence(kitti: Path) -> None:
+    (kitti / "poses.txt").write_text("1 0 0 0 0 1 0 0 0 0 1 0\n")
+    refused("1 poses for 3 images", kitti)
+
+
+def test_sevenscenes_with_a_damaged_or_lost_pose(sevenscenes: Path) -> None:
+    np.savetxt(sevenscenes / "frame-000001.pose.txt", np.full((4, 4), -np.inf))
+    sequence = open_sequence(sevenscenes)
+    assert sequence.ground_truth is not None and len(sequence.ground_truth) == 3
+    (sevenscenes / "frame-000001.pose.txt").write_text("1 2 3")
+    refused("frame-000001.pose.txt: 3 numbers", sevenscenes)
+
+
+def test_a_video_that_is_none(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "clip.mp4").write_bytes(b"no video" * 100)
+    refused("clip.mp4: not a readable video", tmp_path / "clip.mp4")
+    assert capfd.readouterr().err == ""
+
+
+def test_a_truncated_video_gives_its_frames_and_then_says_so(video: Path, cut: Cut) -> None:
+    cut(video)
+    try:
+        sequence = open_sequence(video)
+    except InputError as error:
+        assert "clip.avi" in str(error)
+        return
+    readable = 0
+    with pytest.raises(InputError, match="ends at frame|not a readable"):
+        for readable in range(len(sequence)):
+            sequence[readable]
+        raise InputError(f"clip.avi ends at frame {readable + 1}")  # the index was rebuilt
+    assert readable < 11
+
+
+def test_options_that_make_no_sense(tum: Path, video: Path) -> None:
+    refused("stride 0", tum, stride=0)
+    refused("start 9 is behind the last of 5", tum, start=9)
+    refused("registration `sideways` is unknown", tum, registration="sideways")
+    refused("needs `depth` and `T_color_depth`", tum, registration="depth_to_color")
+    refused("a video has no depth", video, registration="depth_to_color")

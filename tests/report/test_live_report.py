@@ -1,0 +1,129 @@
+"""What went wrong is said in plain words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from mapper.cli import main
+from mapper.core.trajectory import Trajectory
+from mapper.io.meshes.mesh_files import write_mesh
+from mapper.io.trajectory_files import write_tum
+from mapper.report.page import ReportData, write_report
+from mapper.report.problems import problems
+from mapper.run.directory import RunDirectory
+from mapper.run.shown_points import ShownPoints
+from mapper.sample_room.camera import sample_poses
+from mapper.sample_room.sequence import room_mesh
+
+TIMES = np.array([0.0, 0.1, 0.2, 1.7, 1.8, 1.9])
+
+
+def test_a_run_without_faults_has_no_problems() -> None:
+    loops = [{"accepted": True}]
+    assert problems({"frames": 6, "tracked": 6, "lost": 0}, TIMES[:3], loops) == []
+
+
+def test_lost_stretches_are_placed_in_time() -> None:
+    found = problems({"lost": 14}, TIMES, [])
+    assert found == [
+        "14 frames could not be placed.",
+        "The longest times without a placed frame: 1.5 s at 0.2 s.",
+    ]
+    # Where frames were not lost but left out, that is no reason to speak of lost ones.
+    found = problems({"lost": 0, "left_out": 14}, TIMES, [])
+    assert not any("could not be placed" in text for text in found) and "1.5 s" in found[0]
+
+
+def test_refused_loops_are_counted_by_their_reasons() -> None:
+    reasons = [
+        "overlap: two-way agreement 0.41 below 0.6",
+        "appearance: two-way agreement 0.55 below 0.6",
+        "appearance: given up by the graph",
+        "proximity: cameras 0.95 median depths apart, above 0.9",
+    ]
+    loops = [{"accepted": False, "reason": reason} for reason in reasons] + [{"accepted": True}]
+    (text,) = problems({}, TIMES[:3], loops)
+    counted = "the views contradict each other (2), given up by the graph (1)"
+    counted += ", cameras too far apart (1)"
+    assert text == f"4 of 5 proposed loops were refused: {counted}."
+
+
+def test_what_a_stream_did_is_told() -> None:
+    metrics = {"received": 100, "dropped": 40, "left_out": 1, "breaks": 2, "reconnections": 1}
+    metrics |= {"gaps": 1, "not_recorded": 3}
+    text = " ".join(problems(metrics, TIMES[:3], []))
+    for part in (
+        "40 of 100 images",
+        "1 frame was tracked, but left out",
+        "broke off twice and came back once",
+        "3 frames",
+    ):
+        assert part in text
+    # A few dropped images are no problem.
+    assert problems({"received": 100, "dropped": 2}, TIMES[:3], []) == []
+
+
+def test_a_run_that_was_stopped_says_so_first() -> None:
+    first, *_ = problems({"complete": False, "lost": 14}, TIMES, [])
+    assert "ended before its sequence" in first
+
+
+def test_the_report_holds_problems_and_the_alignment(tmp_path: Path) -> None:
+    way = Trajectory(TIMES, np.tile(np.eye(4), (6, 1, 1)))
+    loop = {"i": 0, "j": 1, "accepted": True, "correction": 0.123, "scale": 1.04}
+    report = ReportData(
+        "r", "x", {"lost": 3}, way, loops=[loop], alignment_costs=[(90.0, 40.0), (40.0, 39.5)]
+    )
+    write_report(tmp_path / "report.html", report)
+    page = (tmp_path / "report.html").read_text()
+    for text in ("3 frames could not be placed", "0.123", "1.04", "Global alignment", "39.5"):
+        assert text in page
+
+
+def test_each_part_of_the_room_is_shown_once_and_within_the_budget() -> None:
+    rng = np.random.default_rng(0)
+    points = (rng.random((2000, 3)) + [0, 0, 2]).astype(np.float32)
+    shown = ShownPoints(budget=1900)
+    first = shown.new(0, points, np.eye(4))
+    assert 1500 < first.sum() <= 1900  # a few share a voxel of 2 cm
+    assert shown.new(1, points, np.eye(4)).sum() <= 1900 - first.sum()
+    elsewhere = np.eye(4)
+    elsewhere[0, 3] = 5
+    assert shown.new(2, points, elsewhere).sum() <= 1900 - first.sum()
+    assert not shown.new(3, points[:0], np.eye(4)).any()
+
+
+def test_what_a_keyframe_showed_that_was_let_go_may_be_shown_again() -> None:
+    points = (np.random.default_rng(0).random((500, 3)) + [0, 0, 2]).astype(np.float32)
+    shown = ShownPoints(budget=600)
+    first = shown.new(0, points, np.eye(4))
+    assert not shown.new(1, points, np.eye(4)).any()
+    shown.give_back(1)
+    assert not shown.new(2, points, np.eye(4)).any()
+    shown.give_back(0)
+    np.testing.assert_array_equal(shown.new(3, points, np.eye(4)), first)
+
+
+@pytest.mark.parametrize("place", ["outside", "above", "camera"])
+def test_a_screenshot_shows_the_map(place: str, tmp_path: Path) -> None:
+    run = RunDirectory.create(tmp_path / "run", False)
+    run.write_description({"sequence": {}})
+    write_mesh(run.mesh, room_mesh())
+    write_tum(run.trajectory, Trajectory(np.zeros(1), sample_poses(2)[:1]))
+    out = tmp_path / "picture.png"
+    arguments = ["screenshot", str(run.path), str(out), "--from", place, "--size", "160x120"]
+    assert main(arguments) == 0
+    picture = cv2.imread(str(out))
+    assert picture is not None and picture.shape == (120, 160, 3)
+    assert picture.std() > 10  # more than the background's faint gradient
+
+
+def test_a_screenshot_of_nothing_is_one_clear_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["screenshot", str(tmp_path), str(tmp_path / "x.png")]) == 2
+    assert "no run here" in capsys.readouterr().err

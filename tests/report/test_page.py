@@ -1,0 +1,200 @@
+"""The report says what is known, and says in words what is not."""
+
+from __future__ import annotations
+
+import html
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mapper.core.trajectory import Trajectory
+from mapper.errors import OutputError
+from mapper.report.figures import draw_keyframes_and_loops, matched_errors
+from mapper.report.page import ReportData, verdict, write_report
+from mapper.report.tables import loop_table, stage_table
+
+
+def straight(count: int, offset: float = 0.0) -> Trajectory:
+    """count poses along x, 0.1 apart, at 10 Hz; offset along z."""
+    poses = np.tile(np.eye(4), (count, 1, 1))
+    poses[:, 0, 3] = 0.1 * np.arange(count)
+    poses[:, 2, 3] = offset
+    return Trajectory(np.arange(count) / 10, poses)
+
+
+def full_report(tmp_path: Path) -> ReportData:
+    (tmp_path / "mesh.ply").write_bytes(bytes(2_500))
+    accepted = {"i": 0, "j": 2, "inliers": 312, "residual": 0.014, "accepted": True}
+    accepted |= {"row_i": 0, "row_j": 2}
+    refused = {"i": 1, "j": 2, "inliers": 41, "accepted": False, "reason": "41 inliers < 60"}
+    return ReportData(
+        name="kitchen <1>",
+        frontend="rgbd",
+        metrics={
+            "frames": 30,
+            "tracked": 28,
+            "lost": 2,
+            "ate_rmse": 0.021,
+            "loops_accepted": 1,
+            "timings": {"track": {"mean": 5.0, "median": 4.8, "p99": 9.0}},
+        },
+        estimate=straight(30),
+        keyframe_positions=straight(30).positions[::10],
+        loops=[accepted, *[refused] * 50],
+        ground_truth=straight(30, offset=0.05),
+        mesh_pictures=[np.zeros((20, 30, 3), np.uint8)],
+        frame_latencies_ms=np.linspace(5, 9, 30),
+        config="voxel_size: 0.02 # <half>",
+        files=[tmp_path / "mesh.ply", tmp_path / "gone.ply"],
+    )
+
+
+def test_a_full_report_is_one_file_with_all_sections(tmp_path: Path) -> None:
+    write_report(tmp_path / "report.html", full_report(tmp_path))
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    for text in (
+        "kitchen &lt;1&gt;",
+        "28 <small>of 30</small>",
+        "2.10 cm",
+        "41 inliers &lt; 60",
+        "2.5 kB",
+    ):
+        assert text in page
+    assert "not written" in page  # the file that is gone
+    assert "voxel_size: 0.02 # &lt;half&gt;" in page
+    assert page.count("data:image/png;base64,") == 4  # picture, trajectory, error, latency
+    assert page.count("refused: 41 inliers") == 20  # the table's; the rest is in the journal
+    assert "all are in journal.jsonl" in page
+    assert not re.search(r"(src|href)=['\"]https?:", page)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mesh.ply", "report.html"]
+
+
+def test_an_empty_run_is_reported_in_words(tmp_path: Path) -> None:
+    nothing = Trajectory(np.zeros(0), np.zeros((0, 4, 4)))
+    report = ReportData("nothing", "mono", {}, nothing, is_metric=False)
+    write_report(tmp_path / "report.html", report)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    for text in (
+        "No frame was tracked",
+        "no picture of the mesh",
+        "no trajectory to draw",
+        "No loop was proposed",
+        "lengths in units",
+    ):
+        assert text in page
+
+
+def test_a_run_without_ground_truth_or_loops_still_has_its_trajectory(tmp_path: Path) -> None:
+    write_report(tmp_path / "report.html", ReportData("run", "mono", {}, straight(5)))
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert page.count("data:image/png;base64,") == 1
+    assert page.count("There is no ground truth for this sequence") == 1
+
+
+def test_the_verdict_is_one_line_with_the_figures_that_matter(tmp_path: Path) -> None:
+    assert verdict(full_report(tmp_path)) == (
+        "28 of 30 frames placed over 2.9 m, 2.10 cm from ground truth (RMSE), 1 loop closed; "
+        "lost for 2 frames."
+    )
+    plain = ReportData("run", "mono", {}, straight(11), is_metric=False)
+    assert verdict(plain) == "All 11 frames placed over 1.0 units; never lost."
+    metrics = {"frames": 20, "tracked": 11, "lost": 1, "left_out": 8}
+    live = ReportData("run", "mono", metrics, straight(11), is_metric=False)
+    assert verdict(live) == (
+        "11 of 20 frames placed over 1.0 units; lost for 1 frame, 8 left out to keep up with the "
+        "camera."
+    )
+
+
+def test_the_tiles_of_a_map_without_metres_stay_narrow(tmp_path: Path) -> None:
+    metrics = {"ate_rmse": 0.012345, "rpe_rmse": 12.3456, "loops_accepted": 3, "loops_refused": 4}
+    report = ReportData("run", "mono", metrics, straight(3), is_metric=False)
+    write_report(tmp_path / "report.html", report)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    for tile in (
+        "<b>0.0123 <small>units</small></b>",
+        "<b>12.3 <small>units</small></b>",
+        "<b>3 <small>of 7</small></b>",
+    ):
+        assert tile in page
+
+
+def test_loops_are_listed_by_drift_and_what_was_not_measured_is_a_dash() -> None:
+    loops: list[dict[str, Any]] = [
+        {"i": 0, "j": 5, "accepted": True, "correction": 0.01, "residual": 0.002, "inliers": 0},
+        {"i": 1, "j": 6, "accepted": False, "reason": "appearance: no match", "residual": 0.0},
+        {"i": 2, "j": 7, "accepted": True, "correction": 0.3, "reason": "proximity: verified"},
+    ]
+    rows = [
+        [
+            html.unescape(re.sub("<[^>]*>", "", cell))
+            for cell in re.findall("<t[hd].*?</t[hd]>", row)
+        ]
+        for row in re.findall("<tr class.*?</tr>", loop_table(loops, "m"))
+    ]
+    assert rows == [
+        ["2 – 7", "proximity", "–", "–", "0.3", "–", "closed"],
+        ["0 – 5", "–", "–", "0.002", "0.01", "–", "closed"],
+        ["1 – 6", "appearance", "–", "–", "–", "–", "refused: no match"],
+    ]
+
+
+def test_stages_are_in_order_of_their_time_and_the_backend_s_parts_follow_it() -> None:
+    timings = {
+        "backend": {"count": 100, "total_s": 50.0, "mean": 500.0, "median": 500.0, "p99": 600.0},
+        "track": {"count": 100, "total_s": 3.0, "mean": 30.0, "median": 29.0, "p99": 60.0},
+        "finish": {"count": 1, "total_s": 25.0, "mean": 2e4, "median": 2e4, "p99": 2e4},
+        "loops": {"count": 10, "total_s": 8.0, "mean": 800.0, "median": 4e3, "p99": 4e3},
+        "fuse": {"count": 10, "total_s": 12.0, "mean": 1.2e3, "median": 4e3, "p99": 4e3},
+    }
+    page = stage_table(timings)
+    names = ("backend, all", "fuse surfaces", "find and check", "settle and mesh", "track a frame")
+    places = [page.index(name) for name in names]
+    assert places == sorted(places)
+    assert "width:50.0%" in page  # 25 s of the longest, 50 s
+    assert "<td>25.0</td><td>&ndash;</td>" in page  # once: no median
+
+
+def test_errors_are_taken_only_where_ground_truth_is_near_in_time() -> None:
+    truth = Trajectory(straight(10).timestamps, straight(10, offset=0.05).T_world_camera)
+    times, errors = matched_errors(ReportData("run", "x", {}, straight(30), ground_truth=truth))
+    np.testing.assert_allclose(errors[:10], 0.05)
+    assert len(times) == 11  # one frame more lies within a frame and a half of the end
+
+
+def test_a_folder_that_is_not_there_is_an_output_error(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="cannot write"):
+        write_report(tmp_path / "none" / "report.html", ReportData("run", "x", {}, straight(3)))
+
+
+class Plan:
+    """Axes that only note what is drawn."""
+
+    def __init__(self) -> None:
+        self.lines: list[list[float]] = []
+
+    def plot(self, x: np.ndarray, z: np.ndarray, *style: str, **more: Any) -> None:
+        if "lw" in more:
+            self.lines.append([*x, *z])
+
+
+def test_loops_are_drawn_between_the_rows_of_their_keyframes(tmp_path: Path) -> None:
+    """Ids have gaps where keyframes were let go or are in no one's map."""
+    positions = np.array([[0.0, 0, 1], [2, 0, 3], [4, 0, 5]])
+    loop = {"i": 7, "j": 90, "accepted": True}
+    report = replace(
+        full_report(tmp_path),
+        keyframe_positions=positions,
+        loops=[
+            {**loop, "row_i": 0, "row_j": 2},
+            {**loop, "row_i": None, "row_j": 1},
+            {**loop, "row_i": 0, "row_j": 1, "accepted": False},
+        ],
+    )
+    plan = Plan()
+    draw_keyframes_and_loops(plan, report)  # type: ignore[arg-type]
+    assert plan.lines == [[0.0, 4.0, 1.0, 5.0]]

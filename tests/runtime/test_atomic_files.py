@@ -1,0 +1,92 @@
+"""A file appears whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from mapper.errors import OutputError
+from mapper.runtime.atomic_files import atomic_folder, atomic_write
+
+
+def test_text_and_bytes_arrive(tmp_path: Path) -> None:
+    with atomic_write(tmp_path / "a.txt") as file:
+        file.write("grüße\n")
+    with atomic_write(tmp_path / "b.bin", "wb") as file:
+        file.write(b"\x00\xff")
+    assert (tmp_path / "a.txt").read_bytes() == "grüße\n".encode()
+    assert (tmp_path / "b.bin").read_bytes() == b"\x00\xff"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.txt", "b.bin"]
+
+
+def test_a_fault_keeps_the_old_file_and_no_temporary(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(RuntimeError), atomic_write(path) as file:
+        file.write("new")
+        raise RuntimeError
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_nothing_is_at_the_path_before_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    with atomic_write(path) as file:
+        file.write("new")
+        assert not path.exists()
+        assert [other.parent for other in tmp_path.iterdir()] == [tmp_path]
+    assert path.read_text() == "new"
+
+
+def test_full_disk_is_an_output_error(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"map\.ply .*free some space"):
+        with atomic_write(tmp_path / "map.ply", "wb"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_missing_folder_and_folder_as_file_are_output_errors(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="create its folder first"):
+        with atomic_write(tmp_path / "none" / "a.txt"):
+            pass
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OutputError, match="it is a folder"):
+        with atomic_write(tmp_path / "folder"):
+            pass
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def test_a_link_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "real.txt").write_text("old")
+    (tmp_path / "link.txt").symlink_to("real.txt")
+    with atomic_write(tmp_path / "link.txt") as file:
+        file.write("new")
+    assert (tmp_path / "real.txt").read_text() == "new"
+    assert (tmp_path / "link.txt").is_symlink()
+
+
+def test_a_folder_appears_at_the_end_only(tmp_path: Path) -> None:
+    target = tmp_path / "new" / "sample"
+    with atomic_folder(target) as folder:
+        (folder / "a.txt").write_text("a")
+        assert not target.exists()
+    assert [path.name for path in target.iterdir()] == ["a.txt"]
+    assert [path.name for path in target.parent.iterdir()] == ["sample"]
+
+
+def test_a_fault_leaves_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="free some space"):
+        with atomic_folder(tmp_path / "sample") as folder:
+            (folder / "a.txt").write_text("a")
+            raise OSError(errno.ENOSPC, "No space left on device")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_folder_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("keep")
+    with pytest.raises(OutputError, match="exists already"):
+        with atomic_folder(tmp_path):
+            pass
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]

@@ -1,0 +1,102 @@
+"""Features match mutually and place one view in another, or decline."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mapper.vision.local_features import (
+    MAX_HAMMING,
+    FeatureExtractor,
+    LocalFeatures,
+    match_features,
+    pose_from_matches,
+)
+from tests.support.room_views import Room, distance, features_of
+
+
+def made_up(descriptors: list[int]) -> LocalFeatures:
+    """Features whose descriptor k has its first `descriptors[k]` bits set."""
+    bits = np.arange(256)[None] < np.array(descriptors)[:, None]
+    n = len(descriptors)
+    return LocalFeatures(
+        np.zeros((n, 2), np.float32), np.packbits(bits, axis=1), np.ones((n, 3), np.float32)
+    )
+
+
+def test_only_mutual_nearest_neighbours_match() -> None:
+    # 10 and 12 in a both look like 11 in b; b's choice is the lower index of the two.
+    pairs = match_features(made_up([10, 200, 12]), made_up([205, 11]))
+    np.testing.assert_array_equal(pairs[np.argsort(pairs[:, 0])], [[0, 1], [1, 0]])
+
+
+def test_descriptors_too_far_apart_do_not_match() -> None:
+    assert len(match_features(made_up([0]), made_up([MAX_HAMMING]))) == 1
+    assert len(match_features(made_up([0]), made_up([MAX_HAMMING + 1]))) == 0
+
+
+def test_matching_with_nothing_gives_nothing() -> None:
+    nothing = made_up([])
+    for a, b in ((nothing, made_up([1])), (made_up([1]), nothing), (nothing, nothing)):
+        assert match_features(a, b).shape == (0, 2)
+
+
+def test_features_carry_the_point_under_them(room: Room) -> None:
+    frame = room.frame(0)
+    features = features_of(frame)
+    k = room.intrinsics
+    known = features.points[:, 2] > 0
+    assert 200 < known.sum() <= len(features) <= 1000
+    u = k.fx * features.points[known, 0] / features.points[known, 2] + k.cx
+    # The point belongs to the pixel whose centre is nearest.
+    assert np.abs(u - features.pixels[known, 0]).max() <= 0.5 + 1e-3
+
+
+def test_a_blank_image_has_no_features() -> None:
+    blank = np.full((120, 160, 3), 90, np.uint8)
+    features = FeatureExtractor()(blank, np.ones((120, 160, 3), np.float32))
+    assert len(features) == 0
+    assert features.descriptors.shape == (0, 32) and features.points.shape == (0, 3)
+
+
+@pytest.mark.parametrize(("i", "j"), [(0, 4), (100, 104), (200, 196), (0, 239)])
+def test_matches_give_the_pose_between_two_views(room: Room, i: int, j: int) -> None:
+    a, b = features_of(room.frame(i)), features_of(room.frame(j))
+    matched = pose_from_matches(a, b, room.intrinsics)
+    assert matched is not None
+    metres, degrees = distance(matched.T_a_b, room.relative(i, j))
+    # RANSAC takes matches 4 pixels off, 3 cm at 2 m: good enough as a start for dense alignment.
+    assert metres < 0.05 and degrees < 1.5
+    assert 12 <= matched.inliers <= matched.matches
+
+
+def test_only_the_first_view_needs_depth(room: Room) -> None:
+    a, b = features_of(room.frame(0)), features_of(room.frame(3))
+    blind = LocalFeatures(b.pixels, b.descriptors, np.zeros_like(b.points))
+    assert pose_from_matches(a, blind, room.intrinsics) is not None
+    assert pose_from_matches(blind, a, room.intrinsics) is None
+
+
+def test_unrelated_views_have_no_pose(room: Room) -> None:
+    a = features_of(room.frame(0))
+    noise = np.random.default_rng(0).integers(0, 256, (len(a), 32), np.uint8)
+    unrelated = LocalFeatures(a.pixels, noise, a.points)
+    assert pose_from_matches(a, unrelated, room.intrinsics) is None
+    # The far side of the room shares no surface with frame 0.
+    assert pose_from_matches(a, features_of(room.frame(120)), room.intrinsics) is None
+
+
+def test_few_features_have_no_pose(room: Room) -> None:
+    a = features_of(room.frame(0))
+    few = LocalFeatures(a.pixels[:11], a.descriptors[:11], a.points[:11])
+    none = LocalFeatures(a.pixels[:0], a.descriptors[:0], a.points[:0])
+    assert pose_from_matches(a, few, room.intrinsics) is None
+    assert pose_from_matches(a, none, room.intrinsics) is None
+    assert pose_from_matches(none, a, room.intrinsics) is None
+
+
+def test_the_same_matches_give_the_same_pose_again(room: Room) -> None:
+    a, b = features_of(room.frame(0)), features_of(room.frame(4))
+    poses = [pose_from_matches(a, b, room.intrinsics) for _ in range(2)]
+    assert poses[0] is not None and poses[1] is not None
+    np.testing.assert_array_equal(poses[0].T_a_b, poses[1].T_a_b)

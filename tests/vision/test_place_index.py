@@ -1,0 +1,77 @@
+"""The place index finds the view that shares features with the one asked for."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mapper.vision.place_index import PlaceIndex
+from tests.support.room_views import Room, features_of
+
+
+def views(count: int = 50, features: int = 200) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (count, features, 32), np.uint8)
+
+
+def seen_again(descriptors: np.ndarray, share: float, seed: int = 1) -> np.ndarray:
+    """The same features with `share` of their bits flipped, as after a small motion."""
+    flips = np.random.default_rng(seed).random((len(descriptors), 256)) < share
+    return descriptors ^ np.packbits(flips, axis=1)
+
+
+def test_the_same_place_ranks_first_among_fifty() -> None:
+    index = PlaceIndex()
+    all_views = views()
+    for number, descriptors in enumerate(all_views):
+        index.add(number, descriptors)
+    assert len(index) == 50
+    for asked in (0, 17, 49):
+        found = index.query(seen_again(all_views[asked], 0.05), 5)
+        assert found[0][0] == asked
+        assert found[0][1] > 2 * found[1][1]
+
+
+def test_half_of_the_features_are_enough() -> None:
+    index = PlaceIndex()
+    all_views = views()
+    for number, descriptors in enumerate(all_views):
+        index.add(number, descriptors)
+    mixed = np.concatenate([seen_again(all_views[8], 0.05)[:100], views(1, 100)[0] ^ 85])
+    assert index.query(mixed, 1)[0][0] == 8
+
+
+def test_answers_are_few_and_best_first() -> None:
+    index = PlaceIndex()
+    for number, descriptors in enumerate(views(10)):
+        index.add(number, descriptors)
+    scores = [score for _, score in index.query(views(10)[3], 4)]
+    assert len(scores) == 4 and scores == sorted(scores, reverse=True)
+
+
+def test_an_empty_view_is_filed_and_never_found() -> None:
+    index = PlaceIndex()
+    empty = np.zeros((0, 32), np.uint8)
+    index.add(0, empty)
+    index.add(1, views(1)[0])
+    assert len(index) == 2
+    assert index.query(empty, 5) == []
+    assert [view for view, _ in index.query(views(1)[0], 5)] == [1]
+
+
+def test_an_empty_index_finds_nothing() -> None:
+    assert PlaceIndex().query(views(1)[0], 5) == []
+
+
+def test_a_key_that_every_view_has_tells_nothing() -> None:
+    index = PlaceIndex()
+    common = views(1, 50)[0]
+    for number, own in enumerate(views(30, 50)):
+        index.add(number, np.concatenate([common, own ^ 170]))
+    assert index.query(common, 30) == []
+
+
+def test_the_end_of_the_walk_finds_its_beginning(room: Room) -> None:
+    index = PlaceIndex()
+    for number in range(0, 200, 10):
+        index.add(number, features_of(room.frame(number)).descriptors)
+    found = index.query(features_of(room.frame(238)).descriptors, 2)
+    assert found[0][0] == 0

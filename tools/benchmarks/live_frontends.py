@@ -1,0 +1,111 @@
+"""What a learned frontend of the published size costs on this machine, image by image.
+
+    python tools benchmarks.live_frontends SEQUENCE [--frontends cut3r-ttsa] [--frames 8]
+
+Random weights of the published shapes are written to a temporary file (up to 5 GB) and opened by
+the frontend, as `mapper live` would open trained ones: the arithmetic is the same, the poses mean
+nothing. Each frontend has a process of its own. Seconds are of wall time, so leave the machine
+alone; the first image, which warms up, is told apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Final
+
+import torch
+from torch import nn
+
+from mapper import MapperConfig, open_sequence
+from mapper.frontends.cut3r.config import Cut3rConfig
+from mapper.frontends.cut3r.model import Cut3r
+from mapper.frontends.registry import create_frontend
+from mapper.frontends.vggt.config import TrackConfig, VggtConfig
+from mapper.frontends.vggt.network import Vggt
+from mapper.frontends.wint3r.config import Wint3rConfig
+from mapper.frontends.wint3r.network import Wint3r
+from mapper.weights.checkpoint import Checkpoint
+from mapper.weights.convert import write_safetensors
+from mapper.weights.registry import model_of
+
+NETWORKS: Final[dict[str, Callable[[], nn.Module]]] = {
+    "cut3r": lambda: Cut3r(Cut3rConfig()),
+    "wint3r": lambda: Wint3r(Wint3rConfig()),
+    "stream3r": lambda: Vggt(VggtConfig()),
+    "streamvggt": lambda: Vggt(VggtConfig(track=TrackConfig())),
+}
+DEFAULT: Final = ("cut3r", "cut3r-ttsa", "wint3r", "stream3r", "streamvggt")
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """load_s: until the first image could come. seconds: of each image. peak_mb: of the process."""
+
+    load_s: float
+    seconds: list[float]
+    peak_mb: float
+
+    def row(self, name: str) -> str:
+        # The mean: WinT3R takes in image after image, then works on the whole window.
+        usual = statistics.mean(self.seconds[1:] or self.seconds)
+        return (
+            f"{name:12} opens in {self.load_s:5.1f} s, first image {self.seconds[0]:6.2f} s, then "
+            f"{usual:6.2f} s an image (longest {max(self.seconds):.2f}), {self.peak_mb:.0f} MB"
+        )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("sequence", type=Path, help="whose colour images are used")
+    parser.add_argument("--frontends", nargs="+", choices=DEFAULT, default=list(DEFAULT))
+    parser.add_argument("--frames", type=int, default=8, help="images after the first")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    options = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as folder:
+        for name in options.frontends:
+            weights = Path(folder) / f"{model_of(name)}.safetensors"
+            if not weights.exists():
+                write_random(NETWORKS[model_of(name)], weights)
+            with get_context("spawn").Pool(1) as process:
+                job = (name, weights, options.sequence, options.frames, options.threads)
+                print(process.apply(cost, job).row(name), flush=True)
+
+
+def write_random(build: Callable[[], nn.Module], path: Path) -> None:
+    """Weights at which a deep network neither dies nor explodes."""
+    torch.manual_seed(0)
+    network = build()
+    for name, parameter in network.named_parameters():
+        if parameter.ndim > 1 and "norm" not in name:
+            nn.init.normal_(parameter, std=0.02)
+    write_safetensors(Checkpoint(network.state_dict(), None, "random"), path)
+
+
+def cost(name: str, weights: Path, sequence: Path, frames: int, threads: int) -> Cost:
+    """Of the first images, one after the other."""
+    torch.set_num_threads(threads)
+    images = [replace(frame, depth=None) for frame in islice(open_sequence(sequence), 1 + frames)]
+    start = time.perf_counter()
+    frontend = create_frontend(replace(MapperConfig(), weights=str(weights)), name)
+    load_s = time.perf_counter() - start
+    seconds = []
+    for image in images:
+        start = time.perf_counter()
+        frontend.step(image)
+        seconds.append(time.perf_counter() - start)
+    peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return Cost(load_s, seconds, peak_kb / 1024)
+
+
+if __name__ == "__main__":
+    main()

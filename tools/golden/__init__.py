@@ -1,0 +1,1 @@
+"""How parity with recorded outputs of the reference systems is checked."""

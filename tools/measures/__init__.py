@@ -1,0 +1,1 @@
+"""Measures that benchmarks and tests judge maps by."""

@@ -1,0 +1,1 @@
+"""Networks made to compute what the reference systems do, to be timed against."""
