@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +22,7 @@ from mapper.io.trajectory_files import write_tum
 from mapper.io.viewer.map_logger import MapLogger
 from mapper.report.page import ReportData, write_report
 from mapper.run.directory import RunDirectory
+from mapper.runtime.process_health import peak_memory_mb
 from mapper.runtime.stopwatch import Stopwatch
 from mapper.slam.mapper import MappingResult
 
@@ -127,12 +126,6 @@ def map_metrics(result: MappingResult, truth: Trajectory | None) -> dict[str, An
         "mesh_faces": len(result.mesh.faces),
     }
     return metrics if truth is None else metrics | _errors(result, truth)
-
-
-def peak_memory_mb() -> float:
-    """The process's largest resident size so far, in MiB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def _errors(result: MappingResult, truth: Trajectory) -> dict[str, Any]:

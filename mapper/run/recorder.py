@@ -96,9 +96,10 @@ class RunRecorder:
     def frame(
         self, frame: Frame, T_world_camera: np.ndarray | None, state: str, values: dict[str, float]
     ) -> None:
-        memory = resident_mb()
-        health = {"health/frames_per_second": self._pace.tick()}
-        health |= {} if memory is None else {"health/memory_MB": memory}
+        health = {
+            "health/frames_per_second": self._pace.tick(),
+            "health/memory_MB": resident_mb(),
+        }
         if state == TrackingState.LOST:
             self._logger.at(frame.index, frame.timestamp)
             self._logger.event(f"frame {frame.index}: {state}", "WARN")

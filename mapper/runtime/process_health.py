@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-import os
+import sys
 import time
 from collections import deque
-from pathlib import Path
 from typing import Final
 
+import psutil
+
 WINDOW_S: Final = 2.0  # over which the pace is averaged
-_STATUS: Final = Path("/proc/self/statm")
 
 
-def resident_mb() -> float | None:
-    """The process's memory now, MiB; None where the system does not tell."""
-    try:
-        pages = int(_STATUS.read_text().split()[1])
-    except (OSError, ValueError, IndexError):
-        return None
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+def resident_mb() -> float:
+    """The process's memory now, MiB."""
+    return float(psutil.Process().memory_info().rss) / 2**20
+
+
+def peak_memory_mb() -> float:
+    """The process's largest resident size so far, MiB."""
+    if sys.platform == "win32":
+        return float(psutil.Process().memory_info().peak_wset) / 2**20
+    import resource  # Unix alone has it; psutil tells the peak on Windows alone
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 class Pace:

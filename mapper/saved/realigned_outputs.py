@@ -19,12 +19,12 @@ from mapper.run.outputs import (
     FRAME_TIMES,
     LATER_FILES,
     map_metrics,
-    peak_memory_mb,
     write_results,
 )
 from mapper.run.recording_parts import recordings
 from mapper.run.records import poses_record
 from mapper.run.update import run_update
+from mapper.runtime.process_health import peak_memory_mb
 from mapper.runtime.stopwatch import Stopwatch
 from mapper.saved.aligned_recording import open_aligned_recording
 from mapper.saved.map import load_decisions

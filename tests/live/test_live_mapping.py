@@ -154,7 +154,7 @@ def test_two_minutes_of_a_looped_stream_leave_no_thread_and_little_memory(
 
     class Sampled(NullLogger):
         def frame(self, *_: object, **__: object) -> None:
-            memory.append(resident_mb() or 0.0)
+            memory.append(resident_mb())
 
     few = replace(CONFIG, backend=replace(CONFIG.backend, reuse=ReuseConfig(after=10)))
     with MjpegServer(images + images[::-1], Faults(drop_at=(900,)), rate=15) as server:

@@ -237,7 +237,7 @@ def measure_open3d(sequence: Sequence) -> list[tuple[str, str]]:
 
 def measure_long(path: Path, work: Path) -> list[tuple[str, str]]:
     """The sequence back and forth, ten times its length."""
-    from mapper.run.outputs import peak_memory_mb
+    from mapper.runtime.process_health import peak_memory_mb
     from mapper.slam.mapper import Mapper
 
     sequence = open_sequence(path)

@@ -111,7 +111,7 @@ def soak(
 def sample(samples: list[tuple[float, float]], stop: threading.Event) -> None:
     start = time.monotonic()
     while not stop.wait(SAMPLE_S):
-        samples.append(((time.monotonic() - start) / 60, resident_mb() or 0.0))
+        samples.append(((time.monotonic() - start) / 60, resident_mb()))
         print(f"{samples[-1][0]:.1f} min: {samples[-1][1]:.0f} MB", file=sys.stderr, flush=True)
 
 
