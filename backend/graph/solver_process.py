@@ -13,6 +13,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from typing import IO, Any
 
 import numpy as np
@@ -69,10 +70,8 @@ class SolverProcess:
         process.kill()
         process.wait()
         process.stdout.close()
-        try:
+        with suppress(BrokenPipeError):  # a question that it never took is still buffered
             process.stdin.close()
-        except BrokenPipeError:  # a question that it never took is still buffered
-            pass
 
     def _ask(self, question: dict[str, Any]) -> Solution:
         if self._process is None:

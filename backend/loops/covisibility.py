@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 
 import numpy as np
@@ -21,7 +22,7 @@ def covisible_pairs(
     first, and always the one before it: consecutive views are compared whatever they share.
     """
     ids = sorted(poses)
-    pairs = set(zip(ids, ids[1:], strict=False))
+    pairs = set(itertools.pairwise(ids))
     for j in ids:
         shared = []
         for i in in_reach(j, poses):

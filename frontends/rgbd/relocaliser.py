@@ -75,7 +75,7 @@ class Relocaliser:
 
     def _thin(self) -> None:
         newest = self._landmarks[-1]
-        self._landmarks = self._landmarks[:-1][::2] + [newest]
+        self._landmarks = [*self._landmarks[:-1][::2], newest]
         self._index = PlaceIndex()
         for number, landmark in enumerate(self._landmarks):
             self._index.add(number, landmark.features.descriptors)

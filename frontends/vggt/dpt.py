@@ -126,7 +126,7 @@ class Dpt(nn.Module):
     def __init__(self, sizes: DptSizes, outputs: int) -> None:
         super().__init__()
         self.sizes, self.outputs = sizes, outputs
-        first, second, third, fourth = sizes.channels
+        first, second, _third, fourth = sizes.channels
         self.norm = nn.LayerNorm(sizes.width, eps=EPS)  # one for all four levels
         self.projects = nn.ModuleList(PointwiseConv2d(sizes.width, c) for c in sizes.channels)
         self.resize_layers = nn.ModuleList(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from functools import lru_cache
 from typing import Final
@@ -137,7 +138,7 @@ class PointHead(nn.Module):
         widths = (config.dim_proj, *config.dim_upsample)
         self.projects = nn.ModuleList(Projection(width, config.dim_proj) for _ in range(2))
         self.upsample_blocks = nn.ModuleList(
-            Level(channels, out) for channels, out in zip(widths, widths[1:], strict=False)
+            Level(channels, out) for channels, out in itertools.pairwise(widths)
         )
         self.output_block = nn.ModuleList([Output(widths[-1], config.last_conv_channels)])
         # Weights in the layout of the activations, or every call would reorder them.

@@ -63,7 +63,7 @@ def load_prediction(path: Path) -> Prediction:
                 arrays["image"],
                 bool(arrays["is_metric"]),
                 int(arrays["segment"]),
-                arrays["descriptor"] if "descriptor" in arrays else None,
+                arrays.get("descriptor"),
                 DepthNoise(*arrays["noise"].tolist()) if "noise" in arrays else LEARNED,
             )
     except UNREADABLE as error:

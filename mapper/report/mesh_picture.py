@@ -215,7 +215,7 @@ def _longest_direction(points: np.ndarray, axis: np.ndarray) -> np.ndarray:
     """Unit vector (3,) across the axis along which the points (N, 3) spread the most."""
     flat = points - (points @ axis)[:, None] * axis
     flat = flat - flat.mean(axis=0)
-    values, vectors = np.linalg.eigh(flat.T @ flat)
+    _values, vectors = np.linalg.eigh(flat.T @ flat)
     return _unit(vectors[:, -1] - (vectors[:, -1] @ axis) * axis)
 
 

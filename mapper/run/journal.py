@@ -18,7 +18,7 @@ class Journal:
         """Open for appending after the first `keep_bytes`; what follows them is dropped."""
         self._path = path
         try:
-            self._file = open(path, "r+b" if path.exists() else "w+b")
+            self._file = path.open("r+b" if path.exists() else "w+b")
             length = self._file.seek(0, os.SEEK_END)
             self._file.truncate(min(keep_bytes, length))
             self._file.seek(keep_bytes)

@@ -24,22 +24,22 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def _finished(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def mapped(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("runs") / "room"
     map_into(RunRequest(sample, out, max_frames=FRAMES, quiet=True))
     return out
 
 
 @pytest.fixture
-def finished(_finished: Path, tmp_path: Path) -> RunDirectory:
+def finished(mapped: Path, tmp_path: Path) -> RunDirectory:
     """A finished run of 80 frames, to write into."""
-    return RunDirectory.open(Path(shutil.copytree(_finished, tmp_path / "finished")))
+    return RunDirectory.open(Path(shutil.copytree(mapped, tmp_path / "finished")))
 
 
 @pytest.fixture
-def killed(_finished: Path, tmp_path: Path) -> RunDirectory:
+def killed(mapped: Path, tmp_path: Path) -> RunDirectory:
     """The same run as if it had been killed: no outputs, no final poses, an old trajectory.txt."""
-    run = RunDirectory.open(Path(shutil.copytree(_finished, tmp_path / "killed")))
+    run = RunDirectory.open(Path(shutil.copytree(mapped, tmp_path / "killed")))
     for path in (run.mesh, run.cloud, run.metrics, run.report, run.ground_truth):
         path.unlink()
     run.trajectory.write_text("# timestamp tx ty tz qx qy qz qw\n")

@@ -29,20 +29,20 @@ OF_THE_MAPPING = ("complete", "frames", "skipped", "wall_time_s", "fps", "peak_m
 
 
 @pytest.fixture(scope="module")
-def result(_finished: Path) -> Realignment:
+def result(mapped: Path) -> Realignment:
     """Aligned once, and written into many copies of the run."""
-    run = RunDirectory.open(_finished)
+    run = RunDirectory.open(mapped)
     stored = run.read_description()["config"]["backend"]
     return realign(run, from_mapping(BackendConfig, changed(stored, list(CHANGES))))
 
 
 @pytest.fixture(scope="module")
 def aligned(
-    _finished: Path, result: Realignment, tmp_path_factory: pytest.TempPathFactory
+    mapped: Path, result: Realignment, tmp_path_factory: pytest.TempPathFactory
 ) -> RunDirectory:
     """A run that was renamed, then aligned; nobody writes into it any more."""
     folder = tmp_path_factory.mktemp("runs") / "renamed"
-    run = RunDirectory.open(Path(shutil.copytree(_finished, folder)))
+    run = RunDirectory.open(Path(shutil.copytree(mapped, folder)))
     write_realignment(run, result, CHANGES)
     return run
 
@@ -81,8 +81,8 @@ def test_the_metrics_are_of_the_new_trajectory_and_map(aligned: RunDirectory) ->
     assert len(read_mesh(aligned.cloud).vertices) == len(mesh.vertices)
 
 
-def test_what_belongs_to_the_mapping_is_kept(aligned: RunDirectory, _finished: Path) -> None:
-    before, metrics = metrics_of(_finished), metrics_of(aligned.path)
+def test_what_belongs_to_the_mapping_is_kept(aligned: RunDirectory, mapped: Path) -> None:
+    before, metrics = metrics_of(mapped), metrics_of(aligned.path)
     assert metrics["ate_rmse"] != before["ate_rmse"]
     assert {key: metrics[key] for key in OF_THE_MAPPING} == {
         key: before[key] for key in OF_THE_MAPPING
@@ -101,8 +101,8 @@ def test_the_alignment_is_accounted_for(aligned: RunDirectory) -> None:
     assert metrics["timings"]["align afterwards"]["total_s"] == alignment["seconds"]
 
 
-def test_the_report_shows_the_new_run(aligned: RunDirectory, _finished: Path) -> None:
-    report, before = (path.read_text() for path in (aligned.report, _finished / "report.html"))
+def test_the_report_shows_the_new_run(aligned: RunDirectory, mapped: Path) -> None:
+    report, before = (path.read_text() for path in (aligned.report, mapped / "report.html"))
     error = f"{metrics_of(aligned.path)['ate_rmse'] * 100:.2f} cm from ground truth"
     assert error in report and "Global alignment" in report and "run.aligned.rrd" in report
     assert "# aligned with --set alignment.width=160" in report
@@ -113,8 +113,8 @@ def test_the_report_shows_the_new_run(aligned: RunDirectory, _finished: Path) ->
     assert [name for name in new if new[name] == old[name]] == ["Latency of each frame"]
 
 
-def test_the_recording_is_completed_by_a_second_one(aligned: RunDirectory, _finished: Path) -> None:
-    assert aligned.recording.read_bytes() == (_finished / "run.rrd").read_bytes()
+def test_the_recording_is_completed_by_a_second_one(aligned: RunDirectory, mapped: Path) -> None:
+    assert aligned.recording.read_bytes() == (mapped / "run.rrd").read_bytes()
     first, second = (RrdReader(aligned.path / name) for name in ("run.rrd", "run.aligned.rrd"))
     assert second.recordings() == first.recordings()  # ids, though the folder was renamed
     ends = [last_moment(reader) for reader in (first, second)]

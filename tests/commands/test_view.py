@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
@@ -67,7 +68,7 @@ def test_the_web_viewer_answers_until_it_is_stopped(finished: RunDirectory) -> N
             assert answer.status == 200
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=10) == 0
-        with pytest.raises(OSError):
+        with pytest.raises(URLError):
             urlopen(page, timeout=2)
     finally:
         process.kill()

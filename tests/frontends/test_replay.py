@@ -76,7 +76,7 @@ def test_a_frame_without_a_prediction_is_lost(
 
 
 def test_no_folder_given_is_a_fault_of_the_settings() -> None:
-    with pytest.raises(ConfigError, match="replay.predictions"):
+    with pytest.raises(ConfigError, match=r"replay.predictions"):
         ReplayFrontend(ReplayConfig())
 
 

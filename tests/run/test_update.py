@@ -41,9 +41,13 @@ def test_new_files_take_their_places_and_empty_ones_take_away(run: Path) -> None
 
 
 def test_a_fault_leaves_the_run_as_it_was(run: Path) -> None:
-    with pytest.raises(RuntimeError), run_update(run) as folder:
-        write_new(folder)
-        raise RuntimeError
+    def fail_half_way() -> None:
+        with run_update(run) as folder:
+            write_new(folder)
+            raise RuntimeError("half way")
+
+    with pytest.raises(RuntimeError, match="half way"):
+        fail_half_way()
     assert contents(run) == {**OLD, "keyframes": ""}
 
 
@@ -60,10 +64,14 @@ def test_what_a_kill_left_half_done_is_finished(
             raise KeyboardInterrupt
         real(source, target)
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(os, "replace", replace_until_killed)
+    def update_until_killed() -> None:
         with run_update(run) as folder:
             write_new(folder)
+            monkeypatch.setattr(os, "replace", replace_until_killed)
+
+    with pytest.raises(KeyboardInterrupt):
+        update_until_killed()
+    monkeypatch.undo()
     assert contents(run) != {**NEW, "keyframes": ""}
     finish_update(run)
     assert contents(run) == {**NEW, "keyframes": ""}

@@ -24,9 +24,14 @@ def test_text_and_bytes_arrive(tmp_path: Path) -> None:
 def test_a_fault_keeps_the_old_file_and_no_temporary(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("old")
-    with pytest.raises(RuntimeError), atomic_write(path) as file:
-        file.write("new")
-        raise RuntimeError
+
+    def fail_half_way() -> None:
+        with atomic_write(path) as file:
+            file.write("new")
+            raise RuntimeError("half way")
+
+    with pytest.raises(RuntimeError, match="half way"):
+        fail_half_way()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -41,20 +46,21 @@ def test_nothing_is_at_the_path_before_the_end(tmp_path: Path) -> None:
 
 
 def test_full_disk_is_an_output_error(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match=r"map\.ply .*free some space"):
-        with atomic_write(tmp_path / "map.ply", "wb"):
-            raise OSError(errno.ENOSPC, "No space left on device")
+    with (
+        pytest.raises(OutputError, match=r"map\.ply .*free some space"),
+        atomic_write(tmp_path / "map.ply", "wb"),
+    ):
+        raise OSError(errno.ENOSPC, "No space left on device")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_missing_folder_and_folder_as_file_are_output_errors(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="create its folder first"):
-        with atomic_write(tmp_path / "none" / "a.txt"):
-            pass
+    inside = tmp_path / "none" / "a.txt"
+    with pytest.raises(OutputError, match="create its folder first"), atomic_write(inside):
+        pass
     (tmp_path / "folder").mkdir()
-    with pytest.raises(OutputError, match="it is a folder"):
-        with atomic_write(tmp_path / "folder"):
-            pass
+    with pytest.raises(OutputError, match="it is a folder"), atomic_write(tmp_path / "folder"):
+        pass
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 
 
@@ -77,16 +83,18 @@ def test_a_folder_appears_at_the_end_only(tmp_path: Path) -> None:
 
 
 def test_a_fault_leaves_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="free some space"):
+    def fill_the_disk() -> None:
         with atomic_folder(tmp_path / "sample") as folder:
             (folder / "a.txt").write_text("a")
             raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OutputError, match="free some space"):
+        fill_the_disk()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_full_folder_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("keep")
-    with pytest.raises(OutputError, match="exists already"):
-        with atomic_folder(tmp_path):
-            pass
+    with pytest.raises(OutputError, match="exists already"), atomic_folder(tmp_path):
+        pass
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]

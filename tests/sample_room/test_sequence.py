@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import cv2
@@ -54,9 +55,7 @@ def test_another_seed_changes_the_noise_only(noisy: Path, tmp_path: Path) -> Non
 def test_the_loop_closes_and_moves_like_a_hand() -> None:
     poses = sample_poses(240)
     steps = np.linalg.norm(np.diff(poses[:, :3, 3], axis=0), axis=1)
-    turns = [
-        rotation_angle(a[:3, :3].T @ b[:3, :3]) for a, b in zip(poses, poses[1:], strict=False)
-    ]
+    turns = [rotation_angle(a[:3, :3].T @ b[:3, :3]) for a, b in itertools.pairwise(poses)]
     np.testing.assert_allclose(poses[0], poses[-1], atol=1e-12)
     assert 5.0 < steps.sum() < 6.0
     assert steps.max() < 0.04

@@ -231,7 +231,7 @@ def test_poses_of_another_version_are_one_error(
 ) -> None:
     write_realignment(run, whole[1])
     without(run, "poses", "corrections")
-    with pytest.raises(InputError, match="another version of mapper .*corrections"):
+    with pytest.raises(InputError, match=r"another version of mapper .*corrections"):
         load_map(run)
 
 

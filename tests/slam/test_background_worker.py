@@ -26,10 +26,14 @@ def test_a_fault_comes_out_of_put_or_join(threaded: bool) -> None:
             raise ValueError("three")
 
     worker: Worker[int] = Worker(work, threaded)
-    with pytest.raises(ValueError, match="three"):
+
+    def do_all() -> None:
         for number in range(5):
             worker.put(number)
         worker.join()
+
+    with pytest.raises(ValueError, match="three"):
+        do_all()
     with pytest.raises(ValueError, match="three"):
         worker.join()  # told as often as asked: the work is not whole
 
@@ -65,10 +69,8 @@ def test_put_never_waits_for_a_worker_that_failed() -> None:
         except ValueError:
             faults += 1
     assert faults >= 1
-    try:
+    with pytest.raises(ValueError, match="at once"):
         worker.join()
-    except ValueError:
-        pass
 
 
 def test_a_full_queue_makes_put_wait() -> None:
@@ -97,9 +99,12 @@ def test_a_full_queue_makes_put_wait() -> None:
 
 
 def test_joining_twice_is_harmless() -> None:
-    worker: Worker[int] = Worker(lambda _: None, True)
+    done: list[int] = []
+    worker: Worker[int] = Worker(done.append, True)
+    worker.put(1)
     worker.join()
     worker.join()
+    assert done == [1]
 
 
 def test_a_thinned_queue_never_waits_and_leaves_out_what_it_is_told_to() -> None:

@@ -171,10 +171,14 @@ def test_a_fault_behind_the_frontend_comes_out_of_step_or_finish(room: Room, thr
         frontend=TrueFrontend(room),
         recorder=FaultyRecorder(),
     )
-    with pytest.raises(OSError, match="the disk is gone"):
+
+    def map_all() -> None:
         for index in range(6):
             mapper.step(room.frame(index))
         mapper.finish()
+
+    with pytest.raises(OSError, match="the disk is gone"):
+        map_all()
 
 
 def test_a_fault_of_the_frontend_comes_out_of_step(room: Room) -> None:

@@ -194,7 +194,7 @@ def test_truncated_file(tmp_path: Path, kind: str, share: float) -> None:
         torch.save({"model": large}, path, _use_new_zipfile_serialization=kind == "zip")
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * share)])
-    with pytest.raises(InputError, match="cut off|damaged") as caught:
+    with pytest.raises(InputError, match=r"cut off|damaged") as caught:
         load_checkpoint(path)
     assert "\n" not in str(caught.value)
 

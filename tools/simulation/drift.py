@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,7 +27,7 @@ class Drift:
         """T_first_frame (len(frames), 4, 4) of increasing frames; the world is the first's."""
         T = np.eye(4)
         result = [T]
-        for previous, frame in zip(frames, frames[1:], strict=False):
+        for previous, frame in itertools.pairwise(frames):
             for i in range(previous + 1, frame + 1):
                 T = T @ self.T_previous_frame[i]
             result.append(T)

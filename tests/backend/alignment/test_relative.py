@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -74,7 +75,7 @@ def test_one_direction_is_part_of_both(blocks: Blocks, pairs: Pairs) -> None:
 def test_free_corrections_leave_less_known(blocks: Blocks, pairs: Pairs) -> None:
     """Marginalising takes information away, the more so the freer they are; above all of scale."""
     known = [relative_information(blocks, pairs, LAYOUT, sigma)[0, 1] for sigma in (0.0, 0.01, 0.1)]
-    for more, less in zip(known, known[1:], strict=False):
+    for more, less in itertools.pairwise(known):
         gap = np.linalg.eigvalsh(more - less)
         assert gap[0] > -1e-5 * gap[-1]
         assert less[6, 6] < 0.7 * more[6, 6]

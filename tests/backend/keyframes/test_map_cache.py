@@ -157,11 +157,11 @@ def test_a_damaged_or_missing_file_is_named(room: Room, tmp_path: Path) -> None:
     content = store.path(0).read_bytes()
     for damaged in (b"", b"PK", content[: len(content) // 2], b"x" * 5000):
         store.path(0).write_bytes(damaged)
-        with pytest.raises(InputError, match="000000.npz"):
+        with pytest.raises(InputError, match=r"000000.npz"):
             store.load(0)
-    with pytest.raises(InputError, match="000001.npz"):
+    with pytest.raises(InputError, match=r"000001.npz"):
         store.load(1)
     with store.path(2).open("wb") as file:
         np.save(file, np.zeros(3))  # an array, not an archive
-    with pytest.raises(InputError, match="000002.npz"):
+    with pytest.raises(InputError, match=r"000002.npz"):
         store.load(2)

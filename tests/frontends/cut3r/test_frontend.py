@@ -176,7 +176,7 @@ def test_missing_weights_say_how_to_get_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MAPPER_WEIGHTS", str(tmp_path))
-    with pytest.raises(InputError, match="mapper weights fetch.*rgbd works without"):
+    with pytest.raises(InputError, match=r"mapper weights fetch.*rgbd works without"):
         create_frontend(MapperConfig(), "cut3r-ttsa")
 
 

@@ -49,7 +49,7 @@ def test_squares_cannot_be_squeezed() -> None:
 def test_a_broken_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "broken.png"
     path.write_bytes(b"no image")
-    with pytest.raises(InputError, match="broken.png"):
+    with pytest.raises(InputError, match=r"broken.png"):
         read_image(path)
 
 

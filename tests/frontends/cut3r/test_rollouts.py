@@ -96,5 +96,5 @@ def test_images_of_several_sizes_and_broken_outputs_are_refused() -> None:
         rollout_pairs(network, [torch.zeros(3, 48, 64), torch.zeros(3, 48, 48)], ReplaceRule())
     broken = pictures(3)
     broken[2][0, 5, 5] = torch.nan
-    with pytest.raises(InputError, match="image 2: .* not finite"):
+    with pytest.raises(InputError, match=r"image 2: .* not finite"):
         rollout_pairs(network, broken, ReplaceRule())

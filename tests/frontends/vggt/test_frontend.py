@@ -182,7 +182,7 @@ def test_long_sequences_are_refused_offline(flat: Path) -> None:
     ],
 )
 def test_unknown_choices_are_refused(folder: Path, options: Stream3rOptions) -> None:
-    with pytest.raises(ConfigError, match="expected|cannot use"):
+    with pytest.raises(ConfigError, match=r"expected|cannot use"):
         create("stream3r", options, str(folder))
 
 
@@ -203,7 +203,7 @@ def test_a_budget_below_two_frames_is_refused_and_a_small_one_kept(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     tiny = Stream3rOptions(min_confidence=0.0, device="cpu", kv_budget=1000)
-    with pytest.raises(ConfigError, match="kv_budget.*too small"):
+    with pytest.raises(ConfigError, match=r"kv_budget.*too small"):
         create("stream3r", tiny, str(folder)).step(frames(1)[0])
     room = Stream3rOptions(min_confidence=0.0, device="cpu", kv_budget="200KB")
     frontend = create("stream3r", room, str(folder))
@@ -246,5 +246,5 @@ def test_missing_weights_say_how_to_get_them(
 ) -> None:
     monkeypatch.setenv("MAPPER_WEIGHTS", str(tmp_path))
     for name in ("stream3r", "streamvggt", "vggt"):
-        with pytest.raises(InputError, match="mapper weights fetch.*rgbd works without"):
+        with pytest.raises(InputError, match=r"mapper weights fetch.*rgbd works without"):
             create_frontend(MapperConfig(), name)

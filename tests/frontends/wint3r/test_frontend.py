@@ -219,7 +219,7 @@ def test_options_that_make_no_sense_are_refused(tiny: Path) -> None:
         Wint3rOptions(rotary="exact")
     with pytest.raises(ConfigError, match="stride"):
         Wint3rFrontend(Wint3rOptions(device="cpu", stride=9), str(tiny))
-    with pytest.raises(ConfigError, match="wint3r.device"):
+    with pytest.raises(ConfigError, match=r"wint3r.device"):
         Wint3rFrontend(Wint3rOptions(device="abacus"), str(tiny))
     assert sees_raw_images("wint3r")
 

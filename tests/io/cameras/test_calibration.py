@@ -66,5 +66,5 @@ def test_depth_and_its_transform_go_together(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="gone.yaml"):
+    with pytest.raises(InputError, match=r"gone.yaml"):
         load_calibration(tmp_path / "gone.yaml")

@@ -187,21 +187,21 @@ def test_a_missing_file_of_the_download_is_named(download: Path, name: str) -> N
 
 def test_damaged_annotations_are_named(tmp_path: Path) -> None:
     write_list(tmp_path / "1", {key: VIEW[key] for key in VIEW if key != "T"})
-    with pytest.raises(InputError, match="apple_test.jgz: a frame has no T of"):
+    with pytest.raises(InputError, match=r"apple_test.jgz: a frame has no T of"):
         open_dataset("co3d", tmp_path / "1").sequences()
     write_list(tmp_path / "2", VIEW | {"T": [1e6, 0, 0]})
     with pytest.raises(InputError, match="apple/one: a camera lies beyond 1e5 units"):
         open_dataset("co3d", tmp_path / "2").sequences()
     write_jgz(tmp_path / "3/apple_test.jgz", ["one"])
-    with pytest.raises(InputError, match="apple_test.jgz: expected a mapping"):
+    with pytest.raises(InputError, match=r"apple_test.jgz: expected a mapping"):
         open_dataset("co3d", tmp_path / "3").names()
     (tmp_path / "4").mkdir()
     (tmp_path / "4/apple_test.jgz").write_bytes(b"junk")
-    with pytest.raises(InputError, match="apple_test.jgz: no readable annotations"):
+    with pytest.raises(InputError, match=r"apple_test.jgz: no readable annotations"):
         open_dataset("co3d", tmp_path / "4").names()
 
 
 def test_frames_that_the_download_lacks_are_named(download: Path) -> None:
     write_jgz(download / "apple/frame_annotations.jgz", [])
-    with pytest.raises(InputError, match="frame_annotations.jgz: no frame or field .'good', 1."):
+    with pytest.raises(InputError, match=r"frame_annotations.jgz: no frame or field .'good', 1."):
         open_dataset("co3d", download).sequences()

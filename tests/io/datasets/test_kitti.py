@@ -35,7 +35,7 @@ def test_odometry_has_the_poses_of_the_colour_camera(kitti: Path) -> None:
 
 def test_odometry_names_the_file_that_is_missing(kitti: Path) -> None:
     (kitti / "calib.txt").unlink()
-    with pytest.raises(InputError, match="sequences/07/calib.txt is missing"):
+    with pytest.raises(InputError, match=r"sequences/07/calib.txt is missing"):
         open_dataset("kitti-odometry", kitti.parents[1]).sequences()
 
 
@@ -103,5 +103,5 @@ def test_the_download_names_what_is_missing_or_misnamed(selection: Path) -> None
     with pytest.raises(InputError, match=f"{depth} is missing: expected the depth of"):
         open_dataset("kitti-depth", selection).sequences()
     write_image(home / "image/5.png", 0)
-    with pytest.raises(InputError, match="image/5.png: expected a name like"):
+    with pytest.raises(InputError, match=r"image/5.png: expected a name like"):
         open_dataset("kitti-depth", selection).names()

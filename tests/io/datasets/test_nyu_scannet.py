@@ -43,10 +43,10 @@ def test_nyu_damage_is_named(nyu: Path) -> None:
     (sequence,) = open_dataset("nyu", nyu).sequences()
     assert sequence.depths is not None and sequence.read_depth is not None
     sequence.depths[0].write_bytes(b"junk")
-    with pytest.raises(InputError, match="nyu_depths/0.npy: no readable depth"):
+    with pytest.raises(InputError, match=r"nyu_depths/0.npy: no readable depth"):
         sequence.read_depth(sequence.depths[0])
     np.save(sequence.depths[0], np.zeros((2, 3, 4)))
-    with pytest.raises(InputError, match="nyu_depths/0.npy: expected one array"):
+    with pytest.raises(InputError, match=r"nyu_depths/0.npy: expected one array"):
         sequence.read_depth(sequence.depths[0])
     sequence.depths[0].unlink()
     with pytest.raises(InputError, match="nyu_depths: 1 files for 2 images"):
@@ -55,7 +55,7 @@ def test_nyu_damage_is_named(nyu: Path) -> None:
 
 def test_nyu_packed_file_is_explained(tmp_path: Path) -> None:
     (tmp_path / "nyu_depth_v2_labeled.mat").touch()
-    with pytest.raises(InputError, match="labeled.mat: the packed file is not read; export it"):
+    with pytest.raises(InputError, match=r"labeled.mat: the packed file is not read; export it"):
         open_dataset("nyu", tmp_path).names()
 
 
@@ -107,13 +107,13 @@ def test_scannet_export_is_in_the_order_of_numbers(export: Path) -> None:
 def test_scannet_damage_is_named(export: Path) -> None:
     pose = export / "scans" / SCENE / "pose/3.txt"
     np.savetxt(pose, np.diag([1.0, 1, -1, 1]))
-    with pytest.raises(InputError, match="pose/3.txt: the rotation of pose 0 is none"):
+    with pytest.raises(InputError, match=r"pose/3.txt: the rotation of pose 0 is none"):
         open_dataset("scannet", export).sequences()
     pose.write_text("1 2 3")
-    with pytest.raises(InputError, match="pose/3.txt: expected camera poses"):
+    with pytest.raises(InputError, match=r"pose/3.txt: expected camera poses"):
         open_dataset("scannet", export).sequences()
     pose.unlink()
-    with pytest.raises(InputError, match="pose/3.txt is missing: expected a pose"):
+    with pytest.raises(InputError, match=r"pose/3.txt is missing: expected a pose"):
         open_dataset("scannet", export).sequences()
 
 

@@ -54,7 +54,7 @@ def test_raw_depth_and_its_poses_are_moved_to_the_colour_camera(sevenscenes: Pat
 
 
 def test_the_test_split_is_kept(projected: Path, sevenscenes: Path) -> None:
-    with pytest.raises(InputError, match="office/TestSplit.txt is missing: expected"):
+    with pytest.raises(InputError, match=r"office/TestSplit.txt is missing: expected"):
         open_dataset("7scenes-test", projected).names()
     write_image(projected / "office/seq-01/frame-000000.color.png", 0)
     split = projected / "office/TestSplit.txt"
@@ -62,7 +62,7 @@ def test_the_test_split_is_kept(projected: Path, sevenscenes: Path) -> None:
     assert open_dataset("7scenes", projected).names() == ["office/seq-01", "office/seq-03"]
     assert open_dataset("7scenes-test", projected).names() == ["office/seq-03"]
     split.write_text("sequence3\nsequence7\n")
-    with pytest.raises(InputError, match="TestSplit.txt: expected office/seq-07"):
+    with pytest.raises(InputError, match=r"TestSplit.txt: expected office/seq-07"):
         open_dataset("7scenes-test", projected).names()
 
 
@@ -118,5 +118,5 @@ def test_nrgbd_counts_must_agree(nrgbd: Path) -> None:
     with pytest.raises(InputError, match="kitchen/depth: 10 files for 11 images"):
         open_dataset("nrgbd", nrgbd).sequences()
     np.savetxt(folder / "poses.txt", np.tile(np.eye(4), (10, 1)))
-    with pytest.raises(InputError, match="poses.txt: 10 poses for 11 images"):
+    with pytest.raises(InputError, match=r"poses.txt: 10 poses for 11 images"):
         open_dataset("nrgbd", nrgbd).sequences()

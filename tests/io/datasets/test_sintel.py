@@ -88,5 +88,5 @@ def test_damaged_files_are_named(root: Path) -> None:
             sequence.read_depth(sequence.depths[0])
     camera = root / "training/camdata_left/alley_1/frame_0001.cam"
     camera.write_bytes(camera.read_bytes()[:-8])
-    with pytest.raises(InputError, match="frame_0001.cam.*has 172"):
+    with pytest.raises(InputError, match=r"frame_0001.cam.*has 172"):
         open_dataset("sintel", root).sequence("alley_1")

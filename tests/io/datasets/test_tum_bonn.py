@@ -76,10 +76,10 @@ def test_a_selection_of_other_length_than_its_poses_is_refused(tmp_path: Path) -
     write_selection(tmp_path / WALKING, 3)
     path = tmp_path / WALKING / "groundtruth_3.txt"
     path.write_text("\n".join(path.read_text().splitlines()[:2]))
-    with pytest.raises(InputError, match="groundtruth_3.txt: 2 poses for 3 images in rgb_3"):
+    with pytest.raises(InputError, match=r"groundtruth_3.txt: 2 poses for 3 images in rgb_3"):
         open_dataset("tum-dynamics", tmp_path).sequences()
     path.unlink()
-    with pytest.raises(InputError, match="groundtruth_3.txt is missing: expected"):
+    with pytest.raises(InputError, match=r"groundtruth_3.txt is missing: expected"):
         open_dataset("tum-dynamics", tmp_path).sequences()
 
 

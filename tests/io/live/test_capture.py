@@ -90,9 +90,9 @@ def test_a_broken_source_is_opened_again_until_it_answers() -> None:
 
 
 def test_a_fault_that_opening_again_cannot_mend_is_raised() -> None:
-    with LiveCapture(Scripted([at(1), InputError("no codec")]), QUICK) as capture:
-        with pytest.raises(InputError, match="no codec"):
-            list(capture.images(lambda: False))
+    broken = Scripted([at(1), InputError("no codec")])
+    with LiveCapture(broken, QUICK) as capture, pytest.raises(InputError, match="no codec"):
+        list(capture.images(lambda: False))
 
 
 def test_closing_ends_the_search_for_a_lost_camera() -> None:
@@ -163,12 +163,14 @@ def test_every_fault_of_a_network_camera_is_survived(
     monkeypatch.setattr(camera, "READ_TIMEOUT_MS", 400)
     before = threading.active_count()
     near_the_end = threading.Event()
-    with MjpegServer(GREYS, FAULTS[name], rate=60) as server:
-        with LiveCapture(CameraSource(server.url), QUICK) as capture:
-            for image in capture.images(near_the_end.is_set):
-                if image.image.mean() > 4 * 28:
-                    near_the_end.set()
-            counts = capture.counts
+    with (
+        MjpegServer(GREYS, FAULTS[name], rate=60) as server,
+        LiveCapture(CameraSource(server.url), QUICK) as capture,
+    ):
+        for image in capture.images(near_the_end.is_set):
+            if image.image.mean() > 4 * 28:
+                near_the_end.set()
+        counts = capture.counts
     assert near_the_end.is_set()
     if name == "garbage":
         assert counts.breaks == 0 and counts.received < server.sent

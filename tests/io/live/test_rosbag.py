@@ -78,5 +78,5 @@ def test_a_bag_without_images_is_refused(tmp_path: Path) -> None:
 
 def test_what_is_no_bag_is_refused(tmp_path: Path) -> None:
     (tmp_path / "walk.bag").write_bytes(b"something else")
-    with pytest.raises(InputError, match="walk.bag"):
+    with pytest.raises(InputError, match=r"walk.bag"):
         open_live(str(tmp_path / "walk.bag"))

@@ -98,7 +98,7 @@ def test_outliers_move_cover_their_area_and_come_back() -> None:
     maps = np.array([blobs.log_offset(i, 60, 80) for i in range(600)])
     seen = (maps != 0).any((1, 2))
     assert seen[:300].any() and seen[300:].any()
-    assert 0.25 <= np.abs(maps[maps != 0]).min() and np.abs(maps).max() <= 0.5
+    assert np.abs(maps[maps != 0]).min() >= 0.25 and np.abs(maps).max() <= 0.5
     # An ellipse of at most 1.6 times its width; 80 pixels are one width.
     assert (maps != 0).sum((1, 2)).max() <= np.pi * 1.6 * 8**2 * 1.1
     assert not np.array_equal(maps[0], maps[20])

@@ -149,7 +149,7 @@ def test_small_types_cost_little(storage: str, bytes_a_value: int, error: float)
 
 
 def test_unknown_types_are_refused() -> None:
-    with pytest.raises(ConfigError, match="int7.*expected one of"):
+    with pytest.raises(ConfigError, match=r"int7.*expected one of"):
         Storage("int7")
 
 
