@@ -46,6 +46,7 @@ class ReplayFrontend:
         self.values: dict[str, float] = {}
 
     def step(self, frame: Frame) -> list[Prediction]:
+        """The predictions that were saved at this frame."""
         predictions = [load_prediction(path) for path in predictions_of(self._folder, frame.index)]
         for prediction in predictions:
             if abs(prediction.timestamp - frame.timestamp) > SAME_TIME:
@@ -58,12 +59,14 @@ class ReplayFrontend:
         return predictions
 
     def flush(self) -> list[Prediction]:
+        """Nothing: all predictions were given at their frames."""
         return []
 
     def reset(self) -> None:
         """Nothing is remembered between frames."""
 
     def snapshot(self) -> dict[str, Any]:
+        """Nothing: the folder holds everything."""
         return {}
 
     def restore(self, snapshot: dict[str, Any], read_frame: Callable[[int], Frame]) -> None:

@@ -68,6 +68,7 @@ class MapFusion:
             self._integrate(keyframe_id, self._integrated[keyframe_id], -1)
 
     def extract_mesh(self) -> Mesh:
+        """The surface of the volume as it stands."""
         return self.volume.extract_mesh()
 
     def _stale(self, target: dict[int, np.ndarray]) -> list[tuple[float, int]]:

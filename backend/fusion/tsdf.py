@@ -78,6 +78,7 @@ class TsdfVolume:
 
     @property
     def memory_bytes(self) -> int:
+        """What the voxels of all blocks take up."""
         return self._distance.nbytes + self._weight.nbytes + self._color.nbytes
 
     def integrate(

@@ -23,6 +23,7 @@ class EdgeKind(StrEnum):
 
     @property
     def is_trusted(self) -> bool:
+        """Whether such an edge is taken at its word, without a robust kernel."""
         return self in (EdgeKind.ODOMETRY, EdgeKind.OVERLAP)
 
 
@@ -44,6 +45,7 @@ class Edge:
 
     @property
     def is_finite(self) -> bool:
+        """Whether measurement and information are numbers."""
         return bool(np.isfinite(self.S_i_j).all() and np.isfinite(self.information).all())
 
     def reversed(self) -> Edge:

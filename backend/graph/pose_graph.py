@@ -86,6 +86,7 @@ class PoseGraph:
             self._factors = EdgeFactors(self.free_scale)
 
     def add_pose(self, keyframe_id: int, S_world_keyframe: np.ndarray) -> None:
+        """Take up a keyframe, or set its pose S_world_keyframe (4, 4) anew."""
         self.poses[keyframe_id] = S_world_keyframe
         if keyframe_id not in self._root_of:
             self._edges_of[keyframe_id] = []

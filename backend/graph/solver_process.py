@@ -47,6 +47,7 @@ class SolverProcess:
         options: SolveOptions,
         factors: EdgeFactors,
     ) -> Solution:
+        """As solve(); in this process where the graph is small or the other one was lost."""
         if len(edges) < MIN_EDGES or self._lost:
             return solve(poses, edges, options, factors)
         try:
@@ -135,6 +136,7 @@ def _unpacked(answer: tuple[list[int], np.ndarray, float, str]) -> Solution:
 
 
 def main() -> None:
+    """Answer questions on standard input until it ends."""
     # What a library prints must not come between the answers.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())

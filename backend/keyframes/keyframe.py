@@ -58,10 +58,12 @@ class Visit:
 
     @property
     def frame_count(self) -> int:
+        """How many frames the visit holds."""
         return len(self.packed)
 
     @property
     def timestamp(self) -> float:
+        """Of its first frame [s]."""
         return float(self.packed["timestamp"][0])
 
     @property
@@ -103,10 +105,12 @@ class Keyframe:
 
     @property
     def frame_index(self) -> int:
+        """Of the frame that opened it."""
         return self.frames[0].frame_index
 
     @property
     def timestamp(self) -> float:
+        """Of the frame that opened it [s]."""
         return self.frames[0].timestamp
 
     @property

@@ -34,6 +34,7 @@ class KeyframeMap:
 
     @classmethod
     def of(cls, prediction: Prediction) -> KeyframeMap:
+        """The map of one prediction; pixels without a depth get no weight."""
         depth = np.where(prediction.depth > 0, prediction.depth, np.float32(0))  # NaN too
         weight = np.where(depth > 0, prediction.confidence, np.float32(0))
         depth = np.where(weight > 0, depth, np.float32(0))

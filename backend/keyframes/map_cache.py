@@ -13,9 +13,11 @@ from mapper.vision.depth_pyramid import DepthPyramid, Level, build_pyramid
 class MapStore(Protocol):
     """Where closed keyframes go. The run directory is one."""
 
-    def save(self, keyframe: Keyframe, keyframe_map: KeyframeMap) -> None: ...
+    def save(self, keyframe: Keyframe, keyframe_map: KeyframeMap) -> None:
+        """Write the map of a keyframe that is closed."""
 
-    def load(self, keyframe_id: int) -> KeyframeMap: ...
+    def load(self, keyframe_id: int) -> KeyframeMap:
+        """The map that was written."""
 
 
 class MapCache:
@@ -68,6 +70,7 @@ class MapCache:
         self._evict()
 
     def map(self, keyframe_id: int) -> KeyframeMap:
+        """The map of a keyframe, read again if it was let go."""
         if keyframe_id not in self._maps:
             assert self._store is not None
             loaded = self._maps[keyframe_id] = self._store.load(keyframe_id)
@@ -77,6 +80,7 @@ class MapCache:
         return self._maps[keyframe_id]
 
     def pyramid(self, keyframe_id: int) -> DepthPyramid:
+        """The depth pyramid of that map, for dense alignment."""
         if keyframe_id not in self._pyramids:
             source = self.map(keyframe_id)
             self._pyramids[keyframe_id] = build_pyramid(

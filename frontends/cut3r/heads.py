@@ -102,13 +102,16 @@ class DptHeads(Heads):
         self.pose_head = PoseHead(config.dec_embed_dim)
 
     def self_view(self, inputs: HeadInput) -> Tensor:
+        """Pointmap and confidence in the camera of the view, raw (B, h, w, 4)."""
         # Unlike the linear head, this one may predict points behind the camera, as published.
         return self._dense(self.dpt_self, inputs, inputs.tokens)
 
     def cross_view(self, inputs: HeadInput) -> Tensor:
+        """Pointmap and confidence in the world, raw (B, h, w, 4)."""
         return self._dense(self.dpt_cross, inputs, self.world_tokens(inputs))
 
     def rgb(self, inputs: HeadInput) -> Tensor:
+        """Colours, raw (B, h, w, 3)."""
         return self._dense(self.dpt_rgb, inputs, inputs.tokens)
 
     def _dense(self, dpt: Dpt, inputs: HeadInput, last: Tensor) -> Tensor:
@@ -131,13 +134,16 @@ class LinearHeads(Heads):
         self.cross_proj = Mlp(width, 4 * width, POINT_CHANNELS * pixels)
 
     def self_view(self, inputs: HeadInput) -> Tensor:
+        """Pointmap and confidence in the camera of the view, raw (B, h, w, 4)."""
         raw = self._pixels(self.proj(inputs.tokens), inputs.grid)
         return torch.cat([facing_forward(raw[..., :3]), raw[..., 3:]], -1)
 
     def cross_view(self, inputs: HeadInput) -> Tensor:
+        """Pointmap and confidence in the world, raw (B, h, w, 4)."""
         return self._pixels(self.cross_proj(self.world_tokens(inputs)), inputs.grid)
 
     def rgb(self, inputs: HeadInput) -> Tensor:
+        """Colours, raw (B, h, w, 3)."""
         return self._pixels(self.rgb_proj(inputs.tokens), inputs.grid)
 
     def _pixels(self, tokens: Tensor, grid: tuple[int, int]) -> Tensor:

@@ -118,6 +118,7 @@ class Cut3rNetwork(nn.Module):
 
     @property
     def device(self) -> torch.device:
+        """Where the weights are."""
         return self.pose_token.device
 
     def encode(self, view: View, rollout: Rollout) -> Encoded:

@@ -27,6 +27,7 @@ class View:
 
     @property
     def batch(self) -> int:
+        """How many sequences are seen at once."""
         return self._shape()[0]
 
     @property

@@ -47,7 +47,8 @@ class UpdateRule(Protocol):
         """A fresh observer of this frame's state-to-image logits, if the rule needs one."""
         ...
 
-    def gate(self, change: Change) -> Gate: ...
+    def gate(self, change: Change) -> Gate:
+        """How far each token of the state follows the change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +56,11 @@ class ReplaceRule:
     """CUT3R: every permitted frame replaces the state."""
 
     def observer(self) -> None:
+        """None: the attention is not looked at."""
         return None
 
     def gate(self, change: Change) -> Gate:
+        """All the way, wherever an update is permitted."""
         return Gate(change.permission)
 
 
@@ -68,9 +71,11 @@ class DampedRule:
     step: float = 0.5
 
     def observer(self) -> None:
+        """None: the attention is not looked at."""
         return None
 
     def gate(self, change: Change) -> Gate:
+        """The same share of the way for every token."""
         return Gate(change.permission * self.step)
 
 
@@ -85,6 +90,7 @@ class MeanLogit:
         self._terms = 0
 
     def add(self, query: Tensor, key: Tensor) -> None:
+        """Take in one layer of cross-attention, query (B, s, h, d) and key (B, n, h, d)."""
         heads, width = key.shape[2:]
         mean_key = key.float().mean(1).flatten(1)[..., None] * width**-0.5  # (B, heads * d, 1)
         share = torch.bmm(query.float().flatten(2), mean_key)[..., 0]
@@ -102,9 +108,11 @@ class AttentionRule:
     """TTT3R: a state token moves the more, the better it matches the frame on average."""
 
     def observer(self) -> MeanLogit:
+        """The mean logit of each token of the state."""
         return MeanLogit()
 
     def gate(self, change: Change) -> Gate:
+        """The sigmoid of the mean logit of each token."""
         assert isinstance(change.observer, MeanLogit)
         mean = change.observer.mean()
         rate = mean.sigmoid()
@@ -123,6 +131,7 @@ class MeanLogitMap:
         self._terms = 0
 
     def add(self, query: Tensor, key: Tensor) -> None:
+        """Take in one layer of cross-attention, query (B, s, h, d) and key (B, n, h, d)."""
         heads, width = key.shape[2:]
         rows = query.float().flatten(2)
         columns = key[:, 1:].float().flatten(2).transpose(1, 2)
@@ -146,9 +155,11 @@ class TemporalSpatialRule:
     """
 
     def observer(self) -> MeanLogitMap:
+        """The mean logit of each token of the state and each patch."""
         return MeanLogitMap()
 
     def gate(self, change: Change) -> Gate:
+        """The product of how much a token changes in time and in space."""
         assert isinstance(change.observer, MeanLogitMap)
         state_change = (change.candidate - change.previous_candidate).float().norm(dim=-1)
         mean_change = state_change.mean(-1, keepdim=True)

@@ -27,11 +27,13 @@ class View:
 
     @classmethod
     def of(cls, frame: Frame, extractor: FeatureExtractor) -> View:
+        """The view of a frame with depth and intrinsics."""
         assert frame.depth is not None and frame.intrinsics is not None
         return cls(frame.index, frame.image, frame.depth, frame.intrinsics, extractor)
 
     @cached_property
     def pyramid(self) -> DepthPyramid:
+        """For dense alignment, made when first asked for."""
         return build_pyramid(self.depth, self.image, self.intrinsics)
 
     @cached_property
@@ -41,4 +43,5 @@ class View:
 
     @cached_property
     def features(self) -> LocalFeatures:
+        """For relocalisation, extracted when first asked for."""
         return self.extractor(self.image, self.pointmap)

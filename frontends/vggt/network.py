@@ -61,6 +61,7 @@ class Vggt(nn.Module):
 
     @property
     def device(self) -> torch.device:
+        """Where the weights are."""
         return self.camera_head.empty_pose_tokens.device
 
     def forward(

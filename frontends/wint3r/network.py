@@ -73,6 +73,7 @@ class Wint3r(nn.Module):
 
     @property
     def device(self) -> torch.device:
+        """Where the weights are."""
         return self.cam_token.device
 
     def encode(self, images: Tensor, precision: RotaryPrecision) -> Encoded:

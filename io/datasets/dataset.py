@@ -82,10 +82,12 @@ class Dataset(Protocol):
     """A dataset below one folder, in its official layout."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What results and messages call it."""
 
     @property
-    def root(self) -> Path: ...
+    def root(self) -> Path:
+        """The folder that holds the scenes."""
 
     def names(self) -> list[str]:
         """The names of its sequences, sorted, without reading them."""

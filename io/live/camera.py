@@ -44,6 +44,7 @@ class CameraSource:
         self._is_raw = False
 
     def open(self) -> None:
+        """Open the camera, or open it again."""
         self.close()
         if _is_network(self._address):
             timeouts = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_TIMEOUT_MS]
@@ -62,6 +63,7 @@ class CameraSource:
         self._is_raw = _is_network(self._address) and _give_packets(capture)
 
     def read(self) -> LiveImage | None:
+        """The next image; None where the stream has ended."""
         if self._capture is None:
             raise StreamBroken(f"{self.name}: not open")
         deadline = time.monotonic() + READ_TIMEOUT_MS / 1000
@@ -75,6 +77,7 @@ class CameraSource:
         raise StreamBroken(f"{self.name}: the stream broke off")
 
     def close(self) -> None:
+        """Let the camera go."""
         if self._capture is not None:
             self._capture.release()
         self._capture = None
@@ -127,6 +130,7 @@ class RealtimeVideo:
         return LiveImage(due, cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
 
     def close(self) -> None:
+        """Close the file."""
         if self._capture is not None:
             self._capture.release()
         self._capture = None

@@ -37,6 +37,7 @@ class RealsenseSource:
         self._depth_unit = 0.001
 
     def open(self) -> None:
+        """Open the camera, or open it again."""
         self.close()
         rs = self._library
         config = rs.config()
@@ -57,6 +58,7 @@ class RealsenseSource:
             ) from error
 
     def read(self) -> LiveImage | None:
+        """The next pair of colour and depth."""
         if self._pipeline is None:
             raise StreamBroken(f"{self.name}: not open")
         try:
@@ -69,6 +71,7 @@ class RealsenseSource:
         return LiveImage(arrival_time(), image, depth * np.float32(self._depth_unit))
 
     def close(self) -> None:
+        """Let the camera go."""
         pipeline, self._pipeline = self._pipeline, None
         if pipeline is not None:
             with suppress(RuntimeError):  # of one that never started, or is unplugged

@@ -67,6 +67,7 @@ class RosbagSource:
         return image
 
     def close(self) -> None:
+        """Close the bag."""
         if self._reader is not None:
             self._reader.close()
         self._reader = None

@@ -14,12 +14,15 @@ class RecordingHandler(logging.Handler):
         self._event = event
 
     def open(self) -> None:
+        """Listen to the log of mapper."""
         logging.getLogger("mapper").addHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Pass one record on."""
         level = "ERROR" if record.levelno >= logging.ERROR else record.levelname
         self._event(f"{record.name}: {record.getMessage()}", level)
 
     def close(self) -> None:
+        """Listen no longer."""
         logging.getLogger("mapper").removeHandler(self)
         super().close()

@@ -46,6 +46,7 @@ class Destinations:
 
     @property
     def has_viewer(self) -> bool:
+        """Whether somebody may be looking."""
         return self.viewer != "none" or self.connect is not None
 
 
@@ -204,6 +205,7 @@ def _open_window(path: Path | None) -> tuple[Outlets, list[rr.GrpcSink]]:
 
 
 def has_display() -> bool:
+    """Whether a window can be opened on this machine."""
     if not sys.platform.startswith("linux"):
         return True
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -65,6 +65,7 @@ def to_gtsam(S: np.ndarray) -> gtsam.Similarity3:
 
 
 def from_gtsam(S: gtsam.Similarity3) -> np.ndarray:
+    """The matrix (4, 4) [[s R, t], [0, 1]] of a similarity of GTSAM."""
     scale = S.scale()
     result = np.eye(4)
     result[:3, :3] = scale * S.rotation().matrix()

@@ -102,6 +102,7 @@ def check_request(request: BenchRequest) -> None:
 
 
 def title_of(request: BenchRequest) -> str:
+    """One line that tells benchmarks apart, for people."""
     protocol = request.protocol
     backend = "with backend" if request.backend else "without backend"
     return f"{protocol.name} v{protocol.version}: {request.frontend}, {backend}"

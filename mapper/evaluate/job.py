@@ -59,10 +59,12 @@ class SequenceJob:
 
     @property
     def protocol(self) -> Protocol:
+        """By which the sequence is measured."""
         return self.request.protocol
 
     @property
     def reader(self) -> ViewReader:
+        """Reads the sequence's views as the protocol says."""
         raw = sees_raw_images(self.request.frontend)
         return ViewReader(self.sequence, self.protocol.images, raw)
 

@@ -56,6 +56,7 @@ class PredictionKeeper(NullRecorder):
     maps: dict[int, np.ndarray] = field(default_factory=dict)
 
     def prediction(self, *args: object) -> None:
+        """Keep what the frontend said."""
         prediction = args[0]
         assert isinstance(prediction, Prediction)
         if self.keep != "poses" and prediction.frame_index not in self.maps:

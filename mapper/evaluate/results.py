@@ -40,10 +40,12 @@ class SequenceResult:
 
     @property
     def coverage(self) -> float:
+        """The share of the expected answers that were given."""
         return self.answered / self.expected if self.expected else 0.0
 
     @property
     def succeeded(self) -> bool:
+        """Whether the sequence was measured to its end."""
         return self.status == "ok"
 
 
@@ -88,6 +90,7 @@ class ResultFolder:
             ) from error
 
     def write(self, result: SequenceResult) -> None:
+        """Write one result at once; a kill loses none."""
         with atomic_write(self._file(result.sequence, result.repetition)) as stream:
             json.dump({**asdict(result), "coverage": result.coverage}, stream, indent=1)
 
@@ -102,6 +105,7 @@ class ResultFolder:
             return None
 
     def write_summary(self, summary: dict[str, Any]) -> None:
+        """Write what all results come to."""
         with atomic_write(self.path / SUMMARY) as stream:
             json.dump(summary, stream, indent=1)
 

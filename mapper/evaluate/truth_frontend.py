@@ -30,6 +30,7 @@ class TruthFrontend:
         self._T_first_world: np.ndarray | None = None
 
     def step(self, frame: Frame) -> list[Prediction]:
+        """The true map at the true pose, in the world of the first camera after a reset."""
         pose = np.eye(4) if self._poses is None else self._poses[frame.index]
         if not np.isfinite(pose).all():
             self.state = TrackingState.LOST
@@ -40,9 +41,11 @@ class TruthFrontend:
         return [self._prediction(frame, self._T_first_world @ pose)]
 
     def flush(self) -> list[Prediction]:
+        """Nothing is inside."""
         return []
 
     def reset(self) -> None:
+        """The next frame begins a world of its own."""
         self._T_first_world = None
 
     def _prediction(self, frame: Frame, T_world_camera: np.ndarray) -> Prediction:

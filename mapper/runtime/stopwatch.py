@@ -20,6 +20,7 @@ class Stopwatch:
 
     @contextmanager
     def measure(self, stage: str) -> Iterator[None]:
+        """Add what happens inside to a stage."""
         start = time.perf_counter()
         try:
             yield

@@ -18,7 +18,8 @@ class Shaped(Protocol):
     """Anything with a shape: a tensor, or the entry of a list of shapes."""
 
     @property
-    def shape(self) -> Iterable[int]: ...
+    def shape(self) -> Iterable[int]:
+        """Sizes of its dimensions."""
 
 
 def looks_like(tensors: Mapping[str, Shaped]) -> str | None:

@@ -23,6 +23,7 @@ class Inert:
     __slots__ = ("state",)
 
     def __new__(cls, *_: object) -> Inert:
+        """An object without behaviour, whatever it is made with."""
         made = super().__new__(cls)
         made.state = None
         return made

@@ -45,6 +45,7 @@ class Page:
 
     @staticmethod
     def empty(shape: CacheShape, frames: int, device: torch.device) -> Page:
+        """Room for so many frames."""
         size = (2, shape.layers, shape.batch, shape.heads, frames, shape.tokens, shape.head_dim)
         entries = torch.empty(size, dtype=shape.storage.dtype, device=device)
         if not shape.storage.scaled:
@@ -52,6 +53,7 @@ class Page:
         return Page(entries, torch.empty(*size[:-1], 1, dtype=torch.bfloat16, device=device))
 
     def tensors(self) -> list[Tensor]:
+        """What it holds in memory."""
         return [self.entries] if self.scales is None else [self.entries, self.scales]
 
 
@@ -84,6 +86,7 @@ class FrameCache:
 
     @property
     def used_bytes(self) -> int:
+        """Memory that the frames in it take up."""
         return len(self.frames) * self.shape.bytes_per_frame
 
     def claim(self, frames: Sequence[int]) -> None:

@@ -38,10 +38,12 @@ class Storage:
 
     @property
     def dtype(self) -> torch.dtype:
+        """The type in which vectors are kept."""
         return DTYPES[self.name]  # type: ignore[return-value]
 
     @property
     def scaled(self) -> bool:
+        """Whether each vector is kept with a scale."""
         return self.name in LARGEST
 
     def bytes(self, vectors: int, width: int) -> int:

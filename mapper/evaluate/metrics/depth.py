@@ -36,6 +36,7 @@ class DepthErrors:
     valid_pixels: int
 
     def to_dict(self) -> dict[str, float]:
+        """Its fields by name."""
         return asdict(self)
 
 

@@ -35,6 +35,7 @@ class PoseErrors:
     poses: int
 
     def to_dict(self) -> dict[str, float]:
+        """Its fields by name."""
         return asdict(self)
 
 

@@ -69,6 +69,7 @@ class CloudErrors:
     points: int
 
     def to_dict(self) -> dict[str, float]:
+        """Its fields by name."""
         return asdict(self)
 
 
