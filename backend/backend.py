@@ -25,7 +25,7 @@ from mapper.backend.keyframes.prediction_check import finite_prediction
 from mapper.backend.keyframes.segment_units import SegmentUnits, median_depth
 from mapper.backend.keyframes.trajectory_assembly import assemble_trajectory, placed_stretches
 from mapper.backend.loops.linker import KeyframeLinker
-from mapper.backend.loops.loop_closer import LoopDecision
+from mapper.backend.loops.loop_decision import LoopDecision
 from mapper.backend.settlement import OtherAlignment, Settlement, settle
 from mapper.core.mesh import Mesh
 from mapper.core.prediction import Prediction

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from mapper.backend.graph.edge import Edge
 from mapper.backend.keyframes.keyframe import Keyframe
-from mapper.backend.loops.loop_closer import LoopDecision
+from mapper.backend.loops.loop_decision import LoopDecision
 from mapper.config.settings import MapperConfig
 from mapper.errors import ConfigError, InputError
 from mapper.frontends.base import Frontend, PreparingFrontend

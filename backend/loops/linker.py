@@ -9,7 +9,8 @@ from mapper.backend.graph.pose_graph import PoseGraph
 from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.backend.keyframes.map_cache import MapCache
 from mapper.backend.loops.edge_measurement import EdgeConfig, measure_odometry, shares_frame
-from mapper.backend.loops.loop_closer import LoopCloser, LoopCloserConfig, LoopDecision
+from mapper.backend.loops.loop_closer import LoopCloser, LoopCloserConfig
+from mapper.backend.loops.loop_decision import LoopDecision
 from mapper.backend.loops.odometry_chain import OdometryChain
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -12,11 +11,12 @@ from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.backend.keyframes.map_cache import MapCache
 from mapper.backend.loops.edge_measurement import EdgeConfig, edge_information, max_residual
 from mapper.backend.loops.loop_candidates import Candidate, CandidateConfig, CandidateFinder
+from mapper.backend.loops.loop_decision import LoopDecision, Measured, Refusal
 from mapper.backend.loops.odometry_chain import OdometryChain
 from mapper.backend.loops.view_consistency import two_way_consistency
 from mapper.core.sim3 import inverse_similarity
-from mapper.report.length_text import length_text
-from mapper.vision.dense_alignment import align
+from mapper.vision.dense_alignment import Alignment, align
+from mapper.vision.depth_pyramid import DepthPyramid
 from mapper.vision.local_features import pose_from_matches
 from mapper.vision.similarity_ransac import similarity_from_matches
 
@@ -36,32 +36,6 @@ class LoopCloserConfig:
     min_agreement: float = 0.8
     max_distance_ratio: float = 0.9
     max_chain_sigmas: float = 12.0
-
-
-@dataclass(frozen=True, slots=True)
-class LoopDecision:
-    """One verified or refused pair, with the numbers that decided it. Lengths in the map's units.
-
-    chain_sigmas: how far off the odometry chain, in its standard deviations (7 dof).
-    """
-
-    i: int
-    j: int
-    kind: EdgeKind
-    found_by: str
-    accepted: bool
-    reason: str
-    overlap: float = 0.0
-    agreement: float = 0.0
-    rmse: float = 0.0
-    feature_inliers: int = 0
-    correction: float = 0.0
-    scale: float = 1.0
-    distance_ratio: float = 0.0
-    chain_sigmas: float = 0.0
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 class LoopCloser:
@@ -109,58 +83,58 @@ class LoopCloser:
         a, b = maps.pyramid(pair.old.id), maps.pyramid(pair.new.id)
         start, inliers = pair.start()
         if start is None:
-            return None, pair.refused("no consistent feature matches")
+            return None, pair.decision(0, (Refusal.NO_MATCHES, None), None)
         aligned = align(a, b, start, self._edge_config.alignment, pair.free_scale)
-        S = aligned.S_reference_source
-        forward, backward = two_way_consistency(a.levels[0], b.levels[0], S)
-        numbers: dict[str, Any] = {
-            "overlap": min(forward.overlap, backward.overlap),
-            "agreement": min(forward.agreement, backward.agreement),
-            "rmse": aligned.rmse if np.isfinite(aligned.rmse) else -1.0,
-            "feature_inliers": inliers,
-            "correction": float(np.linalg.norm((inverse_similarity(pair.S_old_new) @ S)[:3, 3])),
-            "scale": float(np.linalg.norm(S[:3, 0])),
-            "distance_ratio": float(np.linalg.norm(S[:3, 3])) / pair.old.median_depth,
-            "chain_sigmas": self._chain_sigmas(pair, S),
-        }
+        measured = self._measured(pair, aligned, a, b)
         limit = max_residual(a.levels[0].noise, pair.old.median_depth, self._edge_config)
-        reason = self._fault(aligned.converged, numbers, limit, pair.new.is_metric)
-        if reason:
-            return None, pair.refused(reason, **numbers)
+        fault = self._fault(aligned.converged, measured, limit)
+        decision = pair.decision(inliers, fault, measured)
+        if fault is not None:
+            return None, decision
         information = edge_information(aligned, self._edge_config)
-        edge = Edge(pair.old.id, pair.new.id, S, information, pair.candidate.kind)
-        return edge, pair.decision(True, "verified", **numbers)
+        S = aligned.S_reference_source
+        return Edge(pair.old.id, pair.new.id, S, information, pair.candidate.kind), decision
 
-    def _chain_sigmas(self, pair: _Pair, S_old_new: np.ndarray) -> float:
+    def _measured(
+        self, pair: _Pair, aligned: Alignment, a: DepthPyramid, b: DepthPyramid
+    ) -> Measured:
+        """a, b: of the earlier and of the new keyframe."""
+        S = aligned.S_reference_source
+        both = two_way_consistency(a.levels[0], b.levels[0], S)
+        return Measured(
+            overlap=min(each.overlap for each in both),
+            agreement=min(each.agreement for each in both),
+            rmse=aligned.rmse if np.isfinite(aligned.rmse) else None,
+            correction=float(np.linalg.norm((inverse_similarity(pair.S_old_new) @ S)[:3, 3])),
+            scale=float(np.linalg.norm(S[:3, 0])),
+            distance_ratio=float(np.linalg.norm(S[:3, 3])) / pair.old.median_depth,
+            chain_sigmas=self._chain_sigmas(pair, S),
+        )
+
+    def _chain_sigmas(self, pair: _Pair, S_old_new: np.ndarray) -> float | None:
         if self._chain is None or pair.candidate.kind != EdgeKind.LOOP:
-            return 0.0
-        return float(np.sqrt(self._chain.squared_distance(pair.old.id, pair.new.id, S_old_new)))
+            return None
+        squared = self._chain.squared_distance(pair.old.id, pair.new.id, S_old_new)
+        return None if squared is None else float(np.sqrt(squared))
 
     def _fault(
-        self, converged: bool, numbers: dict[str, Any], max_rmse: float, is_metric: bool
-    ) -> str:
-        """Why a pair is refused; empty when it passes."""
-        config = self.config
+        self, converged: bool, measured: Measured, max_rmse: float
+    ) -> tuple[Refusal, float | None] | None:
+        """Why a pair is refused, and the bound that it misses; None when it passes."""
+        config, sigmas = self.config, measured.chain_sigmas
         if not converged:
-            return "alignment did not converge"
-        if numbers["overlap"] < config.min_overlap:
-            return f"overlap {numbers['overlap']:.2f} below {config.min_overlap}"
-        if numbers["agreement"] < config.min_agreement:
-            return f"two-way agreement {numbers['agreement']:.2f} below {config.min_agreement}"
-        if not 0 <= numbers["rmse"] <= max_rmse:
-            found, most = (length_text(x, is_metric) for x in (numbers["rmse"], max_rmse))
-            return f"residual {found} above {most}"
-        if numbers["distance_ratio"] > config.max_distance_ratio:
-            return (
-                f"cameras {numbers['distance_ratio']:.2f} median depths apart, "
-                f"above {config.max_distance_ratio}"
-            )
-        if numbers["chain_sigmas"] > config.max_chain_sigmas:
-            return (
-                f"{numbers['chain_sigmas']:.0f} sigmas off the odometry chain, "
-                f"above {config.max_chain_sigmas:.0f}"
-            )
-        return ""
+            return Refusal.NOT_CONVERGED, None
+        if measured.overlap < config.min_overlap:
+            return Refusal.OVERLAP, config.min_overlap
+        if measured.agreement < config.min_agreement:
+            return Refusal.AGREEMENT, config.min_agreement
+        if measured.rmse is None or measured.rmse > max_rmse:
+            return Refusal.RESIDUAL, max_rmse
+        if measured.distance_ratio > config.max_distance_ratio:
+            return Refusal.DISTANCE, config.max_distance_ratio
+        if sigmas is not None and sigmas > config.max_chain_sigmas:
+            return Refusal.CHAIN, config.max_chain_sigmas
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,17 +164,13 @@ class _Pair:
                 return matched.T_a_b, matched.inliers
         return (self.S_old_new if self.candidate.found_by == "proximity" else None), 0
 
-    def decision(self, accepted: bool, reason: str, **numbers: Any) -> LoopDecision:
-        candidate = self.candidate
-        return LoopDecision(
-            self.old.id,
-            self.new.id,
-            candidate.kind,
-            candidate.found_by,
-            accepted,
-            reason,
-            **numbers,
-        )
-
-    def refused(self, reason: str, **numbers: Any) -> LoopDecision:
-        return self.decision(False, reason, **numbers)
+    def decision(
+        self,
+        feature_inliers: int,
+        fault: tuple[Refusal, float | None] | None,
+        measured: Measured | None,
+    ) -> LoopDecision:
+        refusal, limit = fault or (None, None)
+        found_by, kind = self.candidate.found_by, self.candidate.kind
+        ids = self.old.id, self.new.id
+        return LoopDecision(*ids, kind, found_by, feature_inliers, refusal, limit, measured)

@@ -57,13 +57,13 @@ class OdometryChain:
         for known in (self._poses, self._covariances, self._links):
             known.pop(keyframe_id, None)
 
-    def squared_distance(self, i: int, j: int, S_i_j: np.ndarray) -> float:
+    def squared_distance(self, i: int, j: int, S_i_j: np.ndarray) -> float | None:
         """Squared Mahalanobis distance of a measured S_i_j from the chain's, i < j.
 
-        0 where the chain does not lead from one to the other: then it has nothing to say.
+        None where the chain does not lead from one to the other: then it has nothing to say.
         """
         if self._links.get(i, -1) != self._links.get(j, -2):
-            return 0.0
+            return None
         S_chain_i, S_chain_j = self._poses[i], self._poses[j]
         # exp(x) S_j = S_i S_i_j: what would have to happen to j in the chain's world.
         x = log_sim3(S_chain_i @ S_i_j @ inverse_similarity(S_chain_j))

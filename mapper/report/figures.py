@@ -120,9 +120,9 @@ def draw_keyframes_and_loops(plan: Axes, report: ReportData) -> None:
         x, z = keyframes[:, 0], keyframes[:, 2]
         plan.plot(x, z, ".", color=ESTIMATE, ms=5, label="keyframes", zorder=4)
     closed = [
-        keyframes[[loop["row_i"], loop["row_j"]]]
+        keyframes[[loop.row_i, loop.row_j]]
         for loop in report.loops
-        if loop.get("accepted") and None not in (loop.get("row_i"), loop.get("row_j"))
+        if loop.decision.accepted and loop.row_i is not None and loop.row_j is not None
     ]
     # Hundreds of loops would hide the way that they join: then they are a faint web below it.
     strength = max(LOOP_WIDTH[0], min(LOOP_WIDTH[1], LOOP_CROWD / max(1, len(closed))))

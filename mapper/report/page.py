@@ -14,6 +14,7 @@ import numpy as np
 
 from mapper.core.trajectory import Trajectory
 from mapper.report import figures
+from mapper.report.loops import LoopRow
 from mapper.report.problems import problems
 from mapper.report.style import STYLE
 from mapper.report.tables import cell, loop_table, note, stage_table, table
@@ -44,8 +45,7 @@ class ReportData:
     loops_accepted, loops_refused, ate_rmse, rpe_rmse, and of a live run received, dropped, breaks
     ...; absent ones are left out. "timings" holds stage -> {"count", "total_s", and "mean",
     "median", "p99" in milliseconds}.
-    keyframe_positions: (K, 3). loops: dicts with i, j (keyframe ids), row_i, row_j (their rows of
-    keyframe_positions, or None), accepted, and any of inliers, residual, correction, scale, reason.
+    keyframe_positions: (K, 3). loops: every pair that was proposed as one, with rows of those.
     ground_truth: in the estimate's frame, or None. alignment_costs: before and after each round of
     the global alignment; empty without. mesh_pictures: uint8 (H, W, 3), RGB. frame_latencies_ms:
     (N,). files: the run's outputs.
@@ -57,7 +57,7 @@ class ReportData:
     estimate: Trajectory
     is_metric: bool = True
     keyframe_positions: np.ndarray = field(default_factory=lambda: np.zeros((0, 3)))
-    loops: Sequence[Mapping[str, Any]] = ()
+    loops: Sequence[LoopRow] = ()
     alignment_costs: Sequence[tuple[float, float]] = ()
     ground_truth: Trajectory | None = None
     mesh_pictures: Sequence[np.ndarray] = ()
@@ -152,7 +152,8 @@ def _tiles(report: ReportData) -> str:
 
 
 def _problems(report: ReportData) -> str:
-    found = problems(report.metrics, report.estimate.timestamps, report.loops)
+    decisions = [loop.decision for loop in report.loops]
+    found = problems(report.metrics, report.estimate.timestamps, decisions)
     if not found:
         return note("None: every frame was placed, and nothing was refused.")
     return "<ul>" + "".join(f"<li>{html.escape(text)}</li>" for text in found) + "</ul>"
@@ -192,7 +193,7 @@ def _stages(report: ReportData) -> str:
 
 
 def _loops(report: ReportData) -> str:
-    return loop_table(report.loops, report.unit) if report.loops else _missing(NO_LOOP)
+    return loop_table(report.loops, report.is_metric) if report.loops else _missing(NO_LOOP)
 
 
 def _alignment(report: ReportData) -> str:

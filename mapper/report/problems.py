@@ -8,34 +8,27 @@ from typing import Any, Final
 
 import numpy as np
 
+from mapper.backend.loops.loop_decision import LoopDecision
+from mapper.report.loops import PLAIN
+
 LONG_GAP: Final = 3.0  # times the usual time between two poses
 MAX_STRETCHES: Final = 5
-# Part of a reason for refusing a loop -> what it means.
-REASONS: Final = {
-    "no consistent feature matches": "no matching features",
-    "median depths apart": "cameras too far apart",
-    "overlap ": "too little overlap",
-    "agreement ": "the views contradict each other",
-    "residual ": "the surfaces do not fit",
-    "did not converge": "the surfaces do not fit",
-    "off the odometry chain": "impossible after so short a way",
-}
 SLOW_SHARE: Final = 0.05  # of the images, dropped, that is worth a word
 
 
 def problems(
-    metrics: Mapping[str, Any], timestamps: np.ndarray, loops: Sequence[Mapping[str, Any]]
+    metrics: Mapping[str, Any], timestamps: np.ndarray, decisions: Sequence[LoopDecision]
 ) -> list[str]:
     """Sentences, the worst first; empty where nothing went wrong.
 
-    timestamps: (N,), seconds, of the placed frames. loops: with accepted and reason.
+    timestamps: (N,), seconds, of the placed frames. decisions: about loops.
     """
     return [
         *_early(metrics),
         *_lost(metrics, timestamps),
         *_stream(metrics),
         *_record(metrics),
-        *_loops(loops),
+        *_loops(decisions),
         *_evaluation(metrics),
     ]
 
@@ -101,24 +94,14 @@ def _record(metrics: Mapping[str, Any]) -> list[str]:
     return [f"Missing from the record: {_frames(missing)}{why}."]
 
 
-def _loops(loops: Sequence[Mapping[str, Any]]) -> list[str]:
-    refused = [loop for loop in loops if not loop.get("accepted")]
+def _loops(decisions: Sequence[LoopDecision]) -> list[str]:
+    reasons = Counter(PLAIN[d.refusal] for d in decisions if d.refusal is not None)
+    refused = reasons.total()
     if not refused:
         return []
-    reasons = Counter(_plain(str(loop.get("reason", "no reason given"))) for loop in refused)
     counted = ", ".join(f"{reason} ({count})" for reason, count in reasons.most_common())
-    was = "was" if len(refused) == 1 else "were"
-    return [f"{len(refused)} of {len(loops)} proposed loops {was} refused: {counted}."]
-
-
-def _plain(reason: str) -> str:
-    """The reason in words, without its figures and without who proposed the loop."""
-    text = reason.rpartition(": ")[2]
-    for start, words in REASONS.items():
-        if start in text:
-            return words
-    kept = [word for word in text.split() if not any(letter.isdigit() for letter in word)]
-    return " ".join(kept).strip(" ,<>=") or reason
+    was = "was" if refused == 1 else "were"
+    return [f"{refused} of {len(decisions)} proposed loops {was} refused: {counted}."]
 
 
 def _evaluation(metrics: Mapping[str, Any]) -> list[str]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
+
+from mapper.backend.loops.loop_decision import LoopDecision
+from mapper.report.loops import LoopRow, refusal_text
 
 MAX_LOOPS: Final = 20  # of the closed ones, and of the refused ones
 
@@ -60,12 +63,15 @@ def _ordered(
     return [*wholes[:after], *parts, *wholes[after:]]
 
 
-def loop_table(loops: Sequence[Mapping[str, Any]], unit: str) -> str:
+def loop_table(loops: Sequence[LoopRow], is_metric: bool) -> str:
     """Closed loops, those with the largest drift first, then refused ones."""
-    closed = [loop for loop in loops if loop.get("accepted")]
-    refused = [loop for loop in loops if not loop.get("accepted")]
-    closed.sort(key=lambda loop: -float(loop.get("correction") or 0.0))
-    rows = [_loop_row(loop) for loop in (*closed[:MAX_LOOPS], *refused[:MAX_LOOPS])]
+    decisions = [loop.decision for loop in loops]
+    closed = [decision for decision in decisions if decision.accepted]
+    refused = [decision for decision in decisions if not decision.accepted]
+    closed.sort(key=lambda d: -(d.measured.correction if d.measured else 0.0))
+    shown = (*closed[:MAX_LOOPS], *refused[:MAX_LOOPS])
+    rows = [_loop_row(decision, is_metric) for decision in shown]
+    unit = "m" if is_metric else "units"
     heads = ("keyframes", "found by", "matches", f"residual [{unit}]", f"drift [{unit}]", "scale")
     text = (
         f"{len(closed)} closed, {len(refused)} refused. Residual: how far apart the two views' "
@@ -80,19 +86,18 @@ def loop_table(loops: Sequence[Mapping[str, Any]], unit: str) -> str:
     return table((*heads, "decision"), rows, "loops") + note(text)
 
 
-def _loop_row(loop: Mapping[str, Any]) -> str:
-    good = bool(loop.get("accepted"))
-    found_by, _, why = str(loop.get("reason") or "").rpartition(": ")
-    decision = "closed" if good else f"refused: {why or 'no reason given'}"
-    # A pair refused before its surfaces were compared has no numbers, though it has zeros.
-    keys = ("residual", "correction", "scale")
-    numbers = [loop.get(key) if good or loop.get("residual") else None for key in keys]
-    cells = (found_by or None, loop.get("inliers") or None, *numbers)
+def _loop_row(decision: LoopDecision, is_metric: bool) -> str:
+    good, measured = decision.accepted, decision.measured
+    verdict = "closed" if good else f"refused: {refusal_text(decision, is_metric)}"
+    numbers: tuple[float | None, ...] = (None, None, None)
+    if measured is not None:
+        numbers = (measured.rmse, measured.correction, measured.scale)
+    cells = (decision.found_by, decision.feature_inliers or None, *numbers)
     return (
         f"<tr class='{'good' if good else 'bad'}'>"
-        f"<th>{cell(loop.get('i'))} &ndash; {cell(loop.get('j'))}</th>"
+        f"<th>{decision.i} &ndash; {decision.j}</th>"
         + "".join(f"<td>{cell(value)}</td>" for value in cells)
-        + f"<td>{html.escape(decision)}</td></tr>"
+        + f"<td>{html.escape(verdict)}</td></tr>"
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 import yaml
 
+from mapper.backend.loops.loop_decision import Refusal
 from mapper.core.geometry import umeyama
 from mapper.core.mesh import Mesh
 from mapper.core.sim3 import rigid_part, similarity
@@ -20,6 +21,7 @@ from mapper.evaluate.metrics.trajectory import evaluate
 from mapper.io.meshes.mesh_files import write_mesh
 from mapper.io.trajectory_files import write_tum
 from mapper.io.viewer.map_logger import MapLogger
+from mapper.report.loops import LoopRow
 from mapper.report.page import ReportData, write_report
 from mapper.run.directory import RunDirectory
 from mapper.runtime.process_health import peak_memory_mb
@@ -190,24 +192,18 @@ def _report(
     )
 
 
-def _loop_rows(result: MappingResult) -> list[dict[str, Any]]:
-    """row_i, row_j: in keyframe_trajectory; None where the map holds that keyframe no more."""
+def _loop_rows(result: MappingResult) -> list[LoopRow]:
+    """What became of each loop, and where its keyframes are in keyframe_trajectory."""
     rows = {int(keyframe_id): row for row, keyframe_id in enumerate(result.keyframe_ids)}
     return [
-        {
-            "i": d.i,
-            "j": d.j,
-            "row_i": rows.get(d.i),
-            "row_j": rows.get(d.j),
-            "accepted": d.accepted and (d.i, d.j) not in result.dropped_loops,
-            "inliers": d.feature_inliers,
-            "residual": d.rmse if d.rmse >= 0 else None,
-            "correction": d.correction if d.rmse >= 0 else None,
-            "scale": d.scale if d.rmse >= 0 else None,
-            "reason": f"{d.found_by}: "
-            + ("given up by the graph" if (d.i, d.j) in result.dropped_loops else d.reason),
-        }
-        for d in result.decisions
+        LoopRow(
+            replace(decision, refusal=Refusal.CONTRADICTED)
+            if (decision.i, decision.j) in result.dropped_loops
+            else decision,
+            rows.get(decision.i),
+            rows.get(decision.j),
+        )
+        for decision in result.decisions
     ]
 
 

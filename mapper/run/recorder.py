@@ -14,7 +14,6 @@ from mapper.backend.graph.edge import Edge, EdgeKind
 from mapper.backend.keyframe_culling import Released
 from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
-from mapper.backend.loops.loop_closer import LoopDecision
 from mapper.config.settings import RecordingConfig
 from mapper.core.frame import Frame
 from mapper.core.prediction import Prediction
@@ -23,10 +22,16 @@ from mapper.core.sim3 import scale_of
 from mapper.frontends.base import TrackingState
 from mapper.io.trajectory_files import write_tum, write_tum_parts
 from mapper.io.viewer.map_logger import MapLogger, NullLogger
-from mapper.report.length_text import length_text
+from mapper.report.loops import loop_text
 from mapper.run.directory import RunDirectory
 from mapper.run.journal import Journal
-from mapper.run.records import edge_record, keyframe_record, poses_record, visit_record
+from mapper.run.records import (
+    decision_record,
+    edge_record,
+    keyframe_record,
+    poses_record,
+    visit_record,
+)
 from mapper.run.shown_points import ShownPoints
 from mapper.runtime.process_health import Pace, resident_mb
 
@@ -172,10 +177,10 @@ class RunRecorder:
         for edge in update.edges:
             self._journal.append("edge", **edge_record(edge))
         for decision in update.decisions:
-            self._journal.append("decision", **decision.to_dict())
+            self._journal.append("decision", **decision_record(decision))
             if decision.kind == "loop":
                 assert update.opened is not None
-                self._logger.event(_loop_text(decision, update.opened.is_metric))
+                self._logger.event(loop_text(decision, update.opened.is_metric))
 
     def _show(self, update: GraphUpdate, opened: Keyframe, backend: Backend) -> None:
         poses, source = backend.graph.poses, backend.maps.map(opened.id)
@@ -239,16 +244,3 @@ class RunRecorder:
 def _drawn(edges: list[Edge]) -> list[tuple[int, int, str]]:
     """Edges of the graph as a viewer takes them."""
     return [(edge.i, edge.j, edge.kind.value) for edge in edges]
-
-
-def _loop_text(decision: LoopDecision, is_metric: bool) -> str:
-    """What was decided about a loop, and by which numbers, where there are any."""
-    verdict = "closed" if decision.accepted else f"refused ({decision.reason})"
-    text = f"loop {decision.i}-{decision.j} by {decision.found_by} {verdict}"
-    if decision.rmse <= 0:
-        return text  # it was refused before anything was measured
-    return (
-        f"{text}: overlap {decision.overlap:.2f}, agreement {decision.agreement:.2f}, "
-        f"residual {length_text(decision.rmse, is_metric)}, "
-        f"shift {length_text(decision.correction, is_metric)}"
-    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,11 @@ import numpy as np
 from mapper.backend.graph.edge import Edge, EdgeKind
 from mapper.backend.keyframe_culling import Released
 from mapper.backend.keyframes.keyframe import HungFrame, Keyframe, Visit
-from mapper.backend.loops.loop_closer import LoopDecision
+from mapper.backend.loops.loop_decision import LoopDecision, Measured, Refusal
 from mapper.backend.settlement import Settlement
 from mapper.core.intrinsics import Intrinsics
 from mapper.errors import InputError
+from mapper.run.decisions_in_words import decision_in_words
 from mapper.run.keyframe_files import KeyframeFiles
 from mapper.vision.local_features import LocalFeatures
 
@@ -146,6 +148,21 @@ def poses_record(
     }
 
 
+def decision_record(decision: LoopDecision) -> dict[str, Any]:
+    return asdict(decision)
+
+
 def decision_from_record(record: dict[str, Any]) -> LoopDecision:
-    fields = {key: value for key, value in record.items() if key != "event"}
-    return LoopDecision(**{**fields, "kind": EdgeKind(fields["kind"])})
+    if "reason" in record:
+        return decision_in_words(record)
+    measured = record["measured"]
+    return LoopDecision(
+        int(record["i"]),
+        int(record["j"]),
+        EdgeKind(record["kind"]),
+        record["found_by"],
+        int(record["feature_inliers"]),
+        None if record["refusal"] is None else Refusal(record["refusal"]),
+        record["limit"],
+        None if measured is None else Measured(**measured),
+    )

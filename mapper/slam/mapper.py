@@ -14,7 +14,7 @@ from mapper.backend.graph.edge import Edge, EdgeKind
 from mapper.backend.graph.solver_process import SolverProcess
 from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.backend.keyframes.map_cache import MapStore
-from mapper.backend.loops.loop_closer import LoopDecision
+from mapper.backend.loops.loop_decision import LoopDecision
 from mapper.backend.settlement import OtherAlignment
 from mapper.config.settings import MapperConfig
 from mapper.core.frame import Frame

@@ -17,7 +17,7 @@ from mapper import Mapper, MapperConfig
 from mapper.backend.backend import BackendConfig
 from mapper.backend.fusion.map_fusion import FusionConfig
 from mapper.backend.fusion.tsdf import TsdfConfig
-from mapper.backend.loops.loop_closer import LoopDecision
+from mapper.backend.loops.loop_decision import LoopDecision
 from mapper.cli import main
 from mapper.core.frame import Frame
 from mapper.errors import InputError

@@ -8,23 +8,25 @@ import cv2
 import numpy as np
 import pytest
 
+from mapper.backend.loops.loop_decision import Refusal
 from mapper.cli import main
 from mapper.core.trajectory import Trajectory
 from mapper.io.meshes.mesh_files import write_mesh
 from mapper.io.trajectory_files import write_tum
+from mapper.report.loops import LoopRow
 from mapper.report.page import ReportData, write_report
 from mapper.report.problems import problems
 from mapper.run.directory import RunDirectory
 from mapper.run.shown_points import ShownPoints
 from mapper.sample_room.camera import sample_poses
 from mapper.sample_room.sequence import room_mesh
+from tests.support.loop_decisions import MEASURED, loop
 
 TIMES = np.array([0.0, 0.1, 0.2, 1.7, 1.8, 1.9])
 
 
 def test_a_run_without_faults_has_no_problems() -> None:
-    loops = [{"accepted": True}]
-    assert problems({"frames": 6, "tracked": 6, "lost": 0}, TIMES[:3], loops) == []
+    assert problems({"frames": 6, "tracked": 6, "lost": 0}, TIMES[:3], [loop(0, 1)]) == []
 
 
 def test_lost_stretches_are_placed_in_time() -> None:
@@ -39,13 +41,8 @@ def test_lost_stretches_are_placed_in_time() -> None:
 
 
 def test_refused_loops_are_counted_by_their_reasons() -> None:
-    reasons = [
-        "overlap: two-way agreement 0.41 below 0.6",
-        "appearance: two-way agreement 0.55 below 0.6",
-        "appearance: given up by the graph",
-        "proximity: cameras 0.95 median depths apart, above 0.9",
-    ]
-    loops = [{"accepted": False, "reason": reason} for reason in reasons] + [{"accepted": True}]
+    refusals = [Refusal.AGREEMENT, Refusal.AGREEMENT, Refusal.CONTRADICTED, Refusal.DISTANCE]
+    loops = [loop(0, 2, refusal) for refusal in refusals] + [loop(0, 2)]
     (text,) = problems({}, TIMES[:3], loops)
     counted = "the views contradict each other (2), given up by the graph (1)"
     counted += ", cameras too far apart (1)"
@@ -74,9 +71,9 @@ def test_a_run_that_was_stopped_says_so_first() -> None:
 
 def test_the_report_holds_problems_and_the_alignment(tmp_path: Path) -> None:
     way = Trajectory(TIMES, np.tile(np.eye(4), (6, 1, 1)))
-    loop = {"i": 0, "j": 1, "accepted": True, "correction": 0.123, "scale": 1.04}
+    shown = LoopRow(loop(0, 1, numbers=MEASURED))
     report = ReportData(
-        "r", "x", {"lost": 3}, way, loops=[loop], alignment_costs=[(90.0, 40.0), (40.0, 39.5)]
+        "r", "x", {"lost": 3}, way, loops=[shown], alignment_costs=[(90.0, 40.0), (40.0, 39.5)]
     )
     write_report(tmp_path / "report.html", report)
     page = (tmp_path / "report.html").read_text()

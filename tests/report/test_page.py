@@ -11,11 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mapper.backend.loops.loop_decision import Refusal
 from mapper.core.trajectory import Trajectory
 from mapper.errors import OutputError
 from mapper.report.figures import draw_keyframes_and_loops, matched_errors
+from mapper.report.loops import LoopRow
 from mapper.report.page import ReportData, verdict, write_report
 from mapper.report.tables import loop_table, stage_table
+from tests.support.loop_decisions import MEASURED, loop
 
 
 def straight(count: int, offset: float = 0.0) -> Trajectory:
@@ -28,9 +31,8 @@ def straight(count: int, offset: float = 0.0) -> Trajectory:
 
 def full_report(tmp_path: Path) -> ReportData:
     (tmp_path / "mesh.ply").write_bytes(bytes(2_500))
-    accepted = {"i": 0, "j": 2, "inliers": 312, "residual": 0.014, "accepted": True}
-    accepted |= {"row_i": 0, "row_j": 2}
-    refused = {"i": 1, "j": 2, "inliers": 41, "accepted": False, "reason": "41 inliers < 60"}
+    accepted = LoopRow(loop(0, 2, numbers=MEASURED), 0, 2)
+    refused = LoopRow(loop(1, 2, Refusal.OVERLAP, MEASURED, 0.2))
     return ReportData(
         name="kitchen <1>",
         frontend="rgbd",
@@ -60,14 +62,14 @@ def test_a_full_report_is_one_file_with_all_sections(tmp_path: Path) -> None:
         "kitchen &lt;1&gt;",
         "28 <small>of 30</small>",
         "2.10 cm",
-        "41 inliers &lt; 60",
+        "overlap 0.14 below 0.2",
         "2.5 kB",
     ):
         assert text in page
     assert "not written" in page  # the file that is gone
     assert "voxel_size: 0.02 # &lt;half&gt;" in page
     assert page.count("data:image/png;base64,") == 4  # picture, trajectory, error, latency
-    assert page.count("refused: 41 inliers") == 20  # the table's; the rest is in the journal
+    assert page.count("refused: overlap 0.14") == 20  # the table's; the rest is in the journal
     assert "all are in journal.jsonl" in page
     assert not re.search(r"(src|href)=['\"]https?:", page)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mesh.ply", "report.html"]
@@ -124,22 +126,23 @@ def test_the_tiles_of_a_map_without_metres_stay_narrow(tmp_path: Path) -> None:
 
 
 def test_loops_are_listed_by_drift_and_what_was_not_measured_is_a_dash() -> None:
-    loops: list[dict[str, Any]] = [
-        {"i": 0, "j": 5, "accepted": True, "correction": 0.01, "residual": 0.002, "inliers": 0},
-        {"i": 1, "j": 6, "accepted": False, "reason": "appearance: no match", "residual": 0.0},
-        {"i": 2, "j": 7, "accepted": True, "correction": 0.3, "reason": "proximity: verified"},
+    little = replace(MEASURED, correction=0.01, rmse=0.002)
+    loops = [
+        LoopRow(loop(0, 5, numbers=little)),
+        LoopRow(replace(loop(1, 6, Refusal.NO_MATCHES), found_by="appearance")),
+        LoopRow(replace(loop(2, 7, numbers=replace(MEASURED, rmse=None)), feature_inliers=31)),
     ]
     rows = [
         [
             html.unescape(re.sub("<[^>]*>", "", cell))
             for cell in re.findall("<t[hd].*?</t[hd]>", row)
         ]
-        for row in re.findall("<tr class.*?</tr>", loop_table(loops, "m"))
+        for row in re.findall("<tr class.*?</tr>", loop_table(loops, True))
     ]
     assert rows == [
-        ["2 – 7", "proximity", "–", "–", "0.3", "–", "closed"],
-        ["0 – 5", "–", "–", "0.002", "0.01", "–", "closed"],
-        ["1 – 6", "appearance", "–", "–", "–", "–", "refused: no match"],
+        ["2 – 7", "proximity", "31", "–", "0.123", "1.04", "closed"],
+        ["0 – 5", "proximity", "–", "0.002", "0.01", "1.04", "closed"],
+        ["1 – 6", "appearance", "–", "–", "–", "–", "refused: no consistent feature matches"],
     ]
 
 
@@ -185,14 +188,14 @@ class Plan:
 def test_loops_are_drawn_between_the_rows_of_their_keyframes(tmp_path: Path) -> None:
     """Ids have gaps where keyframes were let go or are in no one's map."""
     positions = np.array([[0.0, 0, 1], [2, 0, 3], [4, 0, 5]])
-    loop = {"i": 7, "j": 90, "accepted": True}
+    closed = loop(7, 90)
     report = replace(
         full_report(tmp_path),
         keyframe_positions=positions,
         loops=[
-            {**loop, "row_i": 0, "row_j": 2},
-            {**loop, "row_i": None, "row_j": 1},
-            {**loop, "row_i": 0, "row_j": 1, "accepted": False},
+            LoopRow(closed, 0, 2),
+            LoopRow(closed, None, 1),
+            LoopRow(loop(7, 90, Refusal.RESIDUAL), 0, 1),
         ],
     )
     plan = Plan()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,10 +13,13 @@ import pytest
 from mapper.backend.graph.edge import Edge, EdgeKind
 from mapper.backend.keyframes.keyframe import HungFrame, Keyframe, Visit
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
+from mapper.backend.loops.loop_decision import LoopDecision, Refusal
 from mapper.core.geometry import exp_se3
 from mapper.core.sim3 import exp_sim3
 from mapper.run.keyframe_files import KeyframeFiles
 from mapper.run.records import (
+    decision_from_record,
+    decision_record,
     edge_from_record,
     edge_record,
     keyframe_from_record,
@@ -22,6 +27,7 @@ from mapper.run.records import (
 )
 from mapper.runtime.stopwatch import Stopwatch
 from mapper.vision.local_features import FeatureExtractor
+from tests.support.loop_decisions import MEASURED, loop
 from tests.support.room_views import Room
 
 
@@ -90,3 +96,53 @@ def test_the_stopwatch_sums_up_each_stage() -> None:
     assert summary["track"]["mean"] == pytest.approx(30.0)
     assert summary["track"]["median"] == pytest.approx(20.0)
     assert summary["faulty"]["count"] == 1  # a fault is timed too
+
+
+@pytest.mark.parametrize(
+    "decision",
+    [
+        loop(0, 9, None, MEASURED),
+        loop(0, 9, Refusal.NO_MATCHES),
+        loop(0, 9, Refusal.CHAIN, replace(MEASURED, rmse=None, chain_sigmas=None), 12.0),
+    ],
+)
+def test_a_decision_survives_json(decision: LoopDecision) -> None:
+    written = json.dumps({"event": "decision", **decision_record(decision)}, allow_nan=False)
+    assert decision_from_record(json.loads(written)) == decision
+
+
+# Of journals before decisions had types: prose, and zeros for what was not measured.
+OLD: dict[str, Any] = {"event": "decision", "i": 0, "j": 9, "kind": "loop"}
+OLD |= {"found_by": "proximity", "accepted": False, "feature_inliers": 0}
+NO_NUMBERS = {"overlap": 0.0, "agreement": 0.0, "rmse": 0.0, "correction": 0.0, "scale": 1.0}
+NO_NUMBERS |= {"distance_ratio": 0.0, "chain_sigmas": 0.0}
+NUMBERS = {"overlap": 0.14, "agreement": 0.71, "rmse": 0.0134, "correction": 0.123, "scale": 1.04}
+NUMBERS |= {"distance_ratio": 0.95, "chain_sigmas": 41.3}
+
+
+@pytest.mark.parametrize(
+    ("reason", "refusal", "limit"),
+    [
+        ("alignment did not converge", Refusal.NOT_CONVERGED, None),
+        ("overlap 0.14 below 0.2", Refusal.OVERLAP, 0.2),
+        ("two-way agreement 0.71 below 0.8", Refusal.AGREEMENT, 0.8),
+        ("residual 13.4 mm above 10.0 mm", Refusal.RESIDUAL, 0.01),
+        ("residual 0.0134 units above 0.0100 units", Refusal.RESIDUAL, 0.01),
+        ("cameras 0.95 median depths apart, above 0.9", Refusal.DISTANCE, 0.9),
+        ("41 sigmas off the odometry chain, above 12", Refusal.CHAIN, 12.0),
+    ],
+)
+def test_a_refusal_in_prose_is_still_read(reason: str, refusal: Refusal, limit: float) -> None:
+    found = decision_from_record({**OLD, **NUMBERS, "reason": reason})
+    assert found == loop(0, 9, refusal, MEASURED, limit)
+
+
+def test_zeros_and_minus_ones_of_old_journals_are_read_as_not_measured() -> None:
+    never = {**OLD, **NO_NUMBERS, "reason": "no consistent feature matches"}
+    assert decision_from_record(never) == loop(0, 9, Refusal.NO_MATCHES)
+    no_fit = {**OLD, **NUMBERS, "rmse": -1.0, "reason": "alignment did not converge"}
+    no_fit["chain_sigmas"] = 0.0
+    numbers = replace(MEASURED, rmse=None, chain_sigmas=None)
+    assert decision_from_record(no_fit) == loop(0, 9, Refusal.NOT_CONVERGED, numbers)
+    closed = {**OLD, **NUMBERS, "accepted": True, "reason": "verified"}
+    assert decision_from_record(closed) == loop(0, 9, None, MEASURED)

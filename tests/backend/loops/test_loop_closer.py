@@ -9,8 +9,9 @@ from mapper.backend.graph.edge import Edge, EdgeKind
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
 from mapper.backend.keyframes.map_cache import MapCache
 from mapper.backend.loops.edge_measurement import EdgeConfig
-from mapper.backend.loops.loop_candidates import CandidateConfig
-from mapper.backend.loops.loop_closer import LoopCloser, LoopCloserConfig, LoopDecision
+from mapper.backend.loops.loop_candidates import Candidate, CandidateConfig
+from mapper.backend.loops.loop_closer import LoopCloser, LoopCloserConfig, _Pair
+from mapper.backend.loops.loop_decision import LoopDecision, Refusal
 from mapper.backend.loops.odometry_chain import OdometryChain
 from mapper.core.geometry import exp_se3, inverse
 from mapper.core.sim3 import rigid_part, scale_of
@@ -45,9 +46,11 @@ def test_a_true_revisit_is_closed_with_the_true_pose(room: Room, last: int) -> N
     # Depth with the sensor's noise, 1 cm at 2.5 m, over thousands of points.
     assert metres < 5e-3 and degrees < 0.2
     decision = next(d for d in decisions if d.accepted)
-    assert (decision.i, decision.j, decision.reason) == (0, 2, "verified")
-    assert decision.overlap > 0.5 and decision.agreement > 0.9 and decision.feature_inliers >= 12
-    assert 0 <= decision.rmse < 0.02
+    assert (decision.i, decision.j, decision.refusal, decision.limit) == (0, 2, None, None)
+    measured = decision.measured
+    assert measured is not None and measured.overlap > 0.5 and measured.agreement > 0.9
+    assert decision.feature_inliers >= 12
+    assert measured.rmse is not None and measured.rmse < 0.02
 
 
 def test_a_revisit_is_closed_wherever_the_graph_has_drifted_to(room: Room) -> None:
@@ -59,7 +62,8 @@ def test_a_revisit_is_closed_wherever_the_graph_has_drifted_to(room: Room) -> No
     decision = next(d for d in decisions if d.accepted)
     assert decision.found_by == "appearance"
     expected = np.linalg.norm((inverse(drifted) @ room.relative(0, 236))[:3, 3])
-    assert decision.correction == pytest.approx(expected, abs=0.01)
+    assert decision.measured is not None
+    assert decision.measured.correction == pytest.approx(expected, abs=0.01)
 
 
 @pytest.mark.parametrize("last", [60, 90])
@@ -68,7 +72,7 @@ def test_another_place_is_refused_although_the_graph_believes_it(room: Room, las
     assert edges == []
     refused = [d for d in decisions if (d.i, d.j) == (0, 2)]
     assert refused and not any(d.accepted for d in refused)
-    assert all(d.reason != "verified" for d in refused)
+    assert all(d.refusal is not None for d in refused)
 
 
 def test_a_wrong_pose_is_refused_where_no_feature_can_mend_it(room: Room) -> None:
@@ -78,12 +82,17 @@ def test_a_wrong_pose_is_refused_where_no_feature_can_mend_it(room: Room) -> Non
     assert [(e.i, e.j) for e in closed(room, [0, 120, 236], right, blind=True)[0]] == [(0, 2)]
 
 
-def test_decisions_can_be_written_down(room: Room) -> None:
-    _, decisions = closed(room, [0, 120, 236])
-    for decision in decisions:
-        written = decision.to_dict()
-        assert written["kind"] in ("loop", "covisibility")
-        assert np.isfinite([v for v in written.values() if isinstance(v, float)]).all()
+def test_what_was_not_measured_is_not_there(room: Room) -> None:
+    """Without features a pair that only looks alike has nowhere to begin."""
+    old, new = (keyframe_of(k, room.prediction(i), True) for k, i in enumerate((0, 236)))
+    maps = MapCache(None, 10)
+    closer = LoopCloser(CONFIG, EdgeConfig())
+    pair = _Pair(old, new, np.eye(4), Candidate(0, EdgeKind.LOOP, "descriptor"), False)
+    for k, i in enumerate((0, 236)):
+        maps.put(k, KeyframeMap.of(room.prediction(i)))
+    edge, decision = closer._verify(pair, maps)
+    assert edge is None and decision.refusal is Refusal.NO_MATCHES and not decision.accepted
+    assert decision.measured is None and decision.limit is None
 
 
 def test_a_neighbour_that_shares_the_view_is_covisible_and_no_loop(room: Room) -> None:
@@ -138,14 +147,17 @@ def test_a_revisit_in_other_units_is_closed_with_their_ratio(room: Room, units: 
     metres, degrees = distance(rigid_part(S), room.relative(0, 236))
     assert metres < 0.01 and degrees < 0.3
     decision = next(d for d in decisions if d.accepted)
-    assert decision.scale == pytest.approx(1 / units, rel=5e-3)
+    assert decision.measured is not None
+    assert decision.measured.scale == pytest.approx(1 / units, rel=5e-3)
 
 
 def test_a_loop_within_what_the_chain_may_have_drifted_is_closed(room: Room) -> None:
     drift = np.array([0.01, 0, 0, 0, 0.01, 0])
     edges, decisions = judged(room, chain_that_says(room, drift))
     assert [(e.i, e.j) for e in edges] == [(0, 2)]
-    assert 0 < next(d.chain_sigmas for d in decisions if d.accepted) < 3
+    measured = next(d.measured for d in decisions if d.accepted)
+    assert measured is not None and measured.chain_sigmas is not None
+    assert 0 < measured.chain_sigmas < 3
 
 
 def test_a_loop_that_contradicts_the_chain_is_refused_with_its_number(room: Room) -> None:
@@ -153,19 +165,23 @@ def test_a_loop_that_contradicts_the_chain_is_refused_with_its_number(room: Room
     edges, decisions = judged(room, chain_that_says(room, far))
     assert edges == []
     refused = next(d for d in decisions if d.i == 0)
-    assert "sigmas off the odometry chain" in refused.reason
-    assert refused.chain_sigmas > CONFIG.max_chain_sigmas
+    assert (refused.refusal, refused.limit) == (Refusal.CHAIN, CONFIG.max_chain_sigmas)
+    assert refused.measured is not None and refused.measured.chain_sigmas is not None
+    assert refused.measured.chain_sigmas > CONFIG.max_chain_sigmas
 
 
 def test_a_chain_that_is_cut_in_between_has_nothing_to_say(room: Room) -> None:
     far = np.array([0, 0, 0, 0.6, 0, 0])
     edges, decisions = judged(room, chain_that_says(room, far, begins=1))
     assert [(e.i, e.j) for e in edges] == [(0, 2)]
-    assert next(d.chain_sigmas for d in decisions if d.accepted) == 0.0
+    measured = next(d.measured for d in decisions if d.accepted)
+    assert measured is not None and measured.chain_sigmas is None
 
 
 def test_cameras_too_far_apart_for_their_depth_are_refused(room: Room) -> None:
     config = LoopCloserConfig(CandidateConfig(recent=1), max_distance_ratio=0.01)
     edges, decisions = judged(room, None, config)
     assert edges == []
-    assert "median depths apart" in next(d.reason for d in decisions if d.i == 0)
+    decision = next(d for d in decisions if d.i == 0)
+    assert (decision.refusal, decision.limit) == (Refusal.DISTANCE, 0.01)
+    assert decision.measured is not None and decision.measured.distance_ratio > 0.01

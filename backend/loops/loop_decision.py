@@ -1,0 +1,67 @@
+"""What was decided about a pair of keyframes that may see the same place, and by which numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mapper.backend.graph.edge import EdgeKind
+
+
+class Refusal(StrEnum):
+    """Why a pair is no edge of the graph. All but the first follow from what was measured.
+
+    contradicted: it passed, and the optimised graph gave it up.
+    """
+
+    NO_MATCHES = "no_matches"
+    NOT_CONVERGED = "not_converged"
+    OVERLAP = "overlap"
+    AGREEMENT = "agreement"
+    RESIDUAL = "residual"
+    DISTANCE = "distance"
+    CHAIN = "chain"
+    CONTRADICTED = "contradicted"
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A pair whose surfaces were compared. Lengths in the earlier keyframe's units.
+
+    overlap: share of agreeing points. agreement: of agreeing against conflicting ones; both the
+    lower of the two ways. rmse: point-to-plane, None where no point was left to fit.
+    correction: how far the graph had the new keyframe off. scale: of its units in the earlier
+    one's. distance_ratio: between the cameras, in median depths. chain_sigmas: how far off the
+    odometry chain, in its standard deviations (7 dof); None where the chain says nothing of them.
+    """
+
+    overlap: float
+    agreement: float
+    rmse: float | None
+    correction: float
+    scale: float
+    distance_ratio: float
+    chain_sigmas: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class LoopDecision:
+    """One pair that was tried: earlier keyframe i, newer keyframe j.
+
+    found_by: see Candidate. feature_inliers: matches that agree on a pose, 0 where none were
+    needed. refusal: None for a pair that became an edge. limit: the bound that it missed, in the
+    unit of the number that missed it. measured: None where there was nothing to compare.
+    """
+
+    i: int
+    j: int
+    kind: EdgeKind
+    found_by: str
+    feature_inliers: int
+    refusal: Refusal | None
+    limit: float | None
+    measured: Measured | None
+
+    @property
+    def accepted(self) -> bool:
+        return self.refusal is None

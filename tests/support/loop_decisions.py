@@ -1,0 +1,27 @@
+"""Decisions about loops, made up."""
+
+from __future__ import annotations
+
+from mapper.backend.graph.edge import EdgeKind
+from mapper.backend.loops.loop_decision import LoopDecision, Measured, Refusal
+
+MEASURED = Measured(
+    overlap=0.14,
+    agreement=0.71,
+    rmse=0.0134,
+    correction=0.123,
+    scale=1.04,
+    distance_ratio=0.95,
+    chain_sigmas=41.3,
+)
+
+
+def loop(
+    i: int,
+    j: int,
+    refusal: Refusal | None = None,
+    numbers: Measured | None = None,
+    limit: float | None = None,
+) -> LoopDecision:
+    """What became of keyframes i and j, found close by."""
+    return LoopDecision(i, j, EdgeKind.LOOP, "proximity", 0, refusal, limit, numbers)
