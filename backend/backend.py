@@ -70,7 +70,7 @@ class Backend:
         self._stopwatch = stopwatch or Stopwatch()
         self.keyframes: list[Keyframe] = []
         self.graph = PoseGraph(config.graph, self._solver)
-        self.maps = MapCache(store, config.cached_keyframes)
+        self.maps = MapCache(store, config.cached_keyframes, config.fusion.tsdf.max_depth)
         self.fusion = MapFusion(config.fusion, self.maps.map)
         self._units = SegmentUnits()
         self._placer = FramePlacer(config.placement)

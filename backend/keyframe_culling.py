@@ -16,7 +16,7 @@ from mapper.backend.graph.edge import Edge, EdgeKind, composed
 from mapper.backend.graph.pose_graph import PoseGraph
 from mapper.backend.keyframes.keyframe import Keyframe, Visit
 from mapper.backend.keyframes.map_cache import MapCache
-from mapper.backend.loops.loop_candidates import in_reach
+from mapper.backend.loops.loop_candidates import in_reach, reach_of
 from mapper.backend.loops.view_consistency import covered_share, view_overlap
 from mapper.core.sim3 import inverse_similarity
 from mapper.errors import ConfigError
@@ -112,7 +112,8 @@ class KeyframeReuse:
         world = {
             k: S for k, S in self._graph.poses.items() if component[k] == component[keyframe_id]
         }
-        earlier = {*in_reach(keyframe_id, world), keyframe_id - 1} & world.keys()
+        reach = reach_of(keyframe_id, world, self._maps)
+        earlier = {*in_reach(keyframe_id, world, reach), keyframe_id - 1} & world.keys()
         others = ((self._maps.coarse(i), self._relative(i, keyframe_id)) for i in sorted(earlier))
         covered = covered_share(self._maps.coarse(keyframe_id), others)
         return covered >= self.config.min_covered

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def _rgbd(config: MapperConfig) -> Frontend:
     from mapper.frontends.rgbd.frontend import RgbdFrontend
 
-    return RgbdFrontend(config.rgbd)
+    return RgbdFrontend(config.rgbd, config.backend.fusion.tsdf.max_depth)
 
 
 def _replay(config: MapperConfig) -> Frontend:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from mapper.backend.graph.edge import Edge
 from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.backend.loops.loop_decision import LoopDecision
+from mapper.config.loader import from_mapping, to_mapping
 from mapper.config.settings import MapperConfig
 from mapper.errors import ConfigError, InputError
 from mapper.frontends.base import Frontend, PreparingFrontend
@@ -159,7 +160,8 @@ def check_same_input(run: RunDirectory, fingerprint: str, config: dict[str, Any]
             f"{run.path} was made from another sequence ({description['sequence']['path']}): "
             "resume with that one, or start anew with --overwrite"
         )
-    if description["config"] != config:
+    stored = from_mapping(MapperConfig, description["config"])
+    if to_mapping(stored) != config:
         raise ConfigError(
             f"{run.path} was made with other settings: leave out --config, --set and --frontend "
             "to resume with its own"

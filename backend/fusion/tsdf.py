@@ -13,7 +13,7 @@ from mapper.backend.fusion.tsdf_kernels import (
     integrate_blocks,
     rehash,
 )
-from mapper.core.depth_noise import STRUCTURED_LIGHT, DepthNoise
+from mapper.core.depth_noise import STRUCTURED_LIGHT, DepthNoise, trusted_depth
 from mapper.core.intrinsics import Intrinsics
 from mapper.core.mesh import Mesh
 from mapper.errors import ConfigError
@@ -28,8 +28,12 @@ GRAZING = 4.0  # a surface seen from a flat angle is this much longer than it lo
 
 @dataclass(frozen=True, slots=True)
 class TsdfConfig:
-    """voxel_size: metres. max_depth: metres, readings beyond it are not fused.
+    """voxel_size: metres.
 
+    max_depth: units; what is farther is not fused. 0 fits the frontend: a depth camera counts up
+    to 5 m, a network up to 2.5 times the median depth of each keyframe and at least 5 units. With
+    a larger one the rgbd frontend tracks as far too (else 8 m), and keyframes are compared that
+    are further apart than 0.8 times what fits the frontend.
     truncation_voxels: half width of the band around a surface, in voxels, near the camera.
     truncation_sigmas: ... and in standard deviations of the depth, which take over far away.
     max_truncation_voxels: the band never gets wider than this.
@@ -38,7 +42,7 @@ class TsdfConfig:
     """
 
     voxel_size: float = 0.02
-    max_depth: float = 5.0
+    max_depth: float = 0.0
     truncation_voxels: float = 3.0
     truncation_sigmas: float = 3.0
     max_truncation_voxels: float = 6.0
@@ -46,7 +50,7 @@ class TsdfConfig:
     max_memory_mb: float = 1200.0
 
     def __post_init__(self) -> None:
-        for name in ("voxel_size", "max_depth", "truncation_voxels", "max_truncation_voxels"):
+        for name in ("voxel_size", "truncation_voxels", "max_truncation_voxels"):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}: it must be positive")
 
@@ -98,13 +102,14 @@ class TsdfVolume:
         was added.
         """
         config = self.config
+        max_depth = config.max_depth or trusted_depth(depth, noise)
         camera = np.array([intrinsics.fx, intrinsics.fy, intrinsics.cx, intrinsics.cy], np.float32)
         truncation = np.array(
             [
                 config.truncation_voxels * config.voxel_size,
                 config.truncation_sigmas,
                 config.max_truncation_voxels * config.voxel_size,
-                config.max_depth,
+                max_depth,
             ],
             np.float32,
         )
@@ -170,7 +175,7 @@ class TsdfVolume:
                 self._stamp,
                 self._count,
                 self._capacity,
-                self._pixel_step(float(camera[0])),
+                self._pixel_step(float(camera[0]), float(truncation[3])),
             )
             if complete:
                 return touched
@@ -180,10 +185,10 @@ class TsdfVolume:
             self._reserve(min(2 * self._capacity, self._max_blocks))
             self._stamp += 1
 
-    def _pixel_step(self, focal_length: float) -> int:
+    def _pixel_step(self, focal_length: float, max_depth: float) -> int:
         """How many pixels apart rays may be and still meet every block, grazing views included."""
         config = self.config
-        block_pixels = BLOCK * config.voxel_size * focal_length / config.max_depth
+        block_pixels = BLOCK * config.voxel_size * focal_length / max_depth
         return int(np.clip(block_pixels / GRAZING, 1, 3))
 
     def _reserve(self, capacity: int) -> None:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
+from mapper.core.depth_noise import trusted_depth
 from mapper.vision.depth_pyramid import DepthPyramid, Level, build_pyramid
 
 
@@ -27,12 +28,15 @@ class MapCache:
     it answers who sees what.
     """
 
-    def __init__(self, store: MapStore | None, capacity: int) -> None:
+    def __init__(self, store: MapStore | None, capacity: int, max_depth: float = 0.0) -> None:
+        """max_depth: see TsdfConfig."""
         self._store = store
+        self._max_depth = max_depth
         self._capacity = capacity
         self._maps: OrderedDict[int, KeyframeMap] = OrderedDict()
         self._pyramids: OrderedDict[int, DepthPyramid] = OrderedDict()
         self._coarse: dict[int, Level] = {}
+        self._trusted: dict[int, float] = {}
         self._saved: set[int] = set()
 
     def put(self, keyframe_id: int, keyframe_map: KeyframeMap) -> None:
@@ -59,7 +63,7 @@ class MapCache:
 
     def forget(self, keyframe_id: int) -> None:
         """A keyframe that is none any more; what the store has of it stays there."""
-        for held in (self._maps, self._pyramids, self._coarse):
+        for held in (self._maps, self._pyramids, self._coarse, self._trusted):
             held.pop(keyframe_id, None)
         self._saved.discard(keyframe_id)
 
@@ -95,7 +99,13 @@ class MapCache:
         """The coarsest level; its intensity and normals are empty."""
         return self._coarse[keyframe_id]
 
+    def seen_depth(self, keyframe_id: int) -> float:
+        """Units up to which a keyframe's depths count."""
+        return self._max_depth or self._trusted[keyframe_id]
+
     def _remember_coarse(self, keyframe_id: int) -> None:
+        source = self.map(keyframe_id)
+        self._trusted[keyframe_id] = trusted_depth(source.depth, source.noise)
         level = self.pyramid(keyframe_id).levels[-1]
         self._coarse[keyframe_id] = Level(
             level.depth, level.intensity[:0], level.normals[:0], level.camera, level.noise

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from mapper.backend.keyframes.map_cache import MapCache
-from mapper.backend.loops.loop_candidates import in_reach
+from mapper.backend.loops.loop_candidates import in_reach, reach_of
 from mapper.backend.loops.view_consistency import view_overlap
 from mapper.core.sim3 import inverse_similarity
 
@@ -25,7 +25,7 @@ def covisible_pairs(
     pairs = set(itertools.pairwise(ids))
     for j in ids:
         shared = []
-        for i in in_reach(j, poses):
+        for i in in_reach(j, poses, reach_of(j, poses, maps)):
             S_i_j = inverse_similarity(poses[i]) @ poses[j]
             overlap = view_overlap(maps.coarse(j), maps.coarse(i), S_i_j, 2).overlap
             if overlap >= min_overlap:

@@ -12,11 +12,12 @@ from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.backend.keyframes.map_cache import MapCache
 from mapper.backend.loops.descriptor_index import DescriptorIndex
 from mapper.backend.loops.view_consistency import view_overlap
-from mapper.core.sim3 import inverse_similarity, rigid_part
+from mapper.core.depth_noise import ROOM
+from mapper.core.sim3 import inverse_similarity, rigid_part, scale_of
 from mapper.vision.place_index import PlaceIndex
 
 MAX_COMPARED = 60  # of the keyframes in reach, the nearest are compared view by view
-REACH = 4.0  # units: cameras further apart share no view
+REACH = 0.8  # of what is seen: cameras further apart share no view
 MAX_ANGLE = np.radians(75)
 
 
@@ -105,7 +106,7 @@ class CandidateFinder:
         level = maps.coarse(new_id)
         S_new_world = inverse_similarity(poses[new_id])
         found = []
-        for i in in_reach(new_id, poses):
+        for i in in_reach(new_id, poses, reach_of(new_id, poses, maps)):
             S_old_new = inverse_similarity(S_new_world @ poses[i])
             overlap = view_overlap(level, maps.coarse(i), S_old_new, 2).overlap
             if overlap >= self.config.min_overlap:
@@ -113,10 +114,17 @@ class CandidateFinder:
         return [i for _, i in sorted(found, reverse=True)]
 
 
-def in_reach(new_id: int, poses: Mapping[int, np.ndarray]) -> list[int]:
+def reach_of(keyframe_id: int, poses: Mapping[int, np.ndarray], maps: MapCache) -> float:
+    """Units of the world within which a camera may share a keyframe's view."""
+    seen = float(scale_of(poses[keyframe_id])) * maps.seen_depth(keyframe_id)
+    return REACH * max(ROOM, seen)
+
+
+def in_reach(new_id: int, poses: Mapping[int, np.ndarray], reach: float) -> list[int]:
     """A cheap first look: cameras near each other that do not look opposite ways.
 
-    At most MAX_COMPARED, the most alike in place and direction, whatever the number of keyframes.
+    reach: units of the world. At most MAX_COMPARED, the most alike in place and direction,
+    whatever the number of keyframes.
     """
     ids = np.array([i for i in poses if i < new_id - 1], int)
     if not len(ids):
@@ -124,12 +132,12 @@ def in_reach(new_id: int, poses: Mapping[int, np.ndarray]) -> list[int]:
     T = rigid_part(poses[new_id])
     others = np.concatenate([poses[i] for i in ids.tolist()]).reshape(-1, 4, 4)
     distances = np.linalg.norm(others[:, :3, 3] - T[:3, 3], axis=1)
-    near = distances < REACH
+    near = distances < reach
     ids, others, distances = ids[near], others[near], distances[near]
     if not len(ids):
         return []
     traces = np.einsum("ij,nij->n", T[:3, :3], rigid_part(others)[:, :3, :3])
     angles = np.arccos(np.clip((traces - 1) / 2, -1, 1))
     facing = angles < MAX_ANGLE
-    order = np.argsort((distances / REACH + angles / MAX_ANGLE)[facing], kind="stable")
+    order = np.argsort((distances / reach + angles / MAX_ANGLE)[facing], kind="stable")
     return sorted(ids[facing][order[:MAX_COMPARED]].tolist())

@@ -22,6 +22,8 @@ from mapper.vision.local_features import FeatureExtractor, pose_from_matches
 
 logger = logging.getLogger(__name__)
 
+MAX_DEPTH = 8.0  # metres, where a reading deviates by 11 cm; each counts by its noise
+
 
 @dataclass(frozen=True, slots=True)
 class RgbdConfig:
@@ -30,7 +32,6 @@ class RgbdConfig:
     min_inlier_ratio, min_overlap, max_rmse [m]: an alignment worse than this is not believed.
     reference_overlap: below this share of agreeing points the frame becomes the new reference.
     min_depth_ratio: share of pixels with depth below which a frame is placed by features alone.
-    max_depth: metres; readings beyond it are too noisy to track.
     clear_inlier_ratio, clear_translation [m], clear_rotation [rad]: worse alignments and larger
     steps between two frames are tried again from other starts, and the best one is taken.
     restart_after: lost frames after which a new segment is started rather than waited for.
@@ -46,7 +47,6 @@ class RgbdConfig:
     clear_rotation: float = 0.08
     reference_overlap: float = 0.7
     min_depth_ratio: float = 0.03
-    max_depth: float = 8.0
     restart_after: int = 30
     max_landmarks: int = 150
 
@@ -63,8 +63,10 @@ class RgbdFrontend:
     name = "rgbd"
     is_metric = True
 
-    def __init__(self, config: RgbdConfig | None = None) -> None:
+    def __init__(self, config: RgbdConfig | None = None, max_depth: float = 0.0) -> None:
+        """max_depth: metres; where the map reaches further than MAX_DEPTH, tracking does too."""
         self.config = config or RgbdConfig()
+        self._max_depth = max(MAX_DEPTH, max_depth)
         self.state = TrackingState.LOST
         self.values: dict[str, float] = {}
         self._extractor = FeatureExtractor()
@@ -108,7 +110,7 @@ class RgbdFrontend:
         if frame.intrinsics is None:
             raise InputError("the camera's intrinsics are unknown: give them with --calib FILE")
         view = View.of(frame, self._extractor)
-        view.depth = np.where(view.depth <= self.config.max_depth, view.depth, np.float32(0))
+        view.depth = np.where(view.depth <= self._max_depth, view.depth, np.float32(0))
         return view
 
     def _has_depth(self, view: View) -> bool:

@@ -14,6 +14,7 @@ from mapper.config.settings import MapperConfig
 from mapper.errors import ConfigError
 
 PROFILES = Path(__file__).parents[1] / "configs"
+RETIRED = {"rgbd.max_depth": "backend.fusion.tsdf.max_depth"}  # and what stands in its place
 T = TypeVar("T")
 
 
@@ -25,6 +26,10 @@ def load_config(
     values: dict[str, Any] = {} if profile is None else _read_profile(profile)
     for change in changes:
         _apply(values, change)
+    for name, successor in RETIRED.items():
+        group, key = name.split(".")
+        if isinstance(values.get(group), dict) and key in values[group]:
+            raise ConfigError(f"{name} is no setting any more: set {successor}")
     return from_mapping(MapperConfig, values)
 
 
@@ -34,6 +39,8 @@ def from_mapping(kind: type[T], values: dict[str, Any], prefix: str = "") -> T:
     known = [f.name for f in dataclasses.fields(kind)]  # type: ignore[arg-type]
     arguments: dict[str, Any] = {}
     for key, value in values.items():
+        if prefix + str(key) in RETIRED:
+            continue  # of a run made before
         if key not in known:
             raise ConfigError(unknown_name("configuration key", prefix + str(key), known, prefix))
         arguments[key] = _convert(hints[key], value, prefix + key)

@@ -58,7 +58,7 @@ def realign(
     started = time.perf_counter()
     damaged: list[int] = []
     keyframes, edges = load_graph(run, damaged=damaged)
-    maps = MapCache(run.keyframes, config.cached_keyframes)
+    maps = MapCache(run.keyframes, config.cached_keyframes, config.fusion.tsdf.max_depth)
     whole = [keyframe for keyframe in keyframes if keyframe.id not in damaged]
     readable = {keyframe.id for keyframe in whole} - _unreadable(whole, maps)
     graph = _optimised(keyframes, edges, maps, config)

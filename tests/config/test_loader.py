@@ -154,3 +154,11 @@ def test_a_configuration_survives_the_way_through_plain_values() -> None:
 def test_values_that_make_no_sense_are_refused(change: str) -> None:
     with pytest.raises(ConfigError):
         load_config(changes=[change])
+
+
+def test_a_setting_that_is_gone_is_read_in_old_runs_and_refused_when_asked_for() -> None:
+    old = to_mapping(MapperConfig())
+    old["rgbd"]["max_depth"] = 8.0
+    assert from_mapping(MapperConfig, old) == MapperConfig()
+    with pytest.raises(ConfigError, match=r"^rgbd.max_depth is no setting any more: set backend"):
+        load_config(changes=["rgbd.max_depth=6"])

@@ -22,7 +22,8 @@ from mapper.backend.graph.optimisation_schedule import OptimisationSchedule
 from mapper.backend.graph.pose_graph import PoseGraph, PoseGraphConfig
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
 from mapper.backend.loops.descriptor_index import DescriptorIndex
-from mapper.backend.loops.loop_candidates import in_reach
+from mapper.backend.loops.loop_candidates import REACH, in_reach
+from mapper.core.depth_noise import ROOM
 from mapper.core.intrinsics import Intrinsics
 from mapper.vision.place_index import PlaceIndex
 
@@ -76,7 +77,7 @@ class GrowingGraph:
         k = len(self._keyframes)
         self._keyframes.append(Stretch(k))
         poses = self._timed("edges", lambda: self._extend(k, edges))
-        self._timed("reach", lambda: in_reach(k, poses))
+        self._timed("reach", lambda: in_reach(k, poses, REACH * ROOM))
         if self._timed("optimise", lambda: self._schedule.run(self.graph, edges)):
             self.whole[k + 1] = self.seconds["optimise"].pop()
         self._timed("map", self._follow)

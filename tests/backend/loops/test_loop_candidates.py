@@ -13,7 +13,6 @@ from mapper.backend.keyframes.keyframe_map import KeyframeMap
 from mapper.backend.keyframes.map_cache import MapCache
 from mapper.backend.loops.loop_candidates import (
     MAX_COMPARED,
-    REACH,
     Candidate,
     CandidateConfig,
     CandidateFinder,
@@ -23,6 +22,7 @@ from mapper.core.geometry import exp_se3, pose
 from mapper.core.sim3 import similarity
 from tests.support.room_views import Room, keyframe_of
 
+ROOM_REACH = 4.0  # units
 RECENT_ONE = CandidateConfig(recent=1)
 
 
@@ -132,29 +132,30 @@ def test_the_scale_of_a_keyframe_does_not_matter_where_its_units_are_scaled_too(
 @pytest.mark.parametrize(
     ("other", "near"),
     [
-        (facing(0.9 * REACH), True),
-        (facing(1.1 * REACH), False),
+        (facing(0.9 * ROOM_REACH), True),
+        (facing(1.1 * ROOM_REACH), False),
         (facing(0, 70), True),
         (facing(0, 80), False),
         (facing(0, 180), False),
     ],
 )
 def test_cameras_far_off_or_turned_away_are_not_compared(other: np.ndarray, near: bool) -> None:
-    assert in_reach(9, {0: other, 9: np.eye(4)}) == ([0] if near else [])
+    assert in_reach(9, {0: other, 9: np.eye(4)}, ROOM_REACH) == ([0] if near else [])
     scaled = {0: similarity(3.0, other), 9: similarity(0.2, np.eye(4))}
-    assert in_reach(9, scaled) == ([0] if near else [])
+    assert in_reach(9, scaled, ROOM_REACH) == ([0] if near else [])
 
 
 def test_the_nearest_are_compared_where_there_are_too_many() -> None:
     rng = np.random.default_rng(0)
-    xs = rng.permutation(np.linspace(0.01, 0.9 * REACH, 3 * MAX_COMPARED))
+    xs = rng.permutation(np.linspace(0.01, 0.9 * ROOM_REACH, 3 * MAX_COMPARED))
     poses = {k: pose(np.eye(3), np.array([x, 0, 0])) for k, x in enumerate(xs)}
     new = len(xs) + 1
-    found = in_reach(new, {**poses, new: np.eye(4)})
+    found = in_reach(new, {**poses, new: np.eye(4)}, ROOM_REACH)
     assert len(found) == MAX_COMPARED
     assert found == sorted(np.argsort(xs)[:MAX_COMPARED].tolist())
 
 
 def test_nobody_is_in_reach_of_the_first() -> None:
-    assert in_reach(0, {0: np.eye(4)}) == []
-    assert in_reach(1, {0: np.eye(4), 1: np.eye(4)}) == []  # the predecessor does not count
+    assert in_reach(0, {0: np.eye(4)}, ROOM_REACH) == []
+    predecessor = {0: np.eye(4), 1: np.eye(4)}  # does not count
+    assert in_reach(1, predecessor, ROOM_REACH) == []

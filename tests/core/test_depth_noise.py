@@ -1,0 +1,39 @@
+"""How far depths can be trusted follows from their noise, or from the scene."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mapper.core.depth_noise import (
+    LEARNED,
+    STRUCTURED_LIGHT,
+    TRUSTED_SIGMA,
+    DepthNoise,
+    trusted_depth,
+)
+
+
+def test_depth_at_turns_sigma_around() -> None:
+    for sigma in (0.002, 0.02, 0.1):
+        assert STRUCTURED_LIGHT.sigma(STRUCTURED_LIGHT.depth_at(sigma)) == pytest.approx(sigma)
+    assert DepthNoise(0.01, 0.0, 0.0).depth_at(0.02) == np.inf
+
+
+def test_a_depth_camera_is_trusted_to_the_end_of_its_range_whatever_it_sees() -> None:
+    for depth in (0.5, 20.0):
+        limit = trusted_depth(np.full((60, 80), depth, np.float32), STRUCTURED_LIGHT)
+        assert np.float32(limit) == np.float32(5.0)
+    assert pytest.approx(0.04, abs=0.002) == TRUSTED_SIGMA
+    better = DepthNoise(0.001, 0.0, 0.0005)
+    assert trusted_depth(np.zeros((60, 80), np.float32), better) > 9
+
+
+@pytest.mark.parametrize(("median", "limit"), [(0.4, 5.0), (2.0, 5.0), (4.0, 10.0), (14.0, 35.0)])
+def test_a_network_is_trusted_by_what_it_sees(median: float, limit: float) -> None:
+    depth = np.full((60, 80), median, np.float32)
+    depth[:20] = np.nan  # the sky, and pixels without an answer
+    depth[20:30] = 0
+    depth[30:35] = 1000
+    assert trusted_depth(depth, LEARNED) == pytest.approx(limit)
+    assert trusted_depth(np.zeros_like(depth), LEARNED) == 5.0
