@@ -16,7 +16,7 @@ from mapper.backend.pairwise.parameters import (
     Parameters,
     compressed,
 )
-from mapper.backend.pairwise.placement import placed_along_tree, weighted_similarity
+from mapper.backend.pairwise.placement import fitted, placed_along_tree
 from mapper.core.geometry import inverse, pose_to_quaternion_xyzw
 
 
@@ -27,10 +27,7 @@ def initial_parameters(pairs: Sequence[Pair], images: int, device: torch.device)
     camera gets depth 1, as published.
     """
     placement = placed_along_tree(pairs, images)
-    fits = [
-        weighted_similarity(pair.pointmap_i, placement.points[pair.i], pair.confidence_i)
-        for pair in pairs
-    ]
+    fits = [fitted(pair.pointmap_i, placement.points[pair.i], pair.confidence_i) for pair in pairs]
     log_scales = np.log([scale for scale, _ in fits])
     factor = MEAN_PAIR_SCALE / math.exp(log_scales.mean())
     T_world_camera = placement.T_world_camera.copy()

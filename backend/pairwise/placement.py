@@ -14,7 +14,8 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import minimum_spanning_tree
 
 from mapper.backend.pairwise.pairs import Pair, image_confidence
-from mapper.core.geometry import inverse, pose, transform
+from mapper.core.geometry import inverse, pose, transform, umeyama
+from mapper.core.sim3 import similarity
 from mapper.vision.pointmap_focal import weiszfeld_focal
 
 logger = logging.getLogger(__name__)
@@ -101,12 +102,12 @@ class _Scene:
         """Fit the side that lies already and bring the other with it; false where neither lies."""
         if pair.i in self.points:
             target, source = self.points[pair.i], pair.pointmap_i
-            scale, T = weighted_similarity(source, target, pair.confidence_i)
-            self.points[pair.j] = transform(_similarity(scale, T), pair.pointmap_j)
+            scale, T = fitted(source, target, pair.confidence_i)
+            self.points[pair.j] = transform(similarity(scale, T), pair.pointmap_j)
         elif pair.j in self.points:
             target, source = self.points[pair.j], pair.pointmap_j
-            scale, T = weighted_similarity(source, target, pair.confidence_j)
-            self.points[pair.i] = transform(_similarity(scale, T), pair.pointmap_i)
+            scale, T = fitted(source, target, pair.confidence_j)
+            self.points[pair.i] = transform(similarity(scale, T), pair.pointmap_i)
         else:
             return False
         self.poses.setdefault(pair.i, T)
@@ -139,7 +140,7 @@ class _Scene:
         self.poses[image] = np.eye(4)
         if rooted:
             pair = max(rooted, key=lambda p: p.score)
-            fit = weighted_similarity(pair.pointmap_i, self.points[image], pair.confidence_i)
+            fit = fitted(pair.pointmap_i, self.points[image], pair.confidence_i)
             self.poses[image] = fit[1]
 
     def _pnp(self, image: int, mask: np.ndarray, focal: float) -> tuple[int, np.ndarray]:
@@ -166,29 +167,6 @@ class _Scene:
         return len(inliers), inverse(pose(cv2.Rodrigues(rotation)[0], translation[:, 0]))
 
 
-def weighted_similarity(
-    source: np.ndarray, target: np.ndarray, weights: np.ndarray
-) -> tuple[float, np.ndarray]:
-    """(s, T) of least weighted squares with target ~ s R source + t; T = (R, t) as (4, 4).
-
-    source, target: (h, w, 3). weights: (h, w), of any sum. s = 1 where the points do not extend.
-    Source: Umeyama, "Least-squares estimation of transformation parameters", PAMI 1991.
-    """
-    share = (weights / weights.sum(dtype=np.float64)).reshape(-1, 1)
-    source, target = (each.reshape(-1, 3).astype(np.float64) for each in (source, target))
-    mean_source, mean_target = (share * source).sum(0), (share * target).sum(0)
-    source, target = source - mean_source, target - mean_target
-    U, D, Vt = np.linalg.svd((share * target).T @ source)
-    signs = np.array([1.0, 1.0, np.sign(np.linalg.det(U @ Vt))])
-    R = U @ np.diag(signs) @ Vt
-    extent = float((share * source**2).sum())
-    scale = float((D * signs).sum()) / extent if extent > 0 else 1.0
-    scale = scale if scale > 0 else 1.0
-    return scale, pose(R, mean_target - scale * R @ mean_source)
-
-
-def _similarity(scale: float, T: np.ndarray) -> np.ndarray:
-    """(4, 4) that scales and rotates, then moves."""
-    S = T.copy()
-    S[:3, :3] *= scale
-    return S
+def fitted(source: np.ndarray, target: np.ndarray, weights: np.ndarray) -> tuple[float, np.ndarray]:
+    """(s, T) with target ~ s R source + t. source, target: (h, w, 3). weights: (h, w)."""
+    return umeyama(source.reshape(-1, 3), target.reshape(-1, 3), True, weights.reshape(-1))

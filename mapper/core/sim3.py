@@ -13,10 +13,10 @@ import numpy as np
 from mapper.core.geometry import orthonormalised
 
 
-def similarity(scale: float, T: np.ndarray) -> np.ndarray:
-    """S (4, 4) = (scale, R, t) from a scale and the rigid part T (4, 4)."""
+def similarity(scale: float | np.ndarray, T: np.ndarray) -> np.ndarray:
+    """S (..., 4, 4) = (scale, R, t) from scales (...) and rigid parts T (..., 4, 4)."""
     S = T.copy()
-    S[:3, :3] *= scale
+    S[..., :3, :3] *= np.asarray(scale)[..., None, None]
     return S
 
 

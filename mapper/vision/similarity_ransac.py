@@ -50,7 +50,8 @@ def similarity_from_matches(
     )
     rng = np.random.default_rng(RANSAC_SEED)
     triples = rng.integers(0, len(pairs), (HYPOTHESES, 3))
-    hypotheses = _similarities(matches.points_a[triples], matches.points_b[triples])
+    # Of triples that a repeated or collinear point makes useless nothing will agree.
+    hypotheses = similarity(*umeyama(matches.points_b[triples], matches.points_a[triples], True))
     counts = np.array([matches.agree(S).sum() for S in hypotheses])
     S = hypotheses[int(np.argmax(counts))]
     for _ in range(REFINEMENTS):
@@ -98,22 +99,3 @@ def _near(
         & (off < PIXEL_SHARE * camera.width)
         & (depth_off < DEPTH_SHARE * points[:, 2])
     )
-
-
-def _similarities(target: np.ndarray, source: np.ndarray) -> np.ndarray:
-    """Similarities (K, 4, 4) from triples of points (K, 3, 3): target ~ s R source + t.
-
-    Of triples that a repeated or collinear point makes useless nothing will agree.
-    """
-    mean_t, mean_s = target.mean(1, keepdims=True), source.mean(1, keepdims=True)
-    centred_t, centred_s = target - mean_t, source - mean_s
-    U, D, Vt = np.linalg.svd(np.swapaxes(centred_t, 1, 2) @ centred_s)
-    signs = np.ones((len(target), 3))
-    signs[:, 2] = np.sign(np.linalg.det(U @ Vt))
-    R = (U * signs[:, None]) @ Vt
-    spread = np.maximum((centred_s**2).sum((1, 2)), 1e-12)
-    scale = np.maximum((D * signs).sum(1) / spread, 1e-6)
-    result = np.tile(np.eye(4), (len(target), 1, 1))
-    result[:, :3, :3] = scale[:, None, None] * R
-    result[:, :3, 3] = mean_t[:, 0] - (result[:, :3, :3] @ mean_s[:, 0, :, None])[..., 0]
-    return result

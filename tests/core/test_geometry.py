@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import gtsam
 import numpy as np
 import pypose
 import pytest
 import torch
-from scipy.spatial.transform import Rotation
+from scipy.spatial.transform import RigidTransform, Rotation
 
 from mapper.core.geometry import (
     backproject,
@@ -18,7 +17,6 @@ from mapper.core.geometry import (
     pose_from_quaternion_xyzw,
     pose_to_quaternion_xyzw,
     rotation_angle,
-    skew,
     transform,
     umeyama,
 )
@@ -43,9 +41,9 @@ def some_pose(seed: int = 1) -> np.ndarray:
 
 
 @pytest.mark.parametrize("twist", twists())
-def test_exp_agrees_with_gtsam(twist: np.ndarray) -> None:
-    # 1e-9: 1 - cos(a) loses half its digits at a = 1e-6, times an omega as small.
-    np.testing.assert_allclose(exp_se3(twist), gtsam.Pose3.Expmap(twist).matrix(), atol=1e-9)
+def test_exp_agrees_with_scipy_which_puts_rotation_first_too(twist: np.ndarray) -> None:
+    expected = RigidTransform.from_exp_coords(twist).as_matrix()
+    np.testing.assert_allclose(exp_se3(twist), expected, atol=EXACT)
 
 
 @pytest.mark.parametrize("twist", twists()[3:])
@@ -67,11 +65,6 @@ def test_inverse_undoes_single_and_stacked_poses() -> None:
     stack = np.stack([some_pose(seed) for seed in range(5)])
     np.testing.assert_allclose(inverse(stack) @ stack, np.tile(np.eye(4), (5, 1, 1)), atol=EXACT)
     np.testing.assert_array_equal(inverse(stack[2]), inverse(stack)[2])
-
-
-def test_skew_is_the_cross_product() -> None:
-    v, w = np.array([1.0, 2, 3]), np.array([-2.0, 0.5, 4])
-    np.testing.assert_array_equal(skew(v) @ w, np.cross(v, w))
 
 
 def test_quaternions_are_xyzw_with_positive_w() -> None:
@@ -117,6 +110,45 @@ def test_umeyama_recovers_an_exact_similarity(flat: bool, with_scale: bool) -> N
     scale, found = umeyama(source, s * source @ T[:3, :3].T + T[:3, 3], with_scale)
     assert scale == pytest.approx(s, abs=EXACT)
     np.testing.assert_allclose(found, T, atol=1e-11)
+
+
+def test_umeyama_ignores_what_weighs_nothing() -> None:
+    rng = np.random.default_rng(4)
+    source, T = rng.normal(size=(42, 3)), some_pose()
+    target = transform(T, 1.7 * source)
+    weights = np.ones(42, np.float32)
+    weights[14:21], target[14:21] = 0, rng.normal(size=(7, 3))
+    scale, found = umeyama(source, target, True, weights)
+    assert scale == pytest.approx(1.7)
+    np.testing.assert_allclose(found, T, atol=1e-11)
+    halves = umeyama(source, target, True, weights / 2)
+    assert halves[0] == pytest.approx(scale)
+
+
+def test_even_weights_are_none() -> None:
+    rng = np.random.default_rng(5)
+    source, target = rng.normal(size=(2, 42, 3))
+    plain, weighted = (umeyama(source, target, True, w) for w in (None, np.full(42, 0.3)))
+    assert weighted[0] == pytest.approx(plain[0], abs=EXACT)
+    np.testing.assert_allclose(weighted[1], plain[1], atol=EXACT)
+
+
+def test_many_sets_of_points_are_fitted_at_once_as_one_by_one() -> None:
+    rng = np.random.default_rng(6)
+    source, target = rng.normal(size=(2, 5, 3, 3))
+    weights = rng.uniform(0.1, 1, (5, 3))
+    for w in (None, weights):
+        scales, poses = umeyama(source, target, True, w)
+        for k in range(5):
+            scale, T = umeyama(source[k], target[k], True, None if w is None else w[k])
+            assert scale == pytest.approx(scales[k], abs=EXACT)
+            np.testing.assert_allclose(T, poses[k], atol=EXACT)
+
+
+def test_points_that_do_not_extend_are_not_scaled() -> None:
+    scale, T = umeyama(np.ones((4, 3)), np.full((4, 3), 2.0), True)
+    assert scale == 1.0
+    np.testing.assert_allclose(transform(T, np.ones(3)), [2, 2, 2])
 
 
 def test_umeyama_without_scale_ignores_a_change_of_size() -> None:

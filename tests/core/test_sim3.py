@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.linalg import expm
 
-from mapper.core.geometry import exp_se3, inverse, pose, skew, transform
+from mapper.core.geometry import exp_se3, inverse, pose, transform
 from mapper.core.sim3 import (
     adjoint_sim3,
     exp_sim3,
@@ -33,7 +33,7 @@ TANGENTS = [
 def generator(xi: np.ndarray) -> np.ndarray:
     """The element of the Lie algebra as a matrix: [[skew(omega) + lambda I, rho], [0, 0]]."""
     matrix = np.zeros((4, 4))
-    matrix[:3, :3] = skew(xi[:3]) + xi[6] * np.eye(3)
+    matrix[:3, :3] = np.cross(np.eye(3), xi[:3]) + xi[6] * np.eye(3)
     matrix[:3, 3] = xi[3:6]
     return matrix
 

@@ -12,8 +12,8 @@ from mapper.backend.pairwise.alignment import align_pairs
 from mapper.backend.pairwise.initialisation import initial_parameters
 from mapper.backend.pairwise.optimiser import PairwiseConfig
 from mapper.backend.pairwise.pairs import Pair
-from mapper.backend.pairwise.placement import placed_along_tree, spanning_tree, weighted_similarity
-from mapper.core.geometry import inverse, rotation_angle, transform, umeyama
+from mapper.backend.pairwise.placement import placed_along_tree, spanning_tree
+from mapper.core.geometry import inverse, rotation_angle, umeyama
 from mapper.core.image_pairs import pair_indices
 from mapper.errors import ConfigError, InputError, MapperError
 from tests.support.pairwise_scene import HEIGHT, WIDTH, Scene
@@ -105,17 +105,6 @@ def test_cameras_that_cannot_be_resected_are_fitted_where_they_are_root(scene: S
     expected = inverse(scene.T_world_camera[0]) @ scene.T_world_camera[2]
     assert placed[2] == pytest.approx(expected, abs=1e-5)
     assert placed[1] == pytest.approx(np.eye(4))
-
-
-def test_weighted_similarity_ignores_what_weighs_nothing() -> None:
-    rng = np.random.default_rng(4)
-    source = rng.normal(size=(6, 7, 3))
-    T = Scene.random(2, seed=7).T_world_camera[1]
-    target = transform(T, 1.7 * source)
-    weights = np.ones((6, 7))
-    weights[2], target[2] = 0, rng.normal(size=(7, 3))
-    scale, found = weighted_similarity(source, target, weights)
-    assert scale == pytest.approx(1.7) and found == pytest.approx(T)
 
 
 @pytest.mark.parametrize(
