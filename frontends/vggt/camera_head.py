@@ -11,12 +11,11 @@ from torch.nn import functional
 
 from mapper.frontends.layers.mlp import Mlp
 from mapper.frontends.vggt.block import Block, BlockSizes
-from mapper.frontends.vggt.config import VggtConfig
+from mapper.frontends.vggt.config import ITERATIONS, VggtConfig
 
 EPS = 1e-5
 ADAPTIVE_EPS = 1e-6
 ENCODING = 9  # translation 3, quaternion xyzw 4, field of view 2
-ITERATIONS = 4
 
 
 class CameraMixer(Protocol):

@@ -13,6 +13,7 @@ Levels = tuple[int, int, int, int]
 # Keys of recorded configurations that do not change the network.
 WITHOUT_EFFECT: Final = frozenset({"freeze", "image_hw", "tokens_per_frame", "frames"})
 FIXED: Final[Mapping[str, Any]] = {"qk_norm": True}
+ITERATIONS: Final = 4  # of the camera head, through one trunk
 PUBLISHED_TAPS: Final[Levels] = (4, 11, 17, 23)
 PUBLISHED_CHANNELS: Final[Levels] = (256, 512, 1024, 1024)
 

@@ -15,7 +15,7 @@ from mapper.frontends.vggt.cache.cached_attention import CachedCameras, CachedFr
 from mapper.frontends.vggt.cache.pages import CacheShape, FrameCache
 from mapper.frontends.vggt.cache.retention import KeptFrame, policy_of, victim
 from mapper.frontends.vggt.cache.storage import AUTO, Storage
-from mapper.frontends.vggt.camera_head import ITERATIONS
+from mapper.frontends.vggt.config import ITERATIONS
 from mapper.frontends.vggt.network import Heads, Vggt, VggtPrediction
 from mapper.frontends.vggt.tracks.memory import TrackMemory
 

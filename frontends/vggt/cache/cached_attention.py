@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from torch import Tensor
 
 from mapper.frontends.vggt.cache.pages import FrameCache
-from mapper.frontends.vggt.camera_head import ITERATIONS
+from mapper.frontends.vggt.config import ITERATIONS
 
 
 class CachedFrames:
