@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,8 +14,28 @@ from mapper.sample_room.sequence import make_sample
 from tests.support.images import HEIGHT, WIDTH, write_depth, write_image
 from tests.support.paths import SHARED
 from tests.support.room_views import WALK, Room
+from tests.support.shared_folder import made_once
 
 CALIBRATION = f"fx: 40\nfy: 41\ncx: 19.5\ncy: 14.5\nwidth: {WIDTH}\nheight: {HEIGHT}\n"
+
+# Of pytest-xdist, in pyproject.toml.
+PARALLEL_OPTIONS = ("--numprocesses", "--maxprocesses", "--dist")
+# Of PyTorch, OpenBLAS and OpenMP. There are as many workers as cores, and for small networks
+# threads that wait for one another cost more than they give: up to twenty times, if it is busy.
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    """Under -p no:xdist the options of pyproject.toml are known all the same and mean nothing."""
+    if not pluginmanager.has_plugin("xdist"):
+        for option in PARALLEL_OPTIONS:
+            parser.addoption(option, help="without pytest-xdist: nothing")
+
+
+def pytest_configure() -> None:
+    """Before PyTorch is imported, and before the workers start, who inherit it."""
+    for variable in THREAD_VARIABLES:
+        os.environ.setdefault(variable, "1")
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +47,7 @@ def room() -> Room:
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The whole walk through the sample room at 320x240, on disk."""
-    return make_sample(tmp_path_factory.mktemp("sample") / "room", WALK, 320, 240)
+    return made_once(tmp_path_factory, "room", lambda path: make_sample(path, WALK, 320, 240))
 
 
 @pytest.fixture

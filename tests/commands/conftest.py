@@ -12,22 +12,19 @@ import pytest
 from mapper.cli import main
 from mapper.commands.run import RunRequest, map_into
 from mapper.run.directory import RunDirectory
-from mapper.sample_room.sequence import make_sample
+from tests.support.shared_folder import made_once
 
 FRAMES = 80
 
 
 @pytest.fixture(scope="session")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A whole loop at a quarter of the size, of which the runs see the first third."""
-    return make_sample(tmp_path_factory.mktemp("sample") / "room", 240, 320, 240)
-
-
-@pytest.fixture(scope="session")
 def mapped(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("runs") / "room"
-    map_into(RunRequest(sample, out, max_frames=FRAMES, quiet=True))
-    return out
+    """A finished run of the first third of the walk, to read."""
+
+    def run(out: Path) -> None:
+        map_into(RunRequest(sample, out, max_frames=FRAMES, quiet=True))
+
+    return made_once(tmp_path_factory, "mapped", run)
 
 
 @pytest.fixture
