@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
+from typing import Annotated, Literal
+
+from annotated_types import Ge
 
 from mapper.backend.alignment.config import GlobalAlignmentConfig
 from mapper.backend.alignment.online import OnlineAlignmentConfig
@@ -14,23 +17,32 @@ from mapper.backend.keyframes.frame_placement import PlacementConfig
 from mapper.backend.keyframes.keyframe_selector import KeyframeConfig
 from mapper.backend.loops.edge_measurement import EdgeConfig
 from mapper.backend.loops.loop_closer import LoopCloserConfig
-from mapper.errors import ConfigError
+from mapper.core.quantities import WORD, Keyframes, Share
+from mapper.core.settings_model import settings
 
-ALIGN_MODES = ("auto", "off", "final", "online", "pairwise")
 
-
-@dataclass(frozen=True, slots=True)
+@settings
 class BackendConfig:
-    """keyframes, placement, edges, loops, reuse, graph, fusion: the parts' own settings.
+    """Keyframes, pose graph, loops, global alignment and fusion.
 
+    keyframes: when a frame becomes a keyframe.
+    placement: how frames between keyframes are placed.
+    edges: how edges of the pose graph are measured.
+    loops: which loops are tried and believed.
+    reuse: when keyframes of places seen before are culled.
+    graph: the pose graph.
+    fusion: how the keyframes' maps are fused into one.
     cached_keyframes: maps kept in memory (5 MB each at 640x480); the others are read back.
     optimise_every: keyframes between optimisations of the whole graph when no loop asks for one
-    sooner; optimise_share: ... or this share of all keyframes, if more. In between only the last
-    ones move, so that the time for a keyframe does not grow with the map.
-    align: "final" aligns all keyframes globally at the end, "off" leaves them where the pose graph
-    put them, "auto" aligns what comes from a network, "online" aligns the newest ones while mapping
-    too, "pairwise" is the reference's way. alignment, online, refinement: settings of that, and of
-    fusing the keyframes' maps into one another before the last integration.
+        sooner. In between only the last ones move, so that the time for a keyframe does not grow
+        with the map.
+    optimise_share: share of all keyframes between them, if that is more.
+    align: final = all keyframes are aligned globally at the end, off = they stay where the pose
+        graph put them, auto = final for what comes from a network, online = the newest ones are
+        aligned while mapping too, pairwise = the reference's way.
+    alignment: global alignment of all keyframes.
+    online: alignment of the newest ones while mapping.
+    refinement: fusion of the keyframes' maps into one another before the last integration.
     """
 
     keyframes: KeyframeConfig = field(default_factory=KeyframeConfig)
@@ -40,19 +52,10 @@ class BackendConfig:
     reuse: ReuseConfig = field(default_factory=ReuseConfig)
     graph: PoseGraphConfig = field(default_factory=PoseGraphConfig)
     fusion: FusionConfig = field(default_factory=FusionConfig)
-    cached_keyframes: int = 64
-    optimise_every: int = 5
-    optimise_share: float = 0.02
-    align: str = "auto"
+    cached_keyframes: Annotated[Keyframes, Ge(2)] = 64
+    optimise_every: Keyframes = 5
+    optimise_share: Share = 0.02
+    align: Annotated[Literal["auto", "off", "final", "online", "pairwise"], WORD] = "auto"
     alignment: GlobalAlignmentConfig = field(default_factory=GlobalAlignmentConfig)
     online: OnlineAlignmentConfig = field(default_factory=OnlineAlignmentConfig)
     refinement: RefinementConfig = field(default_factory=RefinementConfig)
-
-    def __post_init__(self) -> None:
-        if self.cached_keyframes < 2 or self.optimise_every < 1:
-            raise ConfigError(
-                f"cached_keyframes {self.cached_keyframes} must be at least 2, "
-                f"optimise_every {self.optimise_every} at least 1"
-            )
-        if self.align not in ALIGN_MODES:
-            raise ConfigError(f"backend.align={self.align!r}: {', '.join(ALIGN_MODES)}")

@@ -18,27 +18,28 @@ from mapper.backend.keyframes.keyframe import Keyframe, Visit
 from mapper.backend.keyframes.map_cache import MapCache
 from mapper.backend.loops.loop_candidates import in_reach, reach_of
 from mapper.backend.loops.view_consistency import covered_share, view_overlap
+from mapper.core.quantities import KeyframesOrZero, PositiveShare
+from mapper.core.settings_model import settings
 from mapper.core.sim3 import inverse_similarity
-from mapper.errors import ConfigError
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class ReuseConfig:
-    """after: keyframes of a map below which each one stays, as every view makes it better; 0 = off.
+    """When keyframes of places seen before are culled.
 
+    after: keyframes of a map below which each one stays, as every view makes it better; 0 = off.
     min_covered: share of a keyframe's points that others must hold before it is let go.
-    min_shared: ... and that the one which its frames then hang on must hold alone.
+    min_shared: share that the one which its frames then hang on must hold alone.
     """
 
-    after: int = 200
-    min_covered: float = 0.9
-    min_shared: float = 0.6
+    after: KeyframesOrZero = 200
+    min_covered: PositiveShare = 0.9
+    min_shared: PositiveShare = 0.6
 
     def __post_init__(self) -> None:
-        if self.after < 0 or not 0 < self.min_shared <= self.min_covered <= 1:
-            raise ConfigError(
-                f"reuse: after ({self.after}) must be 0 or more, min_shared ({self.min_shared}) "
-                f"above 0 and at most min_covered ({self.min_covered}), and that at most 1"
+        if self.min_shared > self.min_covered:
+            raise ValueError(
+                f"min_shared ({self.min_shared}) must be at most min_covered ({self.min_covered})"
             )
 
 

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mapper.core.frame import Frame
 from mapper.core.prediction import Prediction
 from mapper.core.prediction_files import load_prediction, predictions_of
+from mapper.core.quantities import Text
+from mapper.core.settings_model import settings
 from mapper.errors import ConfigError, InputError
 from mapper.frontends.base import TrackingState
 
 SAME_TIME = 1e-3  # seconds
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class ReplayConfig:
-    """predictions: the folder that `mapper run --save-predictions` filled."""
+    """The frontend replay: predictions that were saved before.
 
-    predictions: str = ""
+    predictions: the folder that `mapper run --save-predictions` filled.
+    """
+
+    predictions: Text = ""
 
 
 class ReplayFrontend:

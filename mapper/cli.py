@@ -24,6 +24,7 @@ COMMANDS = {
     "export": "write a run as TUM, KITTI, EuRoC, COLMAP, nerfstudio or a point cloud",
     "eval": "errors of a run against ground truth: ATE and RPE",
     "bench": "published evaluation protocols: pose, depth, reconstruction",
+    "config": "every setting with unit, default and meaning; what a configuration changes",
     "weights": "list, fetch, verify and convert the weights of learned frontends",
     "doctor": "what works on this machine",
 }

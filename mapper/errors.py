@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class MapperError(Exception):
     """A fault with a remedy. The message names the file or option concerned and what to do."""
@@ -17,3 +19,20 @@ class ConfigError(MapperError):
 
 class OutputError(MapperError):
     """A result cannot be written: the folder exists, is not writable, or the disk is full."""
+
+
+def unknown_name(what: str, name: str, known: Iterable[str], prefix: str = "") -> str:
+    """One line about a name that is not known, with the nearest that is.
+
+    prefix: that the name and all the known ones bear, such as the group of a setting.
+    """
+    return f"unknown {what} {prefix + name!r}; {did_you_mean(name, known, prefix)}"
+
+
+def did_you_mean(name: str, known: Iterable[str], prefix: str = "") -> str:
+    """The nearest name that is known, as a question; all of them, where none is near."""
+    import difflib  # not before something is wrong: `mapper --help` is instant
+
+    known = list(known)
+    near = difflib.get_close_matches(name, known, 1, 0.5)
+    return f"did you mean {prefix}{near[0]}?" if near else "known: " + ", ".join(sorted(known))

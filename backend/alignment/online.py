@@ -2,40 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Annotated
 
 import numpy as np
+from annotated_types import Ge
 
 from mapper.backend.alignment.config import GlobalAlignmentConfig
 from mapper.backend.graph.edge import Edge, EdgeKind
 from mapper.backend.graph.pose_graph import PoseGraph
 from mapper.backend.keyframes.map_cache import MapCache
 from mapper.backend.loops.covisibility import covisible_pairs
+from mapper.core.quantities import Count, Keyframes, PositiveShare
+from mapper.core.settings_model import settings
 from mapper.core.sim3 import inverse_similarity
-from mapper.errors import ConfigError
 from mapper.runtime.torch_threads import one_thread
 
 MIN_MATCHES = 40  # places recognised in both of two keyframes, before they make an edge
 FIXED = 2  # of the window's keyframes, the oldest stay where they are: place and scale
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class OnlineAlignmentConfig:
-    """every: keyframes between two alignments. window: the newest keyframes, that are aligned.
+    """Alignment of the newest keyframes while mapping.
 
-    rounds: see GlobalAlignmentConfig; the window was aligned before and is close.
+    every: keyframes between two alignments.
+    window: the newest keyframes, that are aligned.
+    rounds: see alignment.rounds; the window was aligned before and is close.
     information_share: what the edges that come of it are worth, of what the correspondences say;
-    they are not independent of each other.
+        they are not independent of each other.
     """
 
-    every: int = 5
-    window: int = 12
-    rounds: int = 3
-    information_share: float = 0.1
-
-    def __post_init__(self) -> None:
-        if self.every < 1 or self.rounds < 1 or self.window <= FIXED:
-            raise ConfigError(f"online: every and rounds from 1, window above {FIXED}")
+    every: Keyframes = 5
+    window: Annotated[Keyframes, Ge(FIXED + 1)] = 12
+    rounds: Count = 3
+    information_share: PositiveShare = 0.1
 
 
 def align_newest(

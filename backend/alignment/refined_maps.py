@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
@@ -11,26 +10,24 @@ from numba import njit
 from mapper.backend.alignment.correction import correction_factors
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
 from mapper.core.depth_noise import depth_sigma
+from mapper.core.quantities import KeyframesOrZero, Sigmas, Whole
+from mapper.core.settings_model import settings
 from mapper.core.sim3 import inverse_similarity
-from mapper.errors import ConfigError
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class RefinementConfig:
-    """neighbours: keyframes whose depth is fused into another's; 0 = none.
+    """Fusion of the keyframes' maps into one another before the last integration.
 
+    neighbours: keyframes whose depth is fused into another's; 0 = none.
     agree_sigmas: of the depth's noise, within which two views mean the same surface.
     max_contradictions: views that may contradict a point before it is dropped: that look straight
-    through it, or hold a surface which it lies behind. More must say so than confirm it.
+        through it, or hold a surface which it lies behind. More must say so than confirm it.
     """
 
-    neighbours: int = 8
-    agree_sigmas: float = 3.0
-    max_contradictions: int = 1
-
-    def __post_init__(self) -> None:
-        if self.agree_sigmas <= 0:
-            raise ConfigError("refinement.agree_sigmas must be positive")
+    neighbours: KeyframesOrZero = 8
+    agree_sigmas: Sigmas = 3.0
+    max_contradictions: Whole = 1
 
 
 class RefinedMaps:

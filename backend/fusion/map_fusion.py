@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from heapq import nlargest
 
 import numpy as np
@@ -12,24 +12,29 @@ from mapper.backend.fusion.tsdf import TsdfConfig, TsdfVolume
 from mapper.backend.keyframes.flying_pixels import mask_unreliable
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
 from mapper.core.mesh import Mesh
+from mapper.core.quantities import NonNegative, Positive, Whole
+from mapper.core.settings_model import settings
 from mapper.core.sim3 import inverse_similarity, rigid_part, scale_of
 
 UNKNOWN = np.full((4, 4), np.nan)  # differs from every pose
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class FusionConfig:
-    """tsdf: the volume. edge_step: relative depth step that marks a flying pixel.
+    """How the keyframes' maps are fused into one.
 
+    tsdf: the volume.
+    edge_step: relative depth step that marks a flying pixel.
     move_tolerance: a keyframe is integrated anew when its points have moved further than this
-    share of a voxel. moves_per_keyframe: how many are moved for each new keyframe while frames
-    arrive; the rest waits for the end.
+        share of a voxel.
+    moves_per_keyframe: how many are moved for each new keyframe while frames arrive; the rest
+        waits for the end.
     """
 
     tsdf: TsdfConfig = field(default_factory=TsdfConfig)
-    edge_step: float = 0.05
-    move_tolerance: float = 0.25
-    moves_per_keyframe: int = 3
+    edge_step: Positive = 0.05
+    move_tolerance: NonNegative = 0.25
+    moves_per_keyframe: Whole = 3
 
 
 class MapFusion:

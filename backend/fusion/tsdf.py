@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,7 +15,8 @@ from mapper.backend.fusion.tsdf_kernels import (
 from mapper.core.depth_noise import STRUCTURED_LIGHT, DepthNoise, trusted_depth
 from mapper.core.intrinsics import Intrinsics
 from mapper.core.mesh import Mesh
-from mapper.errors import ConfigError
+from mapper.core.quantities import Megabytes, NonNegative, SigmasOrZero, Units, UnitsOrZero, Voxels
+from mapper.core.settings_model import settings
 
 logger = logging.getLogger(__name__)
 
@@ -26,33 +26,29 @@ FIRST_CAPACITY = 2048
 GRAZING = 4.0  # a surface seen from a flat angle is this much longer than it looks
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class TsdfConfig:
-    """voxel_size: metres.
+    """The truncated signed distance field.
 
-    max_depth: units; what is farther is not fused. 0 fits the frontend: a depth camera counts up
-    to 5 m, a network up to 2.5 times the median depth of each keyframe and at least 5 units. With
-    a larger one the rgbd frontend tracks as far too (else 8 m), and keyframes are compared that
-    are further apart than 0.8 times what fits the frontend.
-    truncation_voxels: half width of the band around a surface, in voxels, near the camera.
-    truncation_sigmas: ... and in standard deviations of the depth, which take over far away.
+    voxel_size: side of a voxel.
+    max_depth: what is farther is not fused. 0 fits the frontend: a depth camera counts up to 5 m, a
+        network up to 2.5 times the median depth of each keyframe and at least 5 units. With a
+        larger one the frontend rgbd tracks as far too (else 8 m), and keyframes are compared that
+        are further apart than 0.8 times what fits the frontend.
+    truncation_voxels: half width of the band around a surface, near the camera.
+    truncation_sigmas: that width in deviations of the depth, which take over far away.
     max_truncation_voxels: the band never gets wider than this.
     min_weight: a surface needs this much summed confidence to appear in the mesh.
     max_memory_mb: once the blocks fill it no new surface is added; what is there is kept.
     """
 
-    voxel_size: float = 0.02
-    max_depth: float = 0.0
-    truncation_voxels: float = 3.0
-    truncation_sigmas: float = 3.0
-    max_truncation_voxels: float = 6.0
-    min_weight: float = 0.03
-    max_memory_mb: float = 1200.0
-
-    def __post_init__(self) -> None:
-        for name in ("voxel_size", "truncation_voxels", "max_truncation_voxels"):
-            if getattr(self, name) <= 0:
-                raise ConfigError(f"{name} is {getattr(self, name)}: it must be positive")
+    voxel_size: Units = 0.02
+    max_depth: UnitsOrZero = 0.0
+    truncation_voxels: Voxels = 3.0
+    truncation_sigmas: SigmasOrZero = 3.0
+    max_truncation_voxels: Voxels = 6.0
+    min_weight: NonNegative = 0.03
+    max_memory_mb: Megabytes = 1200.0
 
 
 class TsdfVolume:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from scipy.sparse import coo_array
@@ -22,8 +22,9 @@ from mapper.backend.graph.graph_solver import (
     squared_distance,
     squared_distances,
 )
+from mapper.core.quantities import Count, Keyframes, Probability, Sigmas
+from mapper.core.settings_model import settings
 from mapper.core.sim3 import inverse_similarity, rigid_part, scale_of, similarity
-from mapper.errors import ConfigError
 
 logger = logging.getLogger(__name__)
 
@@ -33,28 +34,25 @@ FAR_OFF = 0.25  # share of the doubtful edges that contradict the poses
 NEARLY = 2.0  # squared distances of right edges after the relaxation, against those that agree
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class PoseGraphConfig:
-    """scale: "free" gives every keyframe a scale of its own (Sim(3)), "fixed" none (SE(3)); "auto"
-    frees it where the frontend does not know the unit.
+    """The pose graph.
 
-    robust_scale: Mahalanobis distance at which an edge that may be wrong loses weight. A right
-    one is sqrt(6) off on average (6 dof): at scale 3 the kernel gives up right edges, 6 to 15 %
-    of them in a drifted graph, at 5 none.
-
+    scale: free = every keyframe has a scale of its own (Sim(3)), fixed = none has (SE(3)), auto =
+        free where the frontend does not know the unit.
+    robust_scale: Mahalanobis distance at which an edge that may be wrong loses weight. A right one
+        is sqrt(6) off on average (6 dof): at scale 3 the kernel gives up right edges, 6 to 15 % of
+        them in a drifted graph, at 5 none.
     inlier_probability: chi-square quantile inside which the final robust pass keeps an edge.
-    max_iterations: of each optimisation. window: keyframes that a local optimisation moves.
+    max_iterations: of each optimisation.
+    window: keyframes that a local optimisation moves.
     """
 
-    scale: str = "auto"
-    robust_scale: float = 5.0
-    inlier_probability: float = 0.9999
-    max_iterations: int = 30
-    window: int = 20
-
-    def __post_init__(self) -> None:
-        if self.scale not in ("auto", "free", "fixed"):
-            raise ConfigError(f"graph.scale={self.scale!r}: auto, free or fixed")
+    scale: Literal["auto", "free", "fixed"] = "auto"
+    robust_scale: Sigmas = 5.0
+    inlier_probability: Probability = 0.9999
+    max_iterations: Count = 30
+    window: Keyframes = 20
 
 
 class PoseGraph:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Annotated, Literal
 
 import numpy as np
 
@@ -10,21 +11,25 @@ from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
 from mapper.core.geometry import inverse, rotation_angle
 from mapper.core.prediction import Prediction
+from mapper.core.quantities import WORD, Units
+from mapper.core.settings_model import settings
 from mapper.core.sim3 import rigid_part, scale_of
 from mapper.vision.dense_alignment import AlignmentConfig, align
 from mapper.vision.depth_pyramid import DepthPyramid, build_pyramid
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class PlacementConfig:
-    """refine: align each frame with its keyframe: "on", "off", or "auto": what comes from a
-    network, whose poses drift from frame to frame; a depth camera's were aligned already.
+    """How frames between keyframes are placed.
 
-    max_shift: units per frame; an alignment that moves a frame further is not believed.
+    refine: align each frame with its keyframe; auto = what comes from a network, whose poses drift
+        from frame to frame; a depth camera's were aligned already.
+    max_shift: of a frame; an alignment that moves it further is not believed.
+    alignment: of a frame with its keyframe.
     """
 
-    refine: str = "auto"
-    max_shift: float = 0.1
+    refine: Annotated[Literal["auto", "on", "off"], WORD] = "auto"
+    max_shift: Units = 0.1
     alignment: AlignmentConfig = field(
         default_factory=lambda: AlignmentConfig(iterations=(2, 4, 6), photometric_weight=0.2)
     )

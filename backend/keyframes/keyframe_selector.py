@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numba import njit
 
@@ -11,21 +9,24 @@ from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.core.depth_noise import STRUCTURED_LIGHT, DepthNoise, depth_sigma
 from mapper.core.intrinsics import Intrinsics
 from mapper.core.prediction import Prediction
+from mapper.core.quantities import Frames, Share
+from mapper.core.settings_model import settings
 
 STEP = 8  # every 8th pixel a side: 4800 of 640x480
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class KeyframeConfig:
-    """min_overlap: a frame that shares less than this with its keyframe becomes one.
+    """When a frame becomes a keyframe.
 
-    max_frames: a keyframe carries at most this many frames, however still the camera stands;
-    max_predicted: ... of a network's, whose poses drift against one another.
+    min_overlap: a frame that shares less than this with its keyframe becomes one.
+    max_frames: a keyframe carries at most this many frames, however still the camera stands.
+    max_predicted: ... and of a network's frames, whose poses drift against one another, so many.
     """
 
-    min_overlap: float = 0.75
-    max_frames: int = 60
-    max_predicted: int = 20
+    min_overlap: Share = 0.75
+    max_frames: Frames = 60
+    max_predicted: Frames = 20
 
 
 def needs_keyframe(

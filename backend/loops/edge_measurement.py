@@ -12,6 +12,16 @@ from mapper.backend.keyframes.map_cache import MapCache
 from mapper.backend.loops.step_recovery import recover_step
 from mapper.core.depth_noise import DepthNoise
 from mapper.core.geometry import inverse
+from mapper.core.quantities import (
+    LogScale,
+    Positive,
+    Radians,
+    Share,
+    SigmasOrZero,
+    Units,
+    UnitsOrZero,
+)
+from mapper.core.settings_model import settings
 from mapper.core.sim3 import adjoint_sim3, inverse_similarity, log_sim3, rigid_part
 from mapper.vision.dense_alignment import Alignment, AlignmentConfig, align
 
@@ -21,34 +31,41 @@ MIN_INFORMATION = 1e-6  # of a direction in which nothing is known: sigma 1000
 UNBORNE_SHARE = 0.25  # of a step that nothing bears out: what it may be off by
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class EdgeConfig:
-    """alignment: dense refinement of a pair.
+    """How edges of the pose graph are measured.
 
+    alignment: dense refinement of a pair.
     independent_residuals: dense residuals are correlated; an image full of them counts as so many.
-    sigma_rotation [rad], sigma_translation [units], sigma_scale [log]: what an alignment never
-    beats. residual_share: ... nor this part of its residual, in translation, and the others in
-    proportion. odometry_sigma_*: of a step that could not be aligned densely.
-    max_rmse: units, point-to-plane; max_rmse_sigmas: ... or in sigmas of the depth, if larger.
-    max_refinement: units; alignment that moves an odometry edge further is not believed;
-    max_refinement_sigmas: ... or in sigmas of the depth.
+    sigma_rotation: standard deviation of rotation that an alignment never beats.
+    sigma_translation: standard deviation of translation that an alignment never beats.
+    sigma_scale: standard deviation of the scale's logarithm that an alignment never beats.
+    residual_share: share of its residual that an alignment's translation never beats either; the
+        others follow in proportion.
+    odometry_sigma_rotation: standard deviation of a step that could not be aligned densely.
+    odometry_sigma_translation: standard deviation of a step that could not be aligned densely.
+    odometry_sigma_scale: standard deviation of a step that could not be aligned densely.
+    max_rmse: point-to-plane residual above which an alignment is not believed.
+    max_rmse_sigmas: that limit in deviations of the depth, if it is larger.
+    max_refinement: an alignment that moves an odometry edge further is not believed.
+    max_refinement_sigmas: that limit in deviations of the depth, if it is larger.
     """
 
     alignment: AlignmentConfig = field(
         default_factory=lambda: AlignmentConfig(iterations=(4, 8, 10), max_distance=0.1)
     )
-    independent_residuals: float = 8.0
-    sigma_rotation: float = 1e-3
-    sigma_translation: float = 2e-3
-    sigma_scale: float = 1e-3
-    residual_share: float = 0.3
-    odometry_sigma_rotation: float = 1e-2
-    odometry_sigma_translation: float = 2e-2
-    odometry_sigma_scale: float = 2e-2
-    max_rmse: float = 0.02
-    max_rmse_sigmas: float = 2.5
-    max_refinement: float = 0.05
-    max_refinement_sigmas: float = 6.0
+    independent_residuals: Positive = 8.0
+    sigma_rotation: Radians = 1e-3
+    sigma_translation: UnitsOrZero = 2e-3
+    sigma_scale: LogScale = 1e-3
+    residual_share: Share = 0.3
+    odometry_sigma_rotation: Radians = 1e-2
+    odometry_sigma_translation: UnitsOrZero = 2e-2
+    odometry_sigma_scale: LogScale = 2e-2
+    max_rmse: Units = 0.02
+    max_rmse_sigmas: SigmasOrZero = 2.5
+    max_refinement: Units = 0.05
+    max_refinement_sigmas: SigmasOrZero = 6.0
 
 
 @dataclass(frozen=True, slots=True)

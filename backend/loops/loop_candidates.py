@@ -13,6 +13,8 @@ from mapper.backend.keyframes.map_cache import MapCache
 from mapper.backend.loops.descriptor_index import DescriptorIndex
 from mapper.backend.loops.view_consistency import view_overlap
 from mapper.core.depth_noise import ROOM
+from mapper.core.quantities import KeyframesOrZero, Share, Whole
+from mapper.core.settings_model import settings
 from mapper.core.sim3 import inverse_similarity, rigid_part, scale_of
 from mapper.vision.place_index import PlaceIndex
 
@@ -21,20 +23,22 @@ REACH = 0.8  # of what is seen: cameras further apart share no view
 MAX_ANGLE = np.radians(75)
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class CandidateConfig:
-    """recent: keyframes back up to which a shared view is covisibility and not a loop.
+    """Which pairs of keyframes are tried as edges.
 
-    max_covisible, max_loops: pairs proposed for each new keyframe, of each kind.
+    recent: keyframes back up to which a shared view is covisibility and not a loop.
+    max_covisible: covisible pairs proposed for each new keyframe.
+    max_loops: loops proposed for each new keyframe where the graph sees an overlap.
     max_retrieved: pairs proposed on appearance alone, wherever the graph believes them to be.
     min_overlap: share of points that two views must see both, both ways.
     """
 
-    recent: int = 10
-    max_covisible: int = 4
-    max_loops: int = 5
-    max_retrieved: int = 2
-    min_overlap: float = 0.2
+    recent: KeyframesOrZero = 10
+    max_covisible: Whole = 4
+    max_loops: Whole = 5
+    max_retrieved: Whole = 2
+    min_overlap: Share = 0.2
 
 
 @dataclass(frozen=True, slots=True)

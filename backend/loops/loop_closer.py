@@ -14,6 +14,8 @@ from mapper.backend.loops.loop_candidates import Candidate, CandidateConfig, Can
 from mapper.backend.loops.loop_decision import LoopDecision, Measured, Refusal
 from mapper.backend.loops.odometry_chain import OdometryChain
 from mapper.backend.loops.view_consistency import two_way_consistency
+from mapper.core.quantities import Positive, Share, Sigmas
+from mapper.core.settings_model import settings
 from mapper.core.sim3 import inverse_similarity
 from mapper.vision.dense_alignment import Alignment, align
 from mapper.vision.depth_pyramid import DepthPyramid
@@ -21,21 +23,23 @@ from mapper.vision.local_features import pose_from_matches
 from mapper.vision.similarity_ransac import similarity_from_matches
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class LoopCloserConfig:
-    """candidates: which pairs are tried.
+    """Which loops are believed.
 
-    min_overlap: share of agreeing points, both ways. min_agreement: agreeing against
-    conflicting points, both ways. max_distance_ratio: between the cameras, against the median
-    depth that they see. max_chain_sigmas: how far a loop may contradict the chain of odometry,
-    in standard deviations of what the chain may have drifted.
+    candidates: which pairs are tried.
+    min_overlap: share of agreeing points, both ways.
+    min_agreement: share of agreeing points among agreeing and conflicting ones, both ways.
+    max_distance_ratio: distance between the cameras against the median depth that they see.
+    max_chain_sigmas: how far a loop may contradict the chain of odometry, against what the chain
+        may have drifted.
     """
 
     candidates: CandidateConfig = field(default_factory=CandidateConfig)
-    min_overlap: float = 0.2
-    min_agreement: float = 0.8
-    max_distance_ratio: float = 0.9
-    max_chain_sigmas: float = 12.0
+    min_overlap: Share = 0.2
+    min_agreement: Share = 0.8
+    max_distance_ratio: Positive = 0.9
+    max_chain_sigmas: Sigmas = 12.0
 
 
 class LoopCloser:

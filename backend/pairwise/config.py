@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Annotated
 
-from mapper.errors import ConfigError
+from annotated_types import Ge
+
+from mapper.core.quantities import Device, Keyframes, Whole
+from mapper.core.settings_model import settings
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class PairwiseModeConfig:
-    """max_keyframes: more are thinned evenly, for time and memory grow with the square: 60 at
-    512x384 need some 25 GB, 30 a quarter of that. iterations: steps of Adam. device: cpu, cuda,
-    mps, or auto (a GPU if any)."""
+    """The reference's pairwise alignment (backend.align=pairwise).
 
-    max_keyframes: int = 60
-    iterations: int = 300
-    device: str = "auto"
+    max_keyframes: more are thinned evenly, for time and memory grow with the square: 60 at 512x384
+        need some 25 GB, 30 a quarter of that.
+    iterations: steps of Adam.
+    device: where it is computed; auto = a GPU if there is one.
+    """
 
-    def __post_init__(self) -> None:
-        if self.max_keyframes < 2:
-            raise ConfigError(f"pairwise.max_keyframes={self.max_keyframes}: expected 2 or more")
-        if self.iterations < 0:
-            raise ConfigError(f"pairwise.iterations={self.iterations}: expected 0 or more")
+    max_keyframes: Annotated[Keyframes, Ge(2)] = 60
+    iterations: Whole = 300
+    device: Device = "auto"

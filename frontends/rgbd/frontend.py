@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,8 @@ from mapper.core.depth_noise import STRUCTURED_LIGHT, depth_confidence
 from mapper.core.frame import Frame
 from mapper.core.geometry import inverse, orthonormalised, rotation_angle
 from mapper.core.prediction import Prediction
+from mapper.core.quantities import Frames, Metres, Radians, Share, Whole
+from mapper.core.settings_model import settings
 from mapper.errors import InputError
 from mapper.frontends.base import TrackingState
 from mapper.frontends.rgbd.relocaliser import Relocaliser
@@ -25,30 +27,35 @@ logger = logging.getLogger(__name__)
 MAX_DEPTH = 8.0  # metres, where a reading deviates by 11 cm; each counts by its noise
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class RgbdConfig:
-    """alignment: dense alignment of a frame with its reference.
+    """The frontend rgbd: dense tracking of a depth camera.
 
-    min_inlier_ratio, min_overlap, max_rmse [m]: an alignment worse than this is not believed.
+    alignment: of a frame with its reference.
+    min_inlier_ratio: an alignment with a smaller share of inliers is not believed.
+    min_overlap: an alignment of views that share less is not believed.
+    max_rmse: an alignment with a larger residual is not believed.
+    clear_inlier_ratio: an alignment with a smaller share of inliers is tried again from other
+        starts, and the best one is taken.
+    clear_translation: so is one after a larger step between two frames.
+    clear_rotation: so is one after a larger turn between two frames.
     reference_overlap: below this share of agreeing points the frame becomes the new reference.
-    min_depth_ratio: share of pixels with depth below which a frame is placed by features alone.
-    clear_inlier_ratio, clear_translation [m], clear_rotation [rad]: worse alignments and larger
-    steps between two frames are tried again from other starts, and the best one is taken.
+    min_depth_ratio: share of pixels with depth below which features alone place a frame.
     restart_after: lost frames after which a new segment is started rather than waited for.
     max_landmarks: earlier references kept for relocalisation (about 0.6 MB each).
     """
 
     alignment: AlignmentConfig = field(default_factory=AlignmentConfig)
-    min_inlier_ratio: float = 0.6
-    min_overlap: float = 0.25
-    max_rmse: float = 0.03
-    clear_inlier_ratio: float = 0.9
-    clear_translation: float = 0.06
-    clear_rotation: float = 0.08
-    reference_overlap: float = 0.7
-    min_depth_ratio: float = 0.03
-    restart_after: int = 30
-    max_landmarks: int = 150
+    min_inlier_ratio: Share = 0.6
+    min_overlap: Share = 0.25
+    max_rmse: Metres = 0.03
+    clear_inlier_ratio: Share = 0.9
+    clear_translation: Metres = 0.06
+    clear_rotation: Radians = 0.08
+    reference_overlap: Share = 0.7
+    min_depth_ratio: Share = 0.03
+    restart_after: Frames = 30
+    max_landmarks: Whole = 150
 
 
 class RgbdFrontend:

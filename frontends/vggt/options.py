@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final, Literal
+
+from mapper.core.quantities import (
+    Allowed,
+    Device,
+    Frames,
+    NonNegative,
+    PixelsOrZero,
+    Switch,
+    Text,
+    Whole,
+)
+from mapper.core.settings_model import settings
 
 NAMES: Final = ("stream3r", "streamvggt", "vggt")
 # Frames of an offline sequence. The attention of N frames of 518x392 to one another takes
@@ -11,58 +22,66 @@ NAMES: Final = ("stream3r", "streamvggt", "vggt")
 MAX_FRAMES: Final = 64
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class CommonOptions:
-    """image_size: width of the network's images (0: the one the checkpoint was trained with).
+    """What all networks of the VGGT family are told.
 
-    points: "depth", the depth head's map along the rays of the camera, or "head", the point head's
-    points in the world, carried into the camera by its pose.
+    image_size: width of the network's images; 0 = the one the checkpoint was trained with.
+    points: depth = the depth head's map along the rays of the camera, head = the point head's
+        points in the world, carried into the camera by its pose.
     use_calibration: where the camera is known, its rays replace the predicted ones.
-    device: "auto", "cpu", "cuda", "mps". bfloat16: run encoder and aggregator in bfloat16; the
-    heads stay float32. min_confidence: of points worth mapping.
+    device: where the network runs; auto = a GPU if there is one.
+    bfloat16: run encoder and aggregator in bfloat16; the heads stay float32.
+    min_confidence: of points worth mapping.
     """
 
-    image_size: int = 0
-    points: str = "depth"
-    use_calibration: bool = True
-    device: str = "auto"
-    bfloat16: bool = False
-    min_confidence: float = 1.5
+    image_size: PixelsOrZero = 0
+    points: Literal["depth", "head"] = "depth"
+    use_calibration: Switch = True
+    device: Device = "auto"
+    bfloat16: Switch = False
+    min_confidence: NonNegative = 1.5
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class VggtOptions(CommonOptions):
-    """As CommonOptions. max_frames: of a sequence, which is answered at its end; longer ones are
-    refused."""
+    """The frontend vggt, which answers a whole sequence at its end.
 
-    max_frames: int = MAX_FRAMES
+    max_frames: of a sequence; longer ones are refused.
+    """
+
+    max_frames: Frames = MAX_FRAMES
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class StreamVggtOptions(CommonOptions):
-    """As CommonOptions.
+    """The frontend streamvggt.
 
-    cache: type of the cached keys and values: "auto" (as they are computed), "float32", "bfloat16",
-    "int8", "float8". kv_budget: what the cache may take, like "8GB" or a number of bytes; empty =
-    60 % of the memory that is free once the weights are loaded. kv_policy: which frame goes when
-    it is full: "overlap" (the one whose view the others show best), "attention" (the one the later
-    frames looked at least), "recency" (the oldest); the first frame always stays. Exact, that is
-    equal to the unbounded model, until then.
+    cache: type of the cached keys and values; auto = as they are computed.
+    kv_budget: what the cache may take, like 8GB or a number of bytes; empty = 60 % of the memory
+        that is free once the weights are loaded. Exact, that is equal to the unbounded model,
+        until it is full.
+    kv_policy: which frame goes when the cache is full: overlap = the one whose view the others
+        show best, attention = the one the later frames looked at least, recency = the oldest; the
+        first frame always stays.
     """
 
-    cache: str = "auto"
-    kv_budget: int | str = ""
-    kv_policy: str = "overlap"
+    cache: Literal["auto", "float32", "bfloat16", "int8", "float8"] = "auto"
+    kv_budget: Annotated[
+        Whole | Text, Allowed("a size like 8GB, a number of bytes, or nothing")
+    ] = ""
+    kv_policy: Literal["overlap", "attention", "recency"] = "overlap"
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class Stream3rOptions(StreamVggtOptions):
-    """As StreamVggtOptions.
+    """The frontend stream3r.
 
-    mode: "causal" (every frame sees all before it), "window" (the first and the last five; constant
-    memory, kv_budget counts only if given), "full" (all see all: answered at the end of the
-    sequence, without a cache, so kv_budget is refused). max_frames: of a sequence in full mode.
+    mode: causal = every frame sees all before it, window = the first and the last five (constant
+        memory; kv_budget counts only if given), full = all see all: answered at the end of the
+        sequence, without a cache, so kv_budget is refused.
+    max_frames: of a sequence in full mode.
     """
 
-    mode: str = "causal"
-    max_frames: int = MAX_FRAMES
+    mode: Literal["causal", "window", "full"] = "causal"
+    max_frames: Frames = MAX_FRAMES

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ import numpy as np
 import yaml
 
 from mapper.core.intrinsics import Intrinsics
-from mapper.errors import ConfigError, InputError
+from mapper.errors import ConfigError, InputError, unknown_name
 
 CALIBRATION_NAME = "calibration.yaml"
 
@@ -171,5 +170,4 @@ def _camera_to_mapping(camera: Camera) -> dict[str, Any]:
 def _refuse_unknown(content: dict[str, Any], known: tuple[str, ...]) -> None:
     for key in content:
         if key not in known:
-            near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.0)[0]
-            raise ConfigError(f"unknown key `{key}`; did you mean `{near}`?")
+            raise ConfigError(unknown_name("key", str(key), known))

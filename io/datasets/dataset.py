@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from mapper.core.intrinsics import Intrinsics
-from mapper.errors import InputError
+from mapper.errors import InputError, unknown_name
 from mapper.io.datasets.preparation import Preparation
 from mapper.io.sequences.decode import read_image
 from mapper.io.sequences.file_sequence import check_increasing
@@ -133,8 +132,7 @@ class FolderDataset:
         """See Dataset."""
         known = self.names()
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
-            raise InputError(f"{self.root}: no sequence {name!r}; did you mean {near!r}?")
+            raise InputError(f"{self.root}: {unknown_name('sequence', name, known)}")
         return self.read(self.root, name)
 
     def sequences(self) -> list[BenchSequence]:

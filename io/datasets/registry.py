@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from mapper.errors import ConfigError, InputError
+from mapper.errors import ConfigError, InputError, unknown_name
 from mapper.io.datasets import (
     bonn,
     co3d,
@@ -50,10 +49,7 @@ DATASETS["co3d"] = partial(FolderDataset, "co3d", co3d.find, co3d.read, count=co
 def open_dataset(name: str, root: Path) -> Dataset:
     """The dataset below root; reads nothing yet. ConfigError, InputError: unknown name or root."""
     if name not in DATASETS:
-        near = difflib.get_close_matches(name, DATASETS, n=1, cutoff=0.0)[0]
-        raise ConfigError(
-            f"dataset {name!r} is unknown; did you mean {near!r}? Known: {', '.join(DATASETS)}"
-        )
+        raise ConfigError(unknown_name("dataset", name, DATASETS))
     root = Path(root).expanduser()
     if not root.is_dir():
         raise InputError(f"{root}: no such folder; --root names the folder of the dataset {name}")

@@ -77,14 +77,15 @@ def execute(arguments: argparse.Namespace) -> int:
 def _config(run: RunDirectory, changes: list[str]) -> BackendConfig:
     """The settings that the run was made with, changed by --set."""
     from mapper.backend.config import BackendConfig
-    from mapper.config.loader import changed, from_mapping
+    from mapper.config.loader import changed
+    from mapper.core.settings_model import from_mapping
     from mapper.errors import InputError
 
     try:
         stored = run.read_description()["config"]["backend"]
     except (KeyError, TypeError) as error:
         raise InputError(f"{run.path / 'run.yaml'}: config.backend is missing") from error
-    return from_mapping(BackendConfig, changed(stored, changes))
+    return from_mapping(BackendConfig, changed(stored, changes, BackendConfig))
 
 
 def _judged_against(run: RunDirectory) -> Path | None:

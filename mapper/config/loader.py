@@ -3,55 +3,54 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
+from collections.abc import Sequence
 from copy import deepcopy
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Final, TypeVar
 
 import yaml
 
 from mapper.config.settings import MapperConfig
+from mapper.core import settings_model
+from mapper.core.settings_model import field_types, is_group, is_text
 from mapper.errors import ConfigError
 
-PROFILES = Path(__file__).parents[1] / "configs"
-RETIRED = {"rgbd.max_depth": "backend.fusion.tsdf.max_depth"}  # and what stands in its place
+PROFILES: Final = Path(__file__).parents[1] / "configs"
+# Settings that older runs name, and what stands in their place.
+RETIRED: Final = {"rgbd.max_depth": "backend.fusion.tsdf.max_depth"}
 T = TypeVar("T")
 
 
-def load_config(
-    profile: str | Path | None = None, changes: list[str] | tuple[str, ...] = ()
-) -> MapperConfig:
+def load_config(profile: str | Path | None = None, changes: Sequence[str] = ()) -> MapperConfig:
     """Defaults, changed by a profile (a YAML file or a name in configs/) and by changes like
     "backend.fusion.tsdf.voxel_size=0.01". Raises ConfigError with the nearest known name."""
-    values: dict[str, Any] = {} if profile is None else _read_profile(profile)
-    for change in changes:
-        _apply(values, change)
-    for name, successor in RETIRED.items():
+    values: dict[str, Any] = {}
+    if profile is not None:
+        path = _profile_path(profile)
+        values = read_yaml(path)
+        _refuse_retired(values, f"{path}: ")
+        check_file(path, MapperConfig, values)
+    values = changed(values, changes)
+    _refuse_retired(values)
+    return settings_model.from_mapping(MapperConfig, values)
+
+
+def from_mapping(kind: type[T], values: dict[str, Any]) -> T:
+    """The settings of a run, from its run.yaml; those that there are no longer are left out."""
+    values = deepcopy(values)
+    for name in _retired(values):
         group, key = name.split(".")
-        if isinstance(values.get(group), dict) and key in values[group]:
-            raise ConfigError(f"{name} is no setting any more: set {successor}")
-    return from_mapping(MapperConfig, values)
+        del values[group][key]
+    return settings_model.from_mapping(kind, values)
 
 
-def from_mapping(kind: type[T], values: dict[str, Any], prefix: str = "") -> T:
-    """A configuration dataclass from nested values; keys that are absent keep their defaults."""
-    hints = get_type_hints(kind)
-    known = [f.name for f in dataclasses.fields(kind)]  # type: ignore[arg-type]
-    arguments: dict[str, Any] = {}
-    for key, value in values.items():
-        if prefix + str(key) in RETIRED:
-            continue  # of a run made before
-        if key not in known:
-            raise ConfigError(unknown_name("configuration key", prefix + str(key), known, prefix))
-        arguments[key] = _convert(hints[key], value, prefix + key)
-    return kind(**arguments)
-
-
-def changed(values: dict[str, Any], changes: list[str]) -> dict[str, Any]:
-    """A copy of nested values with changes like "alignment.rounds=8" made."""
+def changed(
+    values: dict[str, Any], changes: Sequence[str], kind: type = MapperConfig
+) -> dict[str, Any]:
+    """A copy of nested values of a kind of settings with changes like "alignment.rounds=8" made."""
     result = deepcopy(values)
     for change in changes:
-        _apply(result, change)
+        _apply(result, change, kind)
     return result
 
 
@@ -60,32 +59,60 @@ def to_mapping(config: Any) -> dict[str, Any]:
     return yaml.safe_load(yaml.safe_dump(_plain(dataclasses.asdict(config))))
 
 
-def unknown_name(what: str, name: str, known: list[str], prefix: str = "") -> str:
-    """One line about a name that is not known, with the nearest that is."""
-    near = difflib.get_close_matches(name.removeprefix(prefix), known, 1, 0.5)
-    hint = f"did you mean {prefix}{near[0]}?" if near else "known: " + ", ".join(sorted(known))
-    return f"unknown {what} {name!r}; {hint}"
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Keys and values of a file, none of an empty one. Raises ConfigError with its name."""
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ConfigError(f"{path}: not valid YAML: {_where(error)}") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: expected keys and values, found {type(values).__name__}")
+    return values
 
 
-def _read_profile(profile: str | Path) -> dict[str, Any]:
+def check_file(path: Path, kind: type[T], values: dict[str, Any]) -> T:
+    """The settings that a file holds. Raises ConfigError with its name."""
+    try:
+        return settings_model.from_mapping(kind, values)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def _retired(values: dict[str, Any]) -> list[str]:
+    """Those of the settings that are gone which the values name."""
+    named = []
+    for name in RETIRED:
+        group, key = name.split(".")
+        if isinstance(values.get(group), dict) and key in values[group]:
+            named.append(name)
+    return named
+
+
+def _refuse_retired(values: dict[str, Any], where: str = "") -> None:
+    for name in _retired(values):
+        raise ConfigError(f"{where}{name} is no setting any more: set {RETIRED[name]}")
+
+
+def _profile_path(profile: str | Path) -> Path:
     path = Path(profile)
     if not path.suffix and not path.exists():
         path = PROFILES / f"{profile}.yaml"
     if not path.exists():
         names = sorted(p.stem for p in PROFILES.glob("*.yaml"))
         raise ConfigError(f"{profile}: no such configuration file or profile; {', '.join(names)}")
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not valid YAML: {str(error).splitlines()[0]}") from error
-    if not isinstance(values, dict):
-        raise ConfigError(f"{path}: expected keys and values, found {type(values).__name__}")
-    return values
+    return path
 
 
-def _apply(values: dict[str, Any], change: str) -> None:
+def _where(error: Exception) -> str:
+    """What is wrong with a text, and in which line, where that is known."""
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+    return f"{problem}, line {mark.line + 1}" if mark is not None else problem
+
+
+def _apply(values: dict[str, Any], change: str, kind: Any) -> None:
     key, separator, text = change.partition("=")
     if not separator or not key:
         raise ConfigError(f"--set {change}: expected key=value")
@@ -94,42 +121,19 @@ def _apply(values: dict[str, Any], change: str) -> None:
         inner = values.setdefault(part, {})
         if not isinstance(inner, dict):
             raise ConfigError(f"--set {change}: {part} is a value, not a group of keys")
-        values = inner
+        values, kind = inner, _type_of(kind, part)
+    values[last] = text if is_text(_type_of(kind, last)) else _value(change, text)
+
+
+def _type_of(kind: Any, name: str) -> Any:
+    return field_types(kind).get(name) if is_group(kind) else None
+
+
+def _value(change: str, text: str) -> Any:
     try:
-        values[last] = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(f"--set {change}: {text!r} is no value") from error
-
-
-def _convert(hint: Any, value: Any, name: str) -> Any:
-    """The value in the type that the dataclass asks for. No setting is negative."""
-    converted = _typed(hint, value, name)
-    if isinstance(converted, int | float) and not 0 <= converted < float("inf"):
-        raise ConfigError(f"{name}={value!r}: expected a number of at least 0")
-    return converted
-
-
-def _typed(hint: Any, value: Any, name: str) -> Any:
-    if dataclasses.is_dataclass(hint):
-        if not isinstance(value, dict):
-            raise ConfigError(f"{name} is a group of keys, not a value: {value!r}")
-        return from_mapping(hint, value, name + ".")  # type: ignore[arg-type]
-    if get_origin(hint) is tuple:
-        if not isinstance(value, list):
-            raise ConfigError(f"{name}={value!r}: expected a list like [4, 5, 6]")
-        return tuple(_convert(get_args(hint)[0], v, name) for v in value)
-    if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    if hint is float and isinstance(value, str):
-        try:
-            return float(value)  # YAML reads 1e-3 as text
-        except ValueError:
-            pass
-    if hint is str and isinstance(value, bool):
-        return "on" if value else "off"  # YAML reads those words as truth values
-    if isinstance(value, bool) != (hint is bool) or not isinstance(value, hint):
-        raise ConfigError(f"{name}={value!r}: expected {getattr(hint, '__name__', hint)}")
-    return value
 
 
 def _plain(value: Any) -> Any:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from mapper.backend.backend import BackendConfig
 from mapper.backend.pairwise.config import PairwiseModeConfig
-from mapper.errors import ConfigError
+from mapper.core.quantities import Count, Frames, SecondsOrZero, Switch, Text
+from mapper.core.settings_model import settings
 from mapper.frontends.cut3r.options import Cut3rOptions
 from mapper.frontends.replay import ReplayConfig
 from mapper.frontends.rgbd.frontend import RgbdConfig
@@ -14,36 +15,42 @@ from mapper.frontends.vggt.options import Stream3rOptions, StreamVggtOptions, Vg
 from mapper.frontends.wint3r.options import Wint3rOptions
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class RecordingConfig:
-    """image_every: frames between camera images in the recording.
+    """The recording and the files that grow while frames arrive.
 
+    image_every: frames between camera images in the recording.
     keyframe_points: points of each keyframe shown while the map grows.
-    save_interval: seconds between writes of trajectory.txt while frames arrive.
+    save_interval: time between writes of trajectory.txt while frames arrive; 0 = after each.
     """
 
-    image_every: int = 3
-    keyframe_points: int = 6000
-    save_interval: float = 5.0
-
-    def __post_init__(self) -> None:
-        if self.image_every < 1 or self.keyframe_points < 1:
-            raise ConfigError("image_every and keyframe_points must be at least 1")
+    image_every: Frames = 3
+    keyframe_points: Count = 6000
+    save_interval: SecondsOrZero = 5.0
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class MapperConfig:
-    """frontend: a name, or "auto". rgbd, replay, cut3r, wint3r: settings of the frontends so
-    called.
+    """All settings.
 
+    frontend: its name; auto = by what there is: depth, saved predictions, weights.
     weights: a file, a folder or a published name for the learned frontends; empty = what is found.
-
     threads: run the backend beside the frontend; results do not depend on it.
+    rgbd: of the frontend rgbd.
+    replay: of the frontend replay.
+    cut3r: of the frontends cut3r, cut3r-ttsa, cut3r-ttt and cut3r-damped.
+    wint3r: of the frontend wint3r.
+    stream3r: of the frontend stream3r.
+    streamvggt: of the frontend streamvggt.
+    vggt: of the frontend vggt.
+    backend: keyframes, pose graph, loops, global alignment, fusion.
+    pairwise: of the reference's pairwise alignment.
+    recording: the recording and the files that grow while frames arrive.
     """
 
-    frontend: str = "auto"
-    weights: str = ""
-    threads: bool = True
+    frontend: Text = "auto"
+    weights: Text = ""
+    threads: Switch = True
     rgbd: RgbdConfig = field(default_factory=RgbdConfig)
     replay: ReplayConfig = field(default_factory=ReplayConfig)
     cut3r: Cut3rOptions = field(default_factory=Cut3rOptions)

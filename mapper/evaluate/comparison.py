@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mapper.config.loader import from_mapping
+from mapper.core.settings_model import from_mapping
 from mapper.evaluate.protocol import Protocol
 from mapper.evaluate.results import ResultFolder
 from mapper.evaluate.table import Table, columns

@@ -2,148 +2,174 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final, Literal
 
-import yaml
-
-from mapper.config.loader import PROFILES, from_mapping, unknown_name
-from mapper.errors import ConfigError
-from mapper.evaluate.metrics.depth_alignment import ALIGNMENTS
+from mapper.config.loader import PROFILES, check_file, read_yaml
+from mapper.core.quantities import (
+    LISTED,
+    Count,
+    Frames,
+    FramesOrZero,
+    Metres,
+    MetresOrZero,
+    Pixels,
+    PixelsOrZero,
+    Switch,
+    Text,
+    Whole,
+)
+from mapper.core.settings_model import settings
+from mapper.errors import ConfigError, unknown_name
 
 PROTOCOLS: Final = PROFILES / "protocols"
-TASKS: Final = ("pose", "video-depth", "mono-depth", "reconstruction")
 # Whose protocol is taken where none is named; the first that there is for a task and a dataset.
 PREFERRED: Final = ("cut3r", "streamvggt", "stream3r", "ttsa3r", "ttt3r", "metric")
 
 
-def _check(what: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise ConfigError(f"{what}={value!r}: expected one of {', '.join(known)}")
+# The names in metrics/depth_alignment.ALIGNMENTS, which needs torch.
+AlignmentName = Literal["metric", "median", "scale", "scale_shift", "least_squares"]
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class FrameSelection:
-    """start, stride: every stride-th frame of the recording from `start`; a folder that was
-    prepared begins there already, and is thinned only as far as it was not. at_least: the stride
-    shrinks to count // at_least, so that short sequences keep that many; 0 = it does not.
+    """Which frames of a recording are taken.
 
-    max_frames: the selection is cut to this many; 0 = all. draw: this many frames at random
-    instead, from one generator over all sequences listed, in order, started with `seed`; 0 = not.
+    start: the first one; a folder that was prepared begins there already.
+    stride: every stride-th from there; a folder that was prepared is thinned only as far as it was
+        not.
+    at_least: the stride shrinks to count // at_least, so that short sequences keep that many; 0 =
+        it does not.
+    max_frames: the selection is cut to this many; 0 = all.
+    draw: this many frames at random instead; 0 = not.
+    seed: of one generator over all sequences listed, in order, which draws.
     min_frames: shorter sequences are left out by the protocol, and listed as such.
     """
 
-    start: int = 0
-    stride: int = 1
-    at_least: int = 0
-    max_frames: int = 0
-    draw: int = 0
-    seed: int = 0
-    min_frames: int = 1
+    start: Whole = 0
+    stride: Count = 1
+    at_least: FramesOrZero = 0
+    max_frames: FramesOrZero = 0
+    draw: FramesOrZero = 0
+    seed: Whole = 0
+    min_frames: Frames = 1
 
     def __post_init__(self) -> None:
-        if self.stride < 1 or self.min_frames < max(1, self.draw):
-            raise ConfigError("frames: stride at least 1, min_frames at least 1 and at least draw")
+        if self.min_frames < self.draw:
+            raise ValueError(f"min_frames ({self.min_frames}) must be at least draw ({self.draw})")
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class ImagePreparation:
     """How the images that a network sees are made; cameras with depth see them as they are.
 
-    loader: "as_is"; "cut3r" or "vggt", their published evaluation loaders, with long side `size`;
-    or "window": cut about the principal point and scaled to fill width x height, with depth.
+    loader: cut3r or vggt are their published evaluation loaders, with long side `size`; window =
+        cut about the principal point and scaled to fill width x height, with depth.
+    size: long side, for the loaders cut3r and vggt.
     squeeze: the loader changes the aspect ratio a little rather than cut.
+    width: for the loader window.
+    height: for the loader window.
     """
 
-    loader: str = "as_is"
-    size: int = 0
-    squeeze: bool = False
-    width: int = 0
-    height: int = 0
+    loader: Literal["as_is", "cut3r", "vggt", "window"] = "as_is"
+    size: PixelsOrZero = 0
+    squeeze: Switch = False
+    width: PixelsOrZero = 0
+    height: PixelsOrZero = 0
 
     def __post_init__(self) -> None:
-        _check("images.loader", self.loader, ("as_is", "cut3r", "vggt", "window"))
         if (self.loader in ("cut3r", "vggt")) != (self.size > 0):
-            raise ConfigError("images.size goes with the loaders cut3r and vggt")
+            raise ValueError("size goes with the loaders cut3r and vggt")
         if (self.loader == "window") != (self.width > 0 and self.height > 0):
-            raise ConfigError("images.width and images.height go with the loader window")
+            raise ValueError("width and height go with the loader window")
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class PoseProtocol:
-    """metric: "trajectory" (ATE, RPE) or "pairs" (angles between all pairs, areas under the curve
-    up to `thresholds` degrees). alignment: "sim3" or "se3". poses: "all" or "keyframes".
+    """How poses are compared.
 
+    metric: trajectory = ATE and RPE, pairs = angles between all pairs and the areas under their
+        curve up to `thresholds`.
+    alignment: of the estimate with the truth.
+    poses: which are compared.
     decimals: to which each sequence's figure is rounded before the mean; 0 = none.
+    thresholds: degrees, 1 or more, for the metric pairs.
     """
 
-    metric: str = "trajectory"
-    alignment: str = "sim3"
-    poses: str = "all"
-    decimals: int = 0
-    thresholds: tuple[int, ...] = ()
+    metric: Literal["trajectory", "pairs"] = "trajectory"
+    alignment: Literal["sim3", "se3"] = "sim3"
+    poses: Literal["all", "keyframes"] = "all"
+    decimals: Whole = 0
+    thresholds: Annotated[tuple[Count, ...], LISTED] = ()
 
     def __post_init__(self) -> None:
-        _check("pose.metric", self.metric, ("trajectory", "pairs"))
-        _check("pose.alignment", self.alignment, ("sim3", "se3"))
-        _check("pose.poses", self.poses, ("all", "keyframes"))
-        if (self.metric == "pairs") != bool(self.thresholds) or 0 in self.thresholds:
-            raise ConfigError("pose.thresholds, 1 degree or more, go with the metric pairs")
+        if (self.metric == "pairs") != bool(self.thresholds):
+            raise ValueError("thresholds go with the metric pairs")
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class DepthProtocol:
-    """alignments: each is reported, see metrics/depth_alignment.
+    """How depth maps are compared.
 
-    max_depth: metres, from which true depth does not count; 0 = none. clip: metres, of the aligned
-    prediction; 0 = none.
+    alignments: each is reported, see metrics/depth_alignment.
+    max_depth: from which true depth does not count; 0 = none.
+    clip: of the aligned prediction; 0 = none.
     """
 
-    alignments: tuple[str, ...] = ("scale",)
-    max_depth: float = 0.0
-    clip: float = 0.0
+    alignments: Annotated[tuple[AlignmentName, ...], LISTED] = ("scale",)
+    max_depth: MetresOrZero = 0.0
+    clip: MetresOrZero = 0.0
 
     def __post_init__(self) -> None:
         if not self.alignments:
-            raise ConfigError("depth.alignments: name one at least; metric is without any")
-        for name in self.alignments:
-            _check("depth.alignments", name, tuple(ALIGNMENTS))
+            raise ValueError("alignments: name one at least; metric is without any")
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class ReconstructionProtocol:
-    """crop: side in pixels of the central square that is compared. icp_threshold, voxel_size:
-    metres, see mapper.evaluate.metrics.reconstruction."""
+    """How point clouds are compared, see mapper.evaluate.metrics.reconstruction.
 
-    crop: int = 224
-    icp_threshold: float = 0.1
-    voxel_size: float = 0.0
-
-    def __post_init__(self) -> None:
-        if self.crop < 1 or not self.icp_threshold > 0:
-            raise ConfigError("reconstruction: crop and icp_threshold must be positive")
-
-
-@dataclass(frozen=True, slots=True)
-class Protocol:
-    """name: of the file. version: raised when a change alters figures. datasets: it is
-    for; empty = any. source: where it is published. sequences: by name; empty = all that are there.
-    groups: first folders of their names; empty = all that are there.
-
-    settings: of frontends, like "cut3r.cross_view=true". average: over "sequences", "pixels" or
-    "groups" (sequences of one first folder, then those). Only the part of its task is used.
+    crop: side of the central square that is compared.
+    icp_threshold: distance between points that the alignment takes for pairs.
+    voxel_size: of the thinning of both clouds; 0 = none.
     """
 
-    name: str = ""
-    version: int = 1
-    task: str = ""
-    datasets: tuple[str, ...] = ()
-    source: str = ""
-    sequences: tuple[str, ...] = ()
-    groups: tuple[str, ...] = ()
-    average: str = "sequences"
-    settings: tuple[str, ...] = ()
+    crop: Pixels = 224
+    icp_threshold: Metres = 0.1
+    voxel_size: MetresOrZero = 0.0
+
+
+@settings
+class Protocol:
+    """What a benchmark measures, on which frames and how. Only the part of its task is used.
+
+    name: of the file.
+    task: what is measured.
+    version: raised when a change alters figures.
+    datasets: that it is for; empty = any.
+    source: where it is published.
+    sequences: by name; empty = all that are there.
+    groups: first folders of their names; empty = all that are there.
+    average: of what the figures are the mean; groups = of the sequences of one first folder, then
+        of those.
+    settings: of frontends, like "cut3r.cross_view=true".
+    frames: which are taken.
+    images: how they are made.
+    pose: how poses are compared.
+    depth: how depth maps are compared.
+    reconstruction: how point clouds are compared.
+    """
+
+    name: Text
+    task: Literal["pose", "video-depth", "mono-depth", "reconstruction"]
+    version: Whole = 1
+    datasets: Annotated[tuple[Text, ...], LISTED] = ()
+    source: Text = ""
+    sequences: Annotated[tuple[Text, ...], LISTED] = ()
+    groups: Annotated[tuple[Text, ...], LISTED] = ()
+    average: Literal["sequences", "pixels", "groups"] = "sequences"
+    settings: Annotated[tuple[Text, ...], LISTED] = ()
     frames: FrameSelection = field(default_factory=FrameSelection)
     images: ImagePreparation = field(default_factory=ImagePreparation)
     pose: PoseProtocol = field(default_factory=PoseProtocol)
@@ -151,10 +177,8 @@ class Protocol:
     reconstruction: ReconstructionProtocol = field(default_factory=ReconstructionProtocol)
 
     def __post_init__(self) -> None:
-        _check("task", self.task, TASKS)
-        _check("average", self.average, ("sequences", "pixels", "groups"))
         if (self.task == "reconstruction") != (self.images.loader == "window"):
-            raise ConfigError("the loader window goes with the task reconstruction")
+            raise ValueError("the loader window goes with the task reconstruction")
 
     def fits(self, task: str, dataset: str) -> bool:
         """Whether it measures this task on this dataset."""
@@ -168,13 +192,7 @@ def load_protocol(name: str) -> Protocol:
         raise ConfigError(f"{path}: no such protocol file; mapper bench protocols lists the others")
     if not path.is_file():
         raise ConfigError(unknown_name("protocol", name, protocol_names()))
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-        protocol = from_mapping(Protocol, values if isinstance(values, dict) else {})
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: not readable as YAML ({type(error).__name__})") from error
-    except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from error
+    protocol = check_file(path, Protocol, read_yaml(path))
     if protocol.name != path.stem:
         raise ConfigError(f"{path}: its name is {protocol.name!r}; call it as the file is called")
     return protocol

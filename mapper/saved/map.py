@@ -13,7 +13,7 @@ from mapper.backend.backend import Backend, BackendConfig
 from mapper.backend.graph.edge import Edge, EdgeKind
 from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.backend.loops.loop_decision import LoopDecision
-from mapper.config.loader import from_mapping
+from mapper.core.settings_model import from_mapping
 from mapper.errors import InputError
 from mapper.run.directory import RunDirectory
 from mapper.run.journal import read_journal

@@ -18,8 +18,9 @@ from mapper.backend.fusion.map_fusion import FusionConfig, MapFusion
 from mapper.backend.fusion.tsdf import BYTES_PER_BLOCK
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
 from mapper.backend.keyframes.trajectory_assembly import assemble_trajectory
-from mapper.config.loader import changed, from_mapping
+from mapper.config.loader import changed
 from mapper.core.mesh import Mesh
+from mapper.core.settings_model import from_mapping
 from mapper.core.sim3 import rigid_part
 from mapper.core.trajectory import Trajectory
 from mapper.errors import ConfigError, InputError
@@ -117,7 +118,7 @@ def _map_settings(run: RunDirectory) -> BackendConfig:
     except (KeyError, TypeError) as error:
         raise InputError(f"{run.path / 'run.yaml'}: config.backend is missing") from error
     changes = run.read_json(run.path / ALIGNMENT).get("changes", [])
-    return from_mapping(BackendConfig, changed(stored, changes))
+    return from_mapping(BackendConfig, changed(stored, changes, BackendConfig))
 
 
 def fuse_again(

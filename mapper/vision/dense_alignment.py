@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import numpy as np
 
 from mapper.core.geometry import exp_se3
+from mapper.core.quantities import LISTED, Metres, NonNegative, SigmasOrZero, Whole
+from mapper.core.settings_model import settings
 from mapper.core.sim3 import rigid_part, scale_of, similarity
-from mapper.errors import ConfigError
 from mapper.vision.dense_residuals import Limits, Motion, Scene, View, accumulate
 from mapper.vision.depth_pyramid import LEVELS, DepthPyramid, Level
 
@@ -16,24 +18,29 @@ CONVERGED_TWIST = 1e-5  # rad and m: smaller steps than this change nothing that
 MIN_INLIERS = 30  # fewer pairs of pixels tell nothing
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class AlignmentConfig:
-    """iterations: Gauss-Newton steps from the finest level to the coarsest.
+    """Dense alignment of two depth views.
 
-    max_distance: metres; pairs further apart are no pairs (finest level; doubles per level).
+    iterations: Gauss-Newton steps of each level, from the finest to the coarsest.
+    max_distance: pairs of points further apart are no pairs; doubles per level.
     photometric_weight: of the intensity residual against the geometric one; 0 = depth alone.
-    reach_sigmas: ... and in standard deviations of the depth, where those are larger.
+    finest_level: of the pyramid that is aligned; 0 = the image as it is, 1 = half of it.
+    reach_sigmas: pairs may be apart by this much of the depth's deviation, if that is more.
     """
 
-    iterations: tuple[int, ...] = (4, 5, 6)
-    max_distance: float = 0.07
-    photometric_weight: float = 0.05
-    finest_level: int = 0
-    reach_sigmas: float = 3.0
+    iterations: Annotated[tuple[Whole, ...], LISTED] = (4, 5, 6)
+    max_distance: Metres = 0.07
+    photometric_weight: NonNegative = 0.05
+    finest_level: Whole = 0
+    reach_sigmas: SigmasOrZero = 3.0
 
     def __post_init__(self) -> None:
         if len(self.iterations) != LEVELS or self.finest_level >= LEVELS:
-            raise ConfigError(f"alignment has {LEVELS} levels: iterations {self.iterations}")
+            raise ValueError(
+                f"there are {LEVELS} levels, not iterations={list(self.iterations)} with "
+                f"finest_level={self.finest_level}"
+            )
 
 
 @dataclass(frozen=True, slots=True)

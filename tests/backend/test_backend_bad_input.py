@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ def prediction(room: Room, index: int) -> Prediction:
     return in_units(room.prediction(index), 10.0)
 
 
-def mapped(room: Room, align: str, **changes: np.ndarray) -> Backend:
+def mapped(room: Room, align: Literal["off", "final"], **changes: np.ndarray) -> Backend:
     """Frames 0 to 30 of every third; the fourth prediction is changed."""
     backend = Backend(BackendConfig(fusion=FUSION, align=align))
     for index in range(0, 31, 3):

@@ -14,7 +14,8 @@ from rerun.chunk import RrdReader
 
 from mapper.backend.config import BackendConfig
 from mapper.commands.run import RunRequest, map_into
-from mapper.config.loader import changed, from_mapping
+from mapper.config.loader import changed
+from mapper.core.settings_model import from_mapping
 from mapper.io.meshes.mesh_files import read_mesh
 from mapper.io.trajectory_files import read_tum
 from mapper.run.directory import RunDirectory
@@ -33,7 +34,7 @@ def result(mapped: Path) -> Realignment:
     """Aligned once, and written into many copies of the run."""
     run = RunDirectory.open(mapped)
     stored = run.read_description()["config"]["backend"]
-    return realign(run, from_mapping(BackendConfig, changed(stored, list(CHANGES))))
+    return realign(run, from_mapping(BackendConfig, changed(stored, CHANGES, BackendConfig)))
 
 
 @pytest.fixture(scope="module")

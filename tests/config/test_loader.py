@@ -47,7 +47,6 @@ def test_an_unknown_key_is_answered_with_the_nearest(change: str, hint: str) -> 
     [
         "threads=1",
         "threads=maybe",
-        "frontend=3",
         "backend.cached_keyframes=2.5",
         "backend.cached_keyframes=true",
         "rgbd.max_rmse=true",
@@ -162,3 +161,66 @@ def test_a_setting_that_is_gone_is_read_in_old_runs_and_refused_when_asked_for()
     assert from_mapping(MapperConfig, old) == MapperConfig()
     with pytest.raises(ConfigError, match=r"^rgbd.max_depth is no setting any more: set backend"):
         load_config(changes=["rgbd.max_depth=6"])
+
+
+def test_a_mode_that_there_is_not_is_refused_with_those_that_there_are() -> None:
+    """It was taken for "off" once."""
+    with pytest.raises(ConfigError) as fault:
+        load_config(changes=["backend.placement.refine=nonsense"])
+    expected = "backend.placement.refine='nonsense': expected auto, on or off"
+    assert str(fault.value) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["/data/w #1/cut3r.pth", "512", "a: b", "", "yes", "1e3", "[1", "'quoted'"]
+)
+def test_text_arrives_as_it_was_typed(text: str) -> None:
+    """It was read as YAML once: a # began a comment there."""
+    assert load_config(changes=[f"weights={text}"]).weights == text
+
+
+def test_words_that_yaml_takes_for_truth_values_are_words_where_words_are_expected() -> None:
+    config = load_config(changes=["backend.placement.refine=off", "backend.align=off"])
+    assert (config.backend.placement.refine, config.backend.align) == ("off", "off")
+
+
+def test_a_fault_in_a_file_names_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("backend:\n  fusion: {tsdf: {voxel_size: -1}}\n")
+    with pytest.raises(ConfigError) as fault:
+        load_config(path, ["threads=false"])
+    expected = f"{path}: backend.fusion.tsdf.voxel_size=-1: expected a number above 0"
+    assert str(fault.value) == expected
+
+
+def test_a_fault_in_yaml_names_the_line(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("threads: true\nrgbd: {max_rmse: 1]\n")
+    with pytest.raises(ConfigError, match="line 2") as fault:
+        load_config(path)
+    assert "\n" not in str(fault.value)
+
+
+def test_yaml_makes_no_objects(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(f"weights: !!python/object/apply:os.mkdir ['{tmp_path / 'made'}']\n")
+    with pytest.raises(ConfigError, match="not valid YAML"):
+        load_config(path)
+    assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("backend.reuse.min_covered=0.1", "backend.reuse: min_shared (0.6) must be at most"),
+        ("rgbd.alignment.iterations=[1, 2]", "rgbd.alignment: there are 3 levels"),
+        ("backend.optimise_share=2", "expected a number of at least 0 and at most 1"),
+        ("backend.alignment.width=16", "expected a whole number of at least 32"),
+        ("cut3r.device=abacus", "expected auto, cpu, cuda, cuda:1 or mps"),
+        ("streamvggt.kv_budget=[1]", "expected a size like 8GB"),
+    ],
+)
+def test_messages_say_what_is_allowed(change: str, message: str) -> None:
+    with pytest.raises(ConfigError) as fault:
+        load_config(changes=[change])
+    assert message in str(fault.value)

@@ -98,7 +98,8 @@ def folder(stride: int, limit: int = 0, is_told: bool = True) -> Preparation:
 
 
 def of_paper(**frames: int) -> Protocol:
-    return Protocol(task="pose", datasets=("tum-dynamics",), frames=FrameSelection(**frames))
+    chosen = FrameSelection(**frames)
+    return Protocol("mine", task="pose", datasets=("tum-dynamics",), frames=chosen)
 
 
 def test_a_prepared_sequence_is_not_thinned_twice() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -197,6 +198,8 @@ def test_the_cameras_decide_which_residual_is_used(monkeypatch: pytest.MonkeyPat
     task = AlignmentTask({0: moved(), 1: moved(0.1)}, [], [(0, 1)], True)
     same = [plane_map(moved()), plane_map(moved(0.1))]
     other = [same[0], plane_map(moved(0.1), replace(PLANE, fx=160.0))]
-    for maps, residual in ((same, "auto"), (other, "auto"), (other, "pixel"), (same, "ray")):
+    pairs: list[tuple[list[KeyframeMap], Literal["auto", "pixel", "ray"]]]
+    pairs = [(same, "auto"), (other, "auto"), (other, "pixel"), (same, "ray")]
+    for maps, residual in pairs:
         align_globally(task, maps.__getitem__, replace(CONFIG, residual=residual, rounds=1))
     assert used == [False, True, False, True]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from scipy.spatial.transform import Rotation
 from mapper.backend.graph.edge import Edge, EdgeKind
 from mapper.backend.graph.pose_graph import PoseGraph, PoseGraphConfig
 from mapper.core.geometry import exp_se3, pose
+from mapper.core.settings_model import from_mapping
 from mapper.core.sim3 import exp_sim3, inverse_similarity, rigid_part, scale_of, similarity
 from mapper.errors import ConfigError
 from tests.support.room_views import distance
@@ -20,6 +22,8 @@ STEPS, SHRINK = 24, 0.97  # a lap; each keyframe's unit against the one before
 SIGMAS = np.array([1e-3] * 3 + [2e-3] * 3 + [2e-2])
 INFORMATION = np.diag(SIGMAS**-2)
 CERTAIN = 1e8 * np.eye(7)
+
+Scale = Literal["auto", "free", "fixed"]
 
 
 def lap() -> list[np.ndarray]:
@@ -33,7 +37,7 @@ def lap() -> list[np.ndarray]:
     return poses
 
 
-def blind_to_scale(truth: list[np.ndarray], scale: str) -> PoseGraph:
+def blind_to_scale(truth: list[np.ndarray], scale: Scale) -> PoseGraph:
     """What a frontend says that does not notice its unit shrink: every step at scale 1."""
     graph = PoseGraph(PoseGraphConfig(scale=scale))
     graph.add_pose(0, truth[0])
@@ -99,7 +103,7 @@ def test_without_scales_the_same_loop_cannot_mend_it() -> None:
     ],
 )
 def test_scales_are_free_where_the_unit_is_unknown_or_asked_for(
-    scale: str, is_metric: bool, free: bool
+    scale: Scale, is_metric: bool, free: bool
 ) -> None:
     graph = PoseGraph(PoseGraphConfig(scale=scale))
     graph.take_units(is_metric)
@@ -108,7 +112,7 @@ def test_scales_are_free_where_the_unit_is_unknown_or_asked_for(
 
 def test_an_unknown_scale_setting_is_refused() -> None:
     with pytest.raises(ConfigError, match="auto, free or fixed"):
-        PoseGraphConfig(scale="loose")
+        from_mapping(PoseGraphConfig, {"scale": "loose"})
 
 
 @pytest.mark.parametrize("off", [0.0, 0.01, -0.01])
@@ -218,7 +222,7 @@ def test_many_joints_do_not_add_up_their_rounding() -> None:
 
 @pytest.mark.parametrize("scale", ["free", "fixed"])
 def test_an_edge_that_is_not_finite_changes_no_pose(
-    scale: str, caplog: pytest.LogCaptureFixture
+    scale: Scale, caplog: pytest.LogCaptureFixture
 ) -> None:
     graph, without = blind_to_scale(lap(), scale), blind_to_scale(lap(), scale)
     with caplog.at_level(logging.WARNING):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -52,7 +53,9 @@ def test_drift_of_predicted_frames_is_not_added_up(room: Room) -> None:
 
 
 @pytest.mark.parametrize("refine", ["off", "auto"])
-def test_without_refinement_the_frontend_is_taken_at_its_word(room: Room, refine: str) -> None:
+def test_without_refinement_the_frontend_is_taken_at_its_word(
+    room: Room, refine: Literal["off", "auto"]
+) -> None:
     predictions = learned(room)
     if refine == "auto":  # a depth camera's frames were aligned already
         predictions = [room.prediction(k, drifted(room, k)) for k in FRAMES]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from mapper.core.frame import Frame
 from mapper.core.geometry import transform
 from mapper.core.intrinsics import Intrinsics
 from mapper.core.prediction import Prediction
+from mapper.core.settings_model import from_mapping
 from mapper.errors import ConfigError, InputError
 from mapper.frontends.base import TrackingState
 from mapper.frontends.registry import create_frontend
@@ -57,7 +59,9 @@ def answers(frontend: VggtFrontend, shown: list[Frame]) -> list[Prediction]:
 
 
 @pytest.mark.parametrize("mode", ["causal", "window", "full"])
-def test_stream3r_answers_every_frame_from_a_hugging_face_folder(folder: Path, mode: str) -> None:
+def test_stream3r_answers_every_frame_from_a_hugging_face_folder(
+    folder: Path, mode: Literal["causal", "window", "full"]
+) -> None:
     options = Stream3rOptions(min_confidence=0.0, device="cpu", mode=mode)
     frontend = create("stream3r", options, str(folder))
     assert isinstance(frontend, OfflineFrontend if mode == "full" else StreamingFrontend)
@@ -171,19 +175,20 @@ def test_long_sequences_are_refused_offline(flat: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "options",
+    "change",
     [
-        Stream3rOptions(mode="windows"),
-        Stream3rOptions(points="cloud"),
-        Stream3rOptions(cache="int7"),
-        Stream3rOptions(kv_policy="random"),
-        Stream3rOptions(kv_budget="much"),
-        Stream3rOptions(device="abacus"),
+        "mode=windows",
+        "points=cloud",
+        "cache=int7",
+        "kv_policy=random",
+        "kv_budget=much",
+        "device=abacus",
     ],
 )
-def test_unknown_choices_are_refused(folder: Path, options: Stream3rOptions) -> None:
-    with pytest.raises(ConfigError, match=r"expected|cannot use"):
-        create("stream3r", options, str(folder))
+def test_unknown_choices_are_refused(folder: Path, change: str) -> None:
+    name, value = change.split("=")
+    with pytest.raises(ConfigError, match=f"{name}.*expected"):
+        create("stream3r", from_mapping(Stream3rOptions, {name: value}), str(folder))
 
 
 def test_a_budget_means_nothing_to_a_mode_without_a_cache(folder: Path) -> None:

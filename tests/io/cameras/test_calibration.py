@@ -42,8 +42,8 @@ def test_a_flat_file_is_the_colour_camera(tmp_path: Path) -> None:
 
 def test_bad_calibrations_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
-    refused(path, FLAT + "distorsion: [0, 0, 0, 0]", "`distorsion`; did you mean `distortion`")
-    refused(path, "colour: {fx: 1}", "`colour`; did you mean `color`")
+    refused(path, FLAT + "distorsion: [0, 0, 0, 0]", "'distorsion'; did you mean distortion")
+    refused(path, "colour: {fx: 1}", "colour.; did you mean color")
     refused(path, "color: {fx: 1, fy: 1, cx: 0}", "cy, width, height missing")
     refused(path, FLAT.replace("fx: 1", "fx: wide"), "fx is 'wide'")
     refused(path, FLAT.replace("fx: 1", "fx: .nan"), "fx is nan")

@@ -77,7 +77,7 @@ def test_an_empty_root_is_refused_in_one_line(name: str, tmp_path: Path) -> None
 
 
 def test_an_unknown_dataset_or_root_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="did you mean 'sintel'"):
+    with pytest.raises(ConfigError, match="did you mean sintel"):
         open_dataset("sintle", tmp_path)
     with pytest.raises(InputError, match="nowhere: no such folder"):
         open_dataset("sintel", tmp_path / "nowhere")
@@ -93,5 +93,5 @@ def test_sequences_are_found_and_opened_by_name(tmp_path: Path) -> None:
     assert dataset.names() == ["kitchen", "whiteroom"]
     assert [sequence.name for sequence in dataset.sequences()] == dataset.names()
     assert dataset.sequence("kitchen").images == [tmp_path / "kitchen" / "images" / "img0.png"]
-    with pytest.raises(InputError, match="did you mean 'kitchen'"):
+    with pytest.raises(InputError, match=r"did you mean kitchen\?"):
         dataset.sequence("kitchens")
