@@ -13,6 +13,7 @@ import numpy as np
 from mapper.core.geometry import pose_from_quaternion_xyzw, pose_to_quaternion_xyzw
 from mapper.core.trajectory import Trajectory
 from mapper.errors import ConfigError, InputError
+from mapper.io.text_files import read_text
 from mapper.runtime.atomic_files import atomic_write
 
 TUM_HEADER: Final = "# timestamp tx ty tz qx qy qz qw"
@@ -164,12 +165,10 @@ def _read_rows(
 
 def _text_lines(path: Path | str) -> Iterator[tuple[int, str]]:
     try:
-        with open(path, encoding="utf-8-sig") as file:
-            for number, line in enumerate(file, 1):
-                yield number, line.strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not a text file"
-        raise InputError(f"cannot read the trajectory {path}: {reason}") from error
+        lines = read_text(path).splitlines()
+    except InputError as error:
+        raise InputError(f"cannot read the trajectory {error}") from error
+    return ((number, line.strip()) for number, line in enumerate(lines, 1))
 
 
 def _numbers(path: Path | str, lines: list[int], rows: list[list[str]], count: int) -> np.ndarray:

@@ -15,6 +15,7 @@ from mapper.io.cameras.depth_registration import (
 )
 
 REGISTRATIONS = ("auto", "color_to_depth", "depth_to_color", "none")
+ASPECT_TOLERANCE = 0.01  # of the shapes of two images of one view
 
 
 class Rig:
@@ -59,6 +60,22 @@ class Rig:
     def color_only(self, image: np.ndarray) -> np.ndarray:
         """uint8 (H, W, 3), undistorted; for sequences without depth."""
         return image if self._undistort_color is None else self._undistort_color.image(image)
+
+    def fitted(self, depth: np.ndarray) -> np.ndarray:
+        """Depth (h, w) of the colour camera's view at the size of its image.
+
+        That of a sensor with fewer or more pixels is sampled, without mixing readings. Depth of
+        another shape, or of a camera of its own, comes back as it is.
+        """
+        width, height = self.depth_size
+        size = depth.shape[::-1]
+        if self.registration != "none" or size == self.depth_size or 0 in (*size, width, height):
+            return depth
+        if abs(size[0] * height / (size[1] * width) - 1) > ASPECT_TOLERANCE:
+            return depth
+        rows = (2 * np.arange(height) + 1) * size[1] // (2 * height)
+        columns = (2 * np.arange(width) + 1) * size[0] // (2 * width)
+        return np.ascontiguousarray(depth[rows[:, None], columns])
 
     def register(self, image: np.ndarray, depth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Raw colour uint8 (h, w, 3) and depth float32 (H, W), metres, to the common view."""

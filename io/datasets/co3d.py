@@ -36,7 +36,7 @@ from mapper.io.datasets.dataset import BenchSequence
 from mapper.io.datasets.depth_files import read_half_depth
 from mapper.io.datasets.layout import require_file, subfolders
 from mapper.io.datasets.pose_files import rigid_poses
-from mapper.io.sequences.decode import first_size
+from mapper.io.sequences.image_files import first_size
 
 FRAME_RATE = 30.0  # 1/s
 LARGEST_TRANSLATION = 1e5  # of the sum of T's components

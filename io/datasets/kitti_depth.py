@@ -40,7 +40,8 @@ from mapper.io.datasets.preparation import (
     stride_of_names,
     stride_of_times,
 )
-from mapper.io.sequences.decode import first_size, read_depth
+from mapper.io.sequences.decode import read_depth
+from mapper.io.sequences.image_files import first_size
 
 FRAME_RATE = 10.0  # 1/s
 DEPTH_SCALE = 256.0  # units per metre

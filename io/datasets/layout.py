@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mapper.errors import InputError
-from mapper.io.sequences.decode import DEPTH_SUFFIXES, IMAGE_SUFFIXES, list_images
+from mapper.io.sequences.image_files import DEPTH_SUFFIXES, IMAGE_SUFFIXES, list_images
 
 
 def subfolders(folder: Path) -> list[Path]:

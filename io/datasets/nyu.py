@@ -23,7 +23,7 @@ from mapper.errors import InputError
 from mapper.io.datasets.dataset import BenchSequence
 from mapper.io.datasets.depth_files import read_npy_depth
 from mapper.io.datasets.layout import require_images, require_pairs
-from mapper.io.sequences.decode import first_size
+from mapper.io.sequences.image_files import first_size
 
 NAME = "val"
 CAMERA = Intrinsics(518.85790117, 519.46961112, 325.58244941, 253.73616633, 640, 480)

@@ -37,7 +37,8 @@ from mapper.io.datasets.preparation import preparation, stride_of_names
 from mapper.io.datasets.sens import SUFFIX, open_scan
 from mapper.io.datasets.sens import read_color as read_scan_color
 from mapper.io.datasets.sens import read_depth as read_scan_depth
-from mapper.io.sequences.decode import first_size, read_depth
+from mapper.io.sequences.decode import read_depth
+from mapper.io.sequences.image_files import first_size
 
 FRAME_RATE = 30.0  # 1/s
 SELECTION_STRIDE = 3  # frames of the scan from one of a selection to the next

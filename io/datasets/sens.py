@@ -13,6 +13,7 @@ own bytes are read then.
 
 from __future__ import annotations
 
+import math
 import struct
 import zlib
 from dataclasses import dataclass
@@ -20,13 +21,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import cv2
 import numpy as np
 
 from mapper.core.intrinsics import Intrinsics
 from mapper.errors import InputError
 from mapper.io.datasets.pose_files import rigid_poses
-from mapper.io.sequences.decode import SATURATED
+from mapper.io.sequences.decode import MAX_PIXELS, SATURATED, decode_color
+from mapper.io.sequences.exr import unpacked
 
 VERSION = 4
 SUFFIX = ".sens"
@@ -70,10 +71,7 @@ def open_scan(path: Path) -> Scan:
 def read_color(path: Path) -> np.ndarray:
     """uint8 (H, W, 3), RGB, of a path like scene.sens/color/17."""
     encoded = _content(open_scan(path.parents[1]).color, path)
-    image = cv2.imdecode(np.frombuffer(encoded or b"\0", np.uint8), cv2.IMREAD_COLOR_RGB)
-    if image is None:
-        raise InputError(f"{path}: no readable image in the scan; download it again")
-    return image
+    return decode_color(encoded, path, as_stored=True)
 
 
 def read_depth(path: Path) -> np.ndarray:
@@ -81,7 +79,8 @@ def read_depth(path: Path) -> np.ndarray:
     scan = open_scan(path.parents[1])
     encoded = _content(scan.depth, path)
     try:
-        pixels = zlib.decompress(encoded) if scan.depth_is_packed else encoded
+        size = 2 * math.prod(scan.depth_size)
+        pixels = unpacked(encoded, size) if scan.depth_is_packed else encoded
         raw = np.frombuffer(pixels, "<u2").reshape(scan.depth_size)
     except (zlib.error, ValueError) as error:
         raise InputError(f"{path}: no readable depth in the scan; download it again") from error
@@ -99,6 +98,8 @@ def _open_scan(path: Path, modified_ns: int) -> Scan:
                 f"{path}: colour of kind {color_kind}, depth of kind {depth_kind}, {scale} units "
                 "a metre; read are colour as PNG (1) or JPEG (2) and depth raw (0) or by zlib (1)"
             )
+        if depth_width * depth_height > MAX_PIXELS:
+            raise InputError(f"{path}: depth of {depth_width}x{depth_height}; download it again")
         T_world_camera, places = _read_frames(file, path, count)
     fx, fy, cx, cy = head[0], head[5], head[2], head[6]
     return Scan(

@@ -25,7 +25,7 @@ from mapper.io.datasets.dataset import BenchSequence
 from mapper.io.datasets.depth_files import SINTEL_TAG, read_dpt
 from mapper.io.datasets.layout import require_file, require_images, sequence_names
 from mapper.io.datasets.pose_files import rigid_poses
-from mapper.io.sequences.decode import first_size
+from mapper.io.sequences.image_files import first_size
 
 FRAME_RATE = 24.0  # 1/s
 _CAMERA = np.dtype([("tag", "<f4"), ("K", "<f8", (3, 3)), ("T_camera_world", "<f8", (3, 4))])

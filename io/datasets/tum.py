@@ -17,7 +17,8 @@ from pathlib import Path
 from mapper.io.datasets.dataset import BenchSequence
 from mapper.io.datasets.file_frames import bench_sequence
 from mapper.io.datasets.layout import sequence_names
-from mapper.io.sequences.tum import ASSOCIATION_TOLERANCE, is_tum, open_tum
+from mapper.io.sequences.pairing import ASSOCIATION_TOLERANCE
+from mapper.io.sequences.tum import is_tum, open_tum
 
 
 def find(root: Path) -> list[str]:

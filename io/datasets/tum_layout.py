@@ -7,8 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from mapper.core.geometry import pose_from_quaternion_xyzw
-from mapper.core.trajectory import Trajectory
 from mapper.errors import InputError
 from mapper.io.cameras.calibration import Camera
 from mapper.io.datasets.dataset import BenchSequence
@@ -21,9 +19,11 @@ from mapper.io.datasets.layout import (
 from mapper.io.datasets.pose_files import poses_at
 from mapper.io.datasets.preparation import preparation, stride_of_times, times_of_names
 from mapper.io.sequences.decode import read_depth
-from mapper.io.sequences.file_sequence import check_increasing
-from mapper.io.sequences.tum import ASSOCIATION_TOLERANCE, DEPTH_SCALE, associate
+from mapper.io.sequences.pairing import ASSOCIATION_TOLERANCE, associate
+from mapper.io.sequences.tum import DEPTH_SCALE
+from mapper.io.sequences.tum_lists import ImageList, read_image_list
 from mapper.io.trajectory_files import read_tum
+from mapper.io.truth_files import read_truth
 
 FRAME_RATE = 30.0  # 1/s; of TUM's and of Bonn's cameras
 
@@ -74,13 +74,14 @@ def read_recording(
     with_depth: keep the images that have a depth image within 0.02 s. Otherwise those that have a
     pose within 0.02 s, and no depth: the papers' selections are made in this way.
     """
-    timestamps, images = _image_list(folder / "rgb.txt")
-    truth = _read_truth(require_file(folder / "groundtruth.txt", "the poses of the recording"))
+    listed = _image_list(folder / "rgb.txt")
+    timestamps, images = listed.timestamps, listed.paths
+    truth, _ = read_truth(require_file(folder / "groundtruth.txt", "the poses of the recording"))
     depths: list[Path] | None = None
     if with_depth:
-        depth_times, depth_images = _image_list(folder / "depth.txt")
-        pairs = associate(timestamps, depth_times, ASSOCIATION_TOLERANCE)
-        depths = [depth_images[j] for j in pairs[:, 1]]
+        listed = _image_list(folder / "depth.txt")
+        pairs = associate(timestamps, listed.timestamps, ASSOCIATION_TOLERANCE)
+        depths = [listed.paths[j] for j in pairs[:, 1]]
         kept = pairs[:, 0]
     else:
         kept = associate(timestamps, truth.timestamps, ASSOCIATION_TOLERANCE)[:, 0]
@@ -103,35 +104,5 @@ def read_recording(
     )
 
 
-def _image_list(path: Path) -> tuple[np.ndarray, list[Path]]:
-    """Times float64 (N,), s, and image paths of rgb.txt or depth.txt."""
-    rows = _table(require_file(path, "TUM's list of images"), 2, str)
-    try:
-        timestamps = rows[:, 0].astype(np.float64)
-    except ValueError as error:
-        raise InputError(f"{path}: expected lines `timestamp filename`: {error}") from error
-    check_increasing(timestamps, path)
-    return timestamps, [path.parent / str(name) for name in rows[:, 1]]
-
-
-def _read_truth(path: Path) -> Trajectory:
-    """groundtruth.txt of a recording; of several poses at one time, which occur, the first."""
-    rows = _table(path, 8, float)
-    timestamps, first = np.unique(rows[:, 0], return_index=True)
-    poses = rows[first]
-    if not np.isfinite(poses).all() or not poses[:, 4:].any(axis=1).all():
-        raise InputError(f"{path}: a line is no pose `timestamp tx ty tz qx qy qz qw`")
-    return Trajectory(timestamps, pose_from_quaternion_xyzw(poses[:, 4:], poses[:, 1:4]))
-
-
-def _table(path: Path, columns: int, dtype: type) -> np.ndarray:
-    """(N, columns) of the first columns of a text file with # comments; N > 0."""
-    try:
-        lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines()]
-        rows = [words[:columns] for words in lines if words and not words[0].startswith("#")]
-        table: np.ndarray = np.array(rows, dtype).reshape(len(rows), columns)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: expected lines of {columns} columns: {error}") from error
-    if not rows:
-        raise InputError(f"{path}: holds no line; is the download complete?")
-    return table
+def _image_list(path: Path) -> ImageList:
+    return read_image_list(require_file(path, "TUM's list of images"))

@@ -13,11 +13,11 @@ import numpy as np
 from mapper.errors import InputError
 from mapper.io.cameras.calibration import Calibration
 from mapper.io.live.source import LiveImage, StreamBroken, arrival_time
+from mapper.io.sequences.decode import decode_color
 
 OPEN_TIMEOUT_MS: Final = 5000
 READ_TIMEOUT_MS: Final = 3000
 BAD_IMAGES: Final = 5  # in a row, before the source is opened again
-JPEG_FLAGS: Final = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 FRAME_RATE: Final = 30.0  # 1/s, where a file states none
 
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # FFmpeg would write to stderr by itself
@@ -84,9 +84,12 @@ class CameraSource:
 
     def _rgb(self, raw: np.ndarray) -> np.ndarray | None:
         """uint8 (H, W, 3) of what VideoCapture gives; None where it cannot be decoded."""
-        if self._is_raw:
-            return cv2.imdecode(raw, JPEG_FLAGS)
-        return cv2.cvtColor(raw, cv2.COLOR_BGR2RGB)
+        if not self._is_raw:
+            return cv2.cvtColor(raw, cv2.COLOR_BGR2RGB)
+        try:
+            return decode_color(raw.tobytes(), self.name, as_stored=True)
+        except InputError:
+            return None
 
     def _remedy(self) -> str:
         if _is_network(self._address):

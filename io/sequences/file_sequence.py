@@ -21,7 +21,8 @@ class FileSequence:
     """Frames of TUM, 7-Scenes, KITTI and image folders; see mapper.io.sequences.sequence.Sequence.
 
     color_paths, depth_paths: one a frame; depth_paths is empty where there is no depth.
-    depth_scale: units of a 16-bit depth image per metre.
+    depth_scale: units of a 16-bit depth image per metre. lonely_times: (K,), seconds, of the
+    colour images that were left out, as they have no depth. notes: sentences about what was found.
     """
 
     kind: str
@@ -33,6 +34,8 @@ class FileSequence:
     depth_scale: float
     rig: Rig
     ground_truth: Trajectory | None = None
+    lonely_times: np.ndarray = field(default_factory=lambda: np.empty(0))
+    notes: tuple[str, ...] = ()
     has_depth: bool = field(init=False)
     intrinsics: Intrinsics | None = field(init=False)
 
@@ -57,13 +60,14 @@ class FileSequence:
         if not 0 <= index < len(self):
             raise IndexError(f"frame {index} of {len(self)}")
         calibrated = self.intrinsics is not None
-        image = read_image(self.color_paths[index])
+        # With depth as stored: depth and its calibration know nothing of how it is to be shown.
+        image = read_image(self.color_paths[index], as_stored=self.has_depth)
         check_size(str(self.color_paths[index]), image, self.rig.color_size, calibrated)
         timestamp = float(self.timestamps[index])
         if not self.depth_paths:
             image = self.rig.color_only(image)
             return Frame(index, timestamp, image, None, self.intrinsics)
-        depth = read_depth(self.depth_paths[index], self.depth_scale)
+        depth = self.rig.fitted(read_depth(self.depth_paths[index], self.depth_scale))
         check_size(str(self.depth_paths[index]), depth, self.rig.depth_size, calibrated)
         image, depth = self.rig.register(image, depth)
         return Frame(index, timestamp, image, depth, self.intrinsics)

@@ -1,71 +1,137 @@
-"""A folder of images in the order of their names, with a depth folder beside them if any."""
+"""A folder of images in the order of their names, with depth images beside them if any."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
 from mapper.errors import InputError
 from mapper.io.cameras.calibration import find_calibration
 from mapper.io.cameras.rig import Rig
-from mapper.io.sequences.decode import DEPTH_SUFFIXES, first_size, list_images
 from mapper.io.sequences.file_sequence import FileSequence
+from mapper.io.sequences.image_files import (
+    DEPTH_SUFFIXES,
+    IMAGE_SUFFIXES,
+    LOOKED_AT,
+    first_size,
+    foreign_images,
+    header_of,
+    list_images,
+    spread,
+)
+from mapper.io.sequences.pairing import Pairs, is_named_depth, pair_files, pairing_notes
 
-FRAME_RATE = 30.0  # 1/s; the files carry no time
-DEPTH_SCALE = 1000.0  # units per metre, where the calibration says nothing
+FRAME_RATE: Final = 30.0  # 1/s; the files carry no time
+DEPTH_SCALE: Final = 1000.0  # units per metre, where the calibration says nothing
 
-_COLOR_FOLDERS = ("rgb", "color", "images")
-_DEPTH_FOLDER = "depth"
+_COLOR_FOLDERS: Final = ("rgb", "color", "colour", "images", "image")
+_DEPTH_FOLDERS: Final = ("depth", "depths")
+PNG_BYTES: Final = 64  # hold the header of any
+
+_DEPTH_ALONE: Final = DEPTH_SUFFIXES - IMAGE_SUFFIXES  # of files that hold no colour
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """The colour images of a folder, and its depth images, from there or from beside it."""
+
+    folder: Path
+    color: list[Path]
+    depth: list[Path]
 
 
 def is_image_folder(path: Path) -> bool:
     """Whether a folder, or its rgb, color or images folder, holds images."""
-    return _color_folder(path) is not None
+    return _find(path) is not None
 
 
 def open_image_folder(
     path: Path, calibration: Path | None = None, registration: str = "auto"
 ) -> FileSequence:
-    """Images in `path` (depth in path/../depth or path/depth), or path/{rgb,color,images}."""
+    """Images in `path` or path/{rgb,color,images}; depth among them, in depth/ or beside it."""
     path = path.resolve()
-    folder = _color_folder(path)
-    if folder is None:
-        raise InputError(f"{path}: no images here or in {', '.join(_COLOR_FOLDERS)}")
-    color_paths = list_images(folder)
-    depth_paths = _depth_paths(path, folder, len(color_paths))
-    cameras = find_calibration(calibration, dict.fromkeys((path, folder, folder.parent)))
-    size = first_size(color_paths) if cameras is None else (0, 0)
-    if not depth_paths and registration in ("color_to_depth", "depth_to_color"):
+    files = _find(path)
+    if files is None:
+        raise InputError(
+            _only_foreign(path) or f"{path}: no images here or in {', '.join(_COLOR_FOLDERS)}"
+        )
+    cameras = find_calibration(
+        calibration, dict.fromkeys((path, files.folder, files.folder.parent))
+    )
+    if not files.depth and registration in ("color_to_depth", "depth_to_color"):
         raise InputError(f"{path}: registration `{registration}` needs a folder `depth`")
+    pairs = pair_files(files.color, files.depth) if files.depth else None
+    color, depth = _paired(files, pairs)
+    times = np.arange(len(files.color)) / FRAME_RATE
+    size = first_size(color, as_stored=bool(depth)) if cameras is None else (0, 0)
+    notes = [foreign_images(files.folder), *(pairing_notes(pairs) if pairs else ())]
     return FileSequence(
         kind="images",
         name=path.name,
         path=path,
-        timestamps=np.arange(len(color_paths)) / FRAME_RATE,
-        color_paths=tuple(color_paths),
-        depth_paths=tuple(depth_paths),
+        timestamps=times if pairs is None else times[pairs.color],
+        color_paths=tuple(color),
+        depth_paths=tuple(depth),
         depth_scale=(cameras and cameras.depth_scale) or DEPTH_SCALE,
-        rig=Rig(cameras, registration if depth_paths else "none", size),
+        rig=Rig(cameras, registration if depth else "none", size),
+        lonely_times=np.empty(0) if pairs is None else times[pairs.lonely_color],
+        notes=tuple(note for note in notes if note),
     )
 
 
-def _color_folder(path: Path) -> Path | None:
+def _find(path: Path) -> _Files | None:
+    """The first of the places that holds colour images."""
     for folder in (path, *(path / name for name in _COLOR_FOLDERS)):
-        if folder.is_dir() and list_images(folder):
-            return folder
+        if folder.is_dir():
+            color, depth = _told_apart(list_images(folder, IMAGE_SUFFIXES | DEPTH_SUFFIXES))
+            if color:
+                return _Files(folder, color, depth or _beside(path, folder))
     return None
 
 
-def _depth_paths(path: Path, folder: Path, count: int) -> list[Path]:
-    places = dict.fromkeys((path / _DEPTH_FOLDER, folder.parent / _DEPTH_FOLDER))
-    for place in places:
-        if place.is_dir() and place != folder:
-            paths = list_images(place, DEPTH_SUFFIXES)
-            if len(paths) != count:
+def _told_apart(paths: list[Path]) -> tuple[list[Path], list[Path]]:
+    """Colour and depth images of one folder: by name, by kind of file, else by their pixels."""
+    depth = {p for p in paths if p.suffix.lower() in _DEPTH_ALONE or is_named_depth(Path(p.name))}
+    if not depth and any(map(_is_deep_grey, spread(paths, LOOKED_AT))):
+        deep = {p for p in paths if _is_deep_grey(p)}
+        depth = deep if len(deep) < len(paths) else set()
+    if len(depth) == len(paths):
+        depth = {p for p in paths if p.suffix.lower() in _DEPTH_ALONE}  # a folder `my_depth_set`
+    return [p for p in paths if p not in depth], [p for p in paths if p in depth]
+
+
+def _is_deep_grey(path: Path) -> bool:
+    """Whether a PNG has one channel of 16 bits; no camera's colour images are that."""
+    if path.suffix.lower() != ".png":
+        return False
+    header = header_of(path, PNG_BYTES)
+    return header is not None and (header.bits, header.channels) == (16, 1)
+
+
+def _beside(path: Path, folder: Path) -> list[Path]:
+    for parent in dict.fromkeys((path, folder.parent)):
+        for place in (parent / name for name in _DEPTH_FOLDERS):
+            if place.is_dir() and place != folder:
+                if paths := list_images(place, DEPTH_SUFFIXES):
+                    return paths
                 raise InputError(
-                    f"{place}: {len(paths)} depth images for {count} images in {folder.name}; "
-                    "they are matched by order and must be equal in number"
+                    f"{place}: no depth images ({', '.join(sorted(DEPTH_SUFFIXES))}); fill the "
+                    "folder, or remove it to map colour alone"
                 )
-            return paths
     return []
+
+
+def _paired(files: _Files, pairs: Pairs | None) -> tuple[list[Path], list[Path]]:
+    if pairs is None:
+        return files.color, []
+    return [files.color[i] for i in pairs.color], [files.depth[j] for j in pairs.depth]
+
+
+def _only_foreign(path: Path) -> str | None:
+    for folder in (path, *(path / name for name in _COLOR_FOLDERS)):
+        if folder.is_dir() and (note := foreign_images(folder)):
+            return note.replace("are left out", "and no others, which cannot be read")
+    return None

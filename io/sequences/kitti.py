@@ -12,10 +12,13 @@ from mapper.core.trajectory import Trajectory
 from mapper.errors import ConfigError, InputError
 from mapper.io.cameras.calibration import Calibration, Camera, find_calibration
 from mapper.io.cameras.rig import Rig
-from mapper.io.sequences.decode import first_size, list_images
 from mapper.io.sequences.file_sequence import FileSequence
+from mapper.io.sequences.image_files import first_size, list_images
+from mapper.io.text_files import read_text
+from mapper.io.truth_files import Truth, optional_truth
 
-_CAMERAS = {"image_2": "P2", "image_0": "P0"}  # in order of preference
+# In order of preference: colour, left before right; then grey.
+_CAMERAS = {"image_2": "P2", "image_3": "P3", "image_0": "P0", "image_1": "P1"}
 
 
 def is_kitti(path: Path) -> bool:
@@ -28,10 +31,7 @@ def open_kitti(
 ) -> FileSequence:
     """A sequence folder such as dataset/sequences/00. Images are rectified; there is no depth."""
     path = path.resolve()
-    folder = next(name for name in _CAMERAS if (path / name).is_dir())
-    color_paths = list_images(path / folder)
-    if not color_paths:
-        raise InputError(f"{path / folder}: no images; is the download complete?")
+    folder, color_paths = _images(path)
     timestamps = _read_table(path / "times.txt", 1)[:, 0]
     if len(timestamps) != len(color_paths):
         raise InputError(
@@ -43,6 +43,7 @@ def open_kitti(
     cameras = find_calibration(calibration, (path,)) or Calibration(Camera(intrinsics))
     if registration not in ("auto", "none"):
         raise ConfigError(f"{path}: KITTI has no depth; --registration must be auto or none")
+    truth, notes = optional_truth(lambda: _read_ground_truth(path, timestamps, T_camera_cam0))
     return FileSequence(
         kind="kitti",
         name=f"kitti-{path.name}",
@@ -52,15 +53,25 @@ def open_kitti(
         depth_paths=(),
         depth_scale=1.0,
         rig=Rig(cameras, "none", size),
-        ground_truth=_read_ground_truth(path, timestamps, T_camera_cam0),
+        ground_truth=truth,
+        notes=notes,
     )
+
+
+def _images(path: Path) -> tuple[str, list[Path]]:
+    """The first folder that holds images, and those."""
+    folders = [name for name in _CAMERAS if (path / name).is_dir()]
+    for name in folders:
+        if paths := list_images(path / name):
+            return name, paths
+    raise InputError(f"{path / folders[0]}: no images; is the download complete?")
 
 
 def _read_projection(path: Path, key: str, size: tuple[int, int]) -> tuple[Intrinsics, np.ndarray]:
     """Intrinsics, and the rigid transform (4, 4) from camera 0, of P = K [I | t] in calib.txt."""
     if not path.is_file():
         raise InputError(f"{path} is missing; KITTI's calibration archive holds it")
-    for line in path.read_text().splitlines():
+    for line in read_text(path).splitlines():
         name, _, numbers = line.partition(":")
         if name.strip() != key:
             continue
@@ -73,14 +84,12 @@ def _read_projection(path: Path, key: str, size: tuple[int, int]) -> tuple[Intri
     raise InputError(f"{path}: no line {key}; KITTI's calibration archive holds the right file")
 
 
-def _read_ground_truth(
-    path: Path, timestamps: np.ndarray, T_camera_cam0: np.ndarray
-) -> Trajectory | None:
-    """Poses of the camera whose images are read, from those of camera 0."""
+def _read_ground_truth(path: Path, timestamps: np.ndarray, T_camera_cam0: np.ndarray) -> Truth:
+    """Poses of the camera whose images are read, from those of camera 0; None without a file."""
     places = (path / "poses.txt", path.parent.parent / "poses" / f"{path.name}.txt")
     poses_path = next((place for place in places if place.is_file()), None)
     if poses_path is None:
-        return None
+        return None, ()
     rows = _read_table(poses_path, 12)
     if len(rows) != len(timestamps):
         raise InputError(
@@ -89,7 +98,8 @@ def _read_ground_truth(
         )
     T_world_cam0 = np.tile(np.eye(4), (len(rows), 1, 1))
     T_world_cam0[:, :3] = rows.reshape(-1, 3, 4)
-    return Trajectory(timestamps, orthonormalised(T_world_cam0) @ inverse(T_camera_cam0))
+    poses = orthonormalised(T_world_cam0) @ inverse(T_camera_cam0)
+    return Trajectory(timestamps, poses), ()
 
 
 def _read_table(path: Path, columns: int) -> np.ndarray:
@@ -97,7 +107,7 @@ def _read_table(path: Path, columns: int) -> np.ndarray:
     if not path.is_file():
         raise InputError(f"{path} is missing; a KITTI sequence needs it")
     try:
-        table = np.array(path.read_text().split(), np.float64).reshape(-1, columns)
+        table = np.array(read_text(path).split(), np.float64).reshape(-1, columns)
     except ValueError as error:
         raise InputError(f"{path}: expected {columns} numbers a line: {error}") from error
     if not np.isfinite(table).all():

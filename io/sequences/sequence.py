@@ -16,9 +16,12 @@ from mapper.core.trajectory import Trajectory
 class Sequence(Protocol):
     """Frames on disk, read one at a time and in any order.
 
-    kind: "tum", "7scenes", "kitti", "images" or "video". timestamps: float64 (N,), seconds,
-    increasing. intrinsics: of the frames as they are handed out (undistorted), None if unknown.
+    kind: "tum", "7scenes", "kitti", "images", "video" or "rosbag".
+    timestamps: float64 (N,), seconds, increasing.
+    intrinsics: of the frames as they are handed out (undistorted), None if unknown.
     ground_truth: poses of the camera that the frames' intrinsics describe, or None.
+    lonely_times: (K,), seconds, of colour images that are no frames, as they have no depth.
+    notes: sentences about what was found and passed over, for whoever maps the sequence.
     """
 
     kind: str
@@ -28,6 +31,8 @@ class Sequence(Protocol):
     intrinsics: Intrinsics | None
     timestamps: np.ndarray
     ground_truth: Trajectory | None
+    lonely_times: np.ndarray
+    notes: tuple[str, ...]
 
     def __len__(self) -> int: ...
 

@@ -13,6 +13,8 @@ from mapper.errors import InputError
 from mapper.io.cameras.calibration import Calibration, Camera, find_calibration
 from mapper.io.cameras.rig import Rig
 from mapper.io.sequences.file_sequence import FileSequence
+from mapper.io.text_files import read_text
+from mapper.io.truth_files import optional_truth
 
 FRAME_RATE = 30.0  # 1/s; the files carry no time
 DEPTH_SCALE = 1000.0  # units per metre
@@ -32,6 +34,12 @@ T_COLOR_DEPTH = np.array(
 T_COLOR_DEPTH.setflags(write=False)
 
 
+PUBLISHED = (
+    "the cameras of the dataset 7-Scenes are used; if these frames are of another camera, give its "
+    "calibration with --calib"
+)
+
+
 def is_sevenscenes(path: Path) -> bool:
     """Whether a folder is a 7-Scenes sequence, or a scene with seq-XX folders."""
     return _holds_frames(path) or any(_holds_frames(folder) for folder in _sequences(path))
@@ -47,11 +55,11 @@ def open_sevenscenes(
     depth_paths = [p.with_name(f"{_stem(p)}.depth.png") for p in color_paths]
     if not depth_paths[0].exists():
         raise InputError(f"{depth_paths[0]} is missing; a 7-Scenes folder holds depth images")
-    cameras = find_calibration(calibration, (path, path.parent)) or Calibration(
-        Camera(COLOR_CAMERA), Camera(DEPTH_CAMERA), T_COLOR_DEPTH
-    )
+    given = find_calibration(calibration, (path, path.parent))
+    cameras = given or Calibration(Camera(COLOR_CAMERA), Camera(DEPTH_CAMERA), T_COLOR_DEPTH)
     rig = Rig(cameras, registration, (640, 480), default="color_to_depth")
     timestamps = np.arange(len(color_paths)) / FRAME_RATE
+    truth, notes = optional_truth(lambda: (_ground_truth(color_paths, timestamps, rig), ()))
     return FileSequence(
         kind="7scenes",
         name=f"{path.parent.name}/{path.name}",
@@ -61,7 +69,8 @@ def open_sevenscenes(
         depth_paths=tuple(depth_paths),
         depth_scale=cameras.depth_scale or DEPTH_SCALE,
         rig=rig,
-        ground_truth=_ground_truth(color_paths, timestamps, rig),
+        ground_truth=truth,
+        notes=notes if given else (PUBLISHED, *notes),
     )
 
 
@@ -107,8 +116,8 @@ def _ground_truth(color_paths: list[Path], timestamps: np.ndarray, rig: Rig) -> 
 def _read_pose(path: Path) -> np.ndarray:
     """float64 (4, 4), camera to world."""
     try:
-        values = np.array(path.read_text().split(), np.float64)
-    except (OSError, ValueError) as error:
+        values = np.array(read_text(path).split(), np.float64)
+    except ValueError as error:
         raise InputError(f"{path}: no pose: {error}; remove the file or mend it") from error
     if values.size != 16:
         raise InputError(f"{path}: {values.size} numbers, a pose has 16; remove or mend the file")

@@ -25,6 +25,8 @@ class Subsequence:
     intrinsics: Intrinsics | None
     timestamps: np.ndarray
     ground_truth: Trajectory | None
+    lonely_times: np.ndarray
+    notes: tuple[str, ...]
 
     def __init__(
         self, sequence: Sequence, start: int = 0, stride: int = 1, max_frames: int | None = None
@@ -44,6 +46,8 @@ class Subsequence:
         self.has_depth, self.intrinsics = sequence.has_depth, sequence.intrinsics
         self.timestamps = sequence.timestamps[list(self._indices)]
         self.ground_truth = sequence.ground_truth
+        self.notes = sequence.notes
+        self.lonely_times = _between(sequence.lonely_times, self.timestamps)[::stride]
 
     def __len__(self) -> int:
         return len(self._indices)
@@ -69,3 +73,8 @@ class Subsequence:
     def close(self) -> None:
         """Closes the sequence within."""
         self._sequence.close()
+
+
+def _between(times: np.ndarray, bounds: np.ndarray) -> np.ndarray:
+    """Those of times (K,) that lie within the first and last of bounds (N,)."""
+    return times[(times >= bounds[0]) & (times <= bounds[-1])]

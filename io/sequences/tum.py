@@ -1,22 +1,32 @@
-"""TUM RGB-D: rgb.txt and depth.txt list images by time, groundtruth.txt the poses."""
+"""TUM RGB-D: lists of colour and depth images by time, groundtruth.txt with the poses."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
-from mapper.core.geometry import pose_from_quaternion_xyzw
 from mapper.core.intrinsics import Intrinsics
-from mapper.core.trajectory import Trajectory
 from mapper.errors import InputError
 from mapper.io.cameras.calibration import Calibration, Camera, find_calibration
 from mapper.io.cameras.rig import Rig
-from mapper.io.sequences.decode import first_size
-from mapper.io.sequences.file_sequence import FileSequence, check_increasing
+from mapper.io.sequences.file_sequence import FileSequence
+from mapper.io.sequences.image_files import DEPTH_SUFFIXES, first_size, list_images
+from mapper.io.sequences.pairing import (
+    ASSOCIATION_TOLERANCE,
+    Pairs,
+    pair_files,
+    pair_times,
+    pairing_notes,
+    times_in_names,
+)
+from mapper.io.sequences.tum_lists import ImageList, read_associations, read_image_list
+from mapper.io.truth_files import Truth, optional_truth, read_truth
 
-ASSOCIATION_TOLERANCE = 0.02  # seconds between a colour image and its depth
+ASSOCIATIONS: Final = ("associations.txt", "associate.txt", "association.txt", "assoc.txt")
 DEPTH_SCALE = 5000.0  # units per metre
 
 # As published with the dataset, by the camera's number in the folder's name.
@@ -33,67 +43,52 @@ _CAMERAS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Images:
+    """times: float64 (N,), seconds. color: N files; depth: N files, or none.
+
+    lonely_times: of colour images without depth, which are left out.
+    """
+
+    times: np.ndarray
+    color: list[Path]
+    depth: list[Path]
+    lonely_times: np.ndarray
+    notes: tuple[str, ...]
+
+
 def is_tum(path: Path) -> bool:
-    """Whether a folder has TUM's list of colour images."""
-    return (path / "rgb.txt").is_file()
+    """Whether a folder has TUM's list of colour images, or a list of associations."""
+    return (path / "rgb.txt").is_file() or _associations(path) is not None
 
 
 def open_tum(
     path: Path, calibration: Path | None = None, registration: str = "auto"
 ) -> FileSequence:
-    """A TUM folder. Colour images without depth within the tolerance are left out."""
+    """A TUM folder. Colour images without depth within the tolerance are left out, and counted."""
     path = path.resolve()
-    timestamps, color_paths = _read_list(path / "rgb.txt")
-    depth_paths: list[Path] = []
-    if (path / "depth.txt").is_file():
-        depth_times, all_depth = _read_list(path / "depth.txt")
-        pairs = associate(timestamps, depth_times, ASSOCIATION_TOLERANCE)
-        if len(pairs) == 0:
-            raise InputError(
-                f"{path}: no colour and depth images within {ASSOCIATION_TOLERANCE} s of one "
-                "another; compare the times in rgb.txt and depth.txt"
-            )
-        timestamps = timestamps[pairs[:, 0]]
-        color_paths = [color_paths[i] for i in pairs[:, 0]]
-        depth_paths = [all_depth[j] for j in pairs[:, 1]]
+    images = _find_images(path)
     cameras = find_calibration(calibration, (path,)) or published_calibration(path.name)
-    if cameras is None and depth_paths:
+    if cameras is None and images.depth:
         raise InputError(
             f"{path}: the camera is unknown (no freiburg1, 2 or 3 in the name); "
             "give a calibration file with --calib"
         )
-    size = first_size(color_paths) if cameras is None else (0, 0)
+    size = first_size(images.color) if cameras is None else (0, 0)
+    truth, truth_notes = optional_truth(lambda: _truth(path / "groundtruth.txt"))
     return FileSequence(
         kind="tum",
         name=path.name,
         path=path,
-        timestamps=timestamps,
-        color_paths=tuple(color_paths),
-        depth_paths=tuple(depth_paths),
+        timestamps=images.times,
+        color_paths=tuple(images.color),
+        depth_paths=tuple(images.depth),
         depth_scale=(cameras and cameras.depth_scale) or DEPTH_SCALE,
-        rig=Rig(cameras, registration if depth_paths else "none", size),
-        ground_truth=_read_ground_truth(path / "groundtruth.txt"),
+        rig=Rig(cameras, registration if images.depth else "none", size),
+        ground_truth=truth,
+        lonely_times=images.lonely_times,
+        notes=images.notes + truth_notes,
     )
-
-
-def associate(times_a: np.ndarray, times_b: np.ndarray, tolerance: float) -> np.ndarray:
-    """int (M, 2): one-to-one pairs of increasing times (N,), (K,) at most `tolerance` apart.
-
-    The closest pair is taken first, then the closest of the rest, and so on; sorted by time.
-    """
-    first = np.searchsorted(times_b, times_a - tolerance, "left")
-    behind = np.searchsorted(times_b, times_a + tolerance, "right")
-    rows = np.repeat(np.arange(len(times_a)), behind - first)
-    columns = [np.arange(*bounds) for bounds in zip(first, behind, strict=True)]
-    candidates = np.column_stack([rows, np.concatenate(columns or [np.empty(0, int)])])
-    gaps = np.abs(times_a[candidates[:, 0]] - times_b[candidates[:, 1]])
-    used_a, used_b, pairs = set(), set(), []
-    for i, j in candidates[np.argsort(gaps, kind="stable")].tolist():
-        if i not in used_a and j not in used_b:
-            used_a.add(i)
-            used_b.add(j)
-            pairs.append((i, j))
-    return np.array(sorted(pairs), int).reshape(-1, 2)
 
 
 def published_calibration(name: str) -> Calibration | None:
@@ -102,48 +97,64 @@ def published_calibration(name: str) -> Calibration | None:
     return Calibration(_CAMERAS[found[1]]) if found else None
 
 
-def _read_list(path: Path) -> tuple[np.ndarray, list[Path]]:
-    """Times float64 (N,) and image paths of a list file."""
-    times, images = [], []
-    for number, words in _lines(path):
-        try:
-            times.append(float(words[0]))
-            images.append(path.parent / words[1])
-        except (ValueError, IndexError) as error:
-            raise InputError(f"{path}:{number}: expected `timestamp filename`") from error
-    if not times:
-        raise InputError(f"{path}: no images listed; the sequence is empty")
-    timestamps = np.array(times)
-    check_increasing(timestamps, path)
-    return timestamps, images
+def _find_images(path: Path) -> _Images:
+    """By rgb.txt and depth.txt; else by associations; else rgb.txt with the depth folder."""
+    rgb, associations = path / "rgb.txt", _associations(path)
+    has_lists = rgb.is_file() and (path / "depth.txt").is_file()
+    if associations is not None and not has_lists:
+        colors, depth = read_associations(associations)
+        return _Images(colors.timestamps, colors.paths, depth, np.empty(0), colors.notes)
+    colors = read_image_list(rgb)
+    if has_lists:
+        depths = read_image_list(path / "depth.txt")
+        pairs = pair_times(colors.timestamps, depths.timestamps)
+        if len(pairs.color) == 0:
+            raise InputError(
+                f"{path}: no colour and depth images within {ASSOCIATION_TOLERANCE} s of one "
+                "another; compare the times in rgb.txt and depth.txt"
+            )
+        return _paired(colors, depths.paths, pairs, depths.notes)
+    folder = path / "depth"
+    depth_paths = list_images(folder, DEPTH_SUFFIXES) if folder.is_dir() else []
+    if not depth_paths:
+        return _Images(colors.timestamps, colors.paths, [], np.empty(0), colors.notes)
+    note = "depth.txt is missing: depth images are matched by the names of their files"
+    return _paired(colors, *_by_names(colors, depth_paths), (note,))
 
 
-def _read_ground_truth(path: Path) -> Trajectory | None:
-    """Every pose of the file; of several with one timestamp the first."""
-    if not path.is_file():
-        return None
-    rows = []
-    for number, words in _lines(path):
-        try:
-            row = [float(word) for word in words]
-        except ValueError:
-            row = []
-        if len(row) != 8 or not np.isfinite(row).all() or not np.any(row[4:]):
-            raise InputError(f"{path}:{number}: expected `timestamp tx ty tz qx qy qz qw`")
-        rows.append(row)
-    if not rows:
-        return None
-    table = np.array(rows)
-    table = table[np.concatenate([[True], np.diff(table[:, 0]) != 0])]
-    check_increasing(table[:, 0], path)
-    return Trajectory(table[:, 0], pose_from_quaternion_xyzw(table[:, 4:], table[:, 1:4]))
-
-
-def _lines(path: Path) -> list[tuple[int, list[str]]]:
-    """Line numbers and words of a text file, without comments and empty lines."""
+def _by_names(colors: ImageList, depth_paths: list[Path]) -> tuple[list[Path], Pairs]:
+    """The depth images in a fitting order, and which belongs to which colour image."""
+    times = times_in_names(depth_paths)
+    if times is not None:
+        times, first = np.unique(times, return_index=True)
+        pairs = pair_times(colors.timestamps, times)
+        if len(pairs.color):
+            return [depth_paths[i] for i in first], pairs
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as text: {error}") from error
-    words = [(number, line.replace(",", " ").split()) for number, line in enumerate(lines, 1)]
-    return [(number, w) for number, w in words if w and not w[0].startswith("#")]
+        return depth_paths, pair_files(colors.paths, depth_paths)
+    except InputError as error:
+        raise InputError(
+            f"{depth_paths[0].parent.parent}: depth.txt is missing, and the names in depth/ tell "
+            "no times; write the list, or remove the folder to map colour alone"
+        ) from error
+
+
+def _paired(
+    colors: ImageList, depth_paths: list[Path], pairs: Pairs, notes: tuple[str, ...]
+) -> _Images:
+    return _Images(
+        colors.timestamps[pairs.color],
+        [colors.paths[i] for i in pairs.color],
+        [depth_paths[j] for j in pairs.depth],
+        colors.timestamps[pairs.lonely_color],
+        colors.notes + notes + pairing_notes(pairs),
+    )
+
+
+def _associations(path: Path) -> Path | None:
+    return next((path / name for name in ASSOCIATIONS if (path / name).is_file()), None)
+
+
+def _truth(path: Path) -> Truth:
+    """None without a file."""
+    return read_truth(path) if path.is_file() else (None, ())

@@ -21,6 +21,7 @@ VIDEO_SUFFIXES = frozenset(
     {".mp4", ".m4v", ".avi", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".wmv", ".ogv"}
 )
 FRAME_RATE = 30.0  # 1/s, where the file states none
+VARIES = 0.5  # frames by which the times are off a steady rate
 _SKIP = 60  # frames up to which reading on is quicker than seeking
 
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # FFmpeg would write to stderr by itself
@@ -29,12 +30,14 @@ os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # FFmpeg would write to s
 class VideoSequence:
     """Frames of a video; see mapper.io.sequences.sequence.Sequence. Quick in order, slow at random.
 
-    timestamps: the index over the stated frame rate, also where the rate varies.
+    timestamps: from 0; as the container has them where the rate varies, else the index over it.
     """
 
     kind = "video"
     has_depth = False
     ground_truth: Trajectory | None = None
+    lonely_times = np.empty(0)
+    notes: tuple[str, ...] = ()
 
     def __init__(self, path: Path, calibration: Path | None = None) -> None:
         self.path = path.resolve()
@@ -49,6 +52,10 @@ class VideoSequence:
         self._end = self._length  # the first frame known to be missing
         rate = rate if np.isfinite(rate) and 0 < rate < 1e4 else FRAME_RATE
         self.timestamps = np.arange(self._length) / rate
+        own = _times_of_packets(self.path)
+        if own is not None and len(own) == self._length and _differ(own, self.timestamps):
+            self.timestamps = own
+            self.notes = (f"{self.path.name}: the frame rate varies; its own times are used",)
         cameras = find_calibration(calibration, ())
         self._rig = Rig(cameras, "none", self._size())
         self.intrinsics: Intrinsics | None = self._rig.intrinsics
@@ -129,6 +136,27 @@ class VideoSequence:
             f"{self.path}: the video ends at frame {end} of {self._length} stated; copy it again "
             "or limit it with --max-frames"
         )
+
+
+def _times_of_packets(path: Path) -> np.ndarray | None:
+    """Seconds (N,) from the first, increasing, of the frames in the container; None where it does
+    not tell. Nothing is decoded for it."""
+    capture = cv2.VideoCapture(str(path))
+    if not capture.isOpened() or not capture.set(cv2.CAP_PROP_FORMAT, -1):
+        return None
+    times = []
+    while capture.grab():
+        times.append(capture.get(cv2.CAP_PROP_POS_MSEC) * 1e-3)
+    capture.release()
+    found = np.sort(np.array(times))  # a frame that others are predicted from comes before them
+    if len(found) < 2 or not np.isfinite(found).all() or (np.diff(found) <= 0).any():
+        return None
+    return found - found[0]
+
+
+def _differ(times: np.ndarray, steady: np.ndarray) -> bool:
+    """Whether times (N,) are off those of a steady rate by more than a part of a frame."""
+    return bool(np.abs(times - steady).max() > VARIES * times[-1] / len(times))
 
 
 def open_video(

@@ -106,13 +106,9 @@ def _ground_truth(run: RunDirectory, given: Path | None) -> Path:
 
 
 def _read_truth(path: Path) -> Trajectory:
-    from mapper.errors import InputError
-    from mapper.io.trajectory_files import read_tum
+    from mapper.io.truth_files import read_truth
 
-    truth = read_tum(path)
-    if not len(truth):
-        raise InputError(f"{path}: there are no poses in it")
-    return truth
+    return read_truth(path)[0]
 
 
 def _errors(estimate: Trajectory, truth: Trajectory, expected: int) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from mapper.evaluate.protocol import FrameSelection, Protocol
 from mapper.io.datasets.dataset import BenchSequence, Dataset
 from mapper.io.datasets.preparation import Preparation
 from mapper.io.datasets.registry import open_dataset
-from mapper.io.sequences.tum import ASSOCIATION_TOLERANCE
+from mapper.io.sequences.pairing import ASSOCIATION_TOLERANCE
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,11 +125,11 @@ def test_bonn_recordings_keep_the_images_with_depth(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("rgb.txt", "100.0\n", "rgb.txt: expected lines of 2 columns"),
-        ("rgb.txt", "# nothing\n", "rgb.txt: holds no line"),
+        ("rgb.txt", "100.0\n", "rgb.txt:1: expected `timestamp filename`"),
+        ("rgb.txt", "# nothing\n", "rgb.txt: no images listed"),
         ("depth.txt", "900.0 depth/0.png\n", "within 0.02 s of a line of depth.txt"),
-        ("groundtruth.txt", "100.0 1 2 3\n", "groundtruth.txt: expected lines of 8 columns"),
-        ("groundtruth.txt", "100.0 1 2 3 0 0 0 0\n", "groundtruth.txt: a line is no pose"),
+        ("groundtruth.txt", "100.0 1 2 3\n", "groundtruth.txt:1: expected `timestamp tx"),
+        ("groundtruth.txt", "100.0 1 2 3 0 0 0 0\n", "groundtruth.txt: there are no poses"),
     ],
 )
 def test_damaged_lists_are_named(tmp_path: Path, name: str, content: str, words: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,8 +13,8 @@ import pytest
 from mapper.core.frame import Frame
 from mapper.errors import InputError
 from mapper.io.sequences.open_sequence import open_sequence
+from mapper.io.sequences.pairing import associate
 from mapper.io.sequences.sevenscenes import COLOR_CAMERA, DEPTH_CAMERA, T_COLOR_DEPTH
-from mapper.io.sequences.tum import associate
 
 
 def frame_number(image: np.ndarray) -> int:
@@ -42,6 +43,7 @@ def test_tum_leaves_out_frames_without_depth_in_time(tum: Path) -> None:
 
 def test_tum_colour_alone_needs_no_camera(tum: Path) -> None:
     (tum / "depth.txt").unlink()
+    shutil.rmtree(tum / "depth")
     (tum / "calibration.yaml").unlink()
     sequence = open_sequence(tum)
     assert not sequence.has_depth and sequence.intrinsics is None and sequence[0].depth is None
