@@ -57,7 +57,7 @@ def _row(line: str, place: str) -> list[float]:
         row = [float(word) for word in line.replace(",", " ").replace(";", " ").split()]
     except ValueError:
         row = []
-    length = np.linalg.norm(row[4:]) if len(row) == 8 else 0.0
+    length = float(np.linalg.norm(row[4:])) if len(row) == 8 else 0.0
     if (
         len(row) != 8
         or not np.isfinite(row[0])

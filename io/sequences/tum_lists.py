@@ -30,12 +30,13 @@ class ImageList:
 
 def read_image_list(path: Path) -> ImageList:
     """A list of lines `timestamp filename`, put into the order of time, each time once."""
-    times, paths = [], []
+    times: list[float] = []
+    rows: list[tuple[Path, ...]] = []
     for number, line in content_lines(path):
         time, _, name = re.sub(r"[\s,;]+", " ", line, count=1).partition(" ")
-        paths.append(_file(path.parent, name, f"{path}:{number}"))
+        rows.append((_file(path.parent, name, f"{path}:{number}"),))
         times.append(_time(time, f"{path}:{number}"))
-    return _ordered(path, times, [(found,) for found in paths])[0]
+    return _ordered(path, times, rows)[0]
 
 
 def read_associations(path: Path) -> tuple[ImageList, list[Path]]:
@@ -43,7 +44,8 @@ def read_associations(path: Path) -> tuple[ImageList, list[Path]]:
 
     Which of the two is depth, their names tell; else the second is.
     """
-    times, pairs = [], []
+    times: list[float] = []
+    pairs: list[tuple[Path, ...]] = []
     for number, line in content_lines(path):
         found = _ASSOCIATION.fullmatch(line)
         if found is None:
