@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
+
 from mapper.backend.graph.pose_graph import PoseGraph
-from mapper.backend.keyframes.keyframe import Keyframe
 
 
-def main_keyframes(keyframes: list[Keyframe], graph: PoseGraph) -> list[Keyframe]:
+class Stretch(Protocol):
+    """What is asked of a keyframe."""
+
+    id: int
+
+    @property
+    def frame_count(self) -> int:
+        """How many frames it stands for."""
+
+
+S = TypeVar("S", bound=Stretch)
+
+
+def main_keyframes(keyframes: Sequence[S], graph: PoseGraph) -> list[S]:
     """Keyframes of the connected part of the graph that holds the most frames.
 
     Segments that no loop has joined to it are in a world of their own and stay out.

@@ -110,16 +110,24 @@ def test_a_recording_keeps_no_notes_for_a_footer(tmp_path: Path) -> None:
 
 
 def test_the_null_logger_takes_the_same_calls() -> None:
-    drive(NullLogger())
+    log = NullLogger()
+    drive(log)
+    assert {name for name in vars(MapLogger) if not name.startswith("_")} <= set(dir(log))
+    assert not log.closed_by_user
 
 
 def test_closing_twice_is_no_error(tmp_path: Path) -> None:
     log = RerunLogger(tmp_path / "run.rrd")
+    log.event("before", "info")
     log.close()
     log.close()
+    content = run_rerun("rrd", "print", "-vvv", str(tmp_path / "run.rrd")).stdout
+    assert content.count("before") == 1
 
 
-def test_an_empty_map_is_logged_without_complaint(tmp_path: Path) -> None:
+def test_an_empty_map_is_logged_without_complaint(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     log = RerunLogger(tmp_path / "run.rrd")
     nothing = np.zeros((0, 3))
     log.keyframe(0, nothing.astype(np.float32), nothing.astype(np.uint8), np.eye(4))
@@ -128,6 +136,8 @@ def test_an_empty_map_is_logged_without_complaint(tmp_path: Path) -> None:
     log.trajectory(nothing)
     log.mesh(Mesh(nothing, nothing.astype(np.int32), nothing.astype(np.uint8), nothing))
     log.close()
+    content = run_rerun("rrd", "print", "-vvv", str(tmp_path / "run.rrd")).stdout
+    assert "/world/mesh" in content and caplog.records == []
 
 
 def test_a_keyframe_that_was_let_go_is_no_longer_drawn(tmp_path: Path) -> None:

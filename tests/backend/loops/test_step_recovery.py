@@ -1,0 +1,70 @@
+"""Where a frontend jumped, what both views show says how the camera moved."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mapper.backend.keyframes.keyframe_map import KeyframeMap
+from mapper.backend.keyframes.map_cache import MapCache
+from mapper.backend.loops.step_recovery import recognised_start, recover_step
+from mapper.core.prediction import Prediction
+from mapper.core.sim3 import scale_of
+from mapper.vision.dense_alignment import Alignment, AlignmentConfig
+from tests.support.room_views import Room, distance, in_units, keyframe_of
+
+FIRST, SECOND = 0, 8
+
+
+def recovered(a: Prediction, b: Prediction, free_scale: bool = False) -> Alignment | None:
+    """From a's keyframe to b's, whatever their predictions say of the poses."""
+    maps = MapCache(None, 10)
+    for k, prediction in enumerate((a, b)):
+        maps.put(k, KeyframeMap.of(prediction))
+    return recover_step(keyframe_of(0, a), keyframe_of(1, b), maps, AlignmentConfig(), free_scale)
+
+
+def lost(prediction: Prediction) -> Prediction:
+    """The frontend believes the camera to be five metres off, and turned round."""
+    T = np.diag([-1.0, 1.0, -1.0, 1.0])
+    T[0, 3] = 5.0
+    return replace(prediction, T_world_camera=T)
+
+
+def test_features_alone_put_the_view_near_its_place(room: Room) -> None:
+    previous, new = (keyframe_of(k, room.prediction(f)) for k, f in enumerate((FIRST, SECOND)))
+    start = recognised_start(previous, new, free_scale=False)
+    assert start is not None
+    metres, degrees = distance(start, room.relative(FIRST, SECOND))
+    assert metres < 0.05 and degrees < 1.0  # matched pixels and noisy depth
+
+
+def test_views_without_features_are_not_recognised(room: Room) -> None:
+    previous, new = (
+        keyframe_of(k, room.prediction(f), blind=True) for k, f in enumerate((FIRST, SECOND))
+    )
+    assert recognised_start(previous, new, free_scale=False) is None
+    assert recognised_start(previous, new, free_scale=True) is None
+
+
+def test_a_jump_of_the_frontend_is_undone(room: Room) -> None:
+    found = recovered(room.prediction(FIRST), lost(room.prediction(SECOND)))
+    assert found is not None
+    metres, degrees = distance(found.S_reference_source, room.relative(FIRST, SECOND))
+    assert metres < 5e-3 and degrees < 0.2  # as well as an edge that needed no recovery
+
+
+def test_a_jump_of_the_unit_is_undone(room: Room) -> None:
+    a, b = in_units(room.prediction(FIRST), 1.0), in_units(room.prediction(SECOND), 1.25)
+    found = recovered(a, lost(b), free_scale=True)
+    assert found is not None
+    assert scale_of(found.S_reference_source) == pytest.approx(1 / 1.25, rel=0.01)
+
+
+def test_depth_that_does_not_agree_is_not_believed(room: Room) -> None:
+    """The same walls half as far again: the features match, the surfaces do not."""
+    new = lost(room.prediction(SECOND))
+    further = replace(new, pointmap=new.pointmap * np.float32(1.5))
+    assert recovered(room.prediction(FIRST), further) is None
