@@ -20,10 +20,10 @@ from mapper.io.datasets.pose_files import poses_at
 from mapper.io.datasets.preparation import preparation, stride_of_times, times_of_names
 from mapper.io.sequences.decode import read_depth
 from mapper.io.sequences.pairing import ASSOCIATION_TOLERANCE, associate
+from mapper.io.sequences.truth_files import read_truth
 from mapper.io.sequences.tum import DEPTH_SCALE
 from mapper.io.sequences.tum_lists import ImageList, read_image_list
 from mapper.io.trajectory_files import read_tum
-from mapper.io.truth_files import read_truth
 
 FRAME_RATE = 30.0  # 1/s; of TUM's and of Bonn's cameras
 

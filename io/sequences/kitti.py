@@ -14,8 +14,8 @@ from mapper.io.cameras.calibration import Calibration, Camera, find_calibration
 from mapper.io.cameras.rig import Rig
 from mapper.io.sequences.file_sequence import FileSequence
 from mapper.io.sequences.image_files import first_size, list_images
+from mapper.io.sequences.truth_files import Truth, optional_truth
 from mapper.io.text_files import read_text
-from mapper.io.truth_files import Truth, optional_truth
 
 # In order of preference: colour, left before right; then grey.
 _CAMERAS = {"image_2": "P2", "image_3": "P3", "image_0": "P0", "image_1": "P1"}

@@ -13,8 +13,8 @@ from mapper.errors import InputError
 from mapper.io.cameras.calibration import Calibration, Camera, find_calibration
 from mapper.io.cameras.rig import Rig
 from mapper.io.sequences.file_sequence import FileSequence
+from mapper.io.sequences.truth_files import optional_truth
 from mapper.io.text_files import read_text
-from mapper.io.truth_files import optional_truth
 
 FRAME_RATE = 30.0  # 1/s; the files carry no time
 DEPTH_SCALE = 1000.0  # units per metre

@@ -23,8 +23,8 @@ from mapper.io.sequences.pairing import (
     pairing_notes,
     times_in_names,
 )
+from mapper.io.sequences.truth_files import Truth, optional_truth, read_truth
 from mapper.io.sequences.tum_lists import ImageList, read_associations, read_image_list
-from mapper.io.truth_files import Truth, optional_truth, read_truth
 
 ASSOCIATIONS: Final = ("associations.txt", "associate.txt", "association.txt", "assoc.txt")
 DEPTH_SCALE = 5000.0  # units per metre

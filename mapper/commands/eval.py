@@ -106,7 +106,7 @@ def _ground_truth(run: RunDirectory, given: Path | None) -> Path:
 
 
 def _read_truth(path: Path) -> Trajectory:
-    from mapper.io.truth_files import read_truth
+    from mapper.io.sequences.truth_files import read_truth
 
     return read_truth(path)[0]
 
