@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -13,6 +14,19 @@ from mapper.core.depth_noise import depth_sigma
 from mapper.core.quantities import KeyframesOrZero, Sigmas, Whole
 from mapper.core.settings_model import settings
 from mapper.core.sim3 import inverse_similarity
+from mapper.vision.reprojection import (
+    IN_FRONT,
+    NEAREST,
+    SEEN_THROUGH,
+    TWO_READINGS,
+    DepthView,
+    camera_of,
+    carried,
+    f32,
+    is_inside,
+    motion_of,
+    nearest_pixel,
+)
 
 
 @settings
@@ -72,19 +86,16 @@ class RefinedMaps:
         depth_sum = own.depth * own.weight
         weight_sum = own.weight.copy()
         votes = np.zeros((2, *own.depth.shape), np.int16)
+        sums = Sums(depth_sum, weight_sum, votes)
+        allowed = Allowed(own.noise.coefficients, np.float32(self.config.agree_sigmas))
         S_world_own = self._poses[keyframe_id]
         for other_id in _spread(others, keyframe_id, self.config.neighbours):
             other = self.corrected(other_id)
             S_other_own = inverse_similarity(self._poses[other_id]) @ S_world_own
-            sigmas = np.float32(self.config.agree_sigmas)
-            look_up(
-                *_view(own), *_view(other), *_split(S_other_own),
-                own.noise.coefficients, sigmas, depth_sum, weight_sum, votes,
-            )  # fmt: skip
-            look_through(
-                *_view(other), *_view(own), *_split(inverse_similarity(S_other_own)),
-                own.noise.coefficients, sigmas, votes[1],
-            )  # fmt: skip
+            view, seen = _view(own), _view(other)
+            look_up(view, seen, motion_of(S_other_own), allowed, sums)
+            S_own_other = inverse_similarity(S_other_own)
+            look_through(seen, view, motion_of(S_own_other), allowed, votes[1])
         confirmed, contradicted = votes
         outlier = (contradicted > self.config.max_contradictions) & (contradicted > confirmed)
         weight = np.where(outlier, np.float32(0), weight_sum)
@@ -101,86 +112,77 @@ def _spread(others: list[int], keyframe_id: int, count: int) -> list[int]:
     return [ordered[k] for k in chosen]
 
 
-def _view(source: KeyframeMap) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    k = source.intrinsics
-    return source.depth, source.weight, np.array([k.fx, k.fy, k.cx, k.cy], np.float32)
+def _view(source: KeyframeMap) -> DepthView:
+    return DepthView(source.depth, source.weight, camera_of(source.intrinsics))
 
 
-def _split(S: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return S[:3, :3].astype(np.float32), S[:3, 3].astype(np.float32)
+class Allowed(NamedTuple):
+    """noise: float32 (3,), see depth_sigma. sigmas: of it, within which two views agree."""
+
+    noise: np.ndarray
+    sigmas: np.float32
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _carried(row, column, z, camera, R, t):
-    """A pixel's point in the other camera."""
-    x = (np.float32(column) - camera[2]) / camera[0] * z
-    y = (np.float32(row) - camera[3]) / camera[1] * z
-    return (
-        R[0, 0] * x + R[0, 1] * y + R[0, 2] * z + t[0],
-        R[1, 0] * x + R[1, 1] * y + R[1, 2] * z + t[1],
-        R[2, 0] * x + R[2, 1] * y + R[2, 2] * z + t[2],
-    )
+class Sums(NamedTuple):
+    """depth: float32 (H, W), weighted. weight: float32 (H, W). votes: int16 (2, H, W), yes, no."""
+
+    depth: np.ndarray
+    weight: np.ndarray
+    votes: np.ndarray
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def look_up(
-    depth, weight, camera, depth_o, weight_o, camera_o, R, t, noise, sigmas,
-    depth_sum, weight_sum, votes,
-):  # fmt: skip
+def look_up(own, other, motion, allowed, sums):
     """Look every point up in another view; add what that says, and count its yes and its no.
 
-    R, t: similarity from this camera to the other's. The other view's depth, carried back along
-    this view's ray, is this depth times the ratio of the depths seen and expected there.
+    motion: from this camera to the other's. The other view's depth, carried back along this
+    view's ray, is this depth times the ratio of the depths seen and expected there.
     """
-    height_o, width_o = depth_o.shape
-    for row in range(depth.shape[0]):
-        for column in range(depth.shape[1]):
-            z = depth[row, column]
+    for row in range(own.depth.shape[0]):
+        for column in range(own.depth.shape[1]):
+            z = own.depth[row, column]
             if not z > 0:
                 continue
-            xo, yo, zo = _carried(row, column, z, camera, R, t)
-            if zo <= np.float32(0.05):
+            X = carried(own.camera, motion, f32(column), f32(row), z)
+            if X[2] <= NEAREST:
                 continue
-            u = int(camera_o[0] * xo / zo + camera_o[2] + np.float32(0.5))
-            v = int(camera_o[1] * yo / zo + camera_o[3] + np.float32(0.5))
-            if u < 0 or v < 0 or u >= width_o or v >= height_o:
+            u, v = nearest_pixel(other.camera, X)
+            if not is_inside(other.depth, u, v):
                 continue
-            seen = depth_o[v, u]
+            seen = other.depth[v, u]
             if not seen > 0:
                 continue
-            tolerance = sigmas * depth_sigma(zo, noise) * np.float32(1.4142)  # of two readings
-            if abs(seen - zo) < tolerance:
-                w = weight_o[v, u]
-                depth_sum[row, column] += w * z * seen / zo
-                weight_sum[row, column] += w
-                votes[0, row, column] += 1
-            elif zo < seen - np.float32(2) * tolerance:
-                votes[1, row, column] += 1
+            tolerance = allowed.sigmas * depth_sigma(X[2], allowed.noise) * TWO_READINGS
+            if abs(seen - X[2]) < tolerance:
+                w = other.weight[v, u]
+                sums.depth[row, column] += w * z * seen / X[2]
+                sums.weight[row, column] += w
+                sums.votes[0, row, column] += 1
+            elif X[2] < seen - IN_FRONT * tolerance:
+                sums.votes[1, row, column] += 1
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def look_through(depth_o, weight_o, camera_o, depth, weight, camera, R, t, noise, sigmas, votes):
+def look_through(other, own, motion, allowed, votes):
     """Count where this view looks through a surface that the other one holds.
 
-    R, t: similarity from the other camera to this one. A pixel gets one vote from one view, of
-    the points that fall on it and are worth at least half as much as it.
+    motion: from the other camera to this one. A pixel gets one vote from one view, of the points
+    that fall on it and are worth at least half as much as it.
     """
-    height, width = depth.shape
-    voted = np.zeros((height, width), np.bool_)
-    for row in range(depth_o.shape[0]):
-        for column in range(depth_o.shape[1]):
-            z = depth_o[row, column]
+    voted = np.zeros(own.depth.shape, np.bool_)
+    for row in range(other.depth.shape[0]):
+        for column in range(other.depth.shape[1]):
+            z = other.depth[row, column]
             if not z > 0:
                 continue
-            x, y, z_here = _carried(row, column, z, camera_o, R, t)
-            if z_here <= np.float32(0.05):
+            X = carried(other.camera, motion, f32(column), f32(row), z)
+            if X[2] <= NEAREST:
                 continue
-            u = int(camera[0] * x / z_here + camera[2] + np.float32(0.5))
-            v = int(camera[1] * y / z_here + camera[3] + np.float32(0.5))
-            if u < 0 or v < 0 or u >= width or v >= height or voted[v, u]:
+            u, v = nearest_pixel(own.camera, X)
+            if not is_inside(own.depth, u, v) or voted[v, u]:
                 continue
-            own = depth[v, u]
-            tolerance = np.float32(3) * sigmas * depth_sigma(z_here, noise)
-            if own > z_here + tolerance and weight_o[row, column] >= np.float32(0.5) * weight[v, u]:
+            tolerance = SEEN_THROUGH * allowed.sigmas * depth_sigma(X[2], allowed.noise)
+            enough = other.weight[row, column] >= f32(0.5) * own.weight[v, u]
+            if own.depth[v, u] > X[2] + tolerance and enough:
                 voted[v, u] = True
                 votes[v, u] += 1

@@ -5,9 +5,20 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from mapper.core.depth_noise import STRUCTURED_LIGHT, DepthNoise, depth_sigma
+from mapper.core.depth_noise import STRUCTURED_LIGHT, DepthNoise
 from mapper.core.intrinsics import Intrinsics
 from mapper.core.prediction import Prediction
+from mapper.vision.reprojection import (
+    AVERAGED,
+    NEAREST,
+    DepthView,
+    camera_of,
+    is_inside,
+    motion_of,
+    moved,
+    nearest_pixel,
+    within,
+)
 
 
 class KeyframeMap:
@@ -47,15 +58,13 @@ class KeyframeMap:
 
         scale: what its depths are multiplied by to be in the keyframe's units.
         """
-        k = self.intrinsics
+        T_scaled = T_keyframe_camera.copy()
+        T_scaled[:3, :3] *= scale
         average_into(
-            self.depth,
-            self.weight,
-            np.array([k.fx, k.fy, k.cx, k.cy], np.float32),
+            DepthView(self.depth, self.weight, camera_of(self.intrinsics)),
             prediction.pointmap,
             prediction.confidence,
-            (scale * T_keyframe_camera[:3, :3]).astype(np.float32),
-            T_keyframe_camera[:3, 3].astype(np.float32),
+            motion_of(T_scaled),
             self.noise.coefficients,
         )
 
@@ -72,35 +81,25 @@ class KeyframeMap:
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def average_into(depth, weight, camera, pointmap, confidence, R, t, noise):
-    """Project points into the map; average within 4 sigma, fill holes, leave the rest alone."""
-    f32 = np.float32
-    fx, fy, cx, cy = camera[0], camera[1], camera[2], camera[3]
-    height, width = depth.shape
+def average_into(view, pointmap, confidence, motion, noise):
+    """Project points into the map; average what lies on its surface, fill holes, leave the rest."""
     for row in range(pointmap.shape[0]):
         for column in range(pointmap.shape[1]):
             w_new = confidence[row, column]
             if w_new <= 0:
                 continue
-            px, py, pz = (
-                pointmap[row, column, 0],
-                pointmap[row, column, 1],
-                pointmap[row, column, 2],
-            )
-            z = R[2, 0] * px + R[2, 1] * py + R[2, 2] * pz + t[2]
-            if z <= f32(0.05):
+            X = moved(motion, pointmap[row, column])
+            z = X[2]
+            if z <= NEAREST:
                 continue
-            x = R[0, 0] * px + R[0, 1] * py + R[0, 2] * pz + t[0]
-            y = R[1, 0] * px + R[1, 1] * py + R[1, 2] * pz + t[1]
-            u = int(fx * x / z + cx + f32(0.5))
-            v = int(fy * y / z + cy + f32(0.5))
-            if u < 0 or v < 0 or u >= width or v >= height:
+            u, v = nearest_pixel(view.camera, X)
+            if not is_inside(view.depth, u, v):
                 continue
-            w_old = weight[v, u]
-            z_old = depth[v, u]
+            w_old = view.weight[v, u]
+            z_old = view.depth[v, u]
             if w_old <= 0:
-                depth[v, u] = z
-                weight[v, u] = w_new
-            elif abs(z - z_old) < f32(4) * depth_sigma(z_old, noise) + f32(0.005) * z_old:
-                depth[v, u] = (w_old * z_old + w_new * z) / (w_old + w_new)
-                weight[v, u] = w_old + w_new
+                view.depth[v, u] = z
+                view.weight[v, u] = w_new
+            elif abs(z - z_old) < within(AVERAGED, z_old, noise):
+                view.depth[v, u] = (w_old * z_old + w_new * z) / (w_old + w_new)
+                view.weight[v, u] = w_old + w_new

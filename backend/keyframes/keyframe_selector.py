@@ -6,11 +6,21 @@ import numpy as np
 from numba import njit
 
 from mapper.backend.keyframes.keyframe import Keyframe
-from mapper.core.depth_noise import STRUCTURED_LIGHT, DepthNoise, depth_sigma
+from mapper.core.depth_noise import STRUCTURED_LIGHT, DepthNoise
 from mapper.core.intrinsics import Intrinsics
 from mapper.core.prediction import Prediction
 from mapper.core.quantities import Frames, Share
 from mapper.core.settings_model import settings
+from mapper.vision.reprojection import (
+    HIDDEN,
+    NEAREST,
+    camera_of,
+    is_inside,
+    motion_of,
+    moved,
+    nearest_pixel,
+    within,
+)
 
 STEP = 8  # every 8th pixel a side: 4800 of 640x480
 
@@ -64,43 +74,27 @@ def shared_view(
 
     Looks at every step-th row and column.
     """
-    k = intrinsics_b
     points, shared = _count_shared(
-        pointmap,
-        T_b_a[:3, :3].astype(np.float32),
-        T_b_a[:3, 3].astype(np.float32),
-        depth_b,
-        np.array([k.fx, k.fy, k.cx, k.cy], np.float32),
-        noise.coefficients,
-        step,
+        pointmap, depth_b, camera_of(intrinsics_b), motion_of(T_b_a), noise.coefficients, step
     )
     return 1.0 if points == 0 else shared / points
 
 
 @njit(cache=True, nogil=True)
-def _count_shared(pointmap, R, t, depth, camera, noise, step):
-    height, width = depth.shape
+def _count_shared(pointmap, depth, camera, motion, noise, step):
     points = shared = 0
     for row in range(0, pointmap.shape[0], step):
         for column in range(0, pointmap.shape[1], step):
-            px, py, pz = (
-                pointmap[row, column, 0],
-                pointmap[row, column, 1],
-                pointmap[row, column, 2],
-            )
-            if pz <= 0:
+            point = pointmap[row, column]
+            if point[2] <= 0:
                 continue
             points += 1
-            z = R[2, 0] * px + R[2, 1] * py + R[2, 2] * pz + t[2]
-            if z <= 0.05:
+            X = moved(motion, point)
+            if X[2] <= NEAREST:
                 continue
-            x = R[0, 0] * px + R[0, 1] * py + R[0, 2] * pz + t[0]
-            y = R[1, 0] * px + R[1, 1] * py + R[1, 2] * pz + t[1]
-            u = int(np.floor(camera[0] * x / z + camera[2] + 0.5))
-            v = int(np.floor(camera[1] * y / z + camera[3] + 0.5))
-            if u < 0 or v < 0 or u >= width or v >= height:
+            u, v = nearest_pixel(camera, X)
+            if not is_inside(depth, u, v):
                 continue
-            z_b = depth[v, u]
-            if z_b <= 0 or z <= z_b + 6 * depth_sigma(z, noise) + 0.02 * z:
+            if depth[v, u] <= 0 or X[2] <= depth[v, u] + within(HIDDEN, X[2], noise):
                 shared += 1
     return points, shared

@@ -5,11 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 
-from mapper.core.geometry import inverse, transform
+from mapper.core.geometry import inverse
 from mapper.vision.depth_pyramid import Level
+from mapper.vision.reprojection import (
+    NEAREST,
+    PAIR_DISTANCE,
+    backprojected,
+    camera_of,
+    carried,
+    is_inside,
+    motion_of,
+    nearest_pixel,
+)
 
-PAIR_DISTANCE = 0.10  # metres: points further apart are not the same surface
 MIN_NORMAL_COSINE = 0.7
 
 
@@ -55,21 +65,38 @@ def revisit_consistency(
 
 def point_to_plane(a: Level, b: Level, T_b_a: np.ndarray) -> tuple[np.ndarray, int]:
     """(absolute distances [m] of a's points to b's surface where they meet, points of a)."""
-    rows, columns = np.nonzero(a.depth > 0)
-    z = a.depth[rows, columns].astype(float)
-    fx, fy, cx, cy = a.camera
-    points = transform(T_b_a, np.stack([(columns - cx) / fx * z, (rows - cy) / fy * z, z], 1))
-    normals_a = a.normals[rows, columns] @ T_b_a[:3, :3].T
-    fx, fy, cx, cy = b.camera
-    front = np.maximum(points[:, 2], 1e-3)
-    u = np.rint(fx * points[:, 0] / front + cx).astype(int)
-    v = np.rint(fy * points[:, 1] / front + cy).astype(int)
-    seen = (points[:, 2] > 0.05) & (u >= 0) & (v >= 0)
-    seen &= (u < b.depth.shape[1]) & (v < b.depth.shape[0])
-    points, normals_a, u, v = points[seen], normals_a[seen], u[seen], v[seen]
-    z_b = b.depth[v, u].astype(float)
-    offset = points - np.stack([(u - cx) / fx * z_b, (v - cy) / fy * z_b, z_b], 1)
-    normals_b = b.normals[v, u]
-    meet = (z_b > 0) & (np.linalg.norm(offset, axis=1) < PAIR_DISTANCE)
-    meet &= (normals_a * normals_b).sum(1) > MIN_NORMAL_COSINE
-    return np.abs((offset[meet] * normals_b[meet]).sum(1)), len(z)
+    distances = np.empty(a.depth.size)
+    cameras = camera_of(a.camera, np.float64), camera_of(b.camera, np.float64)
+    motion = motion_of(T_b_a, np.float64)
+    points, met = _meet((a.depth, b.depth), (a.normals, b.normals), cameras, motion, distances)
+    return distances[:met], points
+
+
+@njit(cache=True, nogil=True)
+def _meet(depths, normals, cameras, motion, distances):
+    """(points of a, how many meet b's surface); `distances` gets those of the latter."""
+    R = motion.R
+    points = met = 0
+    for row in range(depths[0].shape[0]):
+        for column in range(depths[0].shape[1]):
+            z = depths[0][row, column]
+            if not z > 0:
+                continue
+            points += 1
+            X = carried(cameras[0], motion, float(column), float(row), z)
+            if X[2] <= NEAREST:
+                continue
+            u, v = nearest_pixel(cameras[1], X)
+            if not is_inside(depths[1], u, v) or not depths[1][v, u] > 0:
+                continue
+            Y = backprojected(cameras[1], float(u), float(v), float(depths[1][v, u]))
+            off = X[0] - Y[0], X[1] - Y[1], X[2] - Y[2]
+            n, m = normals[0][row, column], normals[1][v, u]
+            cosine = 0.0
+            for i in range(3):
+                cosine += m[i] * (R[i, 0] * n[0] + R[i, 1] * n[1] + R[i, 2] * n[2])
+            apart = off[0] * off[0] + off[1] * off[1] + off[2] * off[2]
+            if apart < PAIR_DISTANCE**2 and cosine > MIN_NORMAL_COSINE:
+                distances[met] = abs(off[0] * m[0] + off[1] * m[1] + off[2] * m[2])
+                met += 1
+    return points, met

@@ -1,0 +1,131 @@
+"""A pixel of one view, found again in another: compiled, and the same for all who compare views.
+
+Kernels call these functions in their own loops; they are inlined there. A similarity's scale is
+part of R.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+import numpy as np
+from numba import njit
+
+from mapper.core.depth_noise import depth_sigma
+from mapper.core.intrinsics import Intrinsics
+
+f32 = np.float32
+
+
+class Camera(NamedTuple):
+    """Focal lengths and principal point, pixels. float32, or float64 where all else is."""
+
+    fx: np.float32
+    fy: np.float32
+    cx: np.float32
+    cy: np.float32
+
+
+class Motion(NamedTuple):
+    """X_b = R X_a + t, R (3, 3) and t (3,), of the camera's precision."""
+
+    R: np.ndarray
+    t: np.ndarray
+
+
+class DepthView(NamedTuple):
+    """depth: float32 (H, W), 0 = none. weight: float32 (H, W), confidence."""
+
+    depth: np.ndarray
+    weight: np.ndarray
+    camera: Camera
+
+
+class Tolerance(NamedTuple):
+    """How far depths of one surface may lie apart: sigmas of the noise and a share of the depth."""
+
+    sigmas: np.float32
+    share: np.float32
+
+
+NEAREST: Final = f32(0.05)  # units: what lies nearer to a camera than this is not seen by it
+# Of points that only count as shared or not: the poses are the frontend's own, unrefined, so that
+# only what is clearly behind a surface is hidden by it.
+HIDDEN: Final = Tolerance(f32(6), f32(0.02))
+# Of readings that are averaged: what the noise alone explains, and half a percent for poses within
+# one keyframe. More would melt a step of a centimetre into the wall behind it.
+AVERAGED: Final = Tolerance(f32(4), f32(0.005))
+# Of keyframes, whose poses are off by more than a frame's in its keyframe, and the more in depth
+# the further the points are.
+AGREEING: Final = Tolerance(f32(4), f32(0.015))
+# Units behind a surface where a second one is a wall seen double; what is further behind is hidden
+# by it. Nothing indoors that is seen from both sides is thinner.
+DOUBLED: Final = f32(0.15)
+TWO_READINGS: Final = f32(1.4142)  # the noise of their difference, against that of one
+# A wall that is seen through contradicts at so many times what agrees, as all readings of it must.
+SEEN_THROUGH: Final = f32(3)
+IN_FRONT: Final = f32(2)  # ... and a point in front of the surface that another view has there
+PAIR_DISTANCE: Final = 0.10  # metres: points further apart are no measure of the poses' error
+
+
+def camera_of(camera: Intrinsics | Iterable[float], dtype: type = np.float32) -> Camera:
+    """The camera, given as it is or as fx, fy, cx, cy."""
+    if isinstance(camera, Intrinsics):
+        camera = (camera.fx, camera.fy, camera.cx, camera.cy)
+    return Camera(*(dtype(value) for value in camera))
+
+
+def motion_of(S_b_a: np.ndarray, dtype: type = np.float32) -> Motion:
+    """Of a rigid or similarity transform (4, 4)."""
+    return Motion(S_b_a[:3, :3].astype(dtype), S_b_a[:3, 3].astype(dtype))
+
+
+@njit(cache=True, nogil=True, inline="always")
+def backprojected(camera, column, row, z):
+    """The point at depth z of a pixel; column and row as numbers of the camera's precision."""
+    return (column - camera.cx) / camera.fx * z, (row - camera.cy) / camera.fy * z, z
+
+
+@njit(cache=True, nogil=True, inline="always")
+def moved(motion, X):
+    """The point in the other camera."""
+    R, t = motion.R, motion.t
+    return (
+        R[0, 0] * X[0] + R[0, 1] * X[1] + R[0, 2] * X[2] + t[0],
+        R[1, 0] * X[0] + R[1, 1] * X[1] + R[1, 2] * X[2] + t[1],
+        R[2, 0] * X[0] + R[2, 1] * X[1] + R[2, 2] * X[2] + t[2],
+    )
+
+
+@njit(cache=True, nogil=True, inline="always")
+def carried(camera, motion, column, row, z):
+    """A pixel's point in the other camera."""
+    return moved(motion, backprojected(camera, column, row, z))
+
+
+@njit(cache=True, nogil=True, inline="always")
+def projected(camera, X):
+    """Column and row, with fractions, where a point appears. It must lie in front."""
+    return camera.fx * X[0] / X[2] + camera.cx, camera.fy * X[1] / X[2] + camera.cy
+
+
+@njit(cache=True, nogil=True, inline="always")
+def nearest_pixel(camera, X):
+    """(column, row) of the pixel in which a point appears. It must lie in front."""
+    return (
+        int(np.floor(camera.fx * X[0] / X[2] + camera.cx + f32(0.5))),
+        int(np.floor(camera.fy * X[1] / X[2] + camera.cy + f32(0.5))),
+    )
+
+
+@njit(cache=True, nogil=True, inline="always")
+def is_inside(image, u, v):
+    """Whether an image (H, W) has this pixel."""
+    return u >= 0 and v >= 0 and u < image.shape[1] and v < image.shape[0]
+
+
+@njit(cache=True, nogil=True, inline="always")
+def within(tolerance, z, noise):
+    """How far apart depths near z may lie. noise: float32 (3,), see depth_sigma."""
+    return tolerance.sigmas * depth_sigma(z, noise) + tolerance.share * z
