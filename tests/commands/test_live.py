@@ -61,11 +61,11 @@ class Visitor(threading.Thread):
         self._server, self._record, self._web, self._data = server, record, web, data
 
     def run(self) -> None:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while not self._mapped() and time.monotonic() < deadline:
             time.sleep(0.02)
         try:
-            page = urllib.request.urlopen(f"http://127.0.0.1:{self._web}/", timeout=10)
+            page = urllib.request.urlopen(f"http://127.0.0.1:{self._web}/", timeout=60)
             self.page = page.read().lower()
             socket.create_connection(("127.0.0.1", self._data), 5.0).close()
             self.data_answers = True

@@ -11,7 +11,7 @@ from mapper.io.cameras.calibration import Calibration
 from mapper.io.live.source import LiveImage
 from mapper.io.viewer.map_logger import NullLogger
 
-PATIENCE_S = 30.0
+PATIENCE_S = 300.0
 
 
 class Pace(NullLogger):

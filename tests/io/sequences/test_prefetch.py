@@ -21,7 +21,7 @@ def reader_threads() -> list[threading.Thread]:
 
 
 def wait_for_no_threads() -> bool:
-    deadline = time.monotonic() + 5.0
+    deadline = time.monotonic() + 60.0
     while reader_threads() and time.monotonic() < deadline:
         time.sleep(0.01)
     return not reader_threads()

@@ -76,7 +76,7 @@ def drive(log: MapLogger) -> None:
 
 def run_rerun(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "rerun_cli", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
 
 
 def test_a_closed_recording_is_whole_and_holds_every_part(tmp_path: Path) -> None:
