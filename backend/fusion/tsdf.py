@@ -8,6 +8,9 @@ import numpy as np
 
 from mapper.backend.fusion.tsdf_kernels import (
     BLOCK,
+    Band,
+    Pool,
+    View,
     allocate_blocks,
     integrate_blocks,
     rehash,
@@ -17,6 +20,7 @@ from mapper.core.intrinsics import Intrinsics
 from mapper.core.mesh import Mesh
 from mapper.core.quantities import Megabytes, NonNegative, SigmasOrZero, Units, UnitsOrZero, Voxels
 from mapper.core.settings_model import settings
+from mapper.vision.reprojection import Motion, camera_of, motion_of
 
 logger = logging.getLogger(__name__)
 
@@ -65,11 +69,7 @@ class TsdfVolume:
         self._count = 0
         self._stamp = 0
         self._full = False
-        self._coordinates = np.zeros((0, 3), np.int32)
-        self._distance = np.zeros((0, VOXELS), np.float32)
-        self._weight = np.zeros((0, VOXELS), np.float32)
-        self._color = np.zeros((0, VOXELS, 3), np.float32)
-        self._stamps = np.zeros(0, np.int64)
+        self._pool = _empty_pool(np.float32(self.config.voxel_size))
         self._reserve(min(FIRST_CAPACITY, self._max_blocks))
 
     def __len__(self) -> int:
@@ -79,7 +79,8 @@ class TsdfVolume:
     @property
     def memory_bytes(self) -> int:
         """What the voxels of all blocks take up."""
-        return self._distance.nbytes + self._weight.nbytes + self._color.nbytes
+        pool = self._pool
+        return pool.distance.nbytes + pool.weight.nbytes + pool.color.nbytes
 
     def integrate(
         self,
@@ -97,89 +98,53 @@ class TsdfVolume:
         image: uint8 (H, W, 3). T_world_camera: (4, 4). To take a view out, hand in exactly what
         was added.
         """
-        config = self.config
-        max_depth = config.max_depth or trusted_depth(depth, noise)
-        camera = np.array([intrinsics.fx, intrinsics.fy, intrinsics.cx, intrinsics.cy], np.float32)
-        truncation = np.array(
-            [
-                config.truncation_voxels * config.voxel_size,
-                config.truncation_sigmas,
-                config.max_truncation_voxels * config.voxel_size,
-                max_depth,
-            ],
-            np.float32,
-        )
-        R = T_world_camera[:3, :3].astype(np.float32)
-        t = T_world_camera[:3, 3].astype(np.float32)
-        noise_coefficients = noise.coefficients
-        touched = self._touched_blocks(depth, camera, R, t, truncation, noise_coefficients)
-        integrate_blocks(
-            touched,
-            self._coordinates,
-            self._distance,
-            self._weight,
-            self._color,
-            np.float32(config.voxel_size),
-            depth,
-            weight,
-            image,
-            camera,
-            np.ascontiguousarray(R.T),
-            -(R.T @ t),
-            truncation,
-            noise_coefficients,
-            np.float32(sign),
-        )
+        view = View(depth, weight, image, camera_of(intrinsics))
+        band = self._band(depth, noise)
+        motion = motion_of(T_world_camera)
+        touched = self._touched_blocks(view, motion, band)
+        back = Motion(np.ascontiguousarray(motion.R.T), -(motion.R.T @ motion.t))
+        integrate_blocks(touched, self._pool, view, back, band, np.float32(sign))
 
     def extract_mesh(self) -> Mesh:
         """The zero surface as a coloured triangle mesh, by Open3D's marching cubes."""
         from mapper.backend.fusion.tsdf_mesh import extract_mesh
 
-        n = self._count
+        used = slice(self._count)
+        pool = self._pool
         return extract_mesh(
-            self._coordinates[:n],
-            self._distance[:n],
-            self._weight[:n],
-            self._color[:n],
+            pool.coordinates[used],
+            pool.distance[used],
+            pool.weight[used],
+            pool.color[used],
             self.config,
         )
 
-    def _touched_blocks(
-        self,
-        depth: np.ndarray,
-        camera: np.ndarray,
-        R: np.ndarray,
-        t: np.ndarray,
-        truncation: np.ndarray,
-        noise: np.ndarray,
-    ) -> np.ndarray:
+    def _band(self, depth: np.ndarray, noise: DepthNoise) -> Band:
+        config = self.config
+        return Band(
+            np.float32(config.truncation_voxels * config.voxel_size),
+            np.float32(config.truncation_sigmas),
+            np.float32(config.max_truncation_voxels * config.voxel_size),
+            np.float32(config.max_depth or trusted_depth(depth, noise)),
+            noise.coefficients,
+        )
+
+    def _touched_blocks(self, view: View, motion: Motion, band: Band) -> np.ndarray:
         """Indices of all blocks near the view's surface; new ones are allocated."""
-        self._stamp += 1
+        step = self._pixel_step(float(view.camera.fx), float(band.max_depth))
         while True:
+            self._stamp += 1
+            state = (self._count, self._stamp)
             touched, self._count, complete = allocate_blocks(
-                depth,
-                camera,
-                R,
-                t,
-                truncation,
-                noise,
-                np.float32(self.config.voxel_size),
-                self._keys,
-                self._slots,
-                self._coordinates,
-                self._stamps,
-                self._stamp,
-                self._count,
-                self._capacity,
-                self._pixel_step(float(camera[0]), float(truncation[3])),
+                view, motion, band, self._pool, state, step
             )
             if complete:
                 return touched
-            if self._capacity >= self._max_blocks:
+            capacity = len(self._pool.coordinates)
+            if capacity >= self._max_blocks:
                 self._warn_full()
                 return touched
-            self._reserve(min(2 * self._capacity, self._max_blocks))
-            self._stamp += 1
+            self._reserve(min(2 * capacity, self._max_blocks))
 
     def _pixel_step(self, focal_length: float, max_depth: float) -> int:
         """How many pixels apart rays may be and still meet every block, grazing views included."""
@@ -189,17 +154,15 @@ class TsdfVolume:
 
     def _reserve(self, capacity: int) -> None:
         """Grow the pools to `capacity` blocks and rebuild the hash table at half load."""
-        n = self._count
-        self._coordinates = _grown(self._coordinates, capacity, n)
-        self._distance = _grown(self._distance, capacity, n)
-        self._weight = _grown(self._weight, capacity, n)
-        self._color = _grown(self._color, capacity, n)
-        self._stamps = _grown(self._stamps, capacity, n)
-        self._capacity = capacity
+        n, old = self._count, self._pool
         table = 1 << int(np.ceil(np.log2(2 * capacity)))
-        self._keys = np.full(table, -1, np.int64)
-        self._slots = np.zeros(table, np.int32)
-        rehash(self._keys, self._slots, self._coordinates, n)
+        self._pool = Pool(
+            *(_grown(part, capacity, n) for part in old[:5]),
+            np.full(table, -1, np.int64),
+            np.zeros(table, np.int32),
+            old.voxel_size,
+        )
+        rehash(self._pool, n)
 
     def _warn_full(self) -> None:
         if not self._full:
@@ -209,6 +172,19 @@ class TsdfVolume:
                 "fusion.tsdf.max_memory_mb or fusion.tsdf.voxel_size",
                 self.config.max_memory_mb,
             )
+
+
+def _empty_pool(voxel_size: np.float32) -> Pool:
+    return Pool(
+        np.zeros((0, 3), np.int32),
+        np.zeros((0, VOXELS), np.float32),
+        np.zeros((0, VOXELS), np.float32),
+        np.zeros((0, VOXELS, 3), np.float32),
+        np.zeros(0, np.int64),
+        np.zeros(0, np.int64),
+        np.zeros(0, np.int32),
+        voxel_size,
+    )
 
 
 def _grown(pool: np.ndarray, capacity: int, count: int) -> np.ndarray:

@@ -2,15 +2,60 @@
 
 from __future__ import annotations
 
+from typing import Final, NamedTuple
+
 import numpy as np
 from numba import njit
 
 from mapper.core.depth_noise import depth_sigma
+from mapper.vision.reprojection import Camera, f32, moved
 
-BLOCK = 8  # voxels along the side of a block
+BLOCK: Final = 8  # voxels along the side of a block
 KEY_BITS = 21  # of a block coordinate: +-1 million blocks
 KEY_OFFSET = 1 << (KEY_BITS - 1)
 FAST_BUT_FOR_NAN = {"reassoc", "nsz", "arcp", "contract", "afn"}  # NaN stands for no reading
+NEAREST: Final = f32(0.1)  # metres: a voxel nearer to the camera is not seen by it
+
+
+class View(NamedTuple):
+    """depth, weight: float32 (H, W), metres along z and confidence. image: uint8 (H, W, 3)."""
+
+    depth: np.ndarray
+    weight: np.ndarray
+    image: np.ndarray
+    camera: Camera
+
+
+class Band(NamedTuple):
+    """Half width of what is written around a surface. float32, metres but for sigmas.
+
+    narrowest: near the camera. sigmas: of the depth's noise, where that is more. widest: the most.
+    max_depth: readings beyond it are not fused. noise: (3,), see depth_sigma.
+    """
+
+    narrowest: np.float32
+    sigmas: np.float32
+    widest: np.float32
+    max_depth: np.float32
+    noise: np.ndarray
+
+
+class Pool(NamedTuple):
+    """Room for blocks, of which the first ones are in use, and a hash table of where they are.
+
+    coordinates: int32 (N, 3), blocks from the origin. distance, weight: float32 (N, 512), color:
+    float32 (N, 512, 3): sums over views. stamps: int64 (N,), when a block was last touched.
+    keys: int64 (M,), -1 = free. slots: int32 (M,), the block of a key. voxel_size: float32, metres.
+    """
+
+    coordinates: np.ndarray
+    distance: np.ndarray
+    weight: np.ndarray
+    color: np.ndarray
+    stamps: np.ndarray
+    keys: np.ndarray
+    slots: np.ndarray
+    voxel_size: np.float32
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -29,8 +74,9 @@ def _first_slot(key, mask):
 
 
 @njit(cache=True, nogil=True)
-def rehash(keys, slots, coordinates, count):
+def rehash(pool, count):
     """Enter the first `count` blocks into an empty hash table (open addressing)."""
+    keys, coordinates = pool.keys, pool.coordinates
     mask = len(keys) - 1
     for block in range(count):
         key = _key(coordinates[block, 0], coordinates[block, 1], coordinates[block, 2])
@@ -38,118 +84,114 @@ def rehash(keys, slots, coordinates, count):
         while keys[slot] != -1:
             slot = (slot + 1) & mask
         keys[slot] = key
-        slots[slot] = block
+        pool.slots[slot] = block
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _truncation(z, truncation, noise):
-    return min(max(truncation[0], truncation[1] * depth_sigma(z, noise)), truncation[2])
+def _half_width(z, band):
+    return min(max(band.narrowest, band.sigmas * depth_sigma(z, band.noise)), band.widest)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _counts(d, band):
+    """Whether a reading is fused; NaN is none."""
+    return d > 0 and d <= band.max_depth
 
 
 @njit(cache=True, nogil=True)
-def allocate_blocks(
-    depth, camera, R, t, truncation, noise, voxel_size, keys, slots, coordinates, stamps, stamp,
-    count, capacity, pixel_step,
-):  # fmt: skip
+def allocate_blocks(view, motion, band, pool, state, pixel_step):
     """Blocks that the truncation band of every pixel_step-th pixel's ray passes through.
 
-    Returns (indices of the touched blocks, blocks in use, whether all fitted into the capacity).
+    motion: camera to world. state: (blocks in use, stamp of this call). Returns (indices of the
+    touched blocks, blocks in use, whether all fitted into the pool).
     """
-    f32 = np.float32
-    block_size = voxel_size * f32(BLOCK)
-    mask = len(keys) - 1
-    touched = np.empty(capacity, np.int32)
+    depth, camera, coordinates = view.depth, view.camera, pool.coordinates
+    block_size = pool.voxel_size * f32(BLOCK)
+    mask = len(pool.keys) - 1
+    count, stamp = state
+    touched = np.empty(len(coordinates), np.int32)
     n_touched = 0
     complete = True
     for row in range(pixel_step // 2, depth.shape[0], pixel_step):
         for column in range(pixel_step // 2, depth.shape[1], pixel_step):
             z = depth[row, column]
-            if not (z > 0 and z <= truncation[3]):  # or NaN
+            if not _counts(z, band):
                 continue
-            band = _truncation(z, truncation, noise)
-            x_ray = (f32(column) - camera[2]) / camera[0]
-            y_ray = (f32(row) - camera[3]) / camera[1]
-            steps = int(np.ceil(f32(2) * band / (f32(0.5) * block_size)))
+            half = _half_width(z, band)
+            x_ray = (f32(column) - camera.cx) / camera.fx
+            y_ray = (f32(row) - camera.cy) / camera.fy
+            steps = int(np.ceil(f32(2) * half / (f32(0.5) * block_size)))
             last = np.int64(-1)
             for step in range(steps + 1):
-                s = z - band + f32(2) * band * f32(step) / f32(steps)
-                cx, cy = x_ray * s, y_ray * s
-                x = R[0, 0] * cx + R[0, 1] * cy + R[0, 2] * s + t[0]
-                y = R[1, 0] * cx + R[1, 1] * cy + R[1, 2] * s + t[1]
-                w = R[2, 0] * cx + R[2, 1] * cy + R[2, 2] * s + t[2]
-                bx = int(np.floor(x / block_size))
-                by = int(np.floor(y / block_size))
-                bz = int(np.floor(w / block_size))
+                s = z - half + f32(2) * half * f32(step) / f32(steps)
+                X = moved(motion, (x_ray * s, y_ray * s, s))
+                bx = int(np.floor(X[0] / block_size))
+                by = int(np.floor(X[1] / block_size))
+                bz = int(np.floor(X[2] / block_size))
                 key = _key(bx, by, bz)
                 if key == last:
                     continue
                 last = key
                 slot = _first_slot(key, mask)
-                while keys[slot] != -1 and keys[slot] != key:
+                while pool.keys[slot] != -1 and pool.keys[slot] != key:
                     slot = (slot + 1) & mask
-                if keys[slot] == -1:
-                    if count >= capacity:
+                if pool.keys[slot] == -1:
+                    if count >= len(coordinates):
                         complete = False
                         continue
-                    keys[slot] = key
-                    slots[slot] = count
+                    pool.keys[slot] = key
+                    pool.slots[slot] = count
                     coordinates[count, 0], coordinates[count, 1], coordinates[count, 2] = bx, by, bz
                     count += 1
-                block = slots[slot]
-                if stamps[block] != stamp:
-                    stamps[block] = stamp
+                block = pool.slots[slot]
+                if pool.stamps[block] != stamp:
+                    pool.stamps[block] = stamp
                     touched[n_touched] = block
                     n_touched += 1
     return touched[:n_touched], count, complete
 
 
 @njit(cache=True, nogil=True, fastmath=FAST_BUT_FOR_NAN)
-def integrate_blocks(
-    touched, coordinates, distance, weight_sum, color_sum, voxel_size, depth, weight, image, camera,
-    R, t, truncation, noise, sign,
-):  # fmt: skip
+def integrate_blocks(touched, pool, view, motion, band, sign):
     """Add sign * (weight, weight * distance, weight * colour) of one view to the touched blocks.
 
-    R, t: world to camera.
+    motion: world to camera.
     """
-    f32 = np.float32
+    depth, image, camera, R = view.depth, view.image, view.camera, motion.R
+    coordinates, voxel_size = pool.coordinates, pool.voxel_size
     height, width = depth.shape
-    fx, fy, cx, cy = camera[0], camera[1], camera[2] + f32(0.5), camera[3] + f32(0.5)
-    max_depth = truncation[3]
+    cx, cy = camera.cx + f32(0.5), camera.cy + f32(0.5)
     # One voxel further along the world's x axis moves this far in the camera.
     dx, dy, dz = R[0, 0] * voxel_size, R[1, 0] * voxel_size, R[2, 0] * voxel_size
-    for i in range(len(touched)):
-        block = touched[i]
+    for block in touched:
         x0 = f32(coordinates[block, 0] * BLOCK) * voxel_size
-        distances, weights, colors = distance[block], weight_sum[block], color_sum[block]
+        distances, weights, colors = pool.distance[block], pool.weight[block], pool.color[block]
         for vz in range(BLOCK):
             wz = f32(coordinates[block, 2] * BLOCK + vz) * voxel_size
             for vy in range(BLOCK):
                 wy = f32(coordinates[block, 1] * BLOCK + vy) * voxel_size
-                x = R[0, 0] * x0 + R[0, 1] * wy + R[0, 2] * wz + t[0]
-                y = R[1, 0] * x0 + R[1, 1] * wy + R[1, 2] * wz + t[1]
-                z = R[2, 0] * x0 + R[2, 1] * wy + R[2, 2] * wz + t[2]
+                x, y, z = moved(motion, (x0, wy, wz))
                 base = (vz * BLOCK + vy) * BLOCK
                 for vx in range(BLOCK):
                     zv = z + f32(vx) * dz
-                    if zv <= f32(0.1):
+                    if zv <= NEAREST:
                         continue
                     inverse_z = f32(1) / zv
-                    uf = fx * (x + f32(vx) * dx) * inverse_z + cx
-                    vf = fy * (y + f32(vx) * dy) * inverse_z + cy
+                    uf = camera.fx * (x + f32(vx) * dx) * inverse_z + cx
+                    vf = camera.fy * (y + f32(vx) * dy) * inverse_z + cy
                     if uf < 0 or vf < 0 or uf >= width or vf >= height:
                         continue
                     u, v = int(uf), int(vf)
                     d = depth[v, u]
-                    if not (d > 0 and d <= max_depth):  # or NaN
+                    if not _counts(d, band):
                         continue
                     sdf = d - zv
-                    band = _truncation(d, truncation, noise)
-                    if sdf < -band:
+                    half = _half_width(d, band)
+                    if sdf < -half:
                         continue
-                    if sdf > band:
-                        sdf = band
-                    w = sign * weight[v, u]
+                    if sdf > half:
+                        sdf = half
+                    w = sign * view.weight[v, u]
                     voxel = base + vx
                     weights[voxel] += w
                     distances[voxel] += w * sdf

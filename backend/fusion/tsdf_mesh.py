@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from mapper.backend.fusion.tsdf_kernels import BLOCK
 from mapper.core.mesh import Mesh
 from mapper.runtime.open3d_loader import load_open3d, own_array
 
 if TYPE_CHECKING:
     from mapper.backend.fusion.tsdf import TsdfConfig
 
-BLOCK: Final = 8  # voxels along a block's side
 MAX_BLOCKS: Final = 20_000  # at a time; Open3D copies them and needs some 20 KB for each
 SEAM_VOXELS: Final = 1.5  # vertices this close to a cut may be there on both of its sides
 
