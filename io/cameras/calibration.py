@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import reprlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,21 +14,16 @@ import yaml
 
 from mapper.core.intrinsics import Intrinsics
 from mapper.errors import ConfigError, InputError, unknown_name
+from mapper.io.cameras.calibration_formats import camera_of_mapping, camera_of_text, parse_yaml
+from mapper.io.cameras.camera import Camera
+from mapper.io.text_files import read_text
 
 CALIBRATION_NAME = "calibration.yaml"
 
 _NUMBERS = ("fx", "fy", "cx", "cy", "width", "height")
-_CAMERA_KEYS = (*_NUMBERS, "distortion")
+_CAMERA_KEYS = (*_NUMBERS, "distortion", "model")
 _TOP_KEYS = ("color", "depth", "T_color_depth", "depth_scale")
-_DISTORTION_LENGTHS = (0, 4, 5, 8, 12, 14)  # those that OpenCV knows
-
-
-@dataclass(frozen=True, slots=True)
-class Camera:
-    """intrinsics: before and after undistortion. distortion: OpenCV's k1 k2 p1 p2 k3 ..."""
-
-    intrinsics: Intrinsics
-    distortion: tuple[float, ...] = ()
+MODELS = ("pinhole", "fisheye")  # of a lens; a pinhole's distortion is OpenCV's polynomial
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +51,16 @@ class Calibration:
 
 
 def load_calibration(path: Path) -> Calibration:
-    """Reads a calibration file: nested (color, depth, ...) or flat (fx fy cx cy width height)."""
+    """Reads a calibration file of ours, or of another program (see calibration_formats).
+
+    Ours is nested (color, depth, ...) or flat (fx fy cx cy width height).
+    """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot read the calibration file: {error}") from error
-    except yaml.YAMLError as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"{path}: the calibration file is no YAML: {reason}") from error
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path}: expected keys {', '.join(_TOP_KEYS)} or {', '.join(_NUMBERS)}")
+        text = read_text(path)
+    except InputError as error:
+        raise InputError(f"cannot read the calibration file {error}") from error
     try:
-        return _from_mapping(content)
+        return _from_text(text)
     except (ConfigError, InputError) as error:
         raise ConfigError(f"{path}: {error}") from error
 
@@ -94,6 +88,20 @@ def find_calibration(path: Path | None, folders: Iterable[Path]) -> Calibration 
     return None
 
 
+def _from_text(text: str) -> Calibration:
+    camera = camera_of_text(text)
+    if camera is not None:
+        return Calibration(camera)
+    content = parse_yaml(text)
+    if not isinstance(content, dict):
+        raise ConfigError(f"expected keys {', '.join(_TOP_KEYS)} or {', '.join(_NUMBERS)}")
+    camera = camera_of_mapping(content)
+    if camera is not None:
+        scale = content.get("DepthMapFactor", content.get("RGBD.DepthMapFactor"))  # of ORB-SLAM
+        return Calibration(camera, depth_scale=None if scale is None else _number(scale, "scale"))
+    return _from_mapping(content)
+
+
 def _from_mapping(content: dict[str, Any]) -> Calibration:
     if "color" not in content and "fx" in content:
         _refuse_unknown(content, (*_CAMERA_KEYS, "depth_scale"))
@@ -116,14 +124,17 @@ def _camera(content: Any, name: str) -> Camera:
         raise ConfigError(f"{name}: {', '.join(missing)} missing")
     numbers = [_number(content[key], f"{name}.{key}") for key in _NUMBERS]
     distortion = content.get("distortion") or []
-    if not isinstance(distortion, list) or len(distortion) not in _DISTORTION_LENGTHS:
+    model = content.get("model", MODELS[0])
+    if model not in MODELS:
+        raise ConfigError(f"{name}.model is {reprlib.repr(model)}; known: {', '.join(MODELS)}")
+    if not isinstance(distortion, list):
         raise ConfigError(f"{name}.distortion must list 4, 5, 8, 12 or 14 numbers: k1 k2 p1 p2 ...")
     coefficients = tuple(_number(value, f"{name}.distortion") for value in distortion)
     if numbers[4] != int(numbers[4]) or numbers[5] != int(numbers[5]):
         raise ConfigError(f"{name}: width and height must be whole numbers of pixels")
     fx, fy, cx, cy = numbers[:4]
     intrinsics = Intrinsics(fx, fy, cx, cy, int(numbers[4]), int(numbers[5]))
-    return Camera(intrinsics, coefficients)
+    return Camera(intrinsics, coefficients, fisheye=model == "fisheye")
 
 
 def _number(value: Any, name: str) -> float:
@@ -132,7 +143,7 @@ def _number(value: Any, name: str) -> float:
     except (TypeError, ValueError):
         number = np.nan
     if isinstance(value, bool) or not np.isfinite(number):
-        raise ConfigError(f"{name} is {value!r}; must be a finite number")
+        raise ConfigError(f"{name} is {reprlib.repr(value)}; must be a finite number")
     return number
 
 
@@ -164,6 +175,8 @@ def _camera_to_mapping(camera: Camera) -> dict[str, Any]:
     content |= {"width": int(intrinsics.width), "height": int(intrinsics.height)}
     if camera.distortion:
         content["distortion"] = [float(value) for value in camera.distortion]
+    if camera.fisheye:
+        content["model"] = "fisheye"
     return content
 
 

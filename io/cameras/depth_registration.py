@@ -13,13 +13,19 @@ FAR_DEPTH = 3.0  # metres; taken where neither the row nor the rows above have a
 
 
 class Undistorter:
-    """Removes OpenCV lens distortion; the camera matrix stays the same."""
+    """Removes OpenCV lens distortion; the camera matrix stays the same.
 
-    def __init__(self, intrinsics: Intrinsics, distortion: tuple[float, ...]) -> None:
+    Of a fisheye, whose image no plane can hold, the middle remains: what the matrix spans.
+    """
+
+    def __init__(
+        self, intrinsics: Intrinsics, distortion: tuple[float, ...], fisheye: bool = False
+    ) -> None:
         size = (intrinsics.width, intrinsics.height)
         K = intrinsics.matrix
-        coefficients = np.asarray(distortion, np.float64)
-        u, v = cv2.initUndistortRectifyMap(K, coefficients, None, K, size, cv2.CV_32FC1)
+        coefficients = np.asarray(distortion or (0.0,) * 4, np.float64)
+        find = cv2.fisheye.initUndistortRectifyMap if fisheye else cv2.initUndistortRectifyMap
+        u, v = find(K, coefficients, np.eye(3), K, size, cv2.CV_32FC1)
         self._smooth = cv2.convertMaps(u, v, cv2.CV_16SC2)
         self._nearest = cv2.convertMaps(u, v, cv2.CV_16SC2, nninterpolation=True)
 

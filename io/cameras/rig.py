@@ -52,10 +52,17 @@ class Rig:
         self.color_size = _size(color.intrinsics)
         self.depth_size = _size(depth.intrinsics)
         self.intrinsics = (depth if self.registration == "color_to_depth" else color).intrinsics
-        if any(color.distortion):
-            self._undistort_color = Undistorter(color.intrinsics, color.distortion)
-        if any(depth.distortion):
-            self._undistort_depth = Undistorter(depth.intrinsics, depth.distortion)
+        if color.is_distorted:
+            self._undistort_color = Undistorter(color.intrinsics, color.distortion, color.fisheye)
+        if depth.is_distorted:
+            self._undistort_depth = Undistorter(depth.intrinsics, depth.distortion, depth.fisheye)
+
+    def facts(self) -> str:
+        """Everything about the cameras that changes what a frame holds; for the fingerprint."""
+        calibration = self.calibration
+        cameras = (calibration.color, calibration.depth) if calibration else ()
+        fisheyes = "".join(str(camera and camera.fisheye) for camera in cameras)
+        return f"{calibration!r}" + (f" fisheye {fisheyes}" if "True" in fisheyes else "")
 
     def color_only(self, image: np.ndarray) -> np.ndarray:
         """uint8 (H, W, 3), undistorted; for sequences without depth."""

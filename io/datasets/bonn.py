@@ -27,7 +27,7 @@ import numpy as np
 
 from mapper.core.geometry import orthonormalised
 from mapper.core.intrinsics import Intrinsics
-from mapper.io.cameras.calibration import Camera
+from mapper.io.cameras.camera import Camera
 from mapper.io.datasets.dataset import BenchSequence
 from mapper.io.datasets.layout import largest_selection, sequence_names
 from mapper.io.datasets.tum_layout import read_recording, read_selection

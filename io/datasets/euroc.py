@@ -24,7 +24,7 @@ import yaml
 
 from mapper.core.intrinsics import Intrinsics
 from mapper.errors import InputError
-from mapper.io.cameras.calibration import Camera
+from mapper.io.cameras.camera import Camera
 from mapper.io.datasets.dataset import BenchSequence
 from mapper.io.datasets.layout import require_file, subfolders
 from mapper.io.datasets.pose_files import poses_at, rigid_poses

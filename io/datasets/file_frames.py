@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mapper.errors import InputError
 from mapper.io.cameras.rig import Rig
 from mapper.io.datasets.dataset import BenchSequence
 from mapper.io.datasets.pose_files import poses_at
@@ -21,6 +22,8 @@ def bench_sequence(sequence: FileSequence, name: str, tolerance: float) -> Bench
     """
     truth = sequence.ground_truth
     calibration = sequence.rig.calibration
+    if calibration is not None and calibration.color.fisheye:
+        raise InputError(f"{sequence.path}: the benchmarks do not know fisheye cameras")
     return BenchSequence(
         name=name,
         images=list(sequence.color_paths),

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from mapper.errors import InputError
-from mapper.io.cameras.calibration import Camera
+from mapper.io.cameras.camera import Camera
 from mapper.io.datasets.dataset import BenchSequence
 from mapper.io.datasets.layout import (
     largest_selection,

@@ -10,7 +10,8 @@ import numpy as np
 
 from mapper.core.intrinsics import Intrinsics
 from mapper.errors import ConfigError
-from mapper.io.cameras.calibration import Calibration, Camera
+from mapper.io.cameras.calibration import Calibration
+from mapper.io.cameras.camera import Camera
 from mapper.io.live.source import LiveImage, StreamBroken, arrival_time
 
 WIDTH, HEIGHT, FRAME_RATE = 640, 480, 30

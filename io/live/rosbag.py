@@ -14,7 +14,8 @@ import numpy as np
 
 from mapper.core.intrinsics import Intrinsics
 from mapper.errors import ConfigError, InputError
-from mapper.io.cameras.calibration import Calibration, Camera
+from mapper.io.cameras.calibration import Calibration
+from mapper.io.cameras.camera import Camera
 from mapper.io.live.source import LiveImage, StreamBroken, arrival_time
 
 SAME_MOMENT: Final = 0.02  # seconds between an image and its depth

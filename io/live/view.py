@@ -8,7 +8,8 @@ import numpy as np
 from mapper.core.frame import Frame
 from mapper.core.intrinsics import Intrinsics
 from mapper.errors import InputError
-from mapper.io.cameras.calibration import Calibration, Camera
+from mapper.io.cameras.calibration import Calibration
+from mapper.io.cameras.camera import Camera
 from mapper.io.cameras.rig import Rig
 from mapper.io.live.source import LiveImage
 

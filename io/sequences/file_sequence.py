@@ -78,7 +78,7 @@ class FileSequence:
 
     def rig_facts(self) -> str:
         """Everything about the cameras that changes what a frame holds; for the fingerprint."""
-        return f"{self.rig.registration} {self.depth_scale} {self.rig.calibration!r}"
+        return f"{self.rig.registration} {self.depth_scale} {self.rig.facts()}"
 
     def close(self) -> None:
         """Nothing stays open."""

@@ -10,7 +10,8 @@ from mapper.core.geometry import inverse, orthonormalised, pose
 from mapper.core.intrinsics import Intrinsics
 from mapper.core.trajectory import Trajectory
 from mapper.errors import ConfigError, InputError
-from mapper.io.cameras.calibration import Calibration, Camera, find_calibration
+from mapper.io.cameras.calibration import Calibration, find_calibration
+from mapper.io.cameras.camera import Camera
 from mapper.io.cameras.rig import Rig
 from mapper.io.sequences.file_sequence import FileSequence
 from mapper.io.sequences.image_files import first_size, list_images

@@ -11,7 +11,8 @@ import numpy as np
 
 from mapper.core.intrinsics import Intrinsics
 from mapper.errors import InputError
-from mapper.io.cameras.calibration import Calibration, Camera, find_calibration
+from mapper.io.cameras.calibration import Calibration, find_calibration
+from mapper.io.cameras.camera import Camera
 from mapper.io.cameras.rig import Rig
 from mapper.io.sequences.file_sequence import FileSequence
 from mapper.io.sequences.image_files import DEPTH_SUFFIXES, first_size, list_images

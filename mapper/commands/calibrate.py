@@ -43,7 +43,8 @@ def execute(arguments: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from mapper.errors import OutputError
-    from mapper.io.cameras.calibration import Calibration, Camera, save_calibration
+    from mapper.io.cameras.calibration import Calibration, save_calibration
+    from mapper.io.cameras.camera import Camera
     from mapper.io.cameras.chessboard import calibrate
 
     board = _board(arguments.pattern, arguments.square)

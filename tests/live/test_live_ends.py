@@ -21,7 +21,8 @@ from mapper.backend.loops.loop_decision import LoopDecision
 from mapper.cli import main
 from mapper.core.frame import Frame
 from mapper.errors import InputError
-from mapper.io.cameras.calibration import Calibration, Camera
+from mapper.io.cameras.calibration import Calibration
+from mapper.io.cameras.camera import Camera
 from mapper.io.live.capture import LiveCapture
 from mapper.live import LiveOptions, run_live
 from mapper.run.directory import RunDirectory

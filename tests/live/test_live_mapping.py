@@ -18,7 +18,8 @@ from mapper.backend.fusion.map_fusion import FusionConfig
 from mapper.backend.fusion.tsdf import TsdfConfig
 from mapper.backend.keyframe_culling import ReuseConfig
 from mapper.errors import InputError
-from mapper.io.cameras.calibration import Calibration, Camera
+from mapper.io.cameras.calibration import Calibration
+from mapper.io.cameras.camera import Camera
 from mapper.io.live import camera
 from mapper.io.live.camera import CameraSource
 from mapper.io.live.capture import LiveCapture, RetryOptions

@@ -20,7 +20,8 @@ from mapper.backend.fusion.tsdf import TsdfConfig
 from mapper.cli import main
 from mapper.config.loader import to_mapping
 from mapper.errors import ConfigError, InputError
-from mapper.io.cameras.calibration import Calibration, Camera
+from mapper.io.cameras.calibration import Calibration
+from mapper.io.cameras.camera import Camera
 from mapper.io.live.capture import LiveCapture
 from mapper.io.trajectory_files import read_tum
 from mapper.live import LiveOptions, run_live

@@ -22,7 +22,8 @@ import numpy as np
 from mapper import MapperConfig
 from mapper.core.frame import Frame
 from mapper.core.prediction import Prediction
-from mapper.io.cameras.calibration import Calibration, Camera
+from mapper.io.cameras.calibration import Calibration
+from mapper.io.cameras.camera import Camera
 from mapper.io.live.camera import CameraSource
 from mapper.io.live.capture import LiveCapture
 from mapper.io.viewer.rerun_logger import RerunLogger

@@ -9,7 +9,8 @@ import pytest
 
 from mapper.core.intrinsics import Intrinsics
 from mapper.errors import ConfigError, InputError
-from mapper.io.cameras.calibration import Calibration, Camera, load_calibration, save_calibration
+from mapper.io.cameras.calibration import Calibration, load_calibration, save_calibration
+from mapper.io.cameras.camera import Camera
 
 FLAT = "fx: 1\nfy: 2\ncx: 3\ncy: 4\nwidth: 5\nheight: 6\n"
 

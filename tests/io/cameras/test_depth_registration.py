@@ -10,7 +10,8 @@ import pytest
 
 from mapper.core.geometry import exp_se3
 from mapper.core.intrinsics import Intrinsics
-from mapper.io.cameras.calibration import Calibration, Camera, save_calibration
+from mapper.io.cameras.calibration import Calibration, save_calibration
+from mapper.io.cameras.camera import Camera
 from mapper.io.cameras.depth_registration import Undistorter, color_to_depth, depth_to_color
 from mapper.io.sequences.open_sequence import open_sequence
 
@@ -145,3 +146,14 @@ def test_a_calibrated_folder_is_registered_by_the_reader(tmp_path: Path, registr
     else:
         np.testing.assert_allclose(frame.depth, depth, atol=2e-4)
         assert frame.image.shape == (60, 80, 3) and frame.image[20:40, 20:60].any()
+
+
+def test_a_fisheye_is_straightened_as_its_model_says() -> None:
+    """A point seen at the angle t lies at f (t + k1 t^3) from the centre; afterwards at f tan t."""
+    f, k1, angle = 100.0, 0.05, 0.5
+    image = np.zeros((201, 201, 3), np.uint8)
+    seen = round(100 + f * (angle + k1 * angle**3))
+    image[98:103, seen - 2 : seen + 3] = 255
+    undistorter = Undistorter(Intrinsics(f, f, 100, 100, 201, 201), (k1, 0, 0, 0), fisheye=True)
+    columns = np.flatnonzero(undistorter.image(image)[100, :, 0] > 127)
+    assert abs(columns.mean() - (100 + f * np.tan(angle))) < 1.0

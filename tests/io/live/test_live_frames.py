@@ -14,7 +14,8 @@ from mapper import open_sequence
 from mapper.core.frame import Frame
 from mapper.core.intrinsics import Intrinsics
 from mapper.errors import ConfigError, InputError, MapperError, OutputError
-from mapper.io.cameras.calibration import Calibration, Camera
+from mapper.io.cameras.calibration import Calibration
+from mapper.io.cameras.camera import Camera
 from mapper.io.live import recording
 from mapper.io.live.camera import CameraSource, RealtimeVideo
 from mapper.io.live.open_live import open_live

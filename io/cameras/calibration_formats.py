@@ -1,0 +1,262 @@
+"""Calibration files of other programs: OpenCV, ROS, Kalibr, EuRoC, ORB-SLAM, COLMAP."""
+
+from __future__ import annotations
+
+import re
+import reprlib
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import yaml
+
+from mapper.core.intrinsics import Intrinsics
+from mapper.errors import ConfigError
+from mapper.io.cameras.camera import Camera, polynomial
+
+COLMAP_PIXEL_CENTER: Final = 0.5  # of the first pixel there; 0 with us
+MAX_BYTES: Final = 1_000_000  # of a calibration file
+MAX_ALIASES: Final = 20  # of a YAML file; nested ones grow beyond any memory
+
+# Where the parameters of COLMAP's models stand: fx, fy, cx, cy, then the distortion as OpenCV
+# orders it. See github.com/colmap/colmap, src/colmap/sensor/models.h.
+_COLMAP: Final[Mapping[str, tuple[int, int, int, int]]] = {
+    "SIMPLE_PINHOLE": (0, 0, 1, 2),
+    "PINHOLE": (0, 1, 2, 3),
+    "SIMPLE_RADIAL": (0, 0, 1, 2),
+    "RADIAL": (0, 0, 1, 2),
+    "OPENCV": (0, 1, 2, 3),
+    "FULL_OPENCV": (0, 1, 2, 3),
+    "OPENCV_FISHEYE": (0, 1, 2, 3),
+    "SIMPLE_RADIAL_FISHEYE": (0, 0, 1, 2),
+    "RADIAL_FISHEYE": (0, 0, 1, 2),
+}
+_COLMAP_LENGTHS: Final = {
+    "SIMPLE_PINHOLE": 3,
+    "PINHOLE": 4,
+    "SIMPLE_RADIAL": 4,
+    "RADIAL": 5,
+    "OPENCV": 8,
+    "FULL_OPENCV": 12,
+    "OPENCV_FISHEYE": 8,
+    "SIMPLE_RADIAL_FISHEYE": 4,
+    "RADIAL_FISHEYE": 5,
+}
+_COLMAP_LINE: Final = re.compile(r"\d+\s+[A-Z_]+\s+\d+\s+\d+\s+\S")
+_FISHEYES: Final = ("equidistant", "fisheye", "kannala_brandt4", "kannalabrandt8")
+_POLYNOMIALS: Final = (
+    "",
+    "none",
+    "plumb_bob",
+    "radtan",
+    "radial-tangential",
+    "rational_polynomial",
+    "pinhole",
+) + ("brown_conrady", "rectified", "thin_prism", "tilted")
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads OpenCV's matrices too, and refuses files that grow when they are read."""
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._aliases = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        self._aliases += self.check_event(yaml.AliasEvent)
+        if self._aliases > MAX_ALIASES:
+            raise yaml.YAMLError("too many aliases")
+        return super().compose_node(parent, index)
+
+
+for _kind in ("opencv-matrix", "opencv-nd-matrix"):
+    _Loader.add_constructor(
+        f"tag:yaml.org,2002:{_kind}", lambda loader, node: loader.construct_mapping(node, True)
+    )
+
+
+def parse_yaml(text: str) -> Any:
+    """The content of a YAML file of any of the programs; ConfigError where it is none."""
+    if len(text) > MAX_BYTES:
+        raise ConfigError(f"{len(text)} characters are too many for a calibration")
+    if text.startswith("%YAML:"):  # OpenCV's own spelling
+        text = text.partition("\n")[2]
+    try:
+        # rostopic ends each message like a document.
+        return next(iter(yaml.load_all(text, _Loader)), None)
+    except RecursionError as error:
+        raise ConfigError("the calibration file is nested too deeply") from error
+    except yaml.YAMLError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ConfigError(f"the calibration file is no YAML: {reason}") from error
+
+
+def camera_of_text(text: str) -> Camera | None:
+    """The camera of a file that is no YAML: COLMAP's cameras.txt, or OpenCV's XML; else None."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if lines and lines[0].startswith("<"):
+        return _of_opencv(_xml_values(text))
+    lines = [line for line in lines if not line.startswith("#")]
+    if lines and all(map(_COLMAP_LINE.match, lines)):
+        cameras = [_of_colmap(line.split()) for line in lines]
+        if any(camera != cameras[0] for camera in cameras):
+            raise ConfigError(
+                f"COLMAP's file holds {len(cameras)} cameras that differ; leave the line of one"
+            )
+        return cameras[0]
+    return None
+
+
+def camera_of_mapping(content: Mapping[Any, Any]) -> Camera | None:
+    """The camera that the keys of another program's YAML describe; None where they are ours."""
+    if any(key in content for key in ("camera_matrix", "cameraMatrix", "Camera_Matrix")):
+        return _of_opencv(content)
+    if ("K" in content or "k" in content) and "height" in content:
+        return _of_message(content)
+    if isinstance(content.get("cam0"), Mapping):
+        return _of_kalibr(content["cam0"])
+    if "camera_model" in content and "intrinsics" in content:
+        return _of_kalibr(content)
+    for prefix in ("Camera.", "Camera1."):
+        if prefix + "fx" in content:
+            return _of_orb_slam(content, prefix)
+    return None
+
+
+def lens(model: str, coefficients: Sequence[float]) -> tuple[tuple[float, ...], bool]:
+    """Distortion as a Camera holds it, and whether it is a fisheye's, by the name of a model."""
+    name = model.lower()
+    if name in _FISHEYES:
+        found = tuple(map(float, coefficients))
+        return found[:4] + (0.0,) * (4 - len(found)), True
+    if name not in _POLYNOMIALS:
+        known = ", ".join((*_POLYNOMIALS[1:], *_FISHEYES))
+        raise ConfigError(f"the distortion model {model!r} is not known here; known: {known}")
+    return polynomial(coefficients), False
+
+
+def _of_opencv(content: Mapping[Any, Any]) -> Camera:
+    """OpenCV's calibration sample, and the files of ROS's camera_calibration."""
+    K = _matrix(_first(content, "camera_matrix", "cameraMatrix", "Camera_Matrix"), "camera_matrix")
+    names = ("distortion_coefficients", "distCoeffs", "dist_coeffs", "Distortion_Coefficients")
+    found = _first(content, *names, missing=[])
+    coefficients = _numbers(found.get("data", []) if isinstance(found, Mapping) else found)
+    fisheye = "fisheye" if content.get("fisheye_model") in (1, "1", True) else ""
+    model = str(content.get("distortion_model", fisheye))
+    width = _first(content, "image_width", "image_Width", "width", missing=None)
+    height = _first(content, "image_height", "image_Height", "height", missing=None)
+    if width is None or height is None:
+        raise ConfigError(
+            "an OpenCV file without image_width and image_height; add them, or write fx, fy, cx, "
+            "cy, width, height"
+        )
+    return _camera((K[0], K[4], K[2], K[5]), (width, height), *lens(model, coefficients))
+
+
+def _of_message(content: Mapping[Any, Any]) -> Camera:
+    """A sensor_msgs/CameraInfo as rostopic prints it."""
+    K = _matrix(_first(content, "K", "k"), "K")
+    coefficients = _numbers(_first(content, "D", "d", missing=[]))
+    model = str(content.get("distortion_model", ""))
+    size = content.get("width"), content["height"]
+    return _camera((K[0], K[4], K[2], K[5]), size, *lens(model, coefficients))
+
+
+def _of_kalibr(content: Mapping[Any, Any]) -> Camera:
+    """The first camera of Kalibr's camchain, or EuRoC's sensor.yaml."""
+    if content.get("camera_model") != "pinhole":
+        raise ConfigError(f"camera_model {content.get('camera_model')!r}; only pinhole is read")
+    numbers = _numbers(content.get("intrinsics", []))
+    if len(numbers) != 4:
+        raise ConfigError("intrinsics must list fx, fy, cx, cy")
+    coefficients = _numbers(
+        _first(content, "distortion_coeffs", "distortion_coefficients", missing=[])
+    )
+    size = content.get("resolution")
+    if not isinstance(size, Sequence) or len(size) != 2:
+        raise ConfigError("resolution must list width, height")
+    model = str(content.get("distortion_model", ""))
+    return _camera(numbers, size, *lens(model, coefficients))
+
+
+def _of_orb_slam(content: Mapping[Any, Any], prefix: str) -> Camera:
+    """The settings of ORB-SLAM 2 and 3."""
+    kind = str(content.get("Camera.type", ""))
+    names = (
+        ("k1", "k2", "k3", "k4") if kind.lower() in _FISHEYES else ("k1", "k2", "p1", "p2", "k3")
+    )
+    coefficients = _numbers([content.get(prefix + name, 0.0) for name in names])
+    numbers = _numbers([content.get(prefix + name) for name in ("fx", "fy", "cx", "cy")])
+    size = content.get("Camera.width"), content.get("Camera.height")
+    return _camera(numbers, size, *lens(kind, coefficients))
+
+
+def _of_colmap(words: list[str]) -> Camera:
+    """A line CAMERA_ID MODEL WIDTH HEIGHT PARAMS of cameras.txt."""
+    model, params = words[1], _numbers(words[4:])
+    if model not in _COLMAP:
+        raise ConfigError(f"COLMAP's model {model} is not read here; known: {', '.join(_COLMAP)}")
+    if len(params) != _COLMAP_LENGTHS[model]:
+        raise ConfigError(f"COLMAP's {model} has {_COLMAP_LENGTHS[model]} parameters")
+    fx, fy, cx, cy = (params[i] for i in _COLMAP[model])
+    rest = params[_COLMAP[model][3] + 1 :]
+    name = "fisheye" if model.endswith("FISHEYE") else ""
+    if model in ("SIMPLE_RADIAL", "RADIAL"):
+        rest = [*rest, 0.0, 0.0][:2] + [0.0, 0.0]
+    pinhole = (fx, fy, cx - COLMAP_PIXEL_CENTER, cy - COLMAP_PIXEL_CENTER)
+    return _camera(pinhole, words[2:4], *lens(name, rest))
+
+
+def _camera(
+    pinhole: Sequence[float], size: Sequence[Any], distortion: tuple[float, ...], fisheye: bool
+) -> Camera:
+    width, height = _numbers(size)
+    if width != int(width) or height != int(height):
+        raise ConfigError("width and height must be whole numbers of pixels")
+    fx, fy, cx, cy = pinhole
+    return Camera(Intrinsics(fx, fy, cx, cy, int(width), int(height)), distortion, fisheye)
+
+
+def _xml_values(text: str) -> dict[str, Any]:
+    """The values of OpenCV's XML, matrices as mappings with `data`."""
+    if "<!" in text.replace("<!--", ""):
+        raise ConfigError("the calibration file defines entities of its own, which are not read")
+    try:
+        root = ElementTree.fromstring(text)
+    except ElementTree.ParseError as error:
+        raise ConfigError(f"the calibration file is no XML: {error}") from error
+    values: dict[str, Any] = {}
+    for element in root:
+        data = element.find("data")
+        text = (element.text or "") if data is None else (data.text or "")
+        values[element.tag] = text.strip() if data is None else {"data": text.split()}
+    return values
+
+
+def _matrix(content: Any, name: str) -> list[float]:
+    """Nine numbers, row by row."""
+    if isinstance(content, Mapping):
+        content = content.get("data")
+    numbers = _numbers(np.ravel(content).tolist() if isinstance(content, list) else [])
+    if len(numbers) != 9:
+        raise ConfigError(f"{name} must hold three rows of three numbers")
+    return numbers
+
+
+def _first(content: Mapping[Any, Any], *names: str, missing: Any = ()) -> Any:
+    return next((content[name] for name in names if name in content), missing)
+
+
+def _numbers(values: Any) -> list[float]:
+    """Finite numbers, also where they are written as text."""
+    found = []
+    for value in values if isinstance(values, Sequence) and not isinstance(values, str) else []:
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            number = np.nan
+        if isinstance(value, bool) or not np.isfinite(number):
+            raise ConfigError(f"{reprlib.repr(value)} in the calibration is no finite number")
+        found.append(number)
+    return found
