@@ -70,10 +70,12 @@ class _Loader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
 
-for _kind in ("opencv-matrix", "opencv-nd-matrix"):
-    _Loader.add_constructor(
-        f"tag:yaml.org,2002:{_kind}", lambda loader, node: loader.construct_mapping(node, True)
-    )
+def _opencv_matrix(loader: yaml.SafeLoader, node: Any) -> Any:
+    return loader.construct_mapping(node, deep=True)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:opencv-matrix", _opencv_matrix)
+_Loader.add_constructor("tag:yaml.org,2002:opencv-nd-matrix", _opencv_matrix)
 
 
 def parse_yaml(text: str) -> Any:
