@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from mapper.report.data import ReportData
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-    from mapper.report.page import ReportData
 
 ESTIMATE: Final = "#2563c9"
 GROUND_TRUTH: Final = "#98a2b3"

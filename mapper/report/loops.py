@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from mapper.backend.loops.loop_decision import LoopDecision, Refusal
-from mapper.report.length_text import length_text
 
 # What a refusal means to somebody who does not know the numbers.
 PLAIN: Final = {
@@ -71,3 +70,8 @@ def loop_text(decision: LoopDecision, is_metric: bool) -> str:
         numbers.append(f"residual {length_text(measured.rmse, is_metric)}")
     numbers.append(f"shift {length_text(measured.correction, is_metric)}")
     return f"{text}: {', '.join(numbers)}"
+
+
+def length_text(length: float, is_metric: bool) -> str:
+    """length: metres, or units where nobody knows what they are."""
+    return f"{length * 1e3:.1f} mm" if is_metric else f"{length:.4f} units"

@@ -21,8 +21,9 @@ from mapper.evaluate.metrics.trajectory import evaluate
 from mapper.io.meshes.mesh_files import write_mesh
 from mapper.io.trajectory_files import write_tum
 from mapper.io.viewer.map_logger import MapLogger
+from mapper.report.data import ReportData
 from mapper.report.loops import LoopRow
-from mapper.report.page import ReportData, write_report
+from mapper.report.page import write_report
 from mapper.run.directory import RunDirectory
 from mapper.runtime.process_health import peak_memory_mb
 from mapper.runtime.stopwatch import Stopwatch

@@ -13,8 +13,9 @@ from mapper.cli import main
 from mapper.core.trajectory import Trajectory
 from mapper.io.meshes.mesh_files import write_mesh
 from mapper.io.trajectory_files import write_tum
+from mapper.report.data import ReportData
 from mapper.report.loops import LoopRow
-from mapper.report.page import ReportData, write_report
+from mapper.report.page import write_report
 from mapper.report.problems import problems
 from mapper.run.directory import RunDirectory
 from mapper.run.shown_points import ShownPoints

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -14,10 +13,12 @@ import pytest
 from mapper.backend.loops.loop_decision import Refusal
 from mapper.core.trajectory import Trajectory
 from mapper.errors import OutputError
+from mapper.report.data import ReportData
 from mapper.report.figures import draw_keyframes_and_loops, matched_errors
 from mapper.report.loops import LoopRow
-from mapper.report.page import ReportData, verdict, write_report
-from mapper.report.tables import loop_table, stage_table
+from mapper.report.page import write_report
+from mapper.report.tables import loop_table, stage_rows
+from mapper.report.verdict import verdict
 from tests.support.loop_decisions import MEASURED, loop
 
 
@@ -72,6 +73,7 @@ def test_a_full_report_is_one_file_with_all_sections(tmp_path: Path) -> None:
     assert page.count("refused: overlap 0.14") == 20  # the table's; the rest is in the journal
     assert "all are in journal.jsonl" in page
     assert not re.search(r"(src|href)=['\"]https?:", page)
+    assert 'style="width:100.0%"' in page  # the stage that took the longest
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mesh.ply", "report.html"]
 
 
@@ -132,18 +134,15 @@ def test_loops_are_listed_by_drift_and_what_was_not_measured_is_a_dash() -> None
         LoopRow(replace(loop(1, 6, Refusal.NO_MATCHES), found_by="appearance")),
         LoopRow(replace(loop(2, 7, numbers=replace(MEASURED, rmse=None)), feature_inliers=31)),
     ]
-    rows = [
-        [
-            html.unescape(re.sub("<[^>]*>", "", cell))
-            for cell in re.findall("<t[hd].*?</t[hd]>", row)
-        ]
-        for row in re.findall("<tr class.*?</tr>", loop_table(loops, True))
-    ]
+    table = loop_table(loops, True)
+    rows = [[row.keyframes, *row.cells] for row in table.rows]
     assert rows == [
         ["2 – 7", "proximity", "31", "–", "0.123", "1.04", "closed"],
         ["0 – 5", "proximity", "–", "0.002", "0.01", "1.04", "closed"],
         ["1 – 6", "appearance", "–", "–", "–", "–", "refused: no consistent feature matches"],
     ]
+    assert [row.closed for row in table.rows] == [True, True, False]
+    assert len(table.heads) == len(rows[0])
 
 
 def test_stages_are_in_order_of_their_time_and_the_backend_s_parts_follow_it() -> None:
@@ -154,12 +153,13 @@ def test_stages_are_in_order_of_their_time_and_the_backend_s_parts_follow_it() -
         "loops": {"count": 10, "total_s": 8.0, "mean": 800.0, "median": 4e3, "p99": 4e3},
         "fuse": {"count": 10, "total_s": 12.0, "mean": 1.2e3, "median": 4e3, "p99": 4e3},
     }
-    page = stage_table(timings)
-    names = ("backend, all", "fuse surfaces", "find and check", "settle and mesh", "track a frame")
-    places = [page.index(name) for name in names]
-    assert places == sorted(places)
-    assert "width:50.0%" in page  # 25 s of the longest, 50 s
-    assert "<td>25.0</td><td>&ndash;</td>" in page  # once: no median
+    rows = stage_rows(timings)
+    names = ("backend, all of it", "fuse surfaces", "find and check loops")
+    assert tuple(row.name for row in rows[:3]) == names
+    assert [row.is_part for row in rows] == [False, True, True, False, False]
+    finish = rows[3]
+    assert finish.percent == 50.0  # 25 s of the longest, 50 s
+    assert finish.cells == ("1", "25.0", "–", "–")  # once: no median
 
 
 def test_errors_are_taken_only_where_ground_truth_is_near_in_time() -> None:
@@ -201,3 +201,21 @@ def test_loops_are_drawn_between_the_rows_of_their_keyframes(tmp_path: Path) -> 
     plan = Plan()
     draw_keyframes_and_loops(plan, report)  # type: ignore[arg-type]
     assert plan.lines == [[0.0, 4.0, 1.0, 5.0]]
+
+
+def test_nothing_that_a_run_says_is_taken_for_html(tmp_path: Path) -> None:
+    """Names of files, settings, messages and stages come from outside."""
+    evil = "<script>alert(1)</script>"
+    report = replace(
+        full_report(tmp_path),
+        name=evil,
+        frontend=evil,
+        config=evil,
+        files=[tmp_path / "<script>"],
+        metrics={"timings": {evil: {"mean": 1.0}}, "evaluation_failed": evil},
+        loops=[LoopRow(replace(loop(0, 2), found_by=evil))],
+    )
+    write_report(tmp_path / "report.html", report)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "<script" not in page
+    assert page.count("&lt;script&gt;alert(1)") == 7  # the name stands twice
