@@ -1,10 +1,12 @@
 """Compares our models with recorded runs of the reference ones.
 
-    python tools/check_golden.py PATH...
+    python tools/check_golden.py [PATH...]
 
-PATH: golden files (NAME.safetensors beside NAME.json) or folders of them. Prints the largest
-absolute and relative error of every tensor; the last line names the worst one. Exit status 1 when
-one is beyond the tolerance, 2 when a file cannot be read or run.
+PATH: golden files (NAME.safetensors beside NAME.json) or folders of them; without one, the full
+recordings in ../shared/golden where those are at hand, else the parts of them in tests/golden.
+Prints the largest absolute and relative error of every tensor; the last line names the worst one.
+Exit status 1 when one is beyond the tolerance or nothing was compared, 2 when a file cannot be read
+or run.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import torch
 from golden.recording import TOLERANCE, Difference, Golden, Verdict, check, golden_files
@@ -20,16 +23,23 @@ from golden.runners import RUNNERS
 
 from mapper.errors import MapperError
 
+ROOT: Final = Path(__file__).resolve().parents[1]
+FULL: Final = tuple(
+    ROOT.parent / "shared" / "golden" / name for name in ("cut3r", "vggt", "wint3r")
+)
+COMMITTED: Final = ROOT / "tests" / "golden"
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH")
+    parser.add_argument("paths", nargs="*", type=Path, metavar="PATH")
     parser.add_argument("--tolerance", type=float, default=TOLERANCE, help="relative, 1e-4")
     parser.add_argument("--quiet", action="store_true", help="one line a file")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     verdicts, broken = [], 0
-    for golden in found(options.paths):
+    at_hand = [path for path in FULL if path.is_dir()]
+    for golden in found(options.paths or at_hand or [COMMITTED]):
         try:
             verdicts.append(check(golden, RUNNERS))
             show(verdicts[-1], options.tolerance, options.quiet)
@@ -75,8 +85,8 @@ def conclude(verdicts: Sequence[Verdict], tolerance: float) -> int:
     """The last line, and the exit status."""
     rows = [(v, v.worst) for v in verdicts if v.worst is not None]
     if not rows:
-        print("nothing compared: no file of a covered kind")
-        return 0
+        print("error: nothing compared, no file is of a covered kind", file=sys.stderr)
+        return 1
     verdict, worst = max(rows, key=lambda row: (bool(row[1].fault), row[1].relative))
     failed = not worst.within(tolerance)
     print(f"worst: {line(verdict, worst, tolerance)}" + ("" if failed else "  ok"))

@@ -4,20 +4,34 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from golden.recording import Golden
 from torch import nn
 
-from tests.support.paths import SHARED
+from tests.support.paths import COMMITTED_GOLDEN, FULL_GOLDEN, SHARED
+
+FOLDERS = {"committed": COMMITTED_GOLDEN, "full": FULL_GOLDEN}
 
 
-def recordings(family: str) -> tuple[Path, list[str]]:
-    """The folder of a family's recorded runs, and their names; none where it is absent."""
-    folder = SHARED / "golden" / family
-    return folder, sorted(path.stem for path in folder.glob("*.safetensors"))
+def recordings(family: str) -> list[str]:
+    """A family's recorded runs: those of the clone, and in full those of ../shared where it is.
+
+    As text, for the tests' names: "committed/NAME" or "full/NAME" (see `recording`).
+    """
+    return [
+        f"{kind}/{path.stem}"
+        for kind, folder in FOLDERS.items()
+        for path in sorted((folder / family).glob("*.safetensors"))
+    ]
+
+
+def recording(family: str, name: str) -> Golden:
+    """One of `recordings`."""
+    kind, stem = name.split("/")
+    return Golden.open(FOLDERS[kind] / family / f"{stem}.json")
 
 
 def manifest(name: str) -> Mapping[str, Any]:

@@ -41,6 +41,7 @@ RUNNERS: Final[Mapping[tuple[str, str], Runner]] = {
     ("vggt", "functions"): Runner(
         joined(run_vggt_functions, run_vggt_evaluation),
         (*VGGT_FUNCTION_INPUTS, *VGGT_EVALUATION_INPUTS),
+        others=("loss_",),  # of training
     ),
     ("wint3r", "weights"): Runner(run_wint3r_weights),
     ("wint3r", "sequence"): Runner(run_wint3r_sequence, inputs=("in.",)),

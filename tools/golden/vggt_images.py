@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -45,17 +45,18 @@ def run_preprocess(golden: Golden) -> Iterator[tuple[str, Tensor]]:
 def summaries(golden: Golden, case: str, batch: Tensor) -> Iterator[tuple[str, Tensor]]:
     """What is recorded of a batch (N, 3, H, W) too large to be kept whole."""
     for name in golden.tensors:
-        if not name.startswith(f"{case}."):
-            continue
-        kind = name.removeprefix(f"{case}.")
-        if match := re.fullmatch(r"sample_(\d+)_(\d+)", kind):
-            yield name, batch[:, :, :: int(match[1]), :: int(match[2])]
-        elif kind == "mean_over_channel_and_width":
-            yield name, batch.double().mean((1, 3)).float()
-        elif kind == "mean_over_channel_and_height":
-            yield name, batch.double().mean((1, 2)).float()
-        elif kind == "full":
-            yield name, batch
+        for pattern, summary in SUMMARIES.items():
+            if match := re.fullmatch(re.escape(f"{case}.") + pattern, name):
+                yield name, summary(match, batch)
+
+
+# What is kept of a batch, by what follows the case in a tensor's name.
+SUMMARIES: Final[Mapping[str, Callable[[re.Match[str], Tensor], Tensor]]] = {
+    r"sample_(\d+)_(\d+)": lambda match, batch: batch[:, :, :: int(match[1]), :: int(match[2])],
+    "mean_over_channel_and_width": lambda _, batch: batch.double().mean((1, 3)).float(),
+    "mean_over_channel_and_height": lambda _, batch: batch.double().mean((1, 2)).float(),
+    "full": lambda _, batch: batch,
+}
 
 
 def images_in(golden: Golden) -> Iterator[tuple[str, Image.Image]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 import numpy as np
@@ -34,20 +34,39 @@ HEADER_END: Final = b"end_header\n"
 
 def run_units(golden: Golden) -> Iterator[tuple[str, Tensor]]:
     """Rotary positions, masks, planes, poses, depth edges."""
-    t = golden.tensors
-    for name in t:
-        if match := re.fullmatch(r"rope\.(D\d+)\.out_(\w+)", name):
-            yield name, _rotated(t[f"rope.{match[1]}.q"], t[f"rope.{match[1]}.pos"][0], match[2])
-        elif match := re.fullmatch(r"mask\.n(\d+)(?:_w(\d+))?", name):
-            yield name, block_causal_mask(int(match[1]), int(match[2] or 4))
-        elif match := re.fullmatch(r"uv\.(w(\d+)h(\d+))", name):
-            aspect = PLANE_ASPECTS.get(match[1], int(match[2]) / int(match[3]))
-            yield name, plane_coordinates(int(match[3]), int(match[2]), aspect)
-        elif match := re.fullmatch(r"edge\.(rtol|atol)([\d.]+)(_masked)?", name):
-            limits = {"rtol": (float(match[2]), None), "atol": (None, float(match[2]))}
-            mask = t["edge.mask"] if match[3] else None
-            yield name, depth_edges(t["edge.depth"], *limits[match[1]], mask)
-    yield from _poses(t)
+    for name in golden.tensors:
+        for pattern, unit in UNITS.items():
+            if match := re.fullmatch(pattern, name):
+                yield name, unit(match, golden.tensors)
+    yield from _poses(golden.tensors)
+
+
+def _rotary(match: re.Match[str], t: Mapping[str, Tensor]) -> Tensor:
+    return _rotated(t[f"rope.{match[1]}.q"], t[f"rope.{match[1]}.pos"][0], match[2])
+
+
+def _mask(match: re.Match[str], _: Mapping[str, Tensor]) -> Tensor:
+    return block_causal_mask(int(match[1]), int(match[2] or 4))
+
+
+def _plane(match: re.Match[str], _: Mapping[str, Tensor]) -> Tensor:
+    width, height = int(match[2]), int(match[3])
+    return plane_coordinates(height, width, PLANE_ASPECTS.get(match[1], width / height))
+
+
+def _edges(match: re.Match[str], t: Mapping[str, Tensor]) -> Tensor:
+    limits = {"rtol": (float(match[2]), None), "atol": (None, float(match[2]))}
+    mask = t["edge.mask"] if match[3] else None
+    return depth_edges(t["edge.depth"], *limits[match[1]], mask)
+
+
+# What a tensor's name says was computed.
+UNITS: Final[Mapping[str, Callable[[re.Match[str], Mapping[str, Tensor]], Tensor]]] = {
+    r"rope\.(D\d+)\.out_(\w+)": _rotary,
+    r"mask\.n(\d+)(?:_w(\d+))?": _mask,
+    r"uv\.(w(\d+)h(\d+))": _plane,
+    r"edge\.(rtol|atol)([\d.]+)(_masked)?": _edges,
+}
 
 
 def _rotated(query: Tensor, positions: Tensor, how: str) -> Tensor:

@@ -23,8 +23,8 @@ from mapper.frontends.wint3r.camera_head import CameraHead
 from mapper.frontends.wint3r.network import Wint3r
 from mapper.frontends.wint3r.point_head import padded, plane_coordinates
 from mapper.frontends.wint3r.prediction import FramePrediction
-from mapper.frontends.wint3r.whole_sequence import Slots, merged
 from mapper.frontends.wint3r.windows import StreamOptions
+from reference.wint3r_offline import Slots, merged
 
 
 class MaskedPool:

@@ -20,10 +20,10 @@ from mapper.frontends.cut3r.state import View
 from mapper.frontends.cut3r.stepping import Rollout, StepOptions, whole_sequence
 from mapper.frontends.cut3r.update_rules import ReplaceRule, TemporalSpatialRule, UpdateRule
 from mapper.runtime.torch_threads import one_thread
-from tests.support.paths import GOLDEN
+from tests.support.paths import COMMITTED_GOLDEN
 from tests.support.tiny_cut3r import random_network
 
-FOLDER = GOLDEN / "cut3r"
+FOLDER = COMMITTED_GOLDEN / "cut3r"
 
 
 @pytest.fixture(autouse=True)
@@ -63,10 +63,7 @@ def check(model: Cut3r, rule: UpdateRule) -> None:
 
 @pytest.mark.parametrize("head", ["dpt", "linear"])
 def test_pairs_are_those_of_the_recorded_network(head: str) -> None:
-    path = FOLDER / f"weights_tiny_{head}.json"
-    if not path.exists():
-        pytest.skip("../shared/golden/cut3r is not on this machine")
-    check(build(Golden.open(path)), ReplaceRule())
+    check(build(Golden.open(FOLDER / f"weights_tiny_{head}.json")), ReplaceRule())
 
 
 def test_the_update_rule_of_the_model_applies() -> None:

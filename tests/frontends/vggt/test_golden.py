@@ -14,10 +14,10 @@ from golden.vggt_sequences import calls_of, chosen, fitted, images_of
 from mapper.errors import ConfigError, InputError
 from mapper.frontends.vggt.config import VggtConfig
 from mapper.frontends.vggt.network import Vggt
-from tests.support.published import built_as, manifest, parameter_count, recordings
+from tests.support.published import built_as, manifest, parameter_count, recording, recordings
 
-FOLDER, FILES = recordings("vggt")
 ELSEWHERE = ("eval_", "loss_")  # recorded of evaluation and training, not of the network
+FILES = [f for f in recordings("vggt") if not f.split("/")[1].startswith(ELSEWHERE)]
 MANIFESTS = {
     "stream3r": False,
     "streamvggt": True,
@@ -27,10 +27,9 @@ MANIFESTS = {
 }
 
 
-@pytest.mark.skipif(not FILES, reason="../shared/golden/vggt is not on this machine")
-@pytest.mark.parametrize("name", [f for f in FILES if not f.startswith(ELSEWHERE)] or ["absent"])
+@pytest.mark.parametrize("name", FILES)
 def test_every_recorded_tensor_is_reproduced(name: str) -> None:
-    verdict = check(Golden.open(FOLDER / f"{name}.json"), RUNNERS)
+    verdict = check(recording("vggt", name), RUNNERS)
     assert verdict.covered and verdict.differences and verdict.skipped == []
     assert [d for d in verdict.differences if not d.within(TOLERANCE)] == []
 
@@ -60,7 +59,7 @@ def test_unknown_and_unsupported_arguments_are_refused(
         VggtConfig.of(arguments, track_head=False)
 
 
-def recording(**protocol: Any) -> Golden:
+def made_up(**protocol: Any) -> Golden:
     return Golden(Path("made_up.safetensors"), {"protocol": protocol})
 
 
@@ -79,7 +78,7 @@ def test_recorded_choices_of_frames(
     protocol: dict[str, Any], shape: tuple[int, int], first: list[int]
 ) -> None:
     images = torch.arange(6.0).view(6, 1, 1, 1).expand(6, 3, 2, 2)
-    taken = images_of(recording(**protocol), {"images": images})
+    taken = images_of(made_up(**protocol), {"images": images})
     assert taken.shape == (*shape, 3, 2, 2)
     assert taken[:, 0, 0, 0, 0].tolist() == first
 

@@ -13,23 +13,22 @@ from golden.runners import RUNNERS
 from mapper.errors import ConfigError, InputError
 from mapper.frontends.wint3r.config import Wint3rConfig
 from mapper.frontends.wint3r.network import Wint3r
-from tests.support.published import built_as, manifest, parameter_count, recordings
+from tests.support.paths import COMMITTED_GOLDEN
+from tests.support.published import built_as, manifest, parameter_count, recording, recordings
 
-FOLDER, FILES = recordings("wint3r")
 POSE_TOLERANCE = 1e-5
 # Half-precision rounding in the encoder falls the other way in one place of this recording, whose
 # images have six patches; nothing there can be as near as 1e-5.
 COARSE = "win6_8_online"
 
 
-@pytest.mark.skipif(not FILES, reason="../shared/golden/wint3r is not on this machine")
-@pytest.mark.parametrize("name", FILES or ["absent"])
+@pytest.mark.parametrize("name", recordings("wint3r"))
 def test_every_recorded_tensor_is_reproduced(name: str) -> None:
-    verdict = check(Golden.open(FOLDER / f"{name}.json"), RUNNERS)
+    verdict = check(recording("wint3r", name), RUNNERS)
     assert verdict.covered and verdict.differences and verdict.skipped == []
     assert [d for d in verdict.differences if not d.within(TOLERANCE)] == []
     poses = [d for d in verdict.differences if "pos_enc" in d.name or "enc_iter" in d.name]
-    if name != COARSE:
+    if not name.endswith(COARSE):
         assert [d for d in poses if not d.within(POSE_TOLERANCE)] == []
 
 
@@ -50,14 +49,14 @@ def test_unknown_and_unsupported_arguments_are_refused() -> None:
         Wint3rConfig.of({"state_pe": "none"})
 
 
-@pytest.mark.skipif(not FILES, reason="../shared/golden/wint3r is not on this machine")
 def test_an_unknown_mode_is_named(tmp_path: Path) -> None:
-    source = FOLDER / "one_image_online"
+    folder = COMMITTED_GOLDEN / "wint3r"
+    source = folder / "stream11_online"
     sidecar = json.loads(source.with_suffix(".json").read_text(encoding="utf-8"))
     sidecar["protocol"] |= {"mode": "backwards", "inputs": "one.safetensors"}
     (tmp_path / "one.json").write_text(json.dumps(sidecar), encoding="utf-8")
     for name in ("tiny_weights.json", "tiny_weights.safetensors"):
-        (tmp_path / name).symlink_to(FOLDER / name)
+        (tmp_path / name).symlink_to(folder / name)
     (tmp_path / "one.safetensors").symlink_to(source.with_suffix(".safetensors"))
     with pytest.raises(InputError, match="backwards"):
         check(Golden.open(tmp_path / "one.json"), RUNNERS)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from reference.wint3r_offline import merged, predict_slots
 from torch import Tensor
 
 from mapper.errors import ConfigError, InputError
@@ -17,7 +18,6 @@ from mapper.frontends.wint3r.poses import relative
 from mapper.frontends.wint3r.positions import RotaryPrecision
 from mapper.frontends.wint3r.prediction import FramePrediction
 from mapper.frontends.wint3r.session import Wint3rSession
-from mapper.frontends.wint3r.whole_sequence import merged, predict_slots
 from mapper.frontends.wint3r.windows import StreamOptions, padded_length, window_positions
 from tests.support.tiny_wint3r import images, tiny_model
 

@@ -14,9 +14,9 @@ from mapper.errors import ConfigError
 from mapper.frontends.vggt.cache.retention import POLICIES, KeptFrame, victim
 from mapper.frontends.vggt.network import Heads, Vggt
 from mapper.frontends.vggt.session import SessionOptions, StreamSession
-from tests.support.paths import GOLDEN
+from tests.support.paths import COMMITTED_GOLDEN
 
-FOLDER = GOLDEN / "vggt"
+FOLDER = COMMITTED_GOLDEN / "vggt"
 # Out, a rest, back, another rest, out again: what a camera in a room does.
 WALK = (*range(9), 8, 8, *range(7, -1, -1), 0, 0, *range(1, 5))
 
@@ -80,7 +80,6 @@ def policy_errors(model: Vggt, images: Tensor, frames: int, shared: bool) -> dic
     return errors
 
 
-@pytest.mark.skipif(not FOLDER.exists(), reason="../shared/golden/vggt is not on this machine")
 @pytest.mark.parametrize("name", ["stream3r", "streamvggt"])
 def test_spread_out_keyframes_stay_closer_to_the_unbounded_run_than_the_last_frames(
     name: str,

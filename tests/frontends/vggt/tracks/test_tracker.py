@@ -13,10 +13,10 @@ from mapper.errors import ConfigError, InputError
 from mapper.frontends.vggt.network import Vggt
 from mapper.frontends.vggt.session import SessionOptions, StreamSession
 from mapper.runtime.torch_threads import one_thread
-from tests.support.paths import GOLDEN
+from tests.support.paths import COMMITTED_GOLDEN
 from tests.support.vggt_networks import TRACK, random_images, random_network
 
-FOLDER = GOLDEN / "vggt"
+FOLDER = COMMITTED_GOLDEN / "vggt"
 QUERY = torch.tensor([[[20.0, 15.0], [30.0, 30.0], [5.0, 8.0]]])
 
 
@@ -67,7 +67,6 @@ def test_images_too_small_for_the_pyramid_are_refused(model: Vggt) -> None:
         model.track(torch.zeros(1, 1, 16, 2, 3), QUERY)
 
 
-@pytest.mark.skipif(not FOLDER.exists(), reason="../shared/golden/vggt is not on this machine")
 def test_recorded_points_move_in_a_stream_as_in_the_batch() -> None:
     network = build(Golden.open(FOLDER / "streamvggt_tiny_weights.json"))
     inputs = load_tensors(FOLDER / "streamvggt_tiny_inputs.safetensors")
