@@ -7,7 +7,8 @@ from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
-from torch.nn import functional
+
+from mapper.vision.rotations import rotation_of_quaternion
 
 FOCAL_SHARPNESS = 20.0  # focal = exp(value / 20): focal lengths move slowly
 MEAN_PAIR_SCALE = 0.5  # geometric mean of all pairs' scales, which fixes the scale of the scene
@@ -47,7 +48,7 @@ class Parameters:
     @property
     def rotations(self) -> Tensor:
         """(n, 3, 3), camera to world."""
-        return rotation_matrix(self.poses[:, :4])
+        return rotation_of_quaternion(self.poses[:, :4])
 
     @property
     def translations(self) -> Tensor:
@@ -66,7 +67,7 @@ class Parameters:
         """(E, 3, 3) scaled rotations and (E, 3) translations, camera of i to world."""
         log_scale = self.pair_poses[:, 7]
         scale = (log_scale + math.log(MEAN_PAIR_SCALE) - log_scale.mean()).exp()
-        rotation = rotation_matrix(self.pair_poses[:, :4])
+        rotation = rotation_of_quaternion(self.pair_poses[:, :4])
         translation = expanded(self.pair_poses[:, 4:7])
         return scale[:, None, None] * rotation, scale[:, None] * translation
 
@@ -87,20 +88,3 @@ def expanded(compressed: Tensor) -> Tensor:
 def compressed(translation: Tensor) -> Tensor:
     """sign(t) log(1 + |t|)."""
     return translation.sign() * torch.log1p(translation.abs())
-
-
-def rotation_matrix(quaternion_xyzw: Tensor) -> Tensor:
-    """(..., 3, 3) from quaternions (..., 4) of any length."""
-    x, y, z, w = functional.normalize(quaternion_xyzw, dim=-1).unbind(-1)
-    entries = [
-        1 - 2 * (y * y + z * z),
-        2 * (x * y - z * w),
-        2 * (x * z + y * w),
-        2 * (x * y + z * w),
-        1 - 2 * (x * x + z * z),
-        2 * (y * z - x * w),
-        2 * (x * z - y * w),
-        2 * (y * z + x * w),
-        1 - 2 * (x * x + y * y),
-    ]
-    return torch.stack(entries, -1).unflatten(-1, (3, 3))

@@ -8,11 +8,12 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from mapper.frontends.cut3r.network import Cut3rNetwork, Decoded, Encoded
+from mapper.frontends.cut3r.network import Cut3rNetwork, Decoded
 from mapper.frontends.cut3r.state import Cut3rPrediction, Cut3rState, View
 from mapper.frontends.cut3r.stepping import FRAME_BY_FRAME, Rollout, StepOptions
 from mapper.frontends.cut3r.update_rules import Change, Gate, UpdateRule
 from mapper.frontends.layers.attention import LogitObserver
+from mapper.frontends.layers.encoded import Encoded
 
 
 class Cut3r(Cut3rNetwork):

@@ -5,10 +5,8 @@ Parameter names are those of the published checkpoints, so that they load strict
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
@@ -22,27 +20,15 @@ from mapper.frontends.cut3r.state import Cut3rPrediction, Cut3rState, View
 from mapper.frontends.cut3r.stepping import Rollout, StepOptions
 from mapper.frontends.layers.attention import LogitObserver
 from mapper.frontends.layers.block import DecoderBlock, EncoderBlock, layer_norm
+from mapper.frontends.layers.encoded import Encoded
 from mapper.frontends.layers.patch_embedding import PatchEmbedding
-from mapper.frontends.layers.rope import Rope2D, grid_rope
+from mapper.frontends.layers.rope import Rope2D, grid_rope, state_rope
 
 RAY_CHANNELS = 6
 RAY_HEADS = 16  # fixed in the published network, whatever the width
 # The recorded runs rotate queries and keys of the image encoder, and of nothing else, in half
 # precision: float32 here is off by 1e-3. (The written description says float32 everywhere.)
 IMAGE_ROPE_DTYPE = torch.float16
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Encoded:
-    """features: (B, n, C_enc) of one frame. grid: (h, w), n = h * w."""
-
-    features: Tensor
-    grid: tuple[int, int]
-
-    @property
-    def global_feature(self) -> Tensor:
-        """(B, 1, C_enc)."""
-        return self.features.mean(1, keepdim=True)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,23 +44,6 @@ class Decoded:
     def pose_token_out(self) -> Tensor:
         """(B, 1, C)."""
         return self.layers[-1][:, :1]
-
-
-def state_grid(tokens: int, layout: str, device: torch.device | None = None) -> Tensor:
-    """int64 (tokens, 2): positions (y, x) in rows of an even width for "2d", else the diagonal."""
-    index = torch.arange(tokens, device=device)
-    width = math.isqrt(tokens) + math.isqrt(tokens) % 2
-    rows, columns = (index // width, index % width) if layout == "2d" else (index, index)
-    return torch.stack([rows, columns], 1)
-
-
-@lru_cache(maxsize=16)
-def state_rope(tokens: int, layout: str, head_dim: int, device: torch.device) -> Rope2D | None:
-    """Rotation tables of the state tokens; none for the layout "none"."""
-    if layout == "none":
-        return None
-    with torch.inference_mode(False):
-        return Rope2D.at(state_grid(tokens, layout, device), head_dim)
 
 
 class Cut3rNetwork(nn.Module):

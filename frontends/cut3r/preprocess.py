@@ -2,71 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-
 import numpy as np
-import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 
-from mapper.core.intrinsics import Intrinsics
 from mapper.errors import InputError
+from mapper.frontends.images import Layout, as_picture, resampling, too_narrow, unit_range
 
 PATCH = 16
 SQUARE_SIZE = 224  # the size of the linear checkpoint, which only knows squares
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """How an image becomes the network's: resized to (width, height), then cropped to
-    (left, top, right, bottom)."""
+def layout_of(width: int, height: int, size: int, square_ok: bool = False) -> Layout:
+    """Of an image of width x height for a model of `size`.
 
-    resized: tuple[int, int]
-    crop: tuple[int, int, int, int]
-
-    @property
-    def cropped(self) -> tuple[int, int]:
-        """(width, height)."""
-        left, top, right, bottom = self.crop
-        return right - left, bottom - top
-
-    @staticmethod
-    def of(width: int, height: int, size: int, square_ok: bool = False) -> Layout:
-        """Of an image of width x height for a model of `size`.
-
-        square_ok: leave square images square where the size allows it; published: cut to 4:3.
-        """
-        longest = size
-        if size == SQUARE_SIZE:  # the short side becomes 224
-            longest = round(size * max(width / height, height / width))
-        # Round half to even, as Python does: other roundings shift some sizes by a pixel.
-        long_side = max(width, height)
-        new = (round(width * longest / long_side), round(height * longest / long_side))
-        cx, cy = new[0] // 2, new[1] // 2
-        if size == SQUARE_SIZE:
-            half_width = half_height = min(cx, cy)
-        else:
-            half_width, half_height = (2 * c // PATCH * (PATCH // 2) for c in (cx, cy))
-            if new[0] == new[1] and not square_ok:
-                half_height = 3 * half_width // 4
-        if half_width == 0 or half_height == 0:
-            raise InputError(f"image of {width}x{height}: too narrow, less than a patch remains")
-        crop = (cx - half_width, cy - half_height, cx + half_width, cy + half_height)
-        return Layout(new, crop)
-
-    def intrinsics(self, original: Intrinsics) -> Intrinsics:
-        """The camera of the cropped image, given that of the original one."""
-        return original.resized(*self.resized).cropped(*self.crop[:2], *self.cropped)
-
-
-def read_image(path: Path) -> Image.Image:
-    """The file as RGB, turned as its EXIF orientation says."""
-    try:
-        with Image.open(path) as image:
-            return ImageOps.exif_transpose(image).convert("RGB")
-    except OSError as error:
-        raise InputError(f"{path}: not a readable image ({error})") from error
+    square_ok: leave square images square where the size allows it; published: cut to 4:3.
+    """
+    longest = size
+    if size == SQUARE_SIZE:  # the short side becomes 224
+        longest = round(size * max(width / height, height / width))
+    # Round half to even, as Python does: other roundings shift some sizes by a pixel.
+    long_side = max(width, height)
+    new = (round(width * longest / long_side), round(height * longest / long_side))
+    cx, cy = new[0] // 2, new[1] // 2
+    if size == SQUARE_SIZE:
+        half_width = half_height = min(cx, cy)
+    else:
+        half_width, half_height = (2 * c // PATCH * (PATCH // 2) for c in (cx, cy))
+        if new[0] == new[1] and not square_ok:
+            half_height = 3 * half_width // 4
+    if half_width == 0 or half_height == 0:
+        raise too_narrow(width, height)
+    return Layout(new, (cx - half_width, cy - half_height), (2 * half_width, 2 * half_height))
 
 
 def preprocessed(
@@ -76,19 +43,17 @@ def preprocessed(
 
     crop=False squeezes instead of cutting, as the published evaluation does.
     """
-    picture = Image.fromarray(image) if isinstance(image, np.ndarray) else image
-    layout = Layout.of(*picture.size, size, square_ok)
-    shrinks = max(picture.size) > max(layout.resized)
-    kind = Image.Resampling.LANCZOS if shrinks else Image.Resampling.BICUBIC
+    picture = as_picture(image)
+    layout = layout_of(*picture.size, size, square_ok)
+    kind = resampling(shrinks=max(picture.size) > max(layout.resized))
     picture = picture.resize(layout.resized, kind)
     if crop:
-        return np.asarray(picture.crop(layout.crop))
+        return np.asarray(picture.crop(layout.box))
     if layout.resized[0] == layout.resized[1] and size != SQUARE_SIZE and not square_ok:
         raise InputError("a square image can only be cropped, not squeezed")
-    return np.asarray(picture.resize(layout.cropped, Image.Resampling.LANCZOS))
+    return np.asarray(picture.resize(layout.size, Image.Resampling.LANCZOS))
 
 
 def as_tensor(image: np.ndarray) -> Tensor:
     """float32 (1, 3, H, W) in [-1, 1] of uint8 (H, W, 3)."""
-    pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None]
-    return (pixels.float() / 255 - 0.5) / 0.5
+    return (unit_range(image) - 0.5) / 0.5

@@ -14,10 +14,11 @@ from mapper.frontends.base import RolloutPair
 from mapper.frontends.cut3r.activations import confidence_exp, points_exp
 from mapper.frontends.cut3r.heads import HeadInput
 from mapper.frontends.cut3r.model import Cut3r, blend, gate_of
-from mapper.frontends.cut3r.network import Decoded, Encoded
+from mapper.frontends.cut3r.network import Decoded
 from mapper.frontends.cut3r.state import Cut3rState, View
 from mapper.frontends.cut3r.stepping import whole_sequence
 from mapper.frontends.cut3r.update_rules import UpdateRule
+from mapper.frontends.layers.encoded import Encoded
 
 
 @torch.inference_mode()

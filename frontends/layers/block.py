@@ -59,3 +59,11 @@ class DecoderBlock(nn.Module):
             self.norm2(tokens), self.norm_y(context), rope, context_rope, observer
         )
         return tokens + self.mlp(self.norm3(tokens))
+
+
+def compile_blocks(model: nn.Module, *others: type[nn.Module]) -> None:
+    """Compile the transformer blocks, and modules of other kinds, in place: that is where the
+    kernels are small and many."""
+    for module in model.modules():
+        if isinstance(module, (EncoderBlock, DecoderBlock, *others)):
+            module.compile()

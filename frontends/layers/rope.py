@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -81,3 +82,20 @@ def grid_rope(
             first = torch.full_like(positions[:1], POSE_TOKEN_POSITION)
             positions = torch.cat([first, positions])
         return Rope2D.at(positions, head_dim, dtype=dtype)
+
+
+def state_grid(tokens: int, layout: str, device: torch.device | None = None) -> Tensor:
+    """int64 (tokens, 2): positions (y, x) in rows of an even width for "2d", else the diagonal."""
+    index = torch.arange(tokens, device=device)
+    width = math.isqrt(tokens) + math.isqrt(tokens) % 2
+    rows, columns = (index // width, index % width) if layout == "2d" else (index, index)
+    return torch.stack([rows, columns], 1)
+
+
+@lru_cache(maxsize=16)
+def state_rope(tokens: int, layout: str, head_dim: int, device: torch.device) -> Rope2D | None:
+    """Rotation tables of the state tokens; none for the layout "none"."""
+    if layout == "none":
+        return None
+    with torch.inference_mode(False):
+        return Rope2D.at(state_grid(tokens, layout, device), head_dim)

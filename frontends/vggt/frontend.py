@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import logging
-from abc import ABC, abstractmethod
 
 import numpy as np
 import torch
 
-from mapper.core.frame import Frame
 from mapper.core.prediction import Prediction
 from mapper.errors import ConfigError, InputError
 from mapper.frontends.base import TrackingState
-from mapper.frontends.device import choose_device
+from mapper.frontends.images import Layout
 from mapper.frontends.layers.packed_linear import CAN_PACK, pack_linears
-from mapper.frontends.vggt.answers import DEPTH, HEAD, Answers, Shown
+from mapper.frontends.learned import Answer, LearnedFrontend, Shown
+from mapper.frontends.vggt.answers import DEPTH, HEAD, Answers
 from mapper.frontends.vggt.cache.budget import default_budget, free_bytes, parse_bytes
 from mapper.frontends.vggt.cache.heap import keep_freed_memory
 from mapper.frontends.vggt.cache.retention import policy_of
 from mapper.frontends.vggt.cache.storage import AUTO, Storage
 from mapper.frontends.vggt.loading import load_vggt
-from mapper.frontends.vggt.network import Vggt, VggtPrediction
+from mapper.frontends.vggt.network import Vggt
 from mapper.frontends.vggt.options import (
     CommonOptions,
     Stream3rOptions,
@@ -28,9 +27,8 @@ from mapper.frontends.vggt.options import (
     VggtOptions,
 )
 from mapper.frontends.vggt.precision import to_bfloat16
-from mapper.frontends.vggt.preprocess import Layout, as_tensor, preprocessed
+from mapper.frontends.vggt.preprocess import as_tensor, layout_of, preprocessed
 from mapper.frontends.vggt.session import NotFiniteError, SessionOptions, StreamSession
-from mapper.weights.registry import resolve_weights
 
 logger = logging.getLogger(__name__)
 
@@ -38,20 +36,14 @@ FULL = "full"
 MODES = ("causal", "window", FULL)
 
 
-class VggtFrontend(ABC):
-    """What the streaming and the offline frontend share: weights, images, answers."""
-
-    is_metric = False
+class VggtFrontend(LearnedFrontend):
+    """What the streaming and the offline frontend share: the network, its images, its answers."""
 
     def __init__(self, name: str, options: CommonOptions, weights: str | None) -> None:
         if options.points not in (DEPTH, HEAD):
             raise ConfigError(f"{name}.points={options.points}: expected {DEPTH} or {HEAD}")
-        self.name = name
-        self.weights = resolve_weights(weights or None, name)
-        self.state = TrackingState.LOST
-        self.values: dict[str, float] = {}
-        self._answers = Answers(options)
-        self._device = choose_device(options.device, f"{name}.device")
+        super().__init__(name, name, options, weights)
+        self._answers = Answers(options.points)
         model = load_vggt(self.weights, name)
         if options.bfloat16:
             to_bfloat16(model)
@@ -59,67 +51,15 @@ class VggtFrontend(ABC):
         if self._device.type == "cpu":
             prepare_for_cpu(self._model)
         self._image_size = options.image_size or model.config.img_size
-        self._segment = -1
-        self._prepared: dict[int, np.ndarray] = {}  # a few frames ahead of step, no more
-        self._layout: Layout | None = None
         logger.info(
             "%s: %s on %s, images at %d", name, self.weights, self._device, self._image_size
         )
 
-    def prepare(self, frame: Frame) -> None:
-        """Resize and crop a frame ahead of its step."""
-        self._prepared[frame.index] = preprocessed(frame.image, self._image_size)
+    def _layout_of(self, width: int, height: int) -> Layout:
+        return layout_of(width, height, self._image_size)
 
-    def reset(self) -> None:
-        """Forget the past; the next frame starts a new segment."""
-        self._segment += 1
-        self._layout = None
-        self._forget()
-
-    @abstractmethod
-    def step(self, frame: Frame) -> list[Prediction]:
-        """The predictions that the frame makes possible."""
-
-    @abstractmethod
-    def flush(self) -> list[Prediction]:
-        """What is still owed at the end of the sequence."""
-
-    @abstractmethod
-    def _forget(self) -> None:
-        """Drop what is remembered of frames."""
-
-    def _shown(self, frame: Frame) -> Shown:
-        """The frame at the network's size; InputError where its size is a new one."""
-        height, width = frame.image.shape[:2]
-        layout = Layout.of(width, height, self._image_size)
-        if self._layout not in (None, layout):
-            raise InputError(
-                f"frame {frame.index} is {width}x{height}, unlike the frames before it: "
-                f"{self.name} needs frames of one size"
-            )
-        self._layout = layout
-        image = self._prepared.pop(frame.index, None)
-        if image is None:
-            image = preprocessed(frame.image, self._image_size)
-        return Shown(frame, image, layout)
-
-    def _answer(self, shown: Shown, raw: VggtPrediction, place: int = 0) -> list[Prediction]:
-        """One prediction, or none where the pose is not finite."""
-        prediction = self._answers.prediction(shown, raw, place, self._segment)
-        if prediction is None:
-            return self._lost(shown)
-        self.state = TrackingState.TRACKING
-        self.values = {
-            "confidence": float(prediction.confidence.mean()),
-            "focal": prediction.intrinsics.fx,
-            "depth": float(np.median(prediction.depth)),
-        }
-        return [prediction]
-
-    def _lost(self, shown: Shown) -> list[Prediction]:
-        logger.warning("frame %d: the network's output is not finite", shown.frame.index)
-        self.state, self.values = TrackingState.LOST, {}
-        return []
+    def _preprocessed(self, image: np.ndarray) -> np.ndarray:
+        return preprocessed(image, self._image_size)
 
 
 class StreamingFrontend(VggtFrontend):
@@ -158,20 +98,19 @@ class StreamingFrontend(VggtFrontend):
         )
         self.reset()
 
-    def step(self, frame: Frame) -> list[Prediction]:
-        """The frame's prediction; none, and no trace in the cache, where it is not finite."""
-        shown = self._shown(frame)
+    def _see(self, shown: Shown) -> list[Prediction]:
+        predictions = self._predicted(shown, self._infer(shown))
+        if predictions:
+            self.values["cache_mb"] = self._session.cache_bytes / 1e6
+        return predictions
+
+    def _infer(self, shown: Shown) -> Answer | None:
+        """None, and the cache as it was, where the network's output is not finite."""
         try:
             raw = self._session.step(as_tensor(shown.image).to(self._device))
         except NotFiniteError:
-            return self._lost(shown)
-        predictions = self._answer(shown, raw)
-        self.values["cache_mb"] = self._session.cache_bytes / 1e6
-        return predictions
-
-    def flush(self) -> list[Prediction]:
-        """Nothing waits inside."""
-        return []
+            return None
+        return self._answers.answer(raw, 0)
 
     def _forget(self) -> None:
         self._session.reset()
@@ -191,7 +130,7 @@ class OfflineFrontend(VggtFrontend):
         self._waiting: list[Shown] = []
         self.reset()
 
-    def step(self, frame: Frame) -> list[Prediction]:
+    def _see(self, shown: Shown) -> list[Prediction]:
         """No prediction yet; InputError beyond max_frames."""
         if len(self._waiting) == self._max_frames:
             raise InputError(
@@ -199,7 +138,7 @@ class OfflineFrontend(VggtFrontend):
                 f"many: take every N-th with --stride, or raise {self.name}.max_frames; "
                 "stream3r takes sequences of any length"
             )
-        self._waiting.append(self._shown(frame))
+        self._waiting.append(shown)
         self.state = TrackingState.TRACKING
         return []
 
@@ -217,7 +156,11 @@ class OfflineFrontend(VggtFrontend):
                 "with --stride, or a smaller image_size"
             ) from error
         shown, self._waiting = self._waiting, []
-        return [p for place, each in enumerate(shown) for p in self._answer(each, raw, place)]
+        return [
+            prediction
+            for place, each in enumerate(shown)
+            for prediction in self._predicted(each, self._answers.answer(raw, place))
+        ]
 
     def _forget(self) -> None:
         self._waiting = []

@@ -3,57 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
-import torch
 from PIL import Image
 from torch import Tensor
 
-from mapper.core.intrinsics import Intrinsics
 from mapper.errors import InputError
+from mapper.frontends.images import Layout, as_picture, resampling, too_narrow, unit_range
 
 PATCH: Final = 14
 SQUARE_SIZE: Final = 224  # at which the copy of VGGT that StreamVGGT ships squeezes to a square
 Fit = Literal["crop", "pad"]
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """How an image becomes the network's: resized to (width, height), then cut or padded.
-
-    offset: (left, top) of the final image in the resized one; negative where it is padded.
-    size: (width, height) of the final image.
-    """
-
-    resized: tuple[int, int]
-    offset: tuple[int, int]
-    size: tuple[int, int]
-
-    @staticmethod
-    def of(width: int, height: int, target: int, fit: Fit = "crop") -> Layout:
-        """crop: the width becomes `target`, and what is higher than it is cut. pad: the long side
-        becomes `target`, and the short one is filled up. All sides are multiples of 14."""
-        if fit == "pad":
-            long_side = max(width, height)
-            new = tuple(
-                target if side == long_side else patches(side * target / long_side)
-                for side in (width, height)
-            )
-            left, top = ((target - side) // 2 for side in new)
-            return Layout((new[0], new[1]), (-left, -top), (target, target))
-        if target == SQUARE_SIZE:
-            return Layout((target, target), (0, 0), (target, target))
-        high = patches(height * target / width)
-        if high == 0:
-            raise InputError(f"image of {width}x{height}: too narrow, less than a patch remains")
-        kept = min(high, target)
-        return Layout((target, high), (0, (high - kept) // 2), (target, kept))
-
-    def intrinsics(self, original: Intrinsics) -> Intrinsics:
-        """The camera of the final image, given that of the original one."""
-        return original.resized(*self.resized).cropped(*self.offset, *self.size)
+def layout_of(width: int, height: int, target: int, fit: Fit = "crop") -> Layout:
+    """crop: the width becomes `target`, and what is higher than it is cut. pad: the long side
+    becomes `target`, and the short one is filled up. All sides are multiples of 14."""
+    if fit == "pad":
+        long_side = max(width, height)
+        new = tuple(
+            target if side == long_side else patches(side * target / long_side)
+            for side in (width, height)
+        )
+        left, top = ((target - side) // 2 for side in new)
+        return Layout((new[0], new[1]), (-left, -top), (target, target))
+    if target == SQUARE_SIZE:
+        return Layout((target, target), (0, 0), (target, target))
+    high = patches(height * target / width)
+    if high == 0:
+        raise too_narrow(width, height)
+    kept = min(high, target)
+    return Layout((target, high), (0, (high - kept) // 2), (target, kept))
 
 
 def patches(side: float) -> int:
@@ -71,9 +52,8 @@ def opaque(image: Image.Image) -> Image.Image:
 
 def preprocessed(image: Image.Image | np.ndarray, target: int, fit: Fit = "crop") -> np.ndarray:
     """uint8 (H, W, 3) RGB, both sides multiples of 14; padding is white."""
-    picture = Image.fromarray(image) if isinstance(image, np.ndarray) else image
-    picture = opaque(picture)
-    layout = Layout.of(*picture.size, target, fit)
+    picture = opaque(as_picture(image))
+    layout = layout_of(*picture.size, target, fit)
     pixels = np.asarray(picture.resize(layout.resized, Image.Resampling.BICUBIC))
     return placed(pixels, layout.offset, layout.size)
 
@@ -109,7 +89,7 @@ def for_evaluation(image: Image.Image, target: int, crop: bool) -> np.ndarray:
     crop=False squeezes to whole patches; squares are then refused, and with crop=True cut to 4:3.
     """
     long_side = max(image.size)
-    kind = Image.Resampling.LANCZOS if long_side > target else Image.Resampling.BICUBIC
+    kind = resampling(shrinks=long_side > target)
     width, height = (round(side * target / long_side) for side in image.size)
     picture = opaque(image).resize((width, height), kind)
     half = [2 * (side // 2) // PATCH * (PATCH // 2) for side in (width, height)]
@@ -126,4 +106,4 @@ def for_evaluation(image: Image.Image, target: int, crop: bool) -> np.ndarray:
 
 def as_tensor(image: np.ndarray) -> Tensor:
     """float32 (1, 3, H, W) in [0, 1] of uint8 (H, W, 3)."""
-    return torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float() / 255
+    return unit_range(image)

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from mapper.errors import InputError
-from mapper.frontends.cut3r.network import Encoded, state_rope
 from mapper.frontends.layers.block import DecoderBlock, EncoderBlock, layer_norm
+from mapper.frontends.layers.encoded import Encoded
 from mapper.frontends.layers.linear import Linear
 from mapper.frontends.layers.patch_embedding import PatchEmbedding
+from mapper.frontends.layers.rope import state_rope
 from mapper.frontends.wint3r.blocks import WindowBlock, WindowRopes
 from mapper.frontends.wint3r.camera_head import CameraHead
 from mapper.frontends.wint3r.config import Wint3rConfig

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from mapper.frontends.cut3r.preprocess import Layout
+from mapper.frontends.images import Layout, as_picture, resampling, unit_range
 
 SIZE: Final = 512  # of the longer side
 HEIGHTS: Final = (384, 336, 288, 256, 224)  # of the shorter one
@@ -32,34 +32,24 @@ def layout_of(width: int, height: int) -> Layout:
     short = next((h for h in HEIGHTS if SIZE / h > aspect - SLACK), HEIGHTS[-1])
     target = (short, SIZE) if resized[0] < resized[1] else (SIZE, short)
     left, top = (resized[i] // 2 - target[i] // 2 for i in (0, 1))
-    return Layout(resized, (left, top, left + target[0], top + target[1]))
+    return Layout(resized, (left, top), target)
 
 
 def preprocessed(image: Image.Image | np.ndarray) -> np.ndarray:
     """uint8 (H, W, 3) RGB at the network's size, of an RGB image."""
-    picture = Image.fromarray(image) if isinstance(image, np.ndarray) else image
+    picture = as_picture(image)
     layout = layout_of(*picture.size)
-    shrinks = max(picture.size) > SIZE
-    kind = Image.Resampling.LANCZOS if shrinks else Image.Resampling.BICUBIC
-    return np.asarray(picture.resize(layout.resized, kind).crop(layout.crop))
+    kind = resampling(shrinks=max(picture.size) > SIZE)
+    return np.asarray(picture.resize(layout.resized, kind).crop(layout.box))
 
 
-def inside(layout: Layout) -> np.ndarray:
-    """bool (H, W): pixels of the network's image that the camera saw."""
-    left, top, right, bottom = layout.crop
-    columns, rows = np.arange(left, right), np.arange(top, bottom)
-    seen_columns = (columns >= 0) & (columns < layout.resized[0])
-    seen_rows = (rows >= 0) & (rows < layout.resized[1])
-    return seen_rows[:, None] & seen_columns
-
-
-def normalised(pixels: Tensor) -> Tensor:
-    """float32 of uint8 (..., 3, H, W)."""
-    mean = torch.tensor(MEAN, device=pixels.device)[:, None, None]
-    deviation = torch.tensor(DEVIATION, device=pixels.device)[:, None, None]
-    return (pixels.float() / 255 - mean) / deviation
+def normalised(colours: Tensor) -> Tensor:
+    """float32 of colours (..., 3, H, W) in [0, 1]."""
+    mean = torch.tensor(MEAN, device=colours.device)[:, None, None]
+    deviation = torch.tensor(DEVIATION, device=colours.device)[:, None, None]
+    return (colours - mean) / deviation
 
 
 def as_tensor(image: np.ndarray) -> Tensor:
     """float32 (1, 3, H, W), normalised, of uint8 (H, W, 3)."""
-    return normalised(torch.from_numpy(np.array(image)).permute(2, 0, 1)[None])
+    return normalised(unit_range(image))

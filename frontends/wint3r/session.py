@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from mapper.errors import InputError
-from mapper.frontends.cut3r.network import Encoded
+from mapper.frontends.layers.encoded import Encoded
 from mapper.frontends.wint3r.network import Wint3r
 from mapper.frontends.wint3r.point_head import PATCH_SIZE
 from mapper.frontends.wint3r.poses import relative

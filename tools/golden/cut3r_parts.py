@@ -11,6 +11,7 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from golden.cut3r_poses import chained, pose_encoding, transformed
 from golden.recording import Golden
 from mapper.frontends.cut3r.activations import (
     SMALLEST_NORM,
@@ -20,13 +21,7 @@ from mapper.frontends.cut3r.activations import (
     pose_exp,
     rgb_sigmoid,
 )
-from mapper.frontends.cut3r.pose_encoding import (
-    chained,
-    pose_encoding,
-    pose_matrix,
-    transformed,
-    weighted_rigid_fit,
-)
+from mapper.frontends.cut3r.pose_encoding import pose_matrix, weighted_rigid_fit
 from mapper.frontends.cut3r.preprocess import as_tensor, preprocessed
 from mapper.frontends.layers.rope import Rope2D
 from mapper.vision.pointmap_focal import median_focal, weiszfeld_focal

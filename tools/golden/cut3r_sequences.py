@@ -14,7 +14,7 @@ from golden.recording import Golden
 from mapper.errors import InputError
 from mapper.frontends.cut3r.config import Cut3rConfig
 from mapper.frontends.cut3r.model import Cut3r, blend, gate_of
-from mapper.frontends.cut3r.network import Decoded, Encoded, state_grid
+from mapper.frontends.cut3r.network import Decoded
 from mapper.frontends.cut3r.state import Cut3rPrediction, Cut3rState, View
 from mapper.frontends.cut3r.stepping import (
     FRAME_BY_FRAME,
@@ -25,7 +25,8 @@ from mapper.frontends.cut3r.stepping import (
 )
 from mapper.frontends.cut3r.update_rules import RULES, Gate
 from mapper.frontends.layers.attention import LogitObserver
-from mapper.frontends.layers.rope import grid_positions
+from mapper.frontends.layers.encoded import Encoded
+from mapper.frontends.layers.rope import grid_positions, state_grid
 
 OUTPUTS: Final[Mapping[str, Callable[[Cut3rPrediction], Tensor | None]]] = {
     "pts3d_in_self_view": lambda p: p.pointmap,

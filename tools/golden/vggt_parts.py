@@ -12,6 +12,13 @@ from torch import Tensor
 
 from golden.module_outputs import ModuleOutputs
 from golden.recording import Golden, load_tensors
+from golden.vggt_cameras import (
+    camera_points,
+    encoded,
+    intrinsics,
+    unprojected,
+    world_to_camera_inverse,
+)
 from golden.vggt_images import run_preprocess
 from golden.vggt_sequences import build
 from mapper.frontends.layers.rope import Rope2D, grid_positions
@@ -22,17 +29,9 @@ from mapper.frontends.vggt.camera_head import activated
 from mapper.frontends.vggt.dpt import confidence_exp, points_inv_log
 from mapper.frontends.vggt.map_positions import axes, position_map
 from mapper.frontends.vggt.network import Vggt
-from mapper.frontends.vggt.pose_encoding import (
-    camera_points,
-    encoded,
-    extrinsics,
-    intrinsics,
-    quaternion_xyzw,
-    rotation,
-    unprojected,
-    world_to_camera_inverse,
-)
+from mapper.frontends.vggt.pose_encoding import extrinsics
 from mapper.frontends.vggt.tracks.embeddings import flow_embedding, grid_embedding, sampled
+from mapper.vision.rotations import quaternion_of_rotation, rotation_of_quaternion
 
 FUNCTION_INPUTS: Final = (
     "act_in",
@@ -109,8 +108,8 @@ def poses(golden: Golden) -> Iterator[tuple[str, Tensor]]:
         if match := re.fullmatch(r"pose_enc_back_relT_scale([\d.]+)", name):
             yield name, torch.cat([again[..., :3] / float(match[1]), again[..., 3:]], -1)
     if "quat_to_mat_unnormalised_in" in t:
-        yield "quat_to_mat_out", rotation(t["quat_to_mat_unnormalised_in"])
-        yield "mat_to_quat_out", quaternion_xyzw(t["quat_to_mat_out"])
+        yield "quat_to_mat_out", rotation_of_quaternion(t["quat_to_mat_unnormalised_in"])
+        yield "mat_to_quat_out", quaternion_of_rotation(t["quat_to_mat_out"])
     if "intrinsics_shifted_pp" in t:
         yield "pose_enc_shifted_pp", encoded(t["extrinsics"], t["intrinsics_shifted_pp"], *size)
     yield "se3_inverse", world_to_camera_inverse(t["extrinsics"][0])

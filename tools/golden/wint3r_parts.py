@@ -17,10 +17,11 @@ from mapper.frontends.layers.rope import Rope2D
 from mapper.frontends.wint3r.camera_head import block_causal_mask
 from mapper.frontends.wint3r.edges import depth_edges, kept_points
 from mapper.frontends.wint3r.point_head import plane_coordinates
-from mapper.frontends.wint3r.poses import pairwise, pose_matrix, pose_of_matrix, relative
+from mapper.frontends.wint3r.poses import pose_matrix, relative
 from mapper.frontends.wint3r.positions import RotaryPrecision
 from mapper.frontends.wint3r.preprocess import DEVIATION, MEAN, normalised, preprocessed
 from mapper.frontends.wint3r.windows import StreamOptions
+from mapper.vision.rotations import quaternion_of_rotation
 
 UNIT_INPUTS: Final = ("pose.enc", "pose.E34", "edge.depth", "edge.mask", "rope.")
 # The aspect ratios of the images that the recorded planes belong to.
@@ -88,9 +89,23 @@ def _poses(t: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
         poses = t["pose.enc"]
         yield "pose.extri", pose_matrix(poses)[..., :3, :]
         yield "pose.relative_to_first", relative(poses[:, :1], poses)
-        yield "pose.pairwise", pairwise(poses)
+        yield "pose.pairwise", _pairwise(poses)
     if "pose.E34" in t:
-        yield "pose.enc_from_E34", pose_of_matrix(t["pose.E34"])
+        T_world_camera = t["pose.E34"]
+        quaternion_xyzw = quaternion_of_rotation(T_world_camera[..., :3])
+        yield "pose.enc_from_E34", torch.cat([T_world_camera[..., 3], quaternion_xyzw], -1)
+
+
+def _pairwise(poses: Tensor) -> Tensor:
+    """(B, N, N, 7): entry (i, j) turns as pose j seen from camera i; the diagonal is exact.
+
+    Its translation leads from j to i, the other way round than in `relative`, as recorded.
+    """
+    result = relative(poses[:, :, None], poses[:, None])
+    result[..., :3].neg_()
+    index = torch.arange(poses.shape[1], device=poses.device)
+    result[:, index, index] = poses.new_tensor([0, 0, 0, 0, 0, 0, 1])
+    return result
 
 
 def run_preprocess(golden: Golden) -> Iterator[tuple[str, Tensor]]:
@@ -100,12 +115,12 @@ def run_preprocess(golden: Golden) -> Iterator[tuple[str, Tensor]]:
         if match := re.fullmatch(r"(pre\.\w+)\.src_u8", name):
             pixels = torch.from_numpy(preprocessed(t[name].numpy()).copy())
             yield f"{match[1]}.cropped_u8", pixels
-            rows = normalised(pixels.permute(2, 0, 1))[:, [0, len(pixels) // 2, -1]]
+            rows = normalised(pixels.permute(2, 0, 1) / 255)[:, [0, len(pixels) // 2, -1]]
             yield f"{match[1]}.norm_rows", rows
         elif match := re.fullmatch(r"pi3\.(\w+)\.u8", name):
             yield name, _within_budget(t[f"pre.{match[1]}.src_u8"].numpy())
     if "norm.ramp" in t:
-        ramp = torch.arange(256, dtype=torch.uint8).expand(3, 1, 256)
+        ramp = torch.arange(256, dtype=torch.uint8).expand(3, 1, 256) / 255
         recovered = recovered_colours(normalised(ramp))
         yield "norm.ramp", normalised(ramp)
         yield "norm.ramp_recovered", recovered

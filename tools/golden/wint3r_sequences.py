@@ -14,7 +14,7 @@ from torch import Tensor
 from golden.recording import Golden
 from golden.wint3r_details import FirstWindow, in_recorded_order
 from mapper.errors import ConfigError, InputError
-from mapper.frontends.cut3r.network import state_grid
+from mapper.frontends.layers.rope import state_grid
 from mapper.frontends.wint3r.camera_pool import PoolOptions
 from mapper.frontends.wint3r.config import Wint3rConfig
 from mapper.frontends.wint3r.network import Wint3r
@@ -95,7 +95,7 @@ def images_of(golden: Golden) -> Tensor:
     if "in.images_norm" in source.tensors:
         return source.tensors["in.images_norm"]
     if "in.images_u8" in source.tensors:
-        return normalised(source.tensors["in.images_u8"].movedim(-1, -3))
+        return normalised(source.tensors["in.images_u8"].movedim(-1, -3) / 255)
     raise InputError(f"{source.path}: no input images (in.images_norm, in.images_u8)")
 
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from mapper.config.settings import MapperConfig
 from mapper.core.frame import Frame
 from mapper.core.geometry import inverse, rotation_angle, transform
 from mapper.core.intrinsics import Intrinsics
@@ -18,7 +17,6 @@ from mapper.frontends.cut3r.frontend import Cut3rFrontend
 from mapper.frontends.cut3r.options import VARIANTS, Cut3rOptions
 from mapper.frontends.cut3r.preprocess import as_tensor
 from mapper.frontends.cut3r.stepping import StepOptions
-from mapper.frontends.registry import create_frontend
 from mapper.slam.mapper import Mapper
 from tests.support.tiny_cut3r import write_checkpoint
 
@@ -64,17 +62,6 @@ def test_the_rules_differ_from_the_third_frame_on(tiny: Path) -> None:
         # 1e-5: the rules ask for different kernels of the same attention.
         np.testing.assert_allclose(poses[name][1], poses["cut3r"][1], atol=1e-5)
         assert np.abs(poses[name][2] - poses["cut3r"][2]).max() > 1e-5
-
-
-def test_a_known_camera_gives_the_rays(tiny: Path) -> None:
-    camera = Intrinsics(50.0, 52.0, 31.0, 23.0, WIDTH, HEIGHT)
-    frontend = Cut3rFrontend("cut3r", OPTIONS, str(tiny))
-    (prediction,) = frontend.step(frames(1, camera)[0])
-    assert prediction.intrinsics == camera  # the image has the network's size already
-    seen = prediction.depth > 0
-    x = prediction.pointmap[..., 0][seen] / prediction.depth[seen]
-    columns = np.indices((HEIGHT, WIDTH))[1][seen]
-    np.testing.assert_allclose(x * 50.0 + 31.0, columns, atol=1e-3)
 
 
 def test_a_reset_starts_a_segment_with_the_frame_it_shares(tiny: Path) -> None:
@@ -128,16 +115,6 @@ def test_output_that_is_not_finite_loses_the_frame_and_nothing_else(
     np.testing.assert_array_equal(after.pointmap, expected.pointmap)
 
 
-def test_bfloat16_stays_close_to_float32(tiny: Path) -> None:
-    options = Cut3rOptions(image_size=64, min_confidence=0.0, device="cpu", bfloat16=True)
-    coarse = Cut3rFrontend("cut3r-ttsa", options, str(tiny))
-    exact = Cut3rFrontend("cut3r-ttsa", OPTIONS, str(tiny))
-    for frame in frames(3):
-        a, b = coarse.step(frame)[0].pointmap, exact.step(frame)[0].pointmap
-        # Eight bits of mantissa: 0.4 % a rounding, and some of those add up.
-        assert 0 < np.linalg.norm(a - b) / np.linalg.norm(b) < 0.05
-
-
 def test_the_cross_view_gives_the_points_on_request(tiny: Path) -> None:
     options = Cut3rOptions(image_size=64, min_confidence=0.0, device="cpu", cross_view=True)
     frontend = Cut3rFrontend("cut3r", options, str(tiny))
@@ -152,13 +129,6 @@ def test_the_cross_view_gives_the_points_on_request(tiny: Path) -> None:
     assert np.abs(prediction.pointmap[seen] - raw.pointmap[0].numpy()[seen]).max() > 1e-3
 
 
-def test_frames_must_keep_their_size(tiny: Path) -> None:
-    frontend = Cut3rFrontend("cut3r", OPTIONS, str(tiny))
-    frontend.step(frames(1)[0])
-    with pytest.raises(InputError, match="frames of one size"):
-        frontend.step(Frame(1, 0.1, np.zeros((64, 48, 3), np.uint8)))
-
-
 def test_weights_of_other_sizes_or_models_are_refused(tiny: Path, tmp_path: Path) -> None:
     stored = torch.load(tiny, weights_only=False)
     other = tmp_path / "other.pth"
@@ -170,14 +140,6 @@ def test_weights_of_other_sizes_or_models_are_refused(tiny: Path, tmp_path: Path
     torch.save({**stored, "model": changed}, other)
     with pytest.raises(InputError, match="do not fit"):
         Cut3rFrontend("cut3r", OPTIONS, str(other))
-
-
-def test_missing_weights_say_how_to_get_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MAPPER_WEIGHTS", str(tmp_path))
-    with pytest.raises(InputError, match=r"mapper weights fetch.*rgbd works without"):
-        create_frontend(MapperConfig(), "cut3r-ttsa")
 
 
 def test_an_unknown_variant_is_refused(tiny: Path) -> None:

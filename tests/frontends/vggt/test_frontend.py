@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 
-from mapper.config.settings import MapperConfig
 from mapper.core.frame import Frame
 from mapper.core.geometry import transform
 from mapper.core.intrinsics import Intrinsics
@@ -19,7 +18,6 @@ from mapper.core.prediction import Prediction
 from mapper.core.settings_model import from_mapping
 from mapper.errors import ConfigError, InputError
 from mapper.frontends.base import TrackingState
-from mapper.frontends.registry import create_frontend
 from mapper.frontends.vggt.frontend import OfflineFrontend, StreamingFrontend, VggtFrontend, create
 from mapper.frontends.vggt.options import Stream3rOptions, StreamVggtOptions, VggtOptions
 from mapper.frontends.vggt.preprocess import as_tensor
@@ -115,23 +113,6 @@ def test_both_sources_of_points_lie_where_the_network_says(folder: Path) -> None
     np.testing.assert_allclose(world, raw.points[0, 0].detach().numpy()[seen], atol=1e-4)
 
 
-def test_a_known_camera_gives_the_rays(folder: Path) -> None:
-    camera = Intrinsics(50.0, 52.0, 27.0, 20.0, WIDTH, HEIGHT)
-    (prediction,) = create("stream3r", STREAM3R, str(folder)).step(frames(1, camera)[0])
-    assert prediction.intrinsics == camera
-    x = prediction.pointmap[..., 0] / prediction.depth
-    np.testing.assert_allclose(x * 50 + 27, np.indices((HEIGHT, WIDTH))[1], atol=1e-3)
-
-
-def test_a_reset_begins_a_segment_that_knows_nothing(folder: Path) -> None:
-    frontend = create("stream3r", STREAM3R, str(folder))
-    first, *_ = answers(frontend, frames(3))
-    frontend.reset()
-    (again,) = frontend.step(frames(1)[0])
-    assert (first.segment, again.segment) == (0, 1)
-    np.testing.assert_array_equal(first.pointmap, again.pointmap)
-
-
 def test_output_that_is_not_finite_loses_the_frame_and_nothing_else(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -147,22 +128,6 @@ def test_output_that_is_not_finite_loses_the_frame_and_nothing_else(
     (after,) = frontend.step(third)
     expected = answers(create("stream3r", STREAM3R, str(folder)), [first, third])[1]
     np.testing.assert_allclose(after.pointmap, expected.pointmap, rtol=1e-5)
-
-
-def test_bfloat16_stays_close_to_float32(folder: Path) -> None:
-    options = Stream3rOptions(min_confidence=0.0, device="CPU", bfloat16=True)
-    coarse = answers(create("stream3r", options, str(folder)), frames(3))
-    exact = answers(create("stream3r", STREAM3R, str(folder)), frames(3))
-    for a, b in zip(coarse, exact, strict=True):
-        # Eight bits of mantissa: 0.4 % a rounding, and some of those add up.
-        assert 0 < np.linalg.norm(a.depth - b.depth) / np.linalg.norm(b.depth) < 0.05
-
-
-def test_frames_must_keep_their_size(folder: Path) -> None:
-    frontend = create("stream3r", STREAM3R, str(folder))
-    frontend.step(frames(1)[0])
-    with pytest.raises(InputError, match="frames of one size"):
-        frontend.step(Frame(1, 0.1, np.zeros((64, 48, 3), np.uint8)))
 
 
 def test_long_sequences_are_refused_offline(flat: Path) -> None:
@@ -244,12 +209,3 @@ def test_a_track_head_too_many_is_left_out_with_a_warning(
     with caplog.at_level(logging.WARNING):
         assert len(create("stream3r", STREAM3R, str(flat)).step(frames(1)[0])) == 1
     assert "track head is left out" in caplog.text
-
-
-def test_missing_weights_say_how_to_get_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MAPPER_WEIGHTS", str(tmp_path))
-    for name in ("stream3r", "streamvggt", "vggt"):
-        with pytest.raises(InputError, match=r"mapper weights fetch.*rgbd works without"):
-            create_frontend(MapperConfig(), name)

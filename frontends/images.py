@@ -1,0 +1,74 @@
+"""Images at a network's size: how one becomes the other, and what all preprocessing shares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from mapper.core.intrinsics import Intrinsics
+from mapper.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How an image becomes the network's: resized to (width, height), then cut or given margins.
+
+    offset: (left, top) of the final image in the resized one; negative where there is a margin.
+    size: (width, height) of the final image.
+    """
+
+    resized: tuple[int, int]
+    offset: tuple[int, int]
+    size: tuple[int, int]
+
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        """(left, top, right, bottom) of the final image in the resized one."""
+        (left, top), (width, height) = self.offset, self.size
+        return left, top, left + width, top + height
+
+    def intrinsics(self, original: Intrinsics) -> Intrinsics:
+        """The camera of the final image, given that of the original one."""
+        return original.resized(*self.resized).cropped(*self.offset, *self.size)
+
+    def to_network(self, pixels: np.ndarray, original: tuple[int, int]) -> np.ndarray:
+        """(..., 2): where pixels (x, y) of an image of (width, height) lie in the final one."""
+        scale = np.array(self.resized) / original
+        return (pixels + 0.5) * scale - 0.5 - self.offset
+
+    def from_network(self, pixels: np.ndarray, original: tuple[int, int]) -> np.ndarray:
+        """(..., 2): the inverse of `to_network`."""
+        scale = np.array(self.resized) / original
+        return (pixels + self.offset + 0.5) / scale - 0.5
+
+    def inside(self) -> np.ndarray:
+        """bool (H, W): pixels of the final image that the camera saw, no margin."""
+        left, top, right, bottom = self.box
+        columns, rows = np.arange(left, right), np.arange(top, bottom)
+        seen_columns = (columns >= 0) & (columns < self.resized[0])
+        seen_rows = (rows >= 0) & (rows < self.resized[1])
+        return seen_rows[:, None] & seen_columns
+
+
+def too_narrow(width: int, height: int) -> InputError:
+    """Of an image of which less than a patch would remain."""
+    return InputError(f"image of {width}x{height}: too narrow, less than a patch remains")
+
+
+def as_picture(image: Image.Image | np.ndarray) -> Image.Image:
+    """As PIL has it, whose resizing the published preprocessing is exact to."""
+    return Image.fromarray(image) if isinstance(image, np.ndarray) else image
+
+
+def resampling(shrinks: bool) -> Image.Resampling:
+    """The published choice of filter for images of every family but VGGT's demos."""
+    return Image.Resampling.LANCZOS if shrinks else Image.Resampling.BICUBIC
+
+
+def unit_range(image: np.ndarray) -> Tensor:
+    """float32 (1, 3, H, W) in [0, 1] of uint8 (H, W, 3)."""
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float() / 255

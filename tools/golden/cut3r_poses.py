@@ -1,0 +1,40 @@
+"""What the published code of CUT3R and TTT3R does with poses and our frontends do elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mapper.core.geometry import pose_to_quaternion_xyzw
+
+
+def pose_encoding(T_world_camera: np.ndarray) -> np.ndarray:
+    """(..., 7), translation then unit quaternion wxyz with w >= 0, of poses (..., 4, 4)."""
+    quaternion_xyzw = pose_to_quaternion_xyzw(T_world_camera)
+    return np.concatenate([T_world_camera[..., :3, 3], np.roll(quaternion_xyzw, 1, -1)], -1)
+
+
+def transformed(T_world_camera: Tensor, pointmap: Tensor) -> Tensor:
+    """Pointmaps (B, H, W, 3) of cameras (B, 4, 4), in the world."""
+    rotation, translation = T_world_camera[:, :3, :3], T_world_camera[:, :3, 3]
+    return pointmap @ rotation.transpose(1, 2)[:, None] + translation[:, None, None]
+
+
+def chained(poses: Iterable[Tensor], resets: Sequence[bool]) -> list[Tensor]:
+    """Poses (4, 4) predicted chunk by chunk, in the world of the first chunk, as TTT3R does it.
+
+    resets: the frame ends its chunk; it is also the first frame of the next one, whose world is
+    therefore its pose. The scale of a chunk is taken as it is.
+    """
+    T_world_chunk: Tensor | None = None
+    result = []
+    for T_chunk_camera, ends_chunk in zip(poses, resets, strict=True):
+        if T_world_chunk is None:
+            T_world_chunk = torch.eye(4, dtype=T_chunk_camera.dtype, device=T_chunk_camera.device)
+        result.append(T_world_chunk @ T_chunk_camera)
+        if ends_chunk:
+            T_world_chunk = result[-1]
+    return result
