@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -51,7 +52,7 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
     exact = Cut3rOptions(image_size=64, min_confidence=0.0, device="cpu")
     near = Stream3rOptions(min_confidence=0.0, device="cpu")
 
-    def made(family: str, **options: object) -> LearnedFrontend:
+    def made(family: str, **options: Any) -> LearnedFrontend:
         if family == "cut3r":
             return Cut3rFrontend("cut3r-ttsa", replace(exact, **options), str(cut3r))
         if family == "stream3r":
