@@ -1,4 +1,5 @@
 # make demo: install and map a sample room.   make test: install and run the tests.
+# make lint: what `make test` does first: ruff and mypy.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -8,10 +9,9 @@ BIN := $(VENV)/bin
 demo: $(VENV)/.installed
 	$(BIN)/mapper demo
 
-test: $(VENV)/.installed-dev
-	$(BIN)/ruff check .
-	$(BIN)/mypy
-	$(BIN)/python -m pytest
+test: lint
+	$(BIN)/python -m pytest --cov --cov-report=
+	$(BIN)/python tools coverage_by_folder
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
