@@ -13,7 +13,7 @@ from mapper.errors import InputError
 from mapper.evaluate.job import Measured, SequenceJob, Task
 from mapper.evaluate.metrics.depth import DepthErrors, depth_errors, pixel_mean, valid_depth
 from mapper.evaluate.metrics.pair import area_under_curve, pair_errors_deg
-from mapper.evaluate.metrics.pose import pose_errors
+from mapper.evaluate.metrics.trajectory import pose_errors
 from mapper.evaluate.predicting import Answers, answers_one_by_one
 from mapper.evaluate.reconstruction import compare_clouds
 

@@ -16,8 +16,8 @@ from mapper.core.geometry import inverse, pose_from_quaternion_xyzw, transform
 from mapper.evaluate.averages import rounded_mean
 from mapper.evaluate.metrics.depth import DepthErrors, depth_errors, valid_depth
 from mapper.evaluate.metrics.pair import area_under_curve, from_pytorch3d, pair_errors_deg
-from mapper.evaluate.metrics.pose import pose_errors
 from mapper.evaluate.metrics.reconstruction import Normalisation, nearest_errors
+from mapper.evaluate.metrics.trajectory import pose_errors
 
 Run = Callable[[Golden], Iterator[tuple[str, Tensor]]]
 

@@ -1,4 +1,7 @@
-"""How far an estimated trajectory is from the true one: ATE and RPE, computed by evo."""
+"""How far an estimated trajectory is from the true one: ATE and RPE, computed by evo.
+
+`evaluate` is of a run, matched by time; `pose_errors` is of a benchmark, as the papers report it.
+"""
 
 from __future__ import annotations
 
@@ -57,6 +60,30 @@ class Evaluation:
         return asdict(self)
 
 
+@dataclass(frozen=True, slots=True)
+class PoseErrors:
+    """ate: RMSE of the camera centres' distances (metres) after the alignment. ate_sim3: the same
+    after the best similarity.
+
+    rpe_translation (metres), rpe_rotation_deg: RMSE of the motion from each pose to the next, after
+    the same alignment. scale: what the alignment multiplied the estimate by (1 without scale).
+    scale_error: the relative error of the estimate's own scale, 1 / (best scale) - 1.
+    poses: how many were compared.
+    """
+
+    ate: float
+    ate_sim3: float
+    rpe_translation: float
+    rpe_rotation_deg: float
+    scale: float
+    scale_error: float
+    poses: int
+
+    def to_dict(self) -> dict[str, float]:
+        """Its fields by name."""
+        return asdict(self)
+
+
 def evaluate(
     estimate: Trajectory,
     reference: Trajectory,
@@ -90,6 +117,28 @@ def evaluate(
         expected,
         matched / expected,
     )
+
+
+def pose_errors(
+    estimate: np.ndarray, reference: np.ndarray, timestamps: np.ndarray, with_scale: bool
+) -> PoseErrors:
+    """Errors of T_world_camera estimate (N, 4, 4) against reference (N, 4, 4), paired by index.
+
+    with_scale: align by a similarity, Sim(3), rather than rigidly, SE(3). RPE over 1 frame, all
+    pairs. Source: specs of CUT3R's evaluation, section A. Raises InputError where evo cannot align.
+    """
+    if len(estimate) < MIN_POSES:
+        raise InputError(f"{len(estimate)} poses to compare, at least {MIN_POSES} are needed")
+    estimated = _evo_trajectory(Trajectory(timestamps, estimate))
+    true = _evo_trajectory(Trajectory(timestamps, reference))
+    similar, best_scale = _aligned(estimated, true, with_scale=True)
+    aligned, scale = similar, best_scale
+    if not with_scale:
+        aligned, scale = _aligned(estimated, true, with_scale=False)
+    translation, rotation = _relative_errors(aligned, true)
+    ate, ate_sim3 = (_position_errors(each, true)["rmse"] for each in (aligned, similar))
+    errors = ate, ate_sim3, translation, rotation
+    return PoseErrors(*errors, scale, 1 / best_scale - 1, len(estimate))
 
 
 def _matched(
@@ -163,23 +212,37 @@ def _check_motion(positions: np.ndarray, name: str) -> None:
 def _absolute_error(
     estimated: PoseTrajectory3D, true: PoseTrajectory3D, with_scale: bool
 ) -> AbsoluteError:
-    from evo.core import metrics
+    aligned, scale = _aligned(estimated, true, with_scale)
+    numbers = _position_errors(aligned, true)
+    return AbsoluteError(numbers["rmse"], numbers["mean"], numbers["median"], numbers["max"], scale)
+
+
+def _aligned(
+    estimated: PoseTrajectory3D, true: PoseTrajectory3D, with_scale: bool
+) -> tuple[PoseTrajectory3D, float]:
+    """A copy of the estimate, aligned by least squares, and what its positions were scaled by."""
     from evo.core.geometry import GeometryException
 
     aligned = deepcopy(estimated)
     try:
         _, _, scale = aligned.align(true, correct_scale=with_scale)
-    except GeometryException as error:
+    except (GeometryException, np.linalg.LinAlgError) as error:
         raise InputError(
             f"estimate and reference cannot be aligned ({error}): one of them hardly moves, or "
             "along a line only; use a sequence with a curved path"
         ) from error
+    if not scale > 0 or not np.isfinite(scale):
+        raise InputError("the estimate has no extent, so no scale aligns it")
+    return aligned, float(scale)
+
+
+def _position_errors(estimated: PoseTrajectory3D, true: PoseTrajectory3D) -> dict[str, float]:
+    """Statistics of the distances between camera centres, by evo's names."""
+    from evo.core import metrics
+
     ape = metrics.APE(metrics.PoseRelation.translation_part)
-    ape.process_data((true, aligned))
-    numbers = {name: float(value) for name, value in ape.get_all_statistics().items()}
-    return AbsoluteError(
-        numbers["rmse"], numbers["mean"], numbers["median"], numbers["max"], float(scale)
-    )
+    ape.process_data((true, estimated))
+    return {name: float(value) for name, value in ape.get_all_statistics().items()}
 
 
 def _relative_errors(estimated: PoseTrajectory3D, true: PoseTrajectory3D) -> tuple[float, float]:

@@ -8,7 +8,7 @@ from scipy.spatial.transform import Rotation
 
 from mapper.errors import InputError
 from mapper.evaluate.metrics.pair import area_under_curve, pair_errors_deg
-from mapper.evaluate.metrics.pose import pose_errors
+from mapper.evaluate.metrics.trajectory import pose_errors
 from tests.support.made_up_scene import true_pose
 
 TRUE = np.array([true_pose(index) for index in range(8)])
