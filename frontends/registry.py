@@ -1,99 +1,206 @@
-"""All frontends by name."""
+"""All frontends by name, and what the front door must know of each before it exists.
+
+Other packages add theirs by an entry point of the group `mapper.frontends`, which names a
+FrontendSpec. Imports nothing heavy: the help of the commands is made from here.
+"""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
 
 from mapper.errors import ConfigError, InputError
-from mapper.frontends.base import Frontend
-from mapper.frontends.cut3r.options import VARIANTS
-from mapper.frontends.vggt.options import NAMES as VGGT_FAMILY
-from mapper.frontends.wint3r.options import NAME as WINT3R
-from mapper.weights.registry import find_weights
 
 if TYPE_CHECKING:
-    from mapper.config.settings import MapperConfig
+    from mapper.frontends.base import Frontend
+    from mapper.frontends.cut3r.options import Cut3rOptions
+    from mapper.frontends.replay import ReplayConfig
+    from mapper.frontends.rgbd.frontend import RgbdConfig
+    from mapper.frontends.vggt.options import Stream3rOptions, StreamVggtOptions, VggtOptions
+    from mapper.frontends.wint3r.options import Wint3rOptions
+
+ENTRY_POINTS: Final = "mapper.frontends"
 
 
-def _rgbd(config: MapperConfig) -> Frontend:
+class FrontendOptions(Protocol):
+    """What the factories read of the settings: MapperConfig has it all.
+
+    frontend: a name, or "auto". weights: file, folder or published name; empty = what is found.
+    max_depth: beyond it depth is too noisy to be used, metres where the frontend is metric.
+    """
+
+    @property
+    def frontend(self) -> str: ...
+    @property
+    def weights(self) -> str: ...
+    @property
+    def max_depth(self) -> float: ...
+    @property
+    def rgbd(self) -> RgbdConfig: ...
+    @property
+    def replay(self) -> ReplayConfig: ...
+    @property
+    def cut3r(self) -> Cut3rOptions: ...
+    @property
+    def wint3r(self) -> Wint3rOptions: ...
+    @property
+    def stream3r(self) -> Stream3rOptions: ...
+    @property
+    def streamvggt(self) -> StreamVggtOptions: ...
+    @property
+    def vggt(self) -> VggtOptions: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrontendSpec:
+    """A frontend before it exists.
+
+    create: makes it, from its own part of the settings.
+    needs_depth: it cannot place images without depth.
+    sees_raw_images: it wants the colour camera's own images, not those registered to depth.
+    relocalises: it finds its place again by itself when images stayed away for a while.
+    has_cache: its memory is kept within a budget, --kv-budget.
+    is_learned: it is a network, whose weights must be at hand.
+    """
+
+    name: str
+    create: Callable[[FrontendOptions], Frontend]
+    needs_depth: bool = False
+    sees_raw_images: bool = False
+    relocalises: bool = False
+    has_cache: bool = False
+    is_learned: bool = False
+
+    @property
+    def licences(self) -> tuple[str, ...]:
+        """Of the published weights that it may load, each once; none where none are known."""
+        from mapper.weights.registry import REGISTRY, model_of
+
+        model = model_of(self.name) if self.is_learned else None
+        return tuple(dict.fromkeys(w.licence for w in REGISTRY if w.model == model))
+
+
+def _rgbd(options: FrontendOptions) -> Frontend:
     from mapper.frontends.rgbd.frontend import RgbdFrontend
 
-    return RgbdFrontend(config.rgbd, config.backend.fusion.tsdf.max_depth)
+    return RgbdFrontend(options.rgbd, options.max_depth)
 
 
-def _replay(config: MapperConfig) -> Frontend:
+def _replay(options: FrontendOptions) -> Frontend:
     from mapper.frontends.replay import ReplayFrontend
 
-    return ReplayFrontend(config.replay)
+    return ReplayFrontend(options.replay)
 
 
-def _cut3r(name: str) -> Callable[[MapperConfig], Frontend]:
-    def create(config: MapperConfig) -> Frontend:
+def _cut3r(name: str) -> Callable[[FrontendOptions], Frontend]:
+    def create(options: FrontendOptions) -> Frontend:
         from mapper.frontends.cut3r.frontend import Cut3rFrontend
 
-        return Cut3rFrontend(name, config.cut3r, config.weights)
+        return Cut3rFrontend(name, options.cut3r, options.weights)
 
     return create
 
 
-def _wint3r(config: MapperConfig) -> Frontend:
+def _wint3r(options: FrontendOptions) -> Frontend:
     from mapper.frontends.wint3r.frontend import Wint3rFrontend
 
-    return Wint3rFrontend(config.wint3r, config.weights)
+    return Wint3rFrontend(options.wint3r, options.weights)
 
 
-def _vggt(name: str) -> Callable[[MapperConfig], Frontend]:
-    def create(config: MapperConfig) -> Frontend:
+def _vggt(name: str) -> Callable[[FrontendOptions], Frontend]:
+    def create(options: FrontendOptions) -> Frontend:
         from mapper.frontends.vggt import frontend
 
-        return frontend.create(name, getattr(config, name), config.weights)
+        return frontend.create(name, getattr(options, name), options.weights)
 
     return create
 
 
-FRONTENDS: dict[str, Callable[[MapperConfig], Frontend]] = {
-    "rgbd": _rgbd,
-    "replay": _replay,
-    **{name: _cut3r(name) for name in VARIANTS},
-    WINT3R: _wint3r,
-    **{name: _vggt(name) for name in VGGT_FAMILY},
+def _network(
+    name: str, create: Callable[[FrontendOptions], Frontend], has_cache: bool = False
+) -> FrontendSpec:
+    return FrontendSpec(
+        name=name, create=create, sees_raw_images=True, has_cache=has_cache, is_learned=True
+    )
+
+
+BUILT_IN: Final[Mapping[str, FrontendSpec]] = {
+    spec.name: spec
+    for spec in (
+        FrontendSpec(name="rgbd", create=_rgbd, needs_depth=True, relocalises=True),
+        _network("cut3r", _cut3r("cut3r")),
+        _network("cut3r-ttsa", _cut3r("cut3r-ttsa")),
+        _network("cut3r-ttt", _cut3r("cut3r-ttt")),
+        _network("cut3r-damped", _cut3r("cut3r-damped")),
+        _network("wint3r", _wint3r),
+        _network("stream3r", _vggt("stream3r"), has_cache=True),
+        _network("streamvggt", _vggt("streamvggt"), has_cache=True),
+        _network("vggt", _vggt("vggt")),
+        FrontendSpec(name="replay", create=_replay),
+    )
 }
-LEARNED = "cut3r-ttsa"  # what "auto" takes for images without depth, where weights are at hand
+AUTO: Final = "auto"
+WITH_DEPTH: Final = "rgbd"  # what "auto" takes for images with depth
+LEARNED: Final = "cut3r-ttsa"  # ... and without, where weights are at hand
+
+
+def frontend_help() -> str:
+    """The names for an option's help. Those of other packages are not looked for."""
+    return f"{', '.join(BUILT_IN)}, or {AUTO} (default)"
+
+
+def frontend_spec(name: str) -> FrontendSpec:
+    """Raises ConfigError, with the nearest name, unless there is such a frontend."""
+    if name in BUILT_IN:
+        return BUILT_IN[name]
+    added = _added()
+    if name not in added:
+        known = [AUTO, *BUILT_IN, *added]
+        near = difflib.get_close_matches(name, known, 1, 0.4)
+        hint = f"did you mean {near[0]}?" if near else "known: " + ", ".join(known)
+        raise ConfigError(f"unknown frontend {name!r}; {hint}")
+    spec = added[name]()
+    if not isinstance(spec, FrontendSpec):
+        raise ConfigError(
+            f"the frontend {name!r} of another package is no FrontendSpec but a "
+            f"{type(spec).__name__}; see mapper.frontends.registry"
+        )
+    return spec
+
+
+def _added() -> dict[str, Callable[[], object]]:
+    """Of other packages: what loads each, by name. None is imported here."""
+    from importlib.metadata import entry_points
+
+    return {point.name: point.load for point in entry_points(group=ENTRY_POINTS)}
 
 
 def check_frontend(name: str) -> None:
     """Raise ConfigError, with the nearest name, unless there is such a frontend."""
-    known = ["auto", *FRONTENDS]
-    if name not in known:
-        near = difflib.get_close_matches(name, known, 1, 0.4)
-        hint = f"did you mean {near[0]}?" if near else "known: " + ", ".join(known)
-        raise ConfigError(f"unknown frontend {name!r}; {hint}")
+    if name != AUTO:
+        frontend_spec(name)
 
 
-def create_frontend(config: MapperConfig, name: str) -> Frontend:
-    """The frontend of that name with its part of the configuration."""
-    check_frontend(name)
-    return FRONTENDS[name](config)
+def create_frontend(options: FrontendOptions, name: str) -> Frontend:
+    """The frontend of that name with its part of the settings."""
+    return frontend_spec(name).create(options)
 
 
-def sees_raw_images(name: str) -> bool:
-    """Whether a frontend wants the colour camera's own images, not those registered to depth."""
-    return name in (*VARIANTS, WINT3R, *VGGT_FAMILY)
-
-
-def choose_frontend(config: MapperConfig, has_depth: bool) -> tuple[str, str]:
+def choose_frontend(options: FrontendOptions, has_depth: bool) -> tuple[str, str]:
     """(name, why in a few words) of the frontend for an input, when the user leaves it open."""
-    if config.frontend == "rgbd" and not has_depth:
-        raise InputError("there is no depth, which the frontend rgbd needs")
-    if config.frontend != "auto":
-        return config.frontend, "as asked"
-    if config.replay.predictions:
+    from mapper.weights.registry import find_weights
+
+    if options.frontend != AUTO:
+        if frontend_spec(options.frontend).needs_depth and not has_depth:
+            raise InputError(f"there is no depth, which the frontend {options.frontend} needs")
+        return options.frontend, "as asked"
+    if options.replay.predictions:
         return "replay", "saved predictions were given"
     if has_depth:
-        return "rgbd", "there is depth"
-    if config.weights or find_weights(LEARNED) is not None:
+        return WITH_DEPTH, "there is depth"
+    if options.weights or find_weights(LEARNED) is not None:
         return LEARNED, "there is no depth, and weights are at hand"
     raise InputError(
         f"there is no depth, and there are no weights for the frontend {LEARNED}: run "

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from mapper.core.trajectory import Trajectory
     from mapper.errors import ConfigError, InputError, MapperError, OutputError
     from mapper.io.sequences.open_sequence import open_sequence
-    from mapper.slam.mapper import Mapper, MappingResult
+    from mapper.slam.mapper import Mapper
+    from mapper.slam.result import MappingResult
 
 __version__ = "0.1.0"
 
@@ -30,7 +31,7 @@ _HOMES = {
     "Mapper": "mapper.slam.mapper",
     "MapperConfig": "mapper.config.settings",
     "MapperError": "mapper.errors",
-    "MappingResult": "mapper.slam.mapper",
+    "MappingResult": "mapper.slam.result",
     "Mesh": "mapper.core.mesh",
     "OutputError": "mapper.errors",
     "Prediction": "mapper.core.prediction",

@@ -1,4 +1,8 @@
-"""Maps a live camera into a run directory, until someone stops it."""
+"""Maps a live camera into a run directory, until someone stops it.
+
+It differs from mapper.pipeline in the source of its frames and in that it never waits for the
+backend: of the images the newest is tracked.
+"""
 
 from __future__ import annotations
 
@@ -6,72 +10,109 @@ import logging
 import sys
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-
-from mapper.commands.live_progress import LiveLine
+from mapper.config.loader import load_config
 from mapper.config.settings import MapperConfig
-from mapper.core.trajectory import Trajectory
 from mapper.errors import InputError
 from mapper.frontends.base import Frontend
-from mapper.io.cameras.calibration import Calibration
+from mapper.frontends.registry import choose_frontend, create_frontend, frontend_spec
+from mapper.io.cameras.calibration import Calibration, load_calibration
 from mapper.io.live.capture import LiveCapture
-from mapper.io.live.recording import FrameRecording
-from mapper.io.live.source import LiveImage, LiveSource, arrival_time
+from mapper.io.live.open_live import open_live
+from mapper.io.live.recording import FrameRecording, refuse_used
+from mapper.io.live.source import LiveSource
 from mapper.io.live.view import LiveView
 from mapper.io.viewer.map_logger import MapLogger
+from mapper.pipeline import Say, introduced, say_nothing
+from mapper.request import LiveRequest
+from mapper.run.description import describe, described_camera
 from mapper.run.directory import RunDirectory
-from mapper.run.outputs import write_outputs
+from mapper.run.outputs import Course, write_outputs
 from mapper.run.recorder import RunRecorder
+from mapper.run.viewing import open_viewer
 from mapper.runtime.interruption import Interruption
-from mapper.saved.live_resume import LivePast
 from mapper.saved.map import load_decisions
+from mapper.saved.resume import Past, read_live_past, reopen, set_aside, settings_of
+from mapper.slam.live_tracking import LiveTracking
 from mapper.slam.mapper import Mapper
+from mapper.slam.progress import NullProgress, Progress
+from mapper.slam.result import MappingResult
 
 logger = logging.getLogger(__name__)
 
+DEFAULT_OUT: Final = Path("runs") / "live"
 SWITCH_INTERVAL_S: Final = 5e-4  # Python's own 5 ms, several times a frame, would be felt
-RELOCALISING: Final = ("rgbd",)  # frontends that find their place again after a gap
 APART: Final = (
     "nothing was recognised of the part before, so the map holds the larger of the two alone; "
     "carry on with --resume, from what one part saw to what the other did, to join them"
 )
-PAUSE_S: Final = 1.0  # between two parts of a run where the clock does not tell
+
+
+def map_camera(
+    request: LiveRequest, say: Say = say_nothing, progress: Callable[[], Progress] = NullProgress
+) -> tuple[RunDirectory, dict[str, Any]]:
+    """Map what a camera sees into a run directory; returns it and the metrics that it holds."""
+    out = request.out or DEFAULT_OUT
+    before = reopen(out) if request.resume else None
+    config = load_config(request.config, request.changes, request.settings)
+    if before is not None:
+        config = settings_of(before, config, request.asks_for_settings)
+    calibration = _calibration(request, before)
+    source = open_live(request.camera, realtime=request.realtime, size=_size(calibration))
+    name, why = choose_frontend(config, source.has_depth)
+    frontend = create_frontend(config, name)
+    past = None if before is None else read_live_past(before)
+    if request.record is not None:
+        refuse_used(request.record)
+    with LiveCapture(source) as capture:  # all that may fail, before a former run is touched
+        if before is None:
+            run = RunDirectory.create(out, request.overwrite)
+            run.write_description(describe(described_camera(request, source), frontend, config))
+        else:
+            set_aside(before, past)
+            run = before
+        image_every = config.recording.image_every
+        with closing(open_viewer(request, run, image_every, None, say)) as show:
+            say(f"{source.name}: {introduced(name, why)}; Ctrl-C ends it")
+            relocalises = frontend_spec(name).relocalises
+            job = LiveJob(frontend, config, run, calibration, request.record, relocalises, past)
+            return run, run_live(capture, job, show, request.max_seconds, progress())
 
 
 @dataclass(frozen=True, slots=True)
-class LiveOptions:
-    """calibration: goes before what the camera says of itself. record: folder for the frames.
+class LiveJob:
+    """By whom a camera is mapped and where to.
 
-    max_seconds: stop after so long; None = when the source ends or someone stops it.
-    quiet: no line on the terminal. past: of the run that is carried on.
+    calibration: goes before what the camera says of itself. record: folder for the frames.
+    relocalises: see FrontendSpec. past: of the run that is carried on.
     """
 
+    frontend: Frontend
+    config: MapperConfig
+    run: RunDirectory
     calibration: Calibration | None = None
     record: Path | None = None
-    max_seconds: float | None = None
-    quiet: bool = False
-    past: LivePast | None = None
+    relocalises: bool = False
+    past: Past | None = None
 
 
 def run_live(
     capture: LiveCapture,
-    frontend: Frontend,
-    config: MapperConfig,
-    run: RunDirectory,
+    job: LiveJob,
     show: MapLogger,
-    options: LiveOptions,
+    max_seconds: float | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Map what the camera sees; returns the metrics that are also in metrics.json.
 
-    Capture, tracking, backend, viewer and record each have a thread and a bounded queue; of
-    images the newest is tracked. Ctrl-C, SIGTERM, the viewer's end, max_seconds or the end of a
-    file stop it, and everything seen so far is written. So it is where the source fails for good
-    (InputError), which is raised after that. The camera is let go in any case.
+    Capture, tracking, backend, viewer and record each have a thread and a bounded queue. Ctrl-C,
+    SIGTERM, the viewer's end, max_seconds or the end of a file stop it, and everything seen so far
+    is written. So it is where the source fails for good (InputError), which is raised after that.
+    The camera is let go in any case.
     """
     started = time.perf_counter()
     with ExitStack() as stack:
@@ -79,117 +120,57 @@ def run_live(
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         interruption = stack.enter_context(Interruption())
         stack.callback(capture.close)
-        line = stack.enter_context(LiveLine(options.quiet))
-        view = LiveView(options.calibration or capture.source.calibration)
-        record = _open_record(options, view, capture.source, stack)
-        mapper = _open_mapper(frontend, config, run, show, options.past)
-        tracking = _Tracking(mapper, view, record, capture, options.past)
-        fault = tracking.follow(_until(interruption, show, options.max_seconds), line)
+        bar = stack.enter_context(progress or NullProgress())
+        view = LiveView(job.calibration or capture.source.calibration)
+        record = _open_record(job, view, capture.source, stack)
+        mapper = _open_mapper(job, show, stack)
+        ended_at = None if job.past is None else job.past.last_timestamp
+        tracking = LiveTracking(mapper, view, record, job.relocalises, ended_at)
+        fault = tracking.follow(capture, _until(interruption, show, max_seconds), bar)
         seconds = time.perf_counter() - started
         capture.close()
         if record is not None:
             record.close()
-        line.settling()
-        metrics = _settle(mapper, tracking, run, show, seconds)
-    if metrics is None:
-        raise fault or InputError(_nothing_mapped(capture.source, mapper))
+        bar.settling()
+        result = _settled(mapper, tracking, job.run)
+        if result is None:
+            raise fault or InputError(_nothing_mapped(capture.source, mapper))
+        settling = time.perf_counter() - started - seconds
+        extra = {**tracking.metrics(capture), "seconds_to_settle": settling}
+        metrics = write_outputs(
+            job.run, result, None, Course(mapper.stopwatch, seconds), show, extra
+        )
     if fault is not None:
-        logger.warning("%s: what came before the fault is mapped", run.path)
+        logger.warning("%s: what came before the fault is mapped", job.run.path)
         raise fault
     return metrics
 
 
-class _NoTruth:
-    """Nobody knows where a live camera really was."""
+def _calibration(request: LiveRequest, before: RunDirectory | None) -> Calibration | None:
+    """As given; else, where a run is carried on with its own camera, as then."""
+    path = request.calib
+    if path is None and before is not None:
+        stored = before.read_description()["sequence"]
+        path = stored["calibration"] if stored.get("camera") == request.camera else None
+    return None if path is None else load_calibration(Path(path))
 
-    ground_truth: Trajectory | None = None
 
-
-class _Tracking:
-    """Hands each image to the mapper as a frame, and to the record."""
-
-    def __init__(
-        self,
-        mapper: Mapper,
-        view: LiveView,
-        record: FrameRecording | None,
-        capture: LiveCapture,
-        past: LivePast | None,
-    ) -> None:
-        self._mapper, self._view, self._record, self._capture = mapper, view, record, capture
-        self._gaps = 0
-        self._first = mapper.counts.frames
-        self._begin = 0.0 if past is None else past.last_timestamp + PAUSE_S
-        self._shift: float | None = None  # known with the first image
-
-    def follow(self, stopped: Callable[[], bool], line: LiveLine) -> InputError | None:
-        """Map image after image until the end; returns the fault that was it, if it was one."""
-        try:
-            for seen in self._capture.images(stopped):
-                self._take(seen)
-                line.update(self._mapper, self._capture)
-        except InputError as fault:
-            return fault
+def _size(calibration: Calibration | None) -> tuple[int, int] | None:
+    """Width and height of the images that a calibration is for."""
+    if calibration is None:
         return None
-
-    def _take(self, seen: LiveImage) -> None:
-        mapper = self._mapper
-        try:
-            frame = self._view.frame(mapper.counts.frames, self._in_order(seen))
-        except InputError as error:
-            mapper.skip(error)
-            return
-        if seen.after_gap:
-            self._gaps += 1
-            if mapper.frontend_name not in RELOCALISING:
-                mapper.start_segment()
-        if self._record is not None:
-            self._record.put(frame)
-        counts = self._capture.counts
-        values = {
-            "live/dropped": float(counts.dropped),
-            "live/left_out": float(mapper.counts.left_out),
-            "live/reconnections": float(counts.reconnections),
-            "waited_ms": max(0.0, arrival_time() - seen.timestamp) * 1e3,
-        }
-        mapper.step(frame, values)
-
-    def _in_order(self, seen: LiveImage) -> LiveImage:
-        """The image after the part before, where its clock lies behind that one's."""
-        if self._shift is None:
-            self._shift = max(0.0, self._begin - seen.timestamp)
-        return replace(seen, timestamp=seen.timestamp + self._shift)
-
-    def is_apart(self, mapped: np.ndarray) -> bool:
-        """Whether this part and the one before are not in one map. mapped: indices of frames."""
-        if self._first == 0 or self._mapper.counts.frames == self._first:
-            return False
-        return bool((mapped < self._first).all() or (mapped >= self._first).all())
-
-    def metrics(self) -> dict[str, Any]:
-        """What became of the images that arrived."""
-        counts, record = self._capture.counts, self._record
-        return {
-            "received": counts.received,
-            "dropped": counts.dropped,
-            "gaps": self._gaps,
-            "breaks": counts.breaks,
-            "reconnections": counts.reconnections,
-            "recorded": 0 if record is None else record.written,
-            "not_recorded": 0 if record is None else record.left_out,
-            "record_fault": None if record is None else record.fault,
-        }
+    camera = calibration.color.intrinsics
+    return camera.width, camera.height
 
 
-def _open_mapper(
-    frontend: Frontend,
-    config: MapperConfig,
-    run: RunDirectory,
-    show: MapLogger,
-    past: LivePast | None,
-) -> Mapper:
-    recorder = RunRecorder(run, config.recording, show, past.journal_bytes if past else 0)
-    mapper = Mapper(config, frontend=frontend, recorder=recorder, store=run.keyframes, live=True)
+def _open_mapper(job: LiveJob, show: MapLogger, stack: ExitStack) -> Mapper:
+    """Where the past left off; closed with the stack."""
+    run, config, past = job.run, job.config, job.past
+    written = past.journal_bytes if past else 0
+    recorder = stack.enter_context(RunRecorder(run, config.recording, show, written))
+    mapper = stack.enter_context(
+        Mapper(config, frontend=job.frontend, recorder=recorder, store=run.keyframes, live=True)
+    )
     if past is not None:
         past.restore(mapper)
         recorder.resume(past.keyframes)
@@ -197,27 +178,21 @@ def _open_mapper(
 
 
 def _open_record(
-    options: LiveOptions, view: LiveView, source: LiveSource, stack: ExitStack
+    job: LiveJob, view: LiveView, source: LiveSource, stack: ExitStack
 ) -> FrameRecording | None:
-    if options.record is None:
+    if job.record is None:
         return None
-    record = FrameRecording(options.record, view.frame_calibration, source.has_depth)
-    return stack.enter_context(record)
+    return stack.enter_context(FrameRecording(job.record, view.frame_calibration, source.has_depth))
 
 
-def _settle(
-    mapper: Mapper, tracking: _Tracking, run: RunDirectory, show: MapLogger, seconds: float
-) -> dict[str, Any] | None:
-    """Write everything, after so many seconds of tracking; None where nothing was mapped."""
-    started = time.perf_counter()
+def _settled(mapper: Mapper, tracking: LiveTracking, run: RunDirectory) -> MappingResult | None:
+    """Everything that was seen, brought in line; None where nothing was mapped."""
     result = mapper.finish()
     if result.keyframes == 0:
         return None
-    result = replace(result, decisions=load_decisions(run))
     if tracking.is_apart(result.frame_indices):
         logger.warning(APART)
-    extra = {**tracking.metrics(), "seconds_to_settle": time.perf_counter() - started}
-    return write_outputs(run, _NoTruth(), result, mapper.stopwatch, show, seconds, False, extra)
+    return replace(result, decisions=load_decisions(run))
 
 
 def _until(

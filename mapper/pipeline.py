@@ -4,119 +4,183 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
-from mapper.backend.graph.edge import Edge
-from mapper.backend.keyframes.keyframe import Keyframe
-from mapper.backend.loops.loop_decision import LoopDecision
-from mapper.config.loader import from_mapping, to_mapping
+from mapper.config.loader import load_config
 from mapper.config.settings import MapperConfig
 from mapper.errors import ConfigError, InputError
 from mapper.frontends.base import Frontend, PreparingFrontend
+from mapper.frontends.registry import AUTO, choose_frontend, create_frontend, frontend_spec
+from mapper.io.sequences.fingerprint import fingerprint
+from mapper.io.sequences.open_sequence import open_sequence, sequence_name
 from mapper.io.sequences.prefetch import Prefetch
 from mapper.io.sequences.sequence import Sequence
-from mapper.io.viewer.map_logger import MapLogger, NullLogger
+from mapper.request import RunRequest
+from mapper.run.description import describe, described_sequence
 from mapper.run.directory import RunDirectory
-from mapper.run.outputs import remove_later_files, write_outputs
+from mapper.run.outputs import Course, write_outputs
 from mapper.run.recorder import RunRecorder
-from mapper.run.recording_parts import set_recording_aside
+from mapper.run.viewing import open_viewer
 from mapper.runtime.interruption import Interruption
-from mapper.saved.map import load_decisions, load_graph
+from mapper.saved.resume import (
+    Past,
+    as_before,
+    check_same_frames,
+    read_past,
+    set_aside,
+    settings_of,
+)
 from mapper.slam.mapper import Mapper
 from mapper.slam.progress import NullProgress, Progress
 
+Say = Callable[[str], None]
+
+
+def say_nothing(text: str) -> None:
+    """For whoever has nobody to tell."""
+
+
+def map_into(
+    request: RunRequest, say: Say = say_nothing, progress: Callable[[int], Progress] = NullProgress
+) -> tuple[RunDirectory, dict[str, Any]]:
+    """Map a sequence into a run directory; returns it and the metrics that it holds.
+
+    say: is told in a line what is going to be done. progress: made with the number of frames, then
+    told of each.
+    """
+    out = request.out or Path("runs") / sequence_name(request.sequence)
+    before = RunDirectory.open(out) if request.resume else None
+    config = load_config(request.config, request.changes, request.settings)
+    if before is not None:
+        request = as_before(request, before)
+        config = settings_of(before, config, request.asks_for_settings)
+    elif config.frontend != AUTO and frontend_spec(config.frontend).sees_raw_images:
+        request = _with_raw_images(request)
+    with closing(_open_sequence(request)) as sequence:
+        if before is not None:
+            check_same_frames(before, fingerprint(sequence))
+            if (metrics := before.read_json(before.metrics)).get("complete"):
+                say(f"{before.path}: this run is complete already")
+                return before, metrics
+        name, why = choose_frontend(config, sequence.has_depth)
+        frontend = create_frontend(config, name)  # before a folder is made: this may be refused
+        run = before or _begin(request, out, sequence, frontend, config)
+        why = why if before is None else "as before"
+        what = f"{sequence.kind} sequence {sequence.name}: {len(sequence)} frames"
+        say(f"{what}; {introduced(name, why)}")
+        return run, _run(Job(request, config, sequence, frontend, run), say, progress)
+
+
+def introduced(name: str, why: str) -> str:
+    """A frontend in a few words; of a network also what its published weights may be used for."""
+    licences = frontend_spec(name).licences
+    terms = f"; its weights as published: {', '.join(licences)}" if licences else ""
+    return f"frontend {name} ({why}){terms}"
+
 
 @dataclass(frozen=True, slots=True)
-class RunOptions:
-    """viewer: where to show the map live. resume: carry on an interrupted run.
+class Job:
+    """What is to be mapped, by whom and where to: all that may be refused has been opened."""
 
-    save_predictions: keep every prediction, for the frontend replay. save_recording: write
-    run.rrd. connect: address of a viewer that runs already. say: told where the web viewer is.
-    """
-
-    viewer: Literal["none", "window", "web"] = "none"
-    resume: bool = False
-    save_predictions: bool = False
-    save_recording: bool = True
-    connect: str | None = None
-    say: Callable[[str], None] | None = None
+    request: RunRequest
+    config: MapperConfig
+    sequence: Sequence
+    frontend: Frontend
+    run: RunDirectory
 
 
-def run_sequence(
-    sequence: Sequence,
-    frontend: Frontend,
-    config: MapperConfig,
-    run: RunDirectory,
-    options: RunOptions,
-    progress: Progress | None = None,
-) -> dict[str, Any]:
-    """Map a whole sequence; returns the metrics that are also in metrics.json.
+def _run(job: Job, say: Say, progress: Callable[[int], Progress]) -> dict[str, Any]:
+    """Returns the metrics that are also in metrics.json.
 
     Ctrl-C ends the sequence early; everything seen so far is written and --resume carries on.
     """
     started = time.perf_counter()
-    past = _read_past(run) if options.resume else None
-    remove_later_files(run)
-    show = _open_logger(sequence, config, run, options)
-    recorder = RunRecorder(
-        run, config.recording, show, past.journal_bytes if past else 0, options.save_predictions
-    )
-    mapper = Mapper(config, frontend=frontend, recorder=recorder, store=run.keyframes)
-    if past is not None:
-        mapper.restore(past.keyframes, past.edges, past.checkpoint, sequence.__getitem__)
-        mapper.decisions += past.decisions
-        recorder.resume(past.keyframes)
-    first = past.next_frame if past else 0
-    prepare = frontend.prepare if isinstance(frontend, PreparingFrontend) else None
+    request, config, sequence, run = job.request, job.config, job.sequence, job.run
+    past = _take_up(request, run)
+    image_every = config.recording.image_every
+    with (
+        closing(open_viewer(request, run, image_every, sequence.ground_truth, say)) as show,
+        RunRecorder(
+            run,
+            config.recording,
+            show,
+            past.journal_bytes if past else 0,
+            request.save_predictions,
+        ) as recorder,
+        Mapper(config, frontend=job.frontend, recorder=recorder, store=run.keyframes) as mapper,
+    ):
+        if past is not None:
+            past.restore(mapper, sequence.__getitem__)
+            recorder.resume(past.keyframes)
+        first = past.next_frame if past else 0
+        interrupted = _map_frames(job, mapper, first, progress(len(sequence)))
+        result = mapper.finish()
+        if result.keyframes == 0:
+            raise InputError(_nothing_mapped(sequence, mapper))
+        course = Course(mapper.stopwatch, time.perf_counter() - started, interrupted)
+        return write_outputs(run, result, sequence.ground_truth, course, show)
+
+
+def _map_frames(job: Job, mapper: Mapper, first: int, progress: Progress) -> bool:
+    """The main loop: every frame from `first` on; whether someone stopped it before the end."""
+    prepare = job.frontend.prepare if isinstance(job.frontend, PreparingFrontend) else None
     with (
         Interruption() as interruption,
-        Prefetch(sequence, first, prepare=prepare) as frames,
-        progress or NullProgress() as bar,
+        Prefetch(job.sequence, first, prepare=prepare) as frames,
+        progress as bar,
     ):
         bar.begin(first)
-        for item in frames:
-            if isinstance(item, InputError):
-                mapper.skip(item)
+        for frame in frames:
+            if isinstance(frame, InputError):
+                mapper.skip(frame)
             else:
-                mapper.step(item)
-            bar.update(mapper)
+                mapper.step(frame)
+            bar.update(mapper.state.value, {"keyframes": mapper.keyframes, "loops": mapper.loops})
             if interruption.requested:
                 break
-    result = mapper.finish()
-    if result.keyframes == 0:
-        raise InputError(_nothing_mapped(sequence, mapper))
-    seconds = time.perf_counter() - started
-    return write_outputs(
-        run, sequence, result, mapper.stopwatch, show, seconds, interruption.requested
+    return interruption.requested
+
+
+def _take_up(request: RunRequest, run: RunDirectory) -> Past | None:
+    """What the run that is resumed had settled; its outcome is put aside."""
+    if not request.resume:
+        return None
+    past = read_past(run)
+    set_aside(run, past, request.save_recording)
+    return past
+
+
+def _with_raw_images(request: RunRequest) -> RunRequest:
+    """The colour camera's own images, unless the user wants them registered to depth."""
+    return replace(request, registration="none") if request.registration == "auto" else request
+
+
+def _open_sequence(request: RunRequest) -> Sequence:
+    return open_sequence(
+        request.sequence,
+        calibration=request.calib,
+        registration=request.registration,
+        start=request.start,
+        stride=request.stride,
+        max_frames=request.max_frames,
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Past:
-    """What an interrupted run had settled, and the frame to go on with."""
-
-    checkpoint: dict[str, Any]
-    keyframes: list[Keyframe]
-    edges: list[Edge]
-    decisions: list[LoopDecision]
-
-    @property
-    def next_frame(self) -> int:
-        return int(self.checkpoint["next_frame"])
-
-    @property
-    def journal_bytes(self) -> int:
-        return int(self.checkpoint["journal_bytes"])
-
-
-def _read_past(run: RunDirectory) -> _Past | None:
-    """All of it is read before anything of the old run is touched; None where there is nothing."""
-    checkpoint = run.read_json(run.checkpoint)
-    if not checkpoint:
-        return None
-    end = int(checkpoint["journal_bytes"])
-    return _Past(checkpoint, *load_graph(run, end), load_decisions(run, end))
+def _begin(
+    request: RunRequest, out: Path, sequence: Sequence, frontend: Frontend, config: MapperConfig
+) -> RunDirectory:
+    """A new run directory, in place of an earlier run if that was asked for."""
+    predictions = config.replay.predictions
+    if predictions and out.resolve() in Path(predictions).resolve().parents:
+        raise ConfigError(
+            f"{predictions} lies in {out}, which would be replaced: choose another --out"
+        )
+    run = RunDirectory.create(out, request.overwrite)
+    run.write_description(describe(described_sequence(request, sequence), frontend, config))
+    return run
 
 
 def _nothing_mapped(sequence: Sequence, mapper: Mapper) -> str:
@@ -127,42 +191,3 @@ def _nothing_mapped(sequence: Sequence, mapper: Mapper) -> str:
         f"{sequence.path}: not one of {counts.frames} frames could be placed, so there is no map; "
         "is there depth in the depth images, and is the depth scale right?"
     )
-
-
-def _open_logger(
-    sequence: Sequence, config: MapperConfig, run: RunDirectory, options: RunOptions
-) -> MapLogger:
-    from mapper.io.viewer.rerun_logger import RerunLogger
-
-    if options.resume and options.save_recording:
-        set_recording_aside(run)
-    if not options.save_recording and options.viewer == "none" and options.connect is None:
-        return NullLogger()
-    show = RerunLogger(
-        run.recording if options.save_recording else None,
-        options.viewer,
-        recording_id=run.path.name,
-        ground_truth=sequence.ground_truth,
-        image_every=config.recording.image_every,
-        connect=options.connect,
-    )
-    if options.say is not None and show.url is not None:
-        options.say(f"viewer: {show.url}")
-        options.say(f"to look from another machine, there first: {show.tunnel}")
-    return show
-
-
-def check_same_input(run: RunDirectory, fingerprint: str, config: dict[str, Any]) -> None:
-    """Refuse to resume a run with another sequence or other settings."""
-    description = run.read_description()
-    if description["sequence"]["fingerprint"] != fingerprint:
-        raise InputError(
-            f"{run.path} was made from another sequence ({description['sequence']['path']}): "
-            "resume with that one, or start anew with --overwrite"
-        )
-    stored = from_mapping(MapperConfig, description["config"])
-    if to_mapping(stored) != config:
-        raise ConfigError(
-            f"{run.path} was made with other settings: leave out --config, --set and --frontend "
-            "to resume with its own"
-        )

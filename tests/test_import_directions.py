@@ -5,8 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 
-import pytest
-
 from tests.support.imports import (
     ROOMS,
     child_graph,
@@ -35,14 +33,6 @@ ALLOWED = {
 NOT_YET = {
     ("mapper.backend.pairwise.keyframes", "mapper.frontends.base"),
     ("mapper.backend.pairwise.prediction_pairs", "mapper.frontends.base"),
-    ("mapper.frontends.registry", "mapper.config.settings"),
-}
-CIRCLES_NOT_YET = {
-    ("mapper.run.outputs", "mapper.slam.mapper"),
-    ("mapper.slam.mapper", "mapper.run.recorder"),
-    ("mapper.saved.live_resume", "mapper.pipeline"),
-    ("mapper.live", "mapper.commands.live_progress"),
-    ("mapper.evaluate.predicting", "mapper.run.recorder"),
 }
 HEAVY = ("numpy", "torch", "open3d", "cv2", "gtsam", "rerun", "numba", "scipy", "pydantic")
 
@@ -71,19 +61,10 @@ def test_rooms_and_ground_import_only_what_they_may() -> None:
 
 def test_no_folder_imports_in_circles() -> None:
     """Of what lies in one folder, be it a file or a folder, nothing imports itself in the end."""
-    graph = {
-        name: frozenset(other for other in imported if (name, other) not in CIRCLES_NOT_YET)
-        for name, imported in import_graph().items()
-    }
+    graph = import_graph()
     folders = {name.rsplit(".", 1)[0] for name in graph if "." in name}
     circles = {folder: circle(child_graph(graph, folder)) for folder in folders}
     assert {folder: names for folder, names in circles.items() if names} == {}
-
-
-@pytest.mark.parametrize("debt", sorted(CIRCLES_NOT_YET))
-def test_a_circle_that_is_excused_is_still_there(debt: tuple[str, str]) -> None:
-    importer, imported = debt
-    assert imported in import_graph()[importer]
 
 
 def test_a_circle_is_found() -> None:

@@ -16,7 +16,6 @@ from mapper.core.quantities import (
 )
 from mapper.core.settings_model import settings
 
-NAMES: Final = ("stream3r", "streamvggt", "vggt")
 # Frames of an offline sequence. The attention of N frames of 518x392 to one another takes
 # N^2 * 0.107 TFLOP: 440 for 64, a second on a large GPU and more than an hour on one CPU core.
 MAX_FRAMES: Final = 64

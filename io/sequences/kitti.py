@@ -27,6 +27,11 @@ def is_kitti(path: Path) -> bool:
     return any((path / folder).is_dir() for folder in _CAMERAS)
 
 
+def kitti_name(path: Path) -> str:
+    """Like kitti-07."""
+    return f"kitti-{path.resolve().name}"
+
+
 def open_kitti(
     path: Path, calibration: Path | None = None, registration: str = "auto"
 ) -> FileSequence:
@@ -47,7 +52,7 @@ def open_kitti(
     truth, notes = optional_truth(lambda: _read_ground_truth(path, timestamps, T_camera_cam0))
     return FileSequence(
         kind="kitti",
-        name=f"kitti-{path.name}",
+        name=kitti_name(path),
         path=path,
         timestamps=timestamps,
         color_paths=tuple(color_paths),

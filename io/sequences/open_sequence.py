@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Final, NamedTuple
 
 from mapper.errors import InputError
 from mapper.io.sequences.image_folder import is_image_folder, open_image_folder
-from mapper.io.sequences.kitti import is_kitti, open_kitti
+from mapper.io.sequences.kitti import is_kitti, kitti_name, open_kitti
 from mapper.io.sequences.sequence import Sequence
-from mapper.io.sequences.sevenscenes import is_sevenscenes, open_sevenscenes
+from mapper.io.sequences.sevenscenes import (
+    is_sevenscenes,
+    open_sevenscenes,
+    sevenscenes_name,
+)
 from mapper.io.sequences.subsequence import Subsequence
 from mapper.io.sequences.tum import is_tum, open_tum
 from mapper.io.sequences.video import VIDEO_SUFFIXES, open_video
 
-# (test, reader); the first whose test holds. An image folder comes last: others hold images too.
-_FORMATS = (
-    (is_tum, open_tum),
-    (is_sevenscenes, open_sevenscenes),
-    (is_kitti, open_kitti),
-    (is_image_folder, open_image_folder),
+
+class _Format(NamedTuple):
+    """name_of: the name that a sequence will have, known without opening it."""
+
+    recognises: Callable[[Path], bool]
+    open: Callable[[Path, Path | None, str], Sequence]
+    name_of: Callable[[Path], str]
+
+
+def _is_video(path: Path) -> bool:
+    return path.is_file() and path.suffix.lower() in VIDEO_SUFFIXES
+
+
+# The first that recognises a path. An image folder comes last: others hold images too.
+_FORMATS: Final = (
+    _Format(_is_video, open_video, lambda path: path.stem),
+    _Format(is_tum, open_tum, lambda path: path.resolve().name),
+    _Format(is_sevenscenes, open_sevenscenes, sevenscenes_name),
+    _Format(is_kitti, open_kitti, kitti_name),
+    _Format(is_image_folder, open_image_folder, lambda path: path.resolve().name),
 )
 _KNOWN = (
     "a TUM folder (rgb.txt), a 7-Scenes folder (frame-000000.color.png), a KITTI folder (image_2 "
@@ -42,7 +62,7 @@ def open_sequence(
     Reads lists and headers, not every image. Raises InputError or ConfigError.
     """
     path = Path(path).expanduser()
-    sequence = _open(path, calibration, registration)
+    sequence = _format_of(path).open(path, calibration, registration)
     if (start, stride, max_frames) == (0, 1, None):
         return sequence
     try:
@@ -52,19 +72,23 @@ def open_sequence(
         raise
 
 
-def _open(path: Path, calibration: Path | None, registration: str) -> Sequence:
+def sequence_name(path: Path | str) -> str:
+    """What the sequence at a path is called; it is not opened. Raises as open_sequence does."""
+    path = Path(path).expanduser()
+    return _format_of(path).name_of(path)
+
+
+def _format_of(path: Path) -> _Format:
     if not path.exists():
         raise InputError(f"{path}: no such file or folder; check the path")
-    if path.is_file():
-        if path.suffix.lower() not in VIDEO_SUFFIXES:
-            raise InputError(f"{path}: this file is no sequence; expected {_KNOWN}")
-        return open_video(path, calibration, registration)
+    if path.is_file() and not _is_video(path):
+        raise InputError(f"{path}: this file is no sequence; expected {_KNOWN}")
     try:
-        if not any(path.iterdir()):
+        if path.is_dir() and not any(path.iterdir()):
             raise InputError(f"{path}: the folder is empty; expected {_KNOWN}")
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}; check the folder's permissions") from error
-    for recognises, reader in _FORMATS:
-        if recognises(path):
-            return reader(path, calibration, registration)
+    for known in _FORMATS:
+        if known.recognises(path):
+            return known
     raise InputError(f"{path}: no sequence found in this folder; expected {_KNOWN}")

@@ -46,6 +46,12 @@ def is_sevenscenes(path: Path) -> bool:
     return _holds_frames(path) or any(_holds_frames(folder) for folder in _sequences(path))
 
 
+def sevenscenes_name(path: Path) -> str:
+    """Scene and sequence, like redkitchen/seq-01."""
+    path = _choose(path)
+    return f"{path.parent.name}/{path.name}"
+
+
 def open_sevenscenes(
     path: Path, calibration: Path | None = None, registration: str = "auto"
 ) -> FileSequence:
@@ -63,7 +69,7 @@ def open_sevenscenes(
     truth, notes = optional_truth(lambda: (_ground_truth(color_paths, timestamps, rig), ()))
     return FileSequence(
         kind="7scenes",
-        name=f"{path.parent.name}/{path.name}",
+        name=sevenscenes_name(path),
         path=path,
         timestamps=timestamps,
         color_paths=tuple(color_paths),

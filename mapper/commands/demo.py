@@ -40,15 +40,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    from mapper.commands.run import RunRequest, map_into, print_summary, stop_on_sigterm
+    from mapper.commands.progress import ProgressBar
+    from mapper.commands.run import print_summary, say, stop_on_sigterm
+    from mapper.pipeline import map_into
+    from mapper.request import RunRequest
 
     stop_on_sigterm()
     _check_target(arguments.out)
     sample = cached_sample(arguments.frames, arguments.json)
     request = RunRequest(
-        sample, arguments.out, viewer=arguments.viewer, overwrite=True, quiet=arguments.json
+        sequence=sample, out=arguments.out, viewer=arguments.viewer, overwrite=True
     )
-    run, metrics = map_into(request)
+    told = () if arguments.json else (say, ProgressBar)
+    run, metrics = map_into(request, *told)
     if not metrics["complete"]:
         raise KeyboardInterrupt
     surface = surface_errors(run)

@@ -19,7 +19,6 @@ ATE: distance of camera centres after the best rigid, SE(3), and the best simila
 alignment. RPE: error of the motion from each pose to the next. Also written to RUN/eval.json.
 """
 RESULT = "eval.json"
-MATCH_SECONDS = 0.02
 
 # Rows of the table: label, keys into Evaluation.to_dict(), factor, how the number is written.
 ROWS: tuple[tuple[str, tuple[str, ...], float, str], ...] = (
@@ -114,9 +113,7 @@ def _read_truth(path: Path) -> Trajectory:
 def _errors(estimate: Trajectory, truth: Trajectory, expected: int) -> dict[str, Any]:
     from mapper.evaluate.metrics.trajectory import evaluate
 
-    return evaluate(
-        estimate, truth, expected_frames=expected, max_time_difference=MATCH_SECONDS
-    ).to_dict()
+    return evaluate(estimate, truth, expected_frames=expected).to_dict()
 
 
 def _print_table(result: dict[str, Any]) -> None:

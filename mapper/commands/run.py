@@ -8,13 +8,9 @@ import signal
 from pathlib import Path
 from typing import Any
 
-from mapper.request import RunRequest, map_into
+from mapper.frontends.registry import frontend_help
+from mapper.request import RunRequest
 
-FRONTEND_HELP = (
-    "rgbd, cut3r, cut3r-ttsa, cut3r-ttt, cut3r-damped, wint3r, stream3r, streamvggt, vggt, replay, "
-    "or auto (default)"
-)
-CACHING_FRONTENDS = ("stream3r", "streamvggt")  # those with a cache to keep within a budget
 EPILOG = """examples:
   mapper run rgbd_dataset_freiburg1_desk/
   mapper run redkitchen/seq-01 --viewer web --set backend.fusion.tsdf.voxel_size=0.01
@@ -31,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SEQUENCE",
         help="TUM, 7-Scenes or KITTI folder, folder of images (depth/ beside it or not), or video",
     )
-    parser.add_argument("--frontend", metavar="NAME", help=FRONTEND_HELP)
+    parser.add_argument("--frontend", metavar="NAME", help=frontend_help())
     parser.add_argument(
         "--weights", metavar="PATH", help="checkpoint of a learned frontend, or a published name"
     )
@@ -85,9 +81,13 @@ def _add_input_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(arguments: argparse.Namespace) -> int:
+    from mapper.commands.progress import ProgressBar
+    from mapper.pipeline import map_into
+
     stop_on_sigterm()
     request = _request(arguments)
-    run, metrics = map_into(request)
+    told = () if arguments.json else (say, ProgressBar)
+    run, metrics = map_into(request, *told)
     if arguments.json:
         print(json.dumps({"run": str(run.path), **metrics}))
     else:
@@ -131,37 +131,32 @@ def stop_on_sigterm() -> None:
     signal.signal(signal.SIGTERM, _interrupt)
 
 
-def _request(arguments: argparse.Namespace) -> RunRequest:
-    changes = list(arguments.set)
-    if arguments.frontend:
-        changes.append(f"frontend={arguments.frontend}")
-    if arguments.align:
-        changes.append(f"backend.align={arguments.align}")
-    if arguments.weights:
-        changes.append(f"weights={Path(arguments.weights)}")
-    if arguments.kv_budget and arguments.frontend not in (None, *CACHING_FRONTENDS):
-        from mapper.errors import ConfigError
+def say(text: str) -> None:
+    """Tell the user what is going to be done, at once."""
+    print(text, flush=True)
 
-        raise ConfigError(f"--kv-budget is for {' and '.join(CACHING_FRONTENDS)}: no other caches")
-    if arguments.kv_budget:
-        changes += [f"{name}.kv_budget={arguments.kv_budget}" for name in CACHING_FRONTENDS]
+
+def _request(arguments: argparse.Namespace) -> RunRequest:
     return RunRequest(
-        arguments.sequence,
-        arguments.out,
-        arguments.config,
-        tuple(changes),
-        arguments.calib,
-        arguments.registration,
-        arguments.start,
-        arguments.stride,
-        arguments.max_frames,
-        arguments.viewer,
-        arguments.save_predictions,
-        arguments.resume,
-        arguments.overwrite,
-        arguments.json,
-        arguments.connect,
-        arguments.save_rrd,
+        sequence=arguments.sequence,
+        out=arguments.out,
+        config=arguments.config,
+        changes=tuple(arguments.set),
+        frontend=arguments.frontend,
+        weights=arguments.weights,
+        align=arguments.align,
+        kv_budget=arguments.kv_budget,
+        calib=arguments.calib,
+        registration=arguments.registration,
+        start=arguments.start,
+        stride=arguments.stride,
+        max_frames=arguments.max_frames,
+        viewer=arguments.viewer,
+        connect=arguments.connect,
+        save_recording=arguments.save_rrd,
+        save_predictions=arguments.save_predictions,
+        resume=arguments.resume,
+        overwrite=arguments.overwrite,
     )
 
 

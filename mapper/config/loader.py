@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -21,9 +21,17 @@ RETIRED: Final = {"rgbd.max_depth": "backend.fusion.tsdf.max_depth"}
 T = TypeVar("T")
 
 
-def load_config(profile: str | Path | None = None, changes: Sequence[str] = ()) -> MapperConfig:
-    """Defaults, changed by a profile (a YAML file or a name in configs/) and by changes like
-    "backend.fusion.tsdf.voxel_size=0.01". Raises ConfigError with the nearest known name."""
+def load_config(
+    profile: str | Path | None = None,
+    changes: Sequence[str] = (),
+    given: Mapping[str, Any] | None = None,
+) -> MapperConfig:
+    """Defaults, changed by a profile (a YAML file or a name in configs/), then by changes like
+    "backend.fusion.tsdf.voxel_size=0.01". Raises ConfigError with the nearest known name.
+
+    given: values by dotted names, such as {"backend.align": "final"}: they are no text that would
+    have to be read, and they go before all others.
+    """
     values: dict[str, Any] = {}
     if profile is not None:
         path = _profile_path(profile)
@@ -32,6 +40,9 @@ def load_config(profile: str | Path | None = None, changes: Sequence[str] = ()) 
         check_file(path, MapperConfig, values)
     values = changed(values, changes)
     _refuse_retired(values)
+    for key, value in (given or {}).items():
+        *groups, last = key.split(".")
+        _group(values, groups, key)[last] = value
     return settings_model.from_mapping(MapperConfig, values)
 
 
@@ -117,12 +128,19 @@ def _apply(values: dict[str, Any], change: str, kind: Any) -> None:
     if not separator or not key:
         raise ConfigError(f"--set {change}: expected key=value")
     *path, last = key.strip().split(".")
+    values = _group(values, path, f"--set {change}")
     for part in path:
-        inner = values.setdefault(part, {})
-        if not isinstance(inner, dict):
-            raise ConfigError(f"--set {change}: {part} is a value, not a group of keys")
-        values, kind = inner, _type_of(kind, part)
+        kind = _type_of(kind, part)
     values[last] = text if is_text(_type_of(kind, last)) else _value(change, text)
+
+
+def _group(values: dict[str, Any], path: Sequence[str], told: str) -> dict[str, Any]:
+    """The nested values under a path of keys, made where there are none. told: who asks for it."""
+    for part in path:
+        values = values.setdefault(part, {})
+        if not isinstance(values, dict):
+            raise ConfigError(f"{told}: {part} is a value, not a group of keys")
+    return values
 
 
 def _type_of(kind: Any, name: str) -> Any:

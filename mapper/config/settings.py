@@ -61,3 +61,8 @@ class MapperConfig:
     backend: BackendConfig = field(default_factory=BackendConfig)
     pairwise: PairwiseModeConfig = field(default_factory=PairwiseModeConfig)
     recording: RecordingConfig = field(default_factory=RecordingConfig)
+
+    @property
+    def max_depth(self) -> float:
+        """How far the map reaches, in its units: frontends need not use depth beyond it."""
+        return self.backend.fusion.tsdf.max_depth

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from mapper.errors import InputError
+
+MATCH_SECONDS: Final = 0.02  # two poses further apart in time are not of the same moment
 
 
 def nearest_times(timestamps: np.ndarray, wanted: np.ndarray) -> np.ndarray:
@@ -16,6 +19,16 @@ def nearest_times(timestamps: np.ndarray, wanted: np.ndarray) -> np.ndarray:
         return np.zeros(len(wanted), int)
     earlier = wanted - timestamps[after - 1] <= timestamps[after] - wanted
     return after - earlier
+
+
+def matching_times(
+    timestamps: np.ndarray, wanted: np.ndarray, tolerance: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """int (K,), (K,): rows of the increasing timestamps (N,) and of the wanted times (M,) that are
+    nearest and at most `tolerance` seconds apart."""
+    nearest = nearest_times(timestamps, wanted)
+    matched = np.flatnonzero(np.abs(timestamps[nearest] - wanted) <= tolerance)
+    return nearest[matched], matched
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from mapper.evaluate.truth_frontend import NAME as TRUTH
 from mapper.evaluate.truth_frontend import TruthFrontend
 from mapper.evaluate.views import ViewReader
 from mapper.frontends.base import Frontend
-from mapper.frontends.registry import create_frontend, sees_raw_images
+from mapper.frontends.registry import create_frontend, frontend_spec
 from mapper.io.datasets.dataset import BenchSequence
 
 SEQUENCE_NAME = "{sequence}"  # in a setting: the name of the sequence that is worked on
@@ -65,7 +65,8 @@ class SequenceJob:
     @property
     def reader(self) -> ViewReader:
         """Reads the sequence's views as the protocol says."""
-        raw = sees_raw_images(self.request.frontend)
+        name = self.request.frontend
+        raw = name != TRUTH and frontend_spec(name).sees_raw_images
         return ViewReader(self.sequence, self.protocol.images, raw)
 
     def frames(self) -> Iterator[Frame]:
@@ -77,13 +78,14 @@ class SequenceJob:
         """A new one; InputError if the dataset lacks what it needs."""
         if self.request.frontend == TRUTH:
             return TruthFrontend(self.sequence)
+        name = self.request.frontend
         missing = self.sequence.depths is None or self.sequence.intrinsics is None
-        if self.request.frontend == "rgbd" and missing:
+        if missing and frontend_spec(name).needs_depth:
             raise InputError(
-                f"{self.sequence.name}: the frontend rgbd needs depth and a known camera, which "
+                f"{self.sequence.name}: the frontend {name} needs depth and a known camera, which "
                 f"{self.request.dataset} does not give; use another frontend"
             )
-        return create_frontend(config, self.request.frontend)
+        return create_frontend(config, name)
 
     def answers(self, keep: Kept) -> Answers:
         """What the frontend, and the backend if asked for, make of the frames."""

@@ -16,8 +16,8 @@ from mapper.core.prediction import Prediction
 from mapper.core.sim3 import scale_of
 from mapper.errors import InputError
 from mapper.frontends.base import Frontend
-from mapper.run.recorder import NullRecorder
 from mapper.slam.mapper import Mapper
+from mapper.slam.recorder import NullRecorder
 
 Kept = Literal["poses", "depth", "points"]  # beside the poses; memory grows with it
 
@@ -118,15 +118,15 @@ def answers_with_backend(
     """What comes out of frontend and backend: the frontend's pointmaps, at the backend's poses and
     at the scale that it gives their keyframes."""
     keeper = PredictionKeeper(keep)
-    mapper = Mapper(config, frontend=frontend, recorder=keeper)
-    seconds = 0.0
-    for frame in frames:
+    with Mapper(config, frontend=frontend, recorder=keeper) as mapper:
+        seconds = 0.0
+        for frame in frames:
+            started = time.perf_counter()
+            mapper.step(frame)
+            seconds += time.perf_counter() - started
         started = time.perf_counter()
-        mapper.step(frame)
+        result = mapper.finish()
         seconds += time.perf_counter() - started
-    started = time.perf_counter()
-    result = mapper.finish()
-    seconds += time.perf_counter() - started
     if not result.keyframes:
         raise InputError("not one frame could be placed, so there is nothing to compare")
     keyframes = mapper.backend.main_keyframes()

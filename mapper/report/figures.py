@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from mapper.core.trajectory import MATCH_SECONDS, matching_times
 from mapper.report.data import ReportData
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ WARM: Final = "#d9822b"
 RESOLUTION_DPI: Final = 150
 LOOP_WIDTH: Final = (0.25, 1.6)  # points, of many loops and of few
 LOOP_CROWD: Final = 60.0  # points of width for all together, in between
-MAX_GAP_FRAMES: Final = 1.5  # nearest ground truth further off than this is no match
 STYLE: Final[Any] = {
     "font.size": 9.5,
     "font.family": "sans-serif",
@@ -89,14 +89,9 @@ def matched_errors(report: ReportData) -> tuple[np.ndarray, np.ndarray]:
     estimate, truth = report.estimate, report.ground_truth
     if truth is None or len(truth) < 2 or len(estimate) == 0:
         return np.zeros(0), np.zeros(0)
-    later = np.searchsorted(truth.timestamps, estimate.timestamps).clip(1, len(truth) - 1)
-    to_later = np.abs(truth.timestamps[later] - estimate.timestamps)
-    to_earlier = np.abs(truth.timestamps[later - 1] - estimate.timestamps)
-    nearest = np.where(to_earlier <= to_later, later - 1, later)
-    limit = MAX_GAP_FRAMES * float(np.median(np.diff(truth.timestamps)))
-    matched = np.minimum(to_earlier, to_later) <= limit
-    offsets = estimate.positions[matched] - truth.positions[nearest[matched]]
-    return estimate.timestamps[matched], np.linalg.norm(offsets, axis=1)
+    true, found = matching_times(truth.timestamps, estimate.timestamps, MATCH_SECONDS)
+    offsets = estimate.positions[found] - truth.positions[true]
+    return estimate.timestamps[found], np.linalg.norm(offsets, axis=1)
 
 
 def latency_figure(report: ReportData) -> bytes:

@@ -46,6 +46,9 @@ class Journal:
         return self._file.tell()
 
     def close(self) -> None:
+        """What was written is on disk then. Closing it again changes nothing."""
+        if self._file.closed:
+            return
         os.fsync(self._file.fileno())
         self._file.close()
 

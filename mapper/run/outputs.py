@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 import yaml
@@ -15,7 +15,7 @@ from mapper.backend.loops.loop_decision import Refusal
 from mapper.core.geometry import umeyama
 from mapper.core.mesh import Mesh
 from mapper.core.sim3 import rigid_part, similarity
-from mapper.core.trajectory import Trajectory, nearest_times
+from mapper.core.trajectory import MATCH_SECONDS, Trajectory, matching_times
 from mapper.errors import InputError
 from mapper.evaluate.metrics.trajectory import evaluate
 from mapper.io.meshes.mesh_files import write_mesh
@@ -27,9 +27,8 @@ from mapper.report.page import write_report
 from mapper.run.directory import RunDirectory
 from mapper.runtime.process_health import peak_memory_mb
 from mapper.runtime.stopwatch import Stopwatch
-from mapper.slam.mapper import MappingResult
+from mapper.slam.result import MappingResult
 
-MATCH_SECONDS = 0.02
 FRAME_TIMES: Final = "frame_times.json"
 ALIGNMENT: Final = "alignment.json"
 # What other commands make of a run, which holds no longer when its poses change.
@@ -37,11 +36,16 @@ LATER_FILES: Final = (ALIGNMENT, "run.aligned.rrd", "eval.json")
 NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
-class Source(Protocol):
-    """Where the frames came from; ground_truth is None where nobody knows the poses."""
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How a run went. stopwatch: of its stages. seconds: from its start to its map.
 
-    @property
-    def ground_truth(self) -> Trajectory | None: ...
+    interrupted: before the end of its input.
+    """
+
+    stopwatch: Stopwatch
+    seconds: float
+    interrupted: bool = False
 
 
 def remove_later_files(run: RunDirectory) -> None:
@@ -52,21 +56,23 @@ def remove_later_files(run: RunDirectory) -> None:
 
 def write_outputs(
     run: RunDirectory,
-    sequence: Source,
     result: MappingResult,
-    stopwatch: Stopwatch,
+    truth: Trajectory | None,
+    course: Course,
     show: MapLogger,
-    seconds: float,
-    interrupted: bool,
     extra: Mapping[str, Any] = NOTHING,
 ) -> dict[str, Any]:
-    """Write every file of a finished run; returns the metrics, with `extra` among them."""
-    metrics = collect_metrics(sequence, result, stopwatch, seconds, interrupted) | dict(extra)
-    track_ms = [round(duration * 1e3, 3) for duration in stopwatch.durations.get("track", [])]
+    """Write every file of a finished run; returns the metrics, with `extra` among them.
+
+    truth: None where nobody knows the poses.
+    """
+    metrics = {**_course_metrics(course), **map_metrics(result, truth), **extra}
+    durations = list(course.stopwatch.durations.get("track", []))
+    track_ms = [round(duration * 1e3, 3) for duration in durations]
     run.write_json(run.path / FRAME_TIMES, {"track_ms": track_ms}, indent=None)
-    if sequence.ground_truth is not None:
-        write_tum(run.ground_truth, sequence.ground_truth)
-    write_results(run, result, sequence.ground_truth, metrics, show)
+    if truth is not None:
+        write_tum(run.ground_truth, truth)
+    write_results(run, result, truth, metrics, show)
     return metrics
 
 
@@ -92,22 +98,14 @@ def write_results(
     run.write_json(run.metrics, metrics)  # last: it says that the run is complete
 
 
-def collect_metrics(
-    sequence: Source,
-    result: MappingResult,
-    stopwatch: Stopwatch,
-    seconds: float,
-    interrupted: bool,
-) -> dict[str, Any]:
-    """Counts, times and errors. Errors are absent where there is no ground truth to compare."""
+def _course_metrics(course: Course) -> dict[str, Any]:
     return {
-        "complete": not interrupted,
-        **map_metrics(result, sequence.ground_truth),
-        "wall_time_s": seconds,
+        "complete": not course.interrupted,
+        "wall_time_s": course.seconds,
         # Of this process alone, where a run was resumed.
-        "fps": len(stopwatch.durations.get("track", [])) / seconds,
+        "fps": len(course.stopwatch.durations.get("track", [])) / course.seconds,
         "peak_memory_mb": peak_memory_mb(),
-        "timings": stopwatch.summary(),
+        "timings": course.stopwatch.summary(),
     }
 
 
@@ -137,7 +135,6 @@ def _errors(result: MappingResult, truth: Trajectory) -> dict[str, Any]:
             result.trajectory,
             truth,
             expected_frames=result.counts.frames,
-            max_time_difference=MATCH_SECONDS,
         )
     except InputError as error:
         return {"evaluation_failed": str(error)}
@@ -158,13 +155,10 @@ def _aligned_truth(
     """
     if truth is None or len(estimate) < 3:
         return None
-    nearest = nearest_times(truth.timestamps, estimate.timestamps)
-    matched = np.abs(truth.timestamps[nearest] - estimate.timestamps) <= MATCH_SECONDS
-    if matched.sum() < 3:
+    true, found = matching_times(truth.timestamps, estimate.timestamps, MATCH_SECONDS)
+    if len(found) < 3:
         return None
-    scale, T = umeyama(
-        truth.positions[nearest[matched]], estimate.positions[matched], with_scale=not is_metric
-    )
+    scale, T = umeyama(truth.positions[true], estimate.positions[found], with_scale=not is_metric)
     S = similarity(scale, T)
     show.align_ground_truth(S)
     return Trajectory(truth.timestamps, rigid_part(S @ truth.T_world_camera))

@@ -1,11 +1,12 @@
-"""Writes down what happens: journal, trajectory, recording. The null twin writes nothing."""
+"""Writes down what happens: journal, trajectory, recording."""
 
 from __future__ import annotations
 
 import time
 from collections import deque
 from collections.abc import Mapping
-from typing import Any, Protocol
+from types import TracebackType
+from typing import Any
 
 import numpy as np
 
@@ -41,28 +42,6 @@ REDRAWN, MOST = 0.05, 0.5  # shares of the keyframes: new, and moved, before all
 VISIBLE_MOVE = 2e-3  # metres, and about as much of a rotation matrix's entries
 
 
-class Recorder(Protocol):
-    """What the mapper tells while it works; all calls come from one thread."""
-
-    def frame(
-        self, frame: Frame, T_world_camera: np.ndarray | None, state: str, values: dict[str, float]
-    ) -> None: ...
-    def prediction(self, prediction: Prediction) -> None: ...
-    def update(self, update: GraphUpdate, backend: Backend, checkpoint: dict[str, Any]) -> None: ...
-    def finish(self, update: GraphUpdate, backend: Backend) -> None: ...
-    def close(self) -> None: ...
-
-
-class NullRecorder:
-    """A Recorder that writes nothing."""
-
-    def frame(self, *args: object) -> None: ...
-    def prediction(self, *args: object) -> None: ...
-    def update(self, *args: object) -> None: ...
-    def finish(self, *args: object) -> None: ...
-    def close(self) -> None: ...
-
-
 class RunRecorder:
     """Writes a run directory as the run goes, so that a kill at any time leaves a valid map.
 
@@ -91,6 +70,17 @@ class RunRecorder:
         self._next_save = time.monotonic() + config.save_interval
         if save_predictions:
             run.predictions.mkdir(exist_ok=True)
+
+    def __enter__(self) -> RunRecorder:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
 
     def resume(self, keyframes: list[Keyframe]) -> None:
         """Go on with the time line of the part before, whose keyframes these are."""
@@ -160,8 +150,8 @@ class RunRecorder:
 
     def close(self) -> None:
         self._journal.close()
-        for gone in self._leaving:
-            self._run.keyframes.delete(gone)
+        while self._leaving:
+            self._run.keyframes.delete(self._leaving.popleft())
 
     def _forget(self, released: Released) -> None:
         """A keyframe was let go. Its file goes when the journal's line is surely on disk."""

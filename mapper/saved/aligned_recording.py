@@ -16,7 +16,7 @@ from mapper.io.viewer.rerun_logger import RerunLogger
 from mapper.run.directory import RunDirectory
 from mapper.run.recording_parts import recordings
 from mapper.saved.realignment import Realignment
-from mapper.slam.mapper import MappingResult
+from mapper.slam.result import MappingResult
 
 PAUSE_S: Final = 1.0  # between the last frame and the aligned map, on the time line
 GREY: Final = 128

@@ -30,7 +30,7 @@ from mapper.saved.aligned_recording import open_aligned_recording
 from mapper.saved.map import load_decisions
 from mapper.saved.realignment import Realignment
 from mapper.saved.results import keyframe_poses, known_counts, true_poses
-from mapper.slam.mapper import MappingResult
+from mapper.slam.result import MappingResult
 
 ERRORS: Final = ("ate_rmse", "rpe_rmse", "evaluation", "evaluation_failed")
 STAGE: Final = "align afterwards"  # in the table of timings

@@ -31,7 +31,7 @@ from mapper.io.trajectory_files import read_tum
 from mapper.run.directory import RunDirectory
 from mapper.run.outputs import ALIGNMENT
 from mapper.saved.map import SavedMap, load_map
-from mapper.slam.mapper import FrameCounts
+from mapper.slam.result import FrameCounts
 
 CACHED_MAPS = 64  # keyframes, 3 MB each at 640x480
 

@@ -53,12 +53,16 @@ class Worker(Generic[Job]):
 
     def join(self) -> None:
         """Wait until every job is done and end the thread."""
+        self.close()
+        self._raise_fault()
+
+    def close(self) -> None:
+        """The same without a word about faults: for whoever has one to tell already."""
         if self._thread is not None:
             with self._changed:
                 self._ending = True
                 self._changed.notify_all()
             self._thread.join()
-        self._raise_fault()
 
     def _make_room(self, job: Job) -> Job | None:
         if self._thin is None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from contextlib import ExitStack
+from dataclasses import asdict, replace
+from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -18,68 +20,32 @@ from mapper.backend.loops.loop_decision import LoopDecision
 from mapper.backend.settlement import OtherAlignment
 from mapper.config.settings import MapperConfig
 from mapper.core.frame import Frame
-from mapper.core.mesh import Mesh
 from mapper.core.prediction import Prediction
 from mapper.core.sim3 import rigid_part
-from mapper.core.trajectory import Trajectory
 from mapper.errors import InputError
 from mapper.frontends.base import Frontend, ResumableFrontend, TrackingState
 from mapper.frontends.registry import choose_frontend, create_frontend
-from mapper.run.recorder import NullRecorder, Recorder
 from mapper.runtime.stopwatch import Stopwatch
 from mapper.slam.background_worker import Worker
 from mapper.slam.frame_job import FrameJob, least_missed
+from mapper.slam.recorder import NullRecorder, Recorder
+from mapper.slam.result import FrameCounts, MappingResult
 
 logger = logging.getLogger(__name__)
 SKIPS_NAMED = 3
 
 
-@dataclass
-class FrameCounts:
-    """frames: handed in. lost: not placed by the frontend. skipped: unreadable.
-
-    left_out: tracked, but not in the map, as the backend was behind (live only).
-    """
-
-    frames: int = 0
-    lost: int = 0
-    skipped: int = 0
-    left_out: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class MappingResult:
-    """frame_indices: (N,), of the poses in trajectory. Poses are T_world_camera, metres where
-    is_metric; the world is the first keyframe of the first segment. keyframe_ids: (K,), of the
-    poses in keyframe_trajectory. decisions: about loops; a live mapper leaves them
-    to its recorder. dropped_loops: pairs of keyframes whose loop passed verification and was
-    yet given up by the graph. alignment_costs: before and after each round of the global alignment;
-    empty where there was none.
-    """
-
-    trajectory: Trajectory
-    frame_indices: np.ndarray
-    keyframe_ids: np.ndarray
-    keyframe_trajectory: Trajectory
-    mesh: Mesh
-    counts: FrameCounts
-    keyframes: int
-    decisions: list[LoopDecision]
-    dropped_loops: set[tuple[int, int]]
-    is_metric: bool
-    alignment_costs: tuple[tuple[float, float], ...] = ()
-
-
 class Mapper:
     """Maps a stream of frames.
 
-        mapper = Mapper()
-        for frame in open_sequence("sequence/"):
-            mapper.step(frame)
-        result = mapper.finish()
+        with Mapper() as mapper:
+            for frame in open_sequence("sequence/"):
+                mapper.step(frame)
+            result = mapper.finish()
 
     The frontend runs in the caller's thread, the backend beside it (config.threads). A fault in
-    the backend comes out of the next step() or of finish().
+    the backend comes out of the next step() or of finish(). However its `with` block ends, the
+    recorder, the thread and the solver's process do with it.
 
     live: never wait for the backend. Where it is behind, frames whose neighbours are close by are
     left out of the map, and counted. Decisions about loops are left to the recorder: there is no
@@ -109,15 +75,38 @@ class Mapper:
         thin = least_missed if live else None
         self._worker: Worker[FrameJob] = Worker(self._process, self.config.threads, thin)
 
+    def __enter__(self) -> Mapper:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """What was handed over is still mapped and recorded; no further frame can be."""
+        with ExitStack() as stack:
+            stack.callback(self.backend.close)
+            stack.callback(self._recorder.close)
+            self._worker.close()
+
     @property
     def state(self) -> TrackingState:
         """What became of the last frame."""
         return TrackingState.LOST if self._frontend is None else self._frontend.state
 
     @property
-    def frontend_name(self) -> str | None:
-        """None before the first frame, where the frontend was left open."""
-        return None if self._frontend is None else self._frontend.name
+    def loops(self) -> int:
+        """How many were closed by now."""
+        return sum(decision.accepted for decision in list(self.decisions))
+
+    @property
+    def keyframes(self) -> int:
+        """How many there are by now."""
+        return len(self.backend.keyframes)
 
     def step(self, frame: Frame, values: Mapping[str, float] | None = None) -> TrackingState:
         """Track one frame and pass what is known of it on to the backend.
@@ -172,8 +161,7 @@ class Mapper:
         if self.backend.keyframes:
             self._recorder.finish(update, self.backend)
         alignment = self.backend.settlement.alignment
-        self._recorder.close()
-        self.backend.close()
+        self.close()
         return MappingResult(
             trajectory,
             indices,

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from mapper.cli import main
-from mapper.commands.run import RunRequest, map_into
+from mapper.pipeline import map_into
+from mapper.request import RunRequest
 from mapper.run.directory import RunDirectory
 from tests.support.shared_folder import made_once
 
@@ -22,7 +23,7 @@ def mapped(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run of the first third of the walk, to read."""
 
     def run(out: Path) -> None:
-        map_into(RunRequest(sample, out, max_frames=FRAMES, quiet=True))
+        map_into(RunRequest(sequence=sample, out=out, max_frames=FRAMES))
 
     return made_once(tmp_path_factory, "mapped", run)
 

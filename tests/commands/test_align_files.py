@@ -13,11 +13,11 @@ import pytest
 from rerun.chunk import RrdReader
 
 from mapper.backend.config import BackendConfig
-from mapper.commands.run import RunRequest, map_into
 from mapper.config.loader import changed
 from mapper.core.settings_model import from_mapping
 from mapper.io.meshes.mesh_files import read_mesh
 from mapper.io.trajectory_files import read_tum
+from mapper.pipeline import RunRequest, map_into
 from mapper.run.directory import RunDirectory
 from mapper.saved.realigned_outputs import write_realignment
 from mapper.saved.realignment import Realignment, realign
@@ -286,7 +286,7 @@ def test_a_resumed_run_keeps_nothing_of_an_alignment_before_its_end(
 ) -> None:
     write_realignment(killed, result)
     (killed.path / "eval.json").write_text("{}")
-    _, metrics = map_into(RunRequest(sample, killed.path, resume=True, quiet=True))
+    _, metrics = map_into(RunRequest(sequence=sample, out=killed.path, resume=True))
     assert metrics["complete"] and "alignment" not in metrics_of(killed.path)
     left = {path.name for path in killed.path.iterdir()}
     assert not left & {"alignment.json", "run.aligned.rrd", "eval.json", "update"}
@@ -296,5 +296,5 @@ def test_a_resumed_run_keeps_nothing_of_an_alignment_before_its_end(
 def move_sequence(run: RunDirectory, path: str, kind: str = "tum") -> None:
     """What run.yaml says of where the frames came from."""
     description = run.read_description()
-    description["sequence"] |= {"path": path, "kind": kind}
+    description["sequence"].update(path=path, kind=kind)
     run.write_description(description)

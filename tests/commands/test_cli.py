@@ -8,7 +8,8 @@ import pytest
 
 from mapper.cli import COMMANDS
 from mapper.commands.doctor_checks import Check
-from mapper.commands.run import RunRequest, map_into
+from mapper.pipeline import map_into
+from mapper.request import RunRequest
 from mapper.run.directory import RunDirectory
 
 
@@ -47,7 +48,7 @@ def test_doctor_fails_where_something_is_missing(
 def test_a_complete_run_is_not_mapped_again(finished: RunDirectory) -> None:
     sequence = finished.read_description()["sequence"]["path"]
     before = finished.journal.stat().st_mtime_ns
-    request = RunRequest(sequence, finished.path, max_frames=80, resume=True, quiet=True)
+    request = RunRequest(sequence=sequence, out=finished.path, max_frames=80, resume=True)
     _, metrics = map_into(request)
     assert metrics["complete"] and metrics["frames"] == 80
     assert finished.journal.stat().st_mtime_ns == before

@@ -78,7 +78,7 @@ def test_a_map_that_is_wrong_ends_with_code_1(
 ) -> None:
     monkeypatch.setattr(demo, "MAX_ATE", 1e-9)
     monkeypatch.setattr(
-        "mapper.commands.run.map_into",
+        "mapper.pipeline.map_into",
         lambda request: (finished, finished.read_json(finished.metrics)),
     )
     code, out, _ = command("demo", "--out", tmp_path / "demo", "--json")

@@ -24,10 +24,10 @@ from mapper.errors import InputError
 from mapper.io.cameras.calibration import Calibration
 from mapper.io.cameras.camera import Camera
 from mapper.io.live.capture import LiveCapture
-from mapper.live import LiveOptions, run_live
+from mapper.live import LiveJob, run_live
 from mapper.run.directory import RunDirectory
-from mapper.saved.live_resume import read_past
 from mapper.saved.map import load_decisions
+from mapper.saved.resume import read_live_past
 from tests.support.mjpeg_server import MjpegServer
 from tests.support.paced_source import Pace, PacedSource
 from tests.support.quick_outputs import skip_report
@@ -55,9 +55,9 @@ def run(tmp_path: Path) -> RunDirectory:
 
 
 def live(room: Room, run: RunDirectory, source: PacedSource, pace: Pace) -> dict[str, Any]:
-    options = LiveOptions(Calibration(Camera(room.intrinsics)), quiet=True)
+    job = LiveJob(RoomFrontend(room), CONFIG, run, Calibration(Camera(room.intrinsics)))
     with LiveCapture(source) as capture:
-        return run_live(capture, RoomFrontend(room), CONFIG, run, pace, options)
+        return run_live(capture, job, pace)
 
 
 def kill_in_finish(monkeypatch: pytest.MonkeyPatch, number: signal.Signals) -> None:
@@ -114,7 +114,7 @@ def test_a_second_ctrl_c_gives_up_the_settling_and_the_run_can_go_on(
     with pytest.raises(KeyboardInterrupt):
         live(room, run, source, pace)
     assert source.closed and signal.getsignal(signal.SIGINT) is before
-    past = read_past(run)
+    past = read_live_past(run)
     assert past is not None and past.counts.frames >= 1
 
 
@@ -127,7 +127,7 @@ def test_what_cannot_begin_leaves_the_former_run_alone(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     run.mesh.write_text("precious")
-    monkeypatch.setattr("mapper.frontends.registry.create_frontend", lambda *_: RoomFrontend)
+    monkeypatch.setattr("mapper.live.create_frontend", lambda *_: RoomFrontend)
     arguments = ["--frontend", "cut3r", "--out", str(run.path), "--overwrite"]
     with MjpegServer([np.zeros((48, 64, 3), np.uint8)]) as server:
         camera = "http://127.0.0.1:9/gone.mjpg" if fault == "camera" else server.url

@@ -25,7 +25,7 @@ from mapper.io.live.camera import CameraSource
 from mapper.io.live.capture import LiveCapture, RetryOptions
 from mapper.io.trajectory_files import read_tum
 from mapper.io.viewer.map_logger import NullLogger
-from mapper.live import LiveOptions, run_live
+from mapper.live import LiveJob, run_live
 from mapper.run.directory import RunDirectory
 from tests.support.mjpeg_server import Faults, MjpegServer
 from tests.support.paced_source import Pace, PacedSource
@@ -69,15 +69,16 @@ def live(
     show: Any,
     config: MapperConfig = CONFIG,
     retry: RetryOptions | None = None,
-    **options: Any,
+    record: Path | None = None,
+    max_seconds: float | None = None,
 ) -> tuple[dict[str, Any], RoomFrontend, RunDirectory]:
     frontend = RoomFrontend(room)
     run = RunDirectory.create(out, False)
     run.write_description(DESCRIPTION)
     calibration = Calibration(Camera(room.intrinsics))
-    settings = LiveOptions(calibration, quiet=True, **options)
+    job = LiveJob(frontend, config, run, calibration, record)
     with LiveCapture(CameraSource(server.url), retry) as capture:
-        return run_live(capture, frontend, config, run, show, settings), frontend, run
+        return run_live(capture, job, show, max_seconds), frontend, run
 
 
 FAULTS = {
@@ -149,9 +150,9 @@ def test_the_time_limit_ends_a_run(
     source = PacedSource(itertools.cycle(images), pace.ready)
     run = RunDirectory.create(tmp_path / "run", False)
     run.write_description(DESCRIPTION)
-    options = LiveOptions(Calibration(Camera(room.intrinsics)), quiet=True, max_seconds=0.65)
+    job = LiveJob(RoomFrontend(room), CONFIG, run, Calibration(Camera(room.intrinsics)))
     with LiveCapture(source) as capture:
-        metrics = run_live(capture, RoomFrontend(room), CONFIG, run, pace, options)
+        metrics = run_live(capture, job, pace, 0.65)
     # One image may be on its way when the seventh has been shown.
     assert metrics["complete"] and metrics["frames"] in (7, 8)
 

@@ -24,11 +24,11 @@ from mapper.io.cameras.calibration import Calibration
 from mapper.io.cameras.camera import Camera
 from mapper.io.live.capture import LiveCapture
 from mapper.io.trajectory_files import read_tum
-from mapper.live import LiveOptions, run_live
+from mapper.live import LiveJob, run_live
 from mapper.run.directory import RunDirectory
 from mapper.run.journal import read_journal
-from mapper.saved.live_resume import LivePast, read_past, reopen, set_aside, settings_of
 from mapper.saved.map import load_map
+from mapper.saved.resume import Past, read_live_past, reopen, set_aside, settings_of
 from tests.support.paced_source import Pace, PacedSource
 from tests.support.quick_outputs import skip_report
 from tests.support.room_stream import RoomFrontend, marked, pose_errors
@@ -56,22 +56,22 @@ def walk(
     room: Room,
     run: RunDirectory,
     views: Sequence[int],
-    past: LivePast | None = None,
+    past: Past | None = None,
     at_frame: Callable[[int], None] | None = None,
 ) -> tuple[dict[str, Any], RoomFrontend]:
     """Map these views of the room, each of them; the second part by a clock that is behind."""
     pace, frontend = Pace(at_frame), RoomFrontend(room)
     images = [marked(room.frame(view).image, view) for view in views]
-    options = LiveOptions(Calibration(Camera(room.intrinsics)), quiet=True, past=past)
+    job = LiveJob(frontend, CONFIG, run, Calibration(Camera(room.intrinsics)), past=past)
     source = PacedSource(images, pace.ready, begin=100.0 if past is None else 7.0)
     with LiveCapture(source) as capture:
-        return run_live(capture, frontend, CONFIG, run, pace, options), frontend
+        return run_live(capture, job, pace), frontend
 
 
 def carried_on(
     room: Room, run: RunDirectory, views: Sequence[int] = SECOND
-) -> tuple[dict[str, Any], RoomFrontend, LivePast]:
-    past = read_past(run)
+) -> tuple[dict[str, Any], RoomFrontend, Past]:
+    past = read_live_past(run)
     assert past is not None
     set_aside(run, past)
     metrics, frontend = walk(room, run, views, past)
@@ -177,12 +177,12 @@ def test_a_kill_soon_after_taking_up_loses_nothing_of_the_first_part(
     parts: Any, tmp_path: Path
 ) -> None:
     run = RunDirectory(Path(shutil.copytree(parts[0], tmp_path / "run")))
-    before = read_past(run)
+    before = read_live_past(run)
     assert before is not None
     for name in ("run.aligned.rrd", "alignment.json", "eval.json"):
         (run.path / name).touch()
     set_aside(run, before)  # and then the machine lost power
-    after = read_past(run)
+    after = read_live_past(run)
     assert after is not None and after.counts == before.counts
     assert [k.id for k in after.keyframes] == [k.id for k in before.keyframes]
     assert len(after.edges) == len(before.edges)
@@ -192,10 +192,10 @@ def test_a_kill_soon_after_taking_up_loses_nothing_of_the_first_part(
 
 def test_a_cut_off_line_makes_no_difference(parts: Any, tmp_path: Path) -> None:
     run = RunDirectory(Path(shutil.copytree(parts[1], tmp_path / "run")))
-    whole = read_past(run)
+    whole = read_live_past(run)
     with run.journal.open("ab") as file:
         file.write(b'{"event": "keyframe", "id": 99, "T_od')
-    cut = read_past(run)
+    cut = read_live_past(run)
     assert whole is not None and cut is not None
     assert cut.journal_bytes == whole.journal_bytes
 
@@ -207,15 +207,15 @@ def test_what_the_checkpoint_vouches_for_is_kept(parts: Any, tmp_path: Path) -> 
     kept = run.journal.read_bytes()[: checkpoint["journal_bytes"]] + b'{"event": "later"}\n'
     run.journal.write_bytes(kept + b'{"event": "edge", "i": 3}\n')
     run.write_json(run.checkpoint, {**checkpoint, "journal_bytes": len(kept)})
-    past = read_past(run)
+    past = read_live_past(run)
     assert past is not None and past.journal_bytes == len(kept)
 
 
 def test_a_run_without_a_keyframe_begins_anew(tmp_path: Path) -> None:
     run = RunDirectory.create(tmp_path / "run", False)
-    assert read_past(run) is None
+    assert read_live_past(run) is None
     run.journal.write_text('{"event": "decision"}\n')
-    assert read_past(run) is None
+    assert read_live_past(run) is None
 
 
 def test_only_a_live_run_with_its_own_settings_is_carried_on(parts: Any, tmp_path: Path) -> None:
@@ -254,8 +254,8 @@ def camera(room: Room, monkeypatch: pytest.MonkeyPatch) -> list[PacedSource]:
         frontends.append(Stepped(room, "rgbd"))
         return frontends[-1]
 
-    monkeypatch.setattr("mapper.io.live.open_live.open_live", open_camera)
-    monkeypatch.setattr("mapper.frontends.registry.create_frontend", create)
+    monkeypatch.setattr("mapper.live.open_live", open_camera)
+    monkeypatch.setattr("mapper.live.create_frontend", create)
     return opened
 
 

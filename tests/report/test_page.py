@@ -166,7 +166,7 @@ def test_errors_are_taken_only_where_ground_truth_is_near_in_time() -> None:
     truth = Trajectory(straight(10).timestamps, straight(10, offset=0.05).T_world_camera)
     times, errors = matched_errors(ReportData("run", "x", {}, straight(30), ground_truth=truth))
     np.testing.assert_allclose(errors[:10], 0.05)
-    assert len(times) == 11  # one frame more lies within a frame and a half of the end
+    assert len(times) == 10  # the next is a thirtieth of a second later
 
 
 def test_a_folder_that_is_not_there_is_an_output_error(tmp_path: Path) -> None:

@@ -18,11 +18,11 @@ from mapper.core.geometry import transform
 from mapper.errors import InputError
 from mapper.evaluate.metrics.trajectory import evaluate
 from mapper.frontends.base import TrackingState
-from mapper.run.recorder import NullRecorder
 from mapper.runtime.open3d_loader import load_open3d
 from mapper.sample_room.sequence import room_mesh
 from mapper.slam.frame_job import FrameJob, least_missed
-from mapper.slam.mapper import MappingResult
+from mapper.slam.recorder import NullRecorder
+from mapper.slam.result import MappingResult
 from tests.support.room_views import WALK, Room, distance
 
 COARSE = BackendConfig(fusion=FusionConfig(tsdf=TsdfConfig(voxel_size=0.05)))

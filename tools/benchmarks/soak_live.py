@@ -27,7 +27,7 @@ from mapper.io.cameras.camera import Camera
 from mapper.io.live.camera import CameraSource
 from mapper.io.live.capture import LiveCapture
 from mapper.io.viewer.rerun_logger import RerunLogger
-from mapper.live import LiveOptions, run_live
+from mapper.live import LiveJob, run_live
 from mapper.run.directory import RunDirectory
 from mapper.runtime.process_health import resident_mb
 from tests.support.mjpeg_server import Faults, MjpegServer
@@ -96,14 +96,10 @@ def soak(
         sampler.start()
         try:
             with LiveCapture(CameraSource(server.url)) as capture:
-                return run_live(
-                    capture,
-                    ForgetfulFrontend(room),
-                    MapperConfig(),
-                    run,
-                    RerunLogger(run.recording, image_every=30),
-                    LiveOptions(Calibration(Camera(room.intrinsics)), None, seconds, True),
-                )
+                camera = Calibration(Camera(room.intrinsics))
+                job = LiveJob(ForgetfulFrontend(room), MapperConfig(), run, camera)
+                show = RerunLogger(run.recording, image_every=30)
+                return run_live(capture, job, show, seconds)
         finally:
             stop.set()
             sampler.join()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from mapper.core.trajectory import Trajectory
+from mapper.core.trajectory import MATCH_SECONDS, Trajectory
 from mapper.errors import InputError
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def evaluate(
     reference: Trajectory,
     *,
     expected_frames: int | None = None,
-    max_time_difference: float = 0.02,
+    max_time_difference: float = MATCH_SECONDS,
 ) -> Evaluation:
     """Compare poses whose timestamps differ by at most max_time_difference (seconds).
 

@@ -19,7 +19,7 @@ from mapper.core.prediction import Prediction
 from mapper.core.settings_model import from_mapping
 from mapper.errors import ConfigError, InputError
 from mapper.frontends.base import TrackingState
-from mapper.frontends.registry import create_frontend, sees_raw_images
+from mapper.frontends.registry import create_frontend, frontend_spec
 from mapper.frontends.wint3r.frontend import Wint3rFrontend
 from mapper.frontends.wint3r.loading import load_wint3r
 from mapper.frontends.wint3r.options import Wint3rOptions
@@ -177,7 +177,7 @@ def test_options_that_make_no_sense_are_refused(tiny: Path) -> None:
         Wint3rFrontend(Wint3rOptions(device="cpu", stride=9), str(tiny))
     with pytest.raises(ConfigError, match="device='abacus': expected auto, cpu"):
         Wint3rOptions(device="abacus")
-    assert sees_raw_images("wint3r")
+    assert frontend_spec("wint3r").sees_raw_images
 
 
 def test_mapper_run_from_a_folder_of_images(tiny: Path, tmp_path: Path) -> None:

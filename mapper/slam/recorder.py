@@ -1,0 +1,50 @@
+"""Who is told what the mapper does, while it does it."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+import numpy as np
+
+from mapper.backend.backend import Backend, GraphUpdate
+from mapper.core.frame import Frame
+from mapper.core.prediction import Prediction
+
+
+class Recorder(Protocol):
+    """What the mapper tells while it works; all calls come from one thread.
+
+    It is closed at the end of its `with` block, and may be before.
+    """
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+    def frame(
+        self, frame: Frame, T_world_camera: np.ndarray | None, state: str, values: dict[str, float]
+    ) -> None: ...
+    def prediction(self, prediction: Prediction) -> None: ...
+    def update(self, update: GraphUpdate, backend: Backend, checkpoint: dict[str, Any]) -> None: ...
+    def finish(self, update: GraphUpdate, backend: Backend) -> None: ...
+    def close(self) -> None: ...
+
+
+class NullRecorder:
+    """A Recorder that writes nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def frame(self, *args: object) -> None: ...
+    def prediction(self, *args: object) -> None: ...
+    def update(self, *args: object) -> None: ...
+    def finish(self, *args: object) -> None: ...
+    def close(self) -> None: ...

@@ -1,0 +1,47 @@
+"""What mapping comes to in the end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mapper.backend.loops.loop_decision import LoopDecision
+from mapper.core.mesh import Mesh
+from mapper.core.trajectory import Trajectory
+
+
+@dataclass
+class FrameCounts:
+    """frames: handed in. lost: not placed by the frontend. skipped: unreadable.
+
+    left_out: tracked, but not in the map, as the backend was behind (live only).
+    """
+
+    frames: int = 0
+    lost: int = 0
+    skipped: int = 0
+    left_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MappingResult:
+    """frame_indices: (N,), of the poses in trajectory. Poses are T_world_camera, metres where
+    is_metric; the world is the first keyframe of the first segment. keyframe_ids: (K,), of the
+    poses in keyframe_trajectory. decisions: about loops; a live mapper leaves them
+    to its recorder. dropped_loops: pairs of keyframes whose loop passed verification and was
+    yet given up by the graph. alignment_costs: before and after each round of the global alignment;
+    empty where there was none.
+    """
+
+    trajectory: Trajectory
+    frame_indices: np.ndarray
+    keyframe_ids: np.ndarray
+    keyframe_trajectory: Trajectory
+    mesh: Mesh
+    counts: FrameCounts
+    keyframes: int
+    decisions: list[LoopDecision]
+    dropped_loops: set[tuple[int, int]]
+    is_metric: bool
+    alignment_costs: tuple[tuple[float, float], ...] = ()

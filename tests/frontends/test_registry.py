@@ -1,0 +1,70 @@
+"""What is known of a frontend before it exists, also of one that another package brings."""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint, EntryPoints
+from typing import Any
+
+import pytest
+
+from mapper import MapperConfig
+from mapper.errors import ConfigError, InputError
+from mapper.frontends.cut3r.options import VARIANTS
+from mapper.frontends.registry import (
+    BUILT_IN,
+    FrontendSpec,
+    choose_frontend,
+    create_frontend,
+    frontend_help,
+    frontend_spec,
+)
+from mapper.pipeline import introduced
+
+THEIRS = FrontendSpec(name="theirs", create=lambda options: options, needs_depth=True)  # type: ignore[arg-type, return-value]
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Another package brings `theirs`, and `broken`; the names of those that were loaded."""
+    loaded: list[str] = []
+
+    class Point(EntryPoint):
+        def load(self) -> Any:
+            loaded.append(self.name)
+            return THEIRS if self.name == "theirs" else object()
+
+    points = [Point(name, "nowhere:spec", "mapper.frontends") for name in ("theirs", "broken")]
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: EntryPoints(points))
+    return loaded
+
+
+def test_a_frontend_of_another_package_is_loaded_when_it_is_asked_for(installed: list[str]) -> None:
+    config = MapperConfig(frontend="theirs")
+    assert "theirs" not in frontend_help()
+    assert frontend_spec("rgbd").relocalises and installed == []
+    assert create_frontend(config, "theirs") is config  # type: ignore[comparison-overlap]
+    assert choose_frontend(config, has_depth=True) == ("theirs", "as asked")
+    with pytest.raises(InputError, match="no depth, which the frontend theirs needs"):
+        choose_frontend(config, has_depth=False)
+    assert set(installed) == {"theirs"}
+
+
+def test_what_is_no_spec_or_unknown_is_refused(installed: list[str]) -> None:
+    with pytest.raises(ConfigError, match="'broken' of another package is no FrontendSpec"):
+        frontend_spec("broken")
+    with pytest.raises(ConfigError, match="did you mean theirs"):
+        frontend_spec("thers")
+
+
+def test_the_traits_of_the_frontends() -> None:
+    assert [n for n, spec in BUILT_IN.items() if spec.needs_depth] == ["rgbd"]
+    assert [n for n, spec in BUILT_IN.items() if not spec.is_learned] == ["rgbd", "replay"]
+    assert [n for n, spec in BUILT_IN.items() if spec.has_cache] == ["stream3r", "streamvggt"]
+    assert all(spec.sees_raw_images == spec.is_learned for spec in BUILT_IN.values())
+    assert all(name in frontend_help() for name in BUILT_IN)
+    assert set(VARIANTS) == {name for name in BUILT_IN if name.startswith("cut3r")}
+
+
+def test_a_network_is_introduced_with_the_terms_of_its_weights() -> None:
+    assert introduced("rgbd", "there is depth") == "frontend rgbd (there is depth)"
+    assert "non-commercial" in introduced("cut3r-ttsa", "as asked")
