@@ -20,18 +20,16 @@ TUM_HEADER: Final = "# timestamp tx ty tz qx qy qz qw"
 EUROC_HEADER: Final = (
     "#timestamp [ns],p_RS_R_x [m],p_RS_R_y [m],p_RS_R_z [m],q_RS_w [],q_RS_x [],q_RS_y [],q_RS_z []"
 )
-ROTATION_TOLERANCE: Final = 1e-3  # of R R^T from the identity; KITTI's files have 7 digits
 NANOSECONDS: Final = 10**9
 
 
 def write_trajectory(path: Path | str, trajectory: Trajectory, format: str = "tum") -> None:
-    """Write in a format of FORMATS, with every digit of the numbers."""
-    _format(format)[1](path, trajectory)
-
-
-def read_trajectory(path: Path | str, format: str = "tum") -> Trajectory:
-    """Read a format of FORMATS; InputError names the file and the line that cannot be used."""
-    return _format(format)[0](path)
+    """Write in a format of WRITERS, with every digit of the numbers."""
+    if format not in WRITERS:
+        raise ConfigError(
+            f"trajectory format {format!r} is unknown; choose from {', '.join(WRITERS)}"
+        )
+    WRITERS[format](path, trajectory)
 
 
 def write_tum(path: Path | str, trajectory: Trajectory) -> None:
@@ -65,26 +63,6 @@ def write_kitti(path: Path | str, trajectory: Trajectory) -> None:
     _write_lines(path, [" ".join(map(repr, row)) for row in rows])
 
 
-def read_kitti(path: Path | str, timestamps: np.ndarray | None = None) -> Trajectory:
-    """The inverse of write_kitti; without timestamps (N,), seconds, poses count 0, 1, 2 ..."""
-    lines, rows = _read_rows(path, None, "KITTI", lambda count: count == 12)
-    numbers = _numbers(path, lines, rows, 12)
-    poses = np.tile(np.eye(4), (len(rows), 1, 1))
-    poses[:, :3] = numbers.reshape(-1, 3, 4)
-    rotations = poses[:, :3, :3]
-    error = np.abs(rotations @ np.swapaxes(rotations, 1, 2) - np.eye(3)).max(axis=(1, 2))
-    improper = (error > ROTATION_TOLERANCE) | (np.linalg.det(rotations) < 0)
-    _refuse(path, lines, improper, "the first three columns are no rotation")
-    if timestamps is None:
-        timestamps = np.arange(len(rows), dtype=float)
-    elif len(timestamps) != len(rows):
-        raise InputError(
-            f"{path} has {len(rows)} poses but {len(timestamps)} timestamps were given; "
-            "use the times of the same sequence"
-        )
-    return Trajectory(np.asarray(timestamps, float), poses)
-
-
 def write_euroc(path: Path | str, trajectory: Trajectory) -> None:
     """Comma separated: time in whole nanoseconds, position, quaternion wxyz.
 
@@ -107,23 +85,11 @@ def read_euroc(path: Path | str) -> Trajectory:
     return _trajectory(path, lines, times, numbers[:, 1:4], np.roll(numbers[:, 4:8], -1, axis=1))
 
 
-FORMATS: Final[
-    dict[str, tuple[Callable[..., Trajectory], Callable[[Path | str, Trajectory], None]]]
-] = {
-    "tum": (read_tum, write_tum),
-    "kitti": (read_kitti, write_kitti),
-    "euroc": (read_euroc, write_euroc),
+WRITERS: Final[dict[str, Callable[[Path | str, Trajectory], None]]] = {
+    "tum": write_tum,
+    "kitti": write_kitti,
+    "euroc": write_euroc,
 }
-
-
-def _format(
-    name: str,
-) -> tuple[Callable[..., Trajectory], Callable[[Path | str, Trajectory], None]]:
-    if name not in FORMATS:
-        raise ConfigError(
-            f"trajectory format {name!r} is unknown; choose from {', '.join(FORMATS)}"
-        )
-    return FORMATS[name]
 
 
 def _nanoseconds(seconds: float) -> int:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from mapper.core.geometry import is_rigid
 from mapper.core.intrinsics import Intrinsics
 from mapper.errors import ConfigError, InputError, unknown_name
 from mapper.io.cameras.calibration_formats import camera_of_mapping, camera_of_text, parse_yaml
@@ -46,7 +47,8 @@ class Calibration:
         scale = self.depth_scale
         if scale is not None and not (np.isfinite(scale) and scale > 0):
             raise ConfigError(f"calibration: depth_scale is {scale}; must be positive")
-        if self.T_color_depth is not None and not _is_rigid(self.T_color_depth):
+        T = self.T_color_depth
+        if T is not None and not (T.shape == (4, 4) and is_rigid(T)):
             raise ConfigError("calibration: T_color_depth must be a rigid 4x4 transform")
 
 
@@ -159,14 +161,6 @@ def _matrix(content: Any) -> np.ndarray:
     if matrix.shape != (4, 4):
         raise ConfigError("T_color_depth must be four rows of four numbers")
     return matrix
-
-
-def _is_rigid(T: np.ndarray) -> bool:
-    if T.shape != (4, 4) or not np.isfinite(T).all():
-        return False
-    R = T[:3, :3]
-    orthonormal = np.allclose(R @ R.T, np.eye(3), atol=1e-3) and np.linalg.det(R) > 0
-    return bool(orthonormal and np.allclose(T[3], [0, 0, 0, 1]))
 
 
 def _camera_to_mapping(camera: Camera) -> dict[str, Any]:

@@ -9,13 +9,12 @@ from typing import Protocol
 
 import numpy as np
 
+from mapper.core.geometry import is_rigid
 from mapper.core.intrinsics import Intrinsics
 from mapper.errors import InputError, unknown_name
 from mapper.io.datasets.preparation import Preparation
 from mapper.io.sequences.decode import read_image
 from mapper.io.sequences.file_sequence import check_increasing
-
-ROTATION_TOLERANCE = 1e-3  # of R R^T from the identity
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,13 +67,6 @@ class BenchSequence:
 
     def __len__(self) -> int:
         return len(self.images)
-
-    @property
-    def has_pose(self) -> np.ndarray:
-        """bool (N,): which frames have a ground-truth pose."""
-        if self.T_world_camera is None:
-            return np.zeros(len(self), bool)
-        return np.isfinite(self.T_world_camera).all(axis=(1, 2))
 
 
 class Dataset(Protocol):
@@ -150,11 +142,7 @@ def _check_poses(T_world_camera: np.ndarray, name: str) -> None:
     lost = np.isnan(T_world_camera).all(axis=(1, 2))
     if lost.all():
         raise InputError(f"{name}: no frame has a ground-truth pose; is the dataset complete?")
-    R = T_world_camera[~lost, :3, :3]
-    error = np.abs(R @ np.swapaxes(R, 1, 2) - np.eye(3)).max(axis=(1, 2))
-    rigid = (error < ROTATION_TOLERANCE) & (np.linalg.det(R) > 0)
-    rigid &= (T_world_camera[~lost, 3] == [0, 0, 0, 1]).all(axis=1)
-    rigid &= np.isfinite(T_world_camera[~lost]).all(axis=(1, 2))
+    rigid = is_rigid(T_world_camera[~lost])
     if not rigid.all():
         frame = np.flatnonzero(~lost)[int(np.argmin(rigid))]
         raise InputError(f"{name}: the pose of frame {frame} is no rigid transform")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mapper.core.geometry import orthonormalised
+from mapper.core.geometry import is_rigid, orthonormalised
 from mapper.core.trajectory import Trajectory, nearest_times
 from mapper.errors import InputError
 
@@ -37,9 +37,7 @@ def rigid_poses(matrices: np.ndarray, path: Path) -> np.ndarray:
     """float64 (N, 4, 4) from matrices (N, 3 or 4, 4): true rotations, and NaN for lost poses."""
     poses = np.full((len(matrices), 4, 4), np.nan)
     known = np.isfinite(matrices).all(axis=(1, 2))
-    R = matrices[known, :3, :3]
-    error = np.abs(R @ np.swapaxes(R, 1, 2) - np.eye(3)).max(axis=(1, 2))
-    improper = (error > PRINTED_TOLERANCE) | (np.linalg.det(R) < 0)
+    improper = ~is_rigid(matrices[known, :3], PRINTED_TOLERANCE)
     if improper.any():
         first = np.flatnonzero(known)[int(np.argmax(improper))]
         raise InputError(f"{path}: the rotation of pose {first} is none; is it the right file?")

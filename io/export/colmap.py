@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from mapper.core.geometry import inverse, pose_from_quaternion_xyzw, pose_to_quaternion_xyzw
+from mapper.core.geometry import inverse, pose_to_quaternion_xyzw
 from mapper.core.intrinsics import Intrinsics
 from mapper.core.mesh import Mesh
 from mapper.core.trajectory import Trajectory
@@ -59,29 +59,6 @@ def export_colmap(
         _write_poses(model / "images.bin", names, trajectory)
         _write_points(model / "points3D.bin", cloud)
     return Path(folder)
-
-
-def read_colmap_poses(folder: Path | str) -> np.ndarray:
-    """float64 (N, 4, 4): T_world_camera of the model in an exported folder, by image name."""
-    path = Path(folder) / MODEL / "images.bin"
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot read the poses {path}: {error.strerror}") from error
-    try:
-        (count,) = struct.unpack_from("<Q", content)
-        offset, poses = 8, {}
-        for _ in range(count):
-            _, w, x, y, z, *translation, _ = POSE.unpack_from(content, offset)
-            end = content.index(b"\0", offset + POSE.size)
-            name = content[offset + POSE.size : end].decode()
-            poses[name] = pose_from_quaternion_xyzw(np.array([x, y, z, w]), np.array(translation))
-            (points,) = struct.unpack_from("<Q", content, end + 1)
-            offset = end + 9 + 24 * points
-    except (struct.error, ValueError) as error:
-        raise InputError(f"{path} is no COLMAP images.bin, or cut short") from error
-    ordered = [poses[name] for name in sorted(poses)]
-    return inverse(np.array(ordered).reshape(-1, 4, 4))
 
 
 def _write_camera(path: Path, intrinsics: Intrinsics) -> None:

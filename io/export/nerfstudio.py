@@ -61,17 +61,3 @@ def export_nerfstudio(
         with atomic_write(target / POSES) as file:
             json.dump(document, file, indent=1)
     return Path(folder)
-
-
-def read_nerfstudio_poses(folder: Path | str) -> np.ndarray:
-    """float64 (N, 4, 4): T_world_camera (OpenCV axes) of an exported folder, by image name."""
-    path = Path(folder) / POSES
-    try:
-        frames = json.loads(path.read_text(encoding="utf-8"))["frames"]
-        ordered = sorted(frames, key=lambda frame: frame["file_path"])
-        poses = np.array([frame["transform_matrix"] for frame in ordered], float)
-        return poses.reshape(-1, 4, 4) @ FLIP
-    except OSError as error:
-        raise InputError(f"cannot read the poses {path}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is no Nerfstudio transforms.json ({error!r})") from error

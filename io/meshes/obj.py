@@ -1,4 +1,8 @@
-"""Meshes and point clouds as Wavefront OBJ with colours at the vertices."""
+"""Meshes and point clouds as Wavefront OBJ with colours at the vertices.
+
+Not by Open3D: it writes six digits of a coordinate, so that a map of 100 m is rounded to
+millimetres, takes five times as long, and writes no point clouds in this format.
+"""
 
 from __future__ import annotations
 

@@ -40,6 +40,18 @@ def orthonormalised(T: np.ndarray) -> np.ndarray:
     return result
 
 
+def is_rigid(T: np.ndarray, tolerance: float = 1e-3) -> np.ndarray:
+    """bool (...): which matrices (..., 3 or 4, 4) are rigid transforms.
+
+    tolerance: of R R^T from the identity; files print few digits.
+    """
+    finite = np.isfinite(T).all(axis=(-2, -1))
+    R = np.where(finite[..., None, None], T[..., :3, :3], np.eye(3))
+    error = np.abs(R @ np.swapaxes(R, -1, -2) - np.eye(3)).max(axis=(-2, -1))
+    ends = np.abs(T[..., 3:, :] - np.array([0, 0, 0, 1.0])).max(axis=(-2, -1), initial=0.0)
+    return finite & (error <= tolerance) & (np.linalg.det(R) > 0) & (ends < 1e-8)
+
+
 def transform(T: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Points (..., 3) moved by one rigid or similarity transform (4, 4)."""
     return points @ T[:3, :3].T + T[:3, 3]

@@ -8,14 +8,20 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from evo.tools import file_interface
 
 from mapper.core.mesh import Mesh
-from mapper.io.export.colmap import read_colmap_poses
-from mapper.io.export.nerfstudio import read_nerfstudio_poses
 from mapper.io.meshes.mesh_files import read_mesh
-from mapper.io.trajectory_files import read_trajectory, read_tum
+from mapper.io.trajectory_files import read_tum
 from mapper.run.directory import RunDirectory
 from mapper.saved.results import thinned
+from tests.support.exports import colmap_poses, nerfstudio_poses
+
+EVO = {
+    "tum": file_interface.read_tum_trajectory_file,
+    "kitti": file_interface.read_kitti_poses_file,
+    "euroc": file_interface.read_euroc_csv_trajectory,
+}
 
 
 @pytest.mark.parametrize(("format", "suffix"), [("tum", "txt"), ("kitti", "txt"), ("euroc", "csv")])
@@ -25,15 +31,15 @@ def test_trajectories_come_back_whole(
     code, out, _ = command("export", finished.path, "--format", format)
     path = finished.path / "export" / f"trajectory_{format}.{suffix}"
     assert code == 0 and str(path) in out and "80 poses of 80 frames" in out
-    before, after = read_tum(finished.trajectory), read_trajectory(path, format)
-    assert np.allclose(after.T_world_camera, before.T_world_camera, atol=1e-9)
+    before, after = read_tum(finished.trajectory), EVO[format](str(path))
+    assert np.allclose(after.poses_se3, before.T_world_camera, atol=1e-9)
     if format != "kitti":
         assert np.allclose(after.timestamps, before.timestamps, atol=1e-6)
 
 
 @pytest.mark.parametrize(
     ("format", "read_poses"),
-    [("colmap", read_colmap_poses), ("nerfstudio", read_nerfstudio_poses)],
+    [("colmap", colmap_poses), ("nerfstudio", nerfstudio_poses)],
 )
 def test_scenes_hold_poses_images_and_points_of_the_keyframes(
     finished: RunDirectory, command, format: str, read_poses
@@ -58,7 +64,7 @@ def test_the_points_lie_where_the_cameras_look(finished: RunDirectory, command) 
     command("export", finished.path, "--format", "nerfstudio")
     folder = finished.path / "export" / "nerfstudio"
     points = read_mesh(folder / "points.ply").vertices.astype(float)
-    T_world_camera = read_nerfstudio_poses(folder)[0]
+    T_world_camera = nerfstudio_poses(folder)[0]
     first = finished.keyframes.load(0)
     local = (points - T_world_camera[:3, 3]) @ T_world_camera[:3, :3]
     k = first.intrinsics

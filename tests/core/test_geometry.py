@@ -12,6 +12,7 @@ from mapper.core.geometry import (
     backproject,
     exp_se3,
     inverse,
+    is_rigid,
     orthonormalised,
     pose,
     pose_from_quaternion_xyzw,
@@ -201,3 +202,17 @@ def test_cropped_moves_the_principal_point_by_whole_pixels() -> None:
 def test_impossible_cameras_are_refused(values: tuple[float, ...]) -> None:
     with pytest.raises(InputError):
         Intrinsics(*values)  # type: ignore[arg-type]
+
+
+def test_only_rotations_with_a_translation_are_rigid() -> None:
+    T = some_pose()
+    mirrored, scaled, bent, unknown = (T.copy() for _ in range(4))
+    mirrored[:3, 0] *= -1
+    scaled[:3, :3] *= 1.01
+    bent[3, 0] = 0.1
+    unknown[1, 3] = np.nan
+    printed = T + np.pad(np.full((3, 3), 2e-4), ((0, 1), (0, 1)))
+    stack = np.stack([T, mirrored, scaled, bent, unknown, printed])
+    assert is_rigid(stack).tolist() == [True, False, False, False, False, True]
+    assert is_rigid(stack[:, :3], 0.1).tolist() == [True, False, True, True, False, True]
+    assert bool(is_rigid(T))

@@ -14,6 +14,7 @@ from mapper.errors import InputError
 from mapper.io.datasets.registry import open_dataset
 from mapper.io.trajectory_files import EUROC_HEADER
 from tests.support.images import write_image
+from tests.support.poses import has_pose
 
 START = 1403636579763555584  # ns
 SENSOR = """#Default camera sensor yaml file
@@ -59,7 +60,7 @@ def test_euroc_brings_the_bodys_pose_to_the_camera(euroc: Path) -> None:
     assert open_dataset("euroc", euroc / "machine_hall").names() == ["MH_01_easy"]
     (sequence,) = dataset.sequences()
     np.testing.assert_allclose(np.diff(sequence.timestamps), 0.05, atol=1e-6)
-    assert sequence.has_pose.tolist() == [False, True, True]
+    assert has_pose(sequence).tolist() == [False, True, True]
     assert sequence.T_world_camera is not None
     # The body at (1, 2, 3) has its x along the world's y: the camera, 0.1 m along that x, is at
     # (1, 2.1, 3). Two quarter turns about z make a half turn.

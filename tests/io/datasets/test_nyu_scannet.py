@@ -12,6 +12,7 @@ from mapper.errors import InputError
 from mapper.io.datasets.preparation import Preparation
 from mapper.io.datasets.registry import open_dataset
 from tests.support.images import HEIGHT, WIDTH, write_depth, write_image
+from tests.support.poses import has_pose
 
 SCENE = "scene0707_00"
 # A quarter turn about z, at (1, 2, 3).
@@ -73,7 +74,7 @@ def test_scannet_selection(tmp_path: Path, columns: int) -> None:
     np.testing.assert_allclose(sequence.timestamps, [0, 0.1])  # every third frame at 30/s
     assert sequence.T_world_camera is not None
     np.testing.assert_allclose(sequence.T_world_camera[0], POSE)
-    assert sequence.has_pose.tolist() == [True, False]
+    assert has_pose(sequence).tolist() == [True, False]
     assert sequence.depths is not None and sequence.read_depth is not None
     np.testing.assert_allclose(sequence.read_depth(sequence.depths[0]), 1.5)
 

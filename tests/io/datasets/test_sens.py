@@ -15,6 +15,7 @@ from mapper.core.intrinsics import Intrinsics
 from mapper.errors import InputError
 from mapper.io.datasets.dataset import BenchSequence
 from mapper.io.datasets.registry import open_dataset
+from tests.support.poses import has_pose
 
 SCENE = "scene0707_00"
 WIDTH, HEIGHT = 40, 30  # of colour
@@ -70,7 +71,7 @@ def test_a_packed_scan_is_read_frame_by_frame(tmp_path: Path, depth_kind: int) -
     assert len(sequence) == 4 and sequence.prepared is None
     np.testing.assert_allclose(sequence.timestamps, np.arange(4) / 30)
     assert sequence.intrinsics == Intrinsics(40, 41, 19.5, 14.5, WIDTH, HEIGHT)
-    assert sequence.has_pose.tolist() == [True, True, False, True]
+    assert has_pose(sequence).tolist() == [True, True, False, True]
     np.testing.assert_allclose(
         sequence.T_world_camera[3], [[0, -1, 0, 3], [1, 0, 0, 2], [0, 0, 1, 3], [0, 0, 0, 1]]
     )

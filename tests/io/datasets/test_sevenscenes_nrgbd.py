@@ -13,6 +13,7 @@ from mapper.errors import InputError
 from mapper.io.datasets.registry import open_dataset
 from mapper.io.sequences.sevenscenes import COLOR_CAMERA, T_COLOR_DEPTH
 from tests.support.images import write_depth, write_image
+from tests.support.poses import has_pose
 
 
 @pytest.fixture
@@ -77,7 +78,7 @@ def test_the_real_kitchen(shared_data: Callable[[str], Path]) -> None:
     root = shared_data("7scenes/redkitchen").parent
     (sequence,) = open_dataset("7scenes", root).sequences()
     assert sequence.name == "redkitchen/seq-01" and len(sequence) == 1000
-    assert sequence.has_pose.all() and sequence.T_world_camera is not None
+    assert has_pose(sequence).all() and sequence.T_world_camera is not None
     steps = np.linalg.norm(np.diff(sequence.T_world_camera[:, :3, 3], axis=0), axis=1)
     assert steps.max() < 0.1  # a hand-held camera at 30/s
     assert sequence.depths is not None and sequence.read_depth is not None

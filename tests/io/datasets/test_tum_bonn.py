@@ -12,6 +12,7 @@ from mapper.errors import InputError
 from mapper.io.datasets.preparation import Preparation
 from mapper.io.datasets.registry import open_dataset
 from tests.support.images import write_depth, write_image
+from tests.support.poses import has_pose
 
 BONN = "rgbd_bonn_dataset/rgbd_bonn_balloon2"
 WALKING = "rgbd_dataset_freiburg3_walking_xyz"
@@ -87,10 +88,10 @@ def test_a_recording_gives_the_images_with_a_pose_or_those_with_depth(tmp_path: 
     write_recording(tmp_path / WALKING)
     posed = open_dataset("tum-dynamics", tmp_path).sequence(WALKING)
     assert [path.name for path in posed.images] == ["1.png", "2.png", "3.png"]
-    assert posed.depths is None and posed.has_pose.all() and not posed.prepared
+    assert posed.depths is None and has_pose(posed).all() and not posed.prepared
     deep = open_dataset("tum", tmp_path).sequence(WALKING)
     assert [path.name for path in deep.images] == ["0.png", "1.png", "3.png"]
-    assert deep.has_pose.tolist() == [False, True, True] and deep.T_world_camera is not None
+    assert has_pose(deep).tolist() == [False, True, True] and deep.T_world_camera is not None
     np.testing.assert_allclose(deep.T_world_camera[1:, 0, 3], [1, 3])
 
 
@@ -116,7 +117,7 @@ def test_bonn_recordings_keep_the_images_with_depth(tmp_path: Path) -> None:
     write_recording(tmp_path / BONN)
     sequence = open_dataset("bonn-markers", tmp_path).sequence("balloon2")
     assert [path.name for path in sequence.images] == ["0.png", "1.png", "3.png"]
-    assert sequence.has_pose.tolist() == [False, True, True]
+    assert has_pose(sequence).tolist() == [False, True, True]
     assert sequence.depths is not None and sequence.read_depth is not None
     assert [path.name for path in sequence.depths] == ["0.png", "1.png", "3.png"]
     np.testing.assert_allclose(sequence.read_depth(sequence.depths[0]), 1.0)
@@ -143,7 +144,7 @@ def test_the_real_recording(shared_data: Callable[[str], Path]) -> None:
     root = shared_data("tum/rgbd_dataset_freiburg3_cabinet_58").parent
     for name in ("tum", "tum-dynamics"):
         (sequence,) = open_dataset(name, root).sequences()
-        assert len(sequence) == 58 and sequence.has_pose.all()
+        assert len(sequence) == 58 and has_pose(sequence).all()
         assert sequence.T_world_camera is not None
         # The first line of groundtruth.txt, whose time is that of the first image.
         np.testing.assert_allclose(sequence.T_world_camera[0, :3, 3], [-2.5508, 0.9872, 1.1019])

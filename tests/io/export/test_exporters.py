@@ -16,13 +16,14 @@ from mapper.core.intrinsics import Intrinsics
 from mapper.core.mesh import Mesh
 from mapper.core.trajectory import Trajectory
 from mapper.errors import ConfigError, InputError
-from mapper.io.export.colmap import export_colmap, read_colmap_poses
-from mapper.io.export.nerfstudio import export_nerfstudio, read_nerfstudio_poses
+from mapper.io.export.colmap import export_colmap
+from mapper.io.export.nerfstudio import export_nerfstudio
 from mapper.io.meshes.mesh_files import read_mesh
+from tests.support.exports import colmap_poses, nerfstudio_poses
 
 COUNT = 12
 INTRINSICS = Intrinsics(50.0, 52.0, 31.5, 23.0, 64, 48)
-EXPORTS = [(export_colmap, read_colmap_poses), (export_nerfstudio, read_nerfstudio_poses)]
+EXPORTS = [(export_colmap, colmap_poses), (export_nerfstudio, nerfstudio_poses)]
 
 
 @pytest.fixture
@@ -151,20 +152,3 @@ def test_what_does_not_fit_leaves_no_folder(
     with pytest.raises(ConfigError, match=r"\.jpg, \.png"):
         export(tmp_path / "export", trajectory, all_images, INTRINSICS, cloud, image_suffix=".gif")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_broken_exports_are_input_errors(
-    trajectory: Trajectory, cloud: Mesh, tmp_path: Path
-) -> None:
-    for _, read_poses in EXPORTS:
-        with pytest.raises(InputError, match="No such file"):
-            read_poses(tmp_path)
-    images = [_image(index) for index in range(COUNT)]
-    export_colmap(tmp_path / "a", trajectory, images, INTRINSICS, cloud)
-    path = tmp_path / "a" / "sparse" / "0" / "images.bin"
-    path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(InputError, match="cut short"):
-        read_colmap_poses(tmp_path / "a")
-    (tmp_path / "transforms.json").write_text("{}")
-    with pytest.raises(InputError, match=r"no Nerfstudio transforms\.json"):
-        read_nerfstudio_poses(tmp_path)

@@ -1,0 +1,28 @@
+"""Poses of exported scenes, as other programs read them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+OPENGL = np.diag([1.0, -1.0, -1.0, 1.0])  # its cameras look along -z and have y up
+
+
+def colmap_poses(folder: Path) -> np.ndarray:
+    """float64 (N, 4, 4): T_world_camera by image name, read by COLMAP's own library."""
+    pycolmap = pytest.importorskip("pycolmap")
+    model = pycolmap.Reconstruction(str(folder / "sparse" / "0"))
+    images = sorted(model.images.values(), key=lambda image: image.name)
+    poses = np.tile(np.eye(4), (len(images), 1, 1))
+    poses[:, :3] = [image.cam_from_world().inverse().matrix() for image in images]
+    return poses
+
+
+def nerfstudio_poses(folder: Path) -> np.ndarray:
+    """float64 (N, 4, 4): T_world_camera, OpenCV axes, by image name."""
+    frames = json.loads((folder / "transforms.json").read_text(encoding="utf-8"))["frames"]
+    frames.sort(key=lambda frame: frame["file_path"])
+    return np.array([frame["transform_matrix"] for frame in frames]) @ OPENGL
