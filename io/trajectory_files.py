@@ -13,7 +13,7 @@ import numpy as np
 from mapper.core.geometry import pose_from_quaternion_xyzw, pose_to_quaternion_xyzw
 from mapper.core.trajectory import Trajectory
 from mapper.errors import ConfigError, InputError
-from mapper.io.text_files import read_text
+from mapper.io.sequences.tum_lists import content_lines
 from mapper.runtime.atomic_files import atomic_write
 
 TUM_HEADER: Final = "# timestamp tx ty tz qx qy qz qw"
@@ -116,9 +116,7 @@ def _read_rows(
 ) -> tuple[list[int], list[list[str]]]:
     """Line numbers, from 1, and the split text of the lines that are no comments."""
     lines, rows = [], []
-    for number, line in _text_lines(path):
-        if not line or line.startswith("#"):
-            continue
+    for number, line in _content(path):
         row = line.split(separator)
         if not is_right(len(row)):
             raise InputError(
@@ -129,12 +127,11 @@ def _read_rows(
     return lines, rows
 
 
-def _text_lines(path: Path | str) -> Iterator[tuple[int, str]]:
+def _content(path: Path | str) -> Iterator[tuple[int, str]]:
     try:
-        lines = read_text(path).splitlines()
+        yield from content_lines(Path(path))
     except InputError as error:
         raise InputError(f"cannot read the trajectory {error}") from error
-    return ((number, line.strip()) for number, line in enumerate(lines, 1))
 
 
 def _numbers(path: Path | str, lines: list[int], rows: list[list[str]], count: int) -> np.ndarray:

@@ -157,7 +157,11 @@ class TsdfVolume:
         n, old = self._count, self._pool
         table = 1 << int(np.ceil(np.log2(2 * capacity)))
         self._pool = Pool(
-            *(_grown(part, capacity, n) for part in old[:5]),
+            _grown(old.coordinates, capacity, n),
+            _grown(old.distance, capacity, n),
+            _grown(old.weight, capacity, n),
+            _grown(old.color, capacity, n),
+            _grown(old.stamps, capacity, n),
             np.full(table, -1, np.int64),
             np.zeros(table, np.int32),
             old.voxel_size,

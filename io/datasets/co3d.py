@@ -33,9 +33,9 @@ from mapper.core.intrinsics import Intrinsics
 from mapper.errors import InputError
 from mapper.io.datasets.co3d_annotations import Annotations, listed_names, open_annotations
 from mapper.io.datasets.dataset import BenchSequence
-from mapper.io.datasets.depth_files import read_half_depth
 from mapper.io.datasets.layout import require_file, subfolders
 from mapper.io.datasets.pose_files import rigid_poses
+from mapper.io.sequences.decode import decode_raw_depth, depth_in_metres, read_bytes
 from mapper.io.sequences.image_files import first_size
 
 FRAME_RATE = 30.0  # 1/s
@@ -148,3 +148,11 @@ def _intrinsics(
     fx, fy = (focal[0] * pixels).tolist()
     cx, cy = (half - centre[0] * pixels - 0.5).tolist()
     return Intrinsics(fx, fy, cx, cy, *size)
+
+
+def read_half_depth(path: Path) -> np.ndarray:
+    """CO3D's depth before scaling: 16-bit PNG whose pixels are the bits of float16."""
+    pixels = decode_raw_depth(read_bytes(path), path)
+    if pixels.dtype != np.uint16:
+        raise InputError(f"{path}: no readable 16-bit depth image; download the file again")
+    return depth_in_metres(pixels.view(np.float16), 1.0, path)

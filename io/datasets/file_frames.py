@@ -1,4 +1,4 @@
-"""Bench sequences from the readers that the mapper itself uses."""
+"""Bench sequences from the readers that the mapper itself uses, and their depth."""
 
 from __future__ import annotations
 
@@ -49,3 +49,10 @@ def _registered_depth(path: Path, depth_scale: float, rig: Rig) -> np.ndarray:
     width, height = rig.color_size
     unused = np.zeros((height, width, 3), np.uint8)
     return rig.register(unused, read_depth(path, depth_scale))[1]
+
+
+def read_limited_depth(path: Path, depth_scale: float, limit: float) -> np.ndarray:
+    """A 16-bit image of depth_scale units a metre; readings beyond limit, m, are invalid."""
+    depth = read_depth(path, depth_scale)
+    depth[depth > limit] = 0.0
+    return depth

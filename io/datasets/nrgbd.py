@@ -21,7 +21,7 @@ import numpy as np
 
 from mapper.core.intrinsics import Intrinsics
 from mapper.io.datasets.dataset import BenchSequence
-from mapper.io.datasets.depth_files import read_limited_depth
+from mapper.io.datasets.file_frames import read_limited_depth
 from mapper.io.datasets.layout import require_file, require_images, require_pairs, sequence_names
 from mapper.io.datasets.pose_files import read_matrices
 

@@ -21,8 +21,8 @@ import numpy as np
 from mapper.core.intrinsics import Intrinsics
 from mapper.errors import InputError
 from mapper.io.datasets.dataset import BenchSequence
-from mapper.io.datasets.depth_files import read_npy_depth
 from mapper.io.datasets.layout import require_images, require_pairs
+from mapper.io.sequences.decode import decode_raw_depth, depth_in_metres, read_bytes
 from mapper.io.sequences.image_files import first_size
 
 NAME = "val"
@@ -63,3 +63,11 @@ def read(root: Path, name: str) -> BenchSequence:
 def _home(root: Path) -> Path:
     nested = root / "val"
     return nested if nested.is_dir() else root
+
+
+def read_npy_depth(path: Path) -> np.ndarray:
+    """A NumPy file with (H, W) metres."""
+    depth = decode_raw_depth(read_bytes(path), path)
+    if depth.dtype.kind != "f":
+        raise InputError(f"{path}: expected one array (H, W) of metres as floating-point numbers")
+    return depth_in_metres(depth, 1.0, path)

@@ -26,8 +26,7 @@ import numpy as np
 from mapper.core.intrinsics import Intrinsics
 from mapper.errors import InputError
 from mapper.io.datasets.dataset import BenchSequence
-from mapper.io.datasets.depth_files import read_limited_depth
-from mapper.io.datasets.file_frames import bench_sequence
+from mapper.io.datasets.file_frames import bench_sequence, read_limited_depth
 from mapper.io.datasets.layout import require_file, require_images, subfolders
 from mapper.io.datasets.pose_files import read_matrices
 from mapper.io.sequences.sevenscenes import (

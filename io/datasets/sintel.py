@@ -22,12 +22,13 @@ from mapper.core.geometry import inverse
 from mapper.core.intrinsics import Intrinsics
 from mapper.errors import InputError
 from mapper.io.datasets.dataset import BenchSequence
-from mapper.io.datasets.depth_files import SINTEL_TAG, read_dpt
 from mapper.io.datasets.layout import require_file, require_images, sequence_names
 from mapper.io.datasets.pose_files import rigid_poses
+from mapper.io.sequences.decode import depth_in_metres, read_bytes
 from mapper.io.sequences.image_files import first_size
 
 FRAME_RATE = 24.0  # 1/s
+TAG = np.float32(202021.25)  # spells PIEH; wrong on machines of the other byte order
 _CAMERA = np.dtype([("tag", "<f4"), ("K", "<f8", (3, 3)), ("T_camera_world", "<f8", (3, 4))])
 
 
@@ -81,7 +82,7 @@ def _read_camera(path: Path) -> np.ndarray:
             f"{path}: {len(encoded)} bytes, a Sintel camera has {_CAMERA.itemsize}; download again"
         )
     record = np.frombuffer(encoded, _CAMERA)
-    if record["tag"][0] != SINTEL_TAG:
+    if record["tag"][0] != TAG:
         raise InputError(f"{path}: no Sintel camera (its tag is missing); download it again")
     return record
 
@@ -91,3 +92,19 @@ def _one_camera(K: np.ndarray, size: tuple[int, int]) -> Intrinsics | None:
     if not np.allclose(K, K[0]):
         return None
     return Intrinsics(K[0, 0, 0], K[0, 1, 1], K[0, 0, 2], K[0, 1, 2], *size)
+
+
+def read_dpt(path: Path) -> np.ndarray:
+    """float32 (H, W) metres: tag, int32 width and height, then float32 pixels row by row."""
+    encoded = read_bytes(path)
+    head = np.frombuffer(encoded[:12], "<i4")
+    if len(head) < 3 or head[:1].view("<f4")[0] != TAG:
+        raise InputError(f"{path}: no Sintel depth file (its tag is missing); download it again")
+    width, height = int(head[1]), int(head[2])
+    if min(width, height) <= 0 or len(encoded) != 12 + 4 * width * height:
+        raise InputError(
+            f"{path}: {len(encoded)} bytes do not hold {width}x{height} pixels; the file is cut "
+            "short, download it again"
+        )
+    depth = np.frombuffer(encoded, "<f4", offset=12).reshape(height, width)
+    return depth_in_metres(depth, 1.0, path)

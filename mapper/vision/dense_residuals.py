@@ -8,11 +8,10 @@ import numpy as np
 from numba import njit
 
 from mapper.core.depth_noise import depth_sigma
+from mapper.vision.reprojection import NEAREST, f32
 
 INTENSITY_SIGMA = 0.03  # of 0..1: larger differences are occlusion or exposure
 MIN_NORMAL_COSINE = 0.7  # surfaces that face further apart are not the same one
-NEAREST = 0.05  # units in front of the camera
-f32 = np.float32
 
 
 class View(NamedTuple):
@@ -88,7 +87,7 @@ def _fill(rows, sums, scene, row, dof):
             continue
         points += 1
         X = _carried(source, scene.motion, row, column)
-        if X[2] <= f32(NEAREST):
+        if X[2] <= NEAREST:
             continue
         u, v = _projected(reference.camera, X)
         if not _is_visible(reference, X, (u, v), limits):
