@@ -6,12 +6,11 @@ FrontendSpec. Imports nothing heavy: the help of the commands is made from here.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
-from mapper.errors import ConfigError, InputError
+from mapper.errors import ConfigError, InputError, unknown_name
 
 if TYPE_CHECKING:
     from mapper.frontends.base import Frontend
@@ -157,10 +156,7 @@ def frontend_spec(name: str) -> FrontendSpec:
         return BUILT_IN[name]
     added = _added()
     if name not in added:
-        known = [AUTO, *BUILT_IN, *added]
-        near = difflib.get_close_matches(name, known, 1, 0.4)
-        hint = f"did you mean {near[0]}?" if near else "known: " + ", ".join(known)
-        raise ConfigError(f"unknown frontend {name!r}; {hint}")
+        raise ConfigError(unknown_name("frontend", name, [AUTO, *BUILT_IN, *added]))
     spec = added[name]()
     if not isinstance(spec, FrontendSpec):
         raise ConfigError(
