@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from mapper import pipeline
 from mapper.errors import ConfigError, InputError
 from mapper.frontends.rgbd.frontend import RgbdFrontend
 from mapper.io.sequences.file_sequence import FileSequence
+from mapper.io.sequences.open_sequence import open_sequence
 from mapper.io.viewer.map_logger import NullLogger
 from mapper.pipeline import map_into
 from mapper.request import RunRequest
@@ -36,7 +36,6 @@ class Watched(NullLogger):
 def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, list[Any]]]:
     """Every sequence and viewer that runs open; `closed`: the sequences that were closed."""
     seen: dict[str, list[Any]] = {"sequences": [], "closed": [], "viewers": []}
-    open_sequence = pipeline.open_sequence
 
     def counted(*arguments: Any, **more: Any) -> Any:
         seen["sequences"].append(open_sequence(*arguments, **more))

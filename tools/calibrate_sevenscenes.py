@@ -95,7 +95,7 @@ def parse_options() -> argparse.Namespace:
 def load_view(folder: Path, index: int) -> View:
     stem = folder / f"frame-{index:06d}"
     grey = cv2.cvtColor(read_image(next(folder.glob(f"{stem.name}.color.*"))), cv2.COLOR_RGB2GRAY)
-    keypoints, descriptors = cv2.SIFT_create(nfeatures=1500).detectAndCompute(grey, None)
+    keypoints, descriptors = cv2.SIFT.create(nfeatures=1500).detectAndCompute(grey, None)
     depth = read_depth(Path(f"{stem}.depth.png"), DEPTH_SCALE)
     points = backproject(depth, DEPTH_CAMERA)
     pixels = np.array([k.pt for k in keypoints])

@@ -12,11 +12,11 @@ import torch
 from mapper.backend.alignment.config import GlobalAlignmentConfig
 from mapper.backend.alignment.edge_terms import EdgeTerms
 from mapper.backend.alignment.geometry import Layout, State
-from mapper.backend.alignment.matching import LEVELS, Matches, Pairs, compared_at, match
+from mapper.backend.alignment.matching import Matches, Pairs, compared_at, match
 from mapper.backend.alignment.relative import relative_information
 from mapper.backend.alignment.residuals import Weighting
 from mapper.backend.alignment.solver import Problem, linearised, optimise
-from mapper.backend.alignment.views import Views, load_views
+from mapper.backend.alignment.views import LEVELS, Views, load_views
 from mapper.backend.graph.edge import Edge
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
 

@@ -11,7 +11,9 @@ from mapper.backend.graph.pose_graph import PoseGraph
 class Stretch(Protocol):
     """What is asked of a keyframe."""
 
-    id: int
+    @property
+    def id(self) -> int:
+        """Of the keyframe."""
 
     @property
     def frame_count(self) -> int:

@@ -51,7 +51,7 @@ class CameraSource:
             timeouts += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_TIMEOUT_MS]
             capture = cv2.VideoCapture(str(self._address), cv2.CAP_FFMPEG, timeouts)
         else:
-            capture = cv2.VideoCapture(self._address)  # type: ignore[arg-type]
+            capture = cv2.VideoCapture(self._address)
             capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
             if self._size is not None:
                 capture.set(cv2.CAP_PROP_FRAME_WIDTH, self._size[0])

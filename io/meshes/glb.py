@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -44,7 +44,7 @@ def write_glb(path: Path | str, mesh: Mesh) -> None:
             file.write(block.tobytes())
 
 
-def _blocks(mesh: Mesh) -> list[tuple[np.ndarray, dict]]:
+def _blocks(mesh: Mesh) -> list[tuple[np.ndarray, dict[str, Any]]]:
     """Arrays of the binary chunk in order, each with its accessor; all are multiples of 4 bytes."""
     normals = mesh.normals.astype("<f4")
     normals[(normals == 0).all(axis=1)] = (0, 0, 1)  # the standard wants length 1
@@ -70,8 +70,10 @@ def _linear_shades() -> np.ndarray:
     return np.rint(65535 * linear).astype("<u2")
 
 
-def _document(mesh: Mesh, blocks: list[tuple[np.ndarray, dict]], size: int) -> dict:
-    document: dict = {"asset": {"version": "2.0", "generator": "mapper"}, "scene": 0}
+def _document(
+    mesh: Mesh, blocks: list[tuple[np.ndarray, dict[str, Any]]], size: int
+) -> dict[str, Any]:
+    document: dict[str, Any] = {"asset": {"version": "2.0", "generator": "mapper"}, "scene": 0}
     if not blocks:
         return document | {"scenes": [{}]}
     views, accessors, offset = [], [], 0

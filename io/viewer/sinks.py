@@ -63,7 +63,7 @@ class Outlets:
     streams: tuple[rr.RecordingStream, ...]
     url: str | None = None
     tunnel: str | None = None
-    window: subprocess.Popen | None = None
+    window: subprocess.Popen[bytes] | None = None
 
     @property
     def was_closed(self) -> bool:

@@ -8,7 +8,7 @@ import math
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mapper.backend.fusion.map_fusion import FusionConfig
@@ -121,7 +121,7 @@ def _config(run: RunDirectory, arguments: argparse.Namespace) -> FusionConfig:
     return replace(config, tsdf=tsdf)
 
 
-def _print(result: dict, max_memory_mb: float) -> None:
+def _print(result: dict[str, Any], max_memory_mb: float) -> None:
     print(
         f"{result['keyframes']} keyframes fused at {result['voxel_size']:g} m: "
         f"{result['vertices']} vertices, {result['faces']} faces ({result['seconds']:.1f} s)"

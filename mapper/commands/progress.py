@@ -10,7 +10,7 @@ from tqdm import tqdm
 LOOPS = "loops"  # a count whose growth is worth a word
 
 
-class _Bar(tqdm):
+class _Bar(tqdm):  # type: ignore[misc]  # it has no types
     monitor_interval = 0  # else a thread stays behind for good
 
 

@@ -99,7 +99,7 @@ def _serve(command: list[str], arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _answers(process: subprocess.Popen, host: str, port: int) -> bool:
+def _answers(process: subprocess.Popen[bytes], host: str, port: int) -> bool:
     """Wait until someone listens on the port; False if the process ends or takes too long."""
     deadline = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
@@ -111,7 +111,7 @@ def _answers(process: subprocess.Popen, host: str, port: int) -> bool:
     return False
 
 
-def _wait(process: subprocess.Popen) -> int:
+def _wait(process: subprocess.Popen[bytes]) -> int:
     """The exit code of the viewer; 0 if the user ended it with Ctrl-C."""
     try:
         return process.wait()
@@ -120,12 +120,12 @@ def _wait(process: subprocess.Popen) -> int:
         return 0
 
 
-def _start(command: list[str]) -> subprocess.Popen:
+def _start(command: list[str]) -> subprocess.Popen[bytes]:
     """The viewer in a process group of its own: the Python module starts a program in turn."""
     return subprocess.Popen(command, start_new_session=True)
 
 
-def _stop(process: subprocess.Popen) -> None:
+def _stop(process: subprocess.Popen[bytes]) -> None:
     """End the viewer and the program that it started."""
     if hasattr(os, "killpg"):
         with suppress(ProcessLookupError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import field
 
-from mapper.backend.backend import BackendConfig
+from mapper.backend.config import BackendConfig
 from mapper.backend.pairwise.config import PairwiseModeConfig
 from mapper.core.quantities import Count, Frames, SecondsOrZero, Switch, Text
 from mapper.core.settings_model import settings

@@ -50,7 +50,7 @@ def from_mapping(kind: type[T], values: Any, prefix: str = "") -> T:
     """
     validator = kind.__pydantic_validator__  # type: ignore[attr-defined]
     try:
-        return validator.validate_python(values)  # type: ignore[no-any-return]
+        return validator.validate_python(values)
     except ValidationError as error:
         raise ConfigError(_one_line(error, kind, prefix)) from None
 

@@ -193,7 +193,9 @@ def _sofa() -> list[Part]:
     return parts
 
 
-def _table(size: tuple[float, float, float], leg: float, color: tuple) -> list[Part]:
+def _table(
+    size: tuple[float, float, float], leg: float, color: tuple[float, float, float]
+) -> list[Part]:
     width, depth, height = size
     top = box((0, 0, height - 0.02), (width, depth, 0.04), Material.WOOD, color)
     feet = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 
@@ -154,7 +155,7 @@ def _part(
     center: tuple[float, float, float],
     material: Material,
     color: tuple[float, float, float],
-    more: dict,
+    more: dict[str, Any],
 ) -> Part:
     yaw = more.pop("yaw", 0.0)
     return Part(

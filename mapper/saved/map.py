@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from mapper.backend.backend import Backend, BackendConfig
+from mapper.backend.backend import Backend
+from mapper.backend.config import BackendConfig
 from mapper.backend.graph.edge import Edge, EdgeKind
 from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.backend.loops.loop_decision import LoopDecision

@@ -11,7 +11,8 @@ import pytest
 
 from mapper.backend.alignment import alignment
 from mapper.backend.alignment.config import GlobalAlignmentConfig
-from mapper.backend.backend import Backend, BackendConfig, GraphUpdate
+from mapper.backend.backend import Backend, GraphUpdate
+from mapper.backend.config import BackendConfig
 from mapper.backend.fusion.map_fusion import FusionConfig
 from mapper.backend.fusion.tsdf import TsdfConfig
 from mapper.backend.graph.edge import Edge, EdgeKind

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
-from mapper.backend.backend import Backend, BackendConfig
+from mapper.backend.backend import Backend
+from mapper.backend.config import BackendConfig
 from mapper.backend.fusion.map_fusion import FusionConfig
 from mapper.backend.fusion.tsdf import TsdfConfig
 from mapper.backend.keyframes.keyframe_selector import KeyframeConfig

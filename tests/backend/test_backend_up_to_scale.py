@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mapper.backend.backend import Backend, BackendConfig
+from mapper.backend.backend import Backend
+from mapper.backend.config import BackendConfig
 from mapper.backend.fusion.map_fusion import FusionConfig
 from mapper.backend.fusion.tsdf import TsdfConfig
 from mapper.backend.graph.edge import EdgeKind

@@ -42,7 +42,7 @@ def test_a_frontend_of_another_package_is_loaded_when_it_is_asked_for(installed:
     config = MapperConfig(frontend="theirs")
     assert "theirs" not in frontend_help()
     assert frontend_spec("rgbd").relocalises and installed == []
-    assert create_frontend(config, "theirs") is config  # type: ignore[comparison-overlap]
+    assert create_frontend(config, "theirs") is config
     assert choose_frontend(config, has_depth=True) == ("theirs", "as asked")
     with pytest.raises(InputError, match="no depth, which the frontend theirs needs"):
         choose_frontend(config, has_depth=False)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from mapper import Mapper, MapperConfig
-from mapper.backend.backend import BackendConfig
+from mapper.backend.config import BackendConfig
 from mapper.backend.fusion.map_fusion import FusionConfig
 from mapper.backend.fusion.tsdf import TsdfConfig
 from mapper.backend.loops.loop_decision import LoopDecision

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mapper import Mapper, MapperConfig, Prediction, open_sequence
-from mapper.backend.backend import BackendConfig
+from mapper.backend.config import BackendConfig
 from mapper.backend.fusion.map_fusion import FusionConfig
 from mapper.backend.fusion.tsdf import TsdfConfig
 from mapper.core.frame import Frame
@@ -81,7 +81,7 @@ def whole_walk(sample: Path) -> tuple[MappingResult, float]:
     """The result of the whole sample by the public interface, and its ATE in metres."""
     sequence = open_sequence(sample)
     mapper = Mapper(MapperConfig(backend=COARSE))
-    for frame in sequence:  # type: ignore[attr-defined]  # by __getitem__ and IndexError
+    for frame in sequence:  # by __getitem__ and IndexError
         mapper.step(frame)
     result = mapper.finish()
     assert sequence.ground_truth is not None

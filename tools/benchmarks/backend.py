@@ -14,14 +14,16 @@ import argparse
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from measures.mesh_score import score_mesh
 
-from mapper.backend.backend import Backend, BackendConfig
+from mapper.backend.backend import Backend
+from mapper.backend.config import BackendConfig
 from mapper.backend.fusion.map_fusion import MapFusion
 from mapper.backend.graph.edge import Edge, EdgeKind
 from mapper.backend.graph.pose_graph import PoseGraphConfig
@@ -104,7 +106,7 @@ class Row:
         )
 
 
-def summary(name: str, rows: list[Row], of: np.ufunc) -> str:  # type: ignore[type-arg]
+def summary(name: str, rows: list[Row], of: Callable[[list[float]], Any]) -> str:
     """A row of means, or of the worst of each; of F-scores the lowest is the worst."""
     values = {
         field: float(of([getattr(row, field) for row in rows]))

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.growing_walk import Walk, WalkOptions
-from mapper.backend.backend import BackendConfig
+from mapper.backend.config import BackendConfig
 from mapper.backend.fusion.map_fusion import FusionConfig, MapFusion
 from mapper.backend.fusion.tsdf import TsdfConfig, TsdfVolume
 from mapper.backend.graph.components import main_keyframes
@@ -50,7 +50,11 @@ class Stretch:
     """What main_keyframes asks of a keyframe."""
 
     id: int
-    frame_count: int = 10
+
+    @property
+    def frame_count(self) -> int:
+        """As many for each."""
+        return 10
 
 
 class Nowhere(TsdfVolume):

@@ -52,7 +52,10 @@ def main() -> None:
     arguments = parser.parse_args()
     frames = room_frames()
     count = WARM_UP + int(arguments.seconds * RATE)
-    solvers = {"solved in this process": InProcess(), "solved beside it": SolverProcess()}
+    solvers: dict[str, Solver] = {
+        "solved in this process": InProcess(),
+        "solved beside it": SolverProcess(),
+    }
     print("| backend | jobs | left out | median [ms] | 99 % [ms] | largest [ms] |")
     print("| --- | --- | --- | --- | --- | --- |")
     show("idle", measure(frames, _nothing, count))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import gtsam
 import numpy as np
@@ -69,8 +70,9 @@ def _pose(words: list[str]) -> np.ndarray:
 
 def _lifted(path: Path) -> tuple[dict[int, np.ndarray], list[Edge]]:
     factors, values = gtsam.load2D(str(path))
+    between: list[Any] = [factors.at(k) for k in range(factors.size())]
     edges = []
-    for factor in (factors.at(k) for k in range(factors.size())):
+    for factor in between:
         planar = factor.noiseModel().R().T @ factor.noiseModel().R()  # x, y, heading
         information = np.diag([*[planar[2, 2]] * 3, *[planar[0, 0]] * 3, 1.0])
         rows = [3, 4, 2]

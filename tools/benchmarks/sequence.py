@@ -18,12 +18,14 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from measures.mesh_score import score_mesh
 from measures.revisit_consistency import find_revisits, revisit_consistency
 
-from mapper.backend.backend import Backend, BackendConfig
+from mapper.backend.backend import Backend
+from mapper.backend.config import BackendConfig
 from mapper.backend.fusion.tsdf import TsdfConfig, TsdfVolume
 from mapper.backend.graph.edge import Edge, EdgeKind
 from mapper.backend.keyframes.flying_pixels import mask_unreliable
@@ -95,7 +97,7 @@ def measure_run(path: Path, sequence: Sequence, work: Path) -> list[tuple[str, s
     )
 
 
-def map_in_process(path: Path, out: Path, *options: str) -> dict:
+def map_in_process(path: Path, out: Path, *options: str) -> dict[str, Any]:
     """`mapper run` in a process of its own, so that its memory is its own too."""
     command = [sys.executable, "-m", "mapper", "run", str(path), "--out", str(out)]
     command += ["--overwrite", "--json", *options]

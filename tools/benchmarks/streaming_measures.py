@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import torch
 from reference.vggt import ReferenceSession, reference_work
@@ -108,7 +108,7 @@ def measured(stream: Stream) -> list[Row]:
 
 
 def new_session(model: Vggt, stream: Stream) -> StreamSession | ReferenceSession:
-    mode = "window" if stream.mode == "window" else "causal"
+    mode: Literal["causal", "window"] = "window" if stream.mode == "window" else "causal"
     options = SessionOptions(mode, shared_camera_cache=stream.model == STREAMVGGT)
     return (ReferenceSession if stream.who == BASELINE else StreamSession)(model, options)
 

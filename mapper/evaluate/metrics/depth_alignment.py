@@ -49,7 +49,7 @@ def scaled_and_shifted(predicted: Tensor, true: Tensor) -> Tensor:
     for _ in range(MAX_STEPS):
         optimiser.zero_grad()
         error = (scale * predicted + shift - true).abs().sum()
-        error.backward()  # type: ignore[no-untyped-call]
+        error.backward()
         optimiser.step()
         if abs(last - error.item()) < SETTLED:
             break

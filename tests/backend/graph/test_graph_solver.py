@@ -145,7 +145,7 @@ def test_a_measurement_that_is_not_finite_is_rolled_back() -> None:
 
 
 class FailingSolver(InProcess):
-    def solve(self, poses, edges, options, factors):  # type: ignore[no-untyped-def]
+    def solve(self, poses, edges, options, factors):
         return Solution(dict(poses), 1.0, "error 1 became 2")
 
 

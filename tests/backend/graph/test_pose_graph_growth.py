@@ -131,7 +131,7 @@ class CountingSolver(InProcess):
     def __init__(self) -> None:
         self.solved: list[int] = []
 
-    def solve(self, poses, edges, options, factors):  # type: ignore[no-untyped-def]
+    def solve(self, poses, edges, options, factors):
         self.solved.append(len(edges))
         return super().solve(poses, edges, options, factors)
 

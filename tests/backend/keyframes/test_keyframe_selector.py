@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mapper.backend.backend import Backend, BackendConfig
+from mapper.backend.backend import Backend
+from mapper.backend.config import BackendConfig
 from mapper.backend.keyframes.keyframe import HungFrame, Keyframe
 from mapper.backend.keyframes.keyframe_selector import KeyframeConfig, needs_keyframe, shared_view
 from mapper.core.geometry import backproject, pose

@@ -270,7 +270,7 @@ def test_unknown_modes_and_policies_are_refused(model: Vggt) -> None:
     with pytest.raises(ConfigError, match="expected one of"):
         SessionOptions(policy="random")
     with pytest.raises(ConfigError, match="expected one of"):
-        model(random_images(2)[None], "backwards")  # type: ignore[arg-type]
+        model(random_images(2)[None], "backwards")
 
 
 def test_nothing_of_old_frames_stays_but_the_cache(model: Vggt) -> None:

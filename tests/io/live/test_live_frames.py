@@ -94,7 +94,7 @@ def test_a_record_leaves_the_rest_of_the_disk_to_the_map(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     free = iter([recording.MIN_FREE_BYTES, recording.MIN_FREE_BYTES - 1])
-    monkeypatch.setattr(recording.shutil, "disk_usage", lambda _: SimpleNamespace(free=next(free)))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=next(free)))
     record = FrameRecording(tmp_path / "rec", None, False)
     for index in range(3):
         record.put(Frame(index, 5.0 + index, NOISE))

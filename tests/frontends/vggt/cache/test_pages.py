@@ -190,7 +190,7 @@ def test_flash_attn_is_preferred_where_it_is_installed(monkeypatch: pytest.Monke
 
     assert kernels._best("cuda", torch.bfloat16)[1] is kernels._cuda_flash
     made_up = SimpleNamespace(flash_attn_with_kvcache=cache_kernel)
-    monkeypatch.setitem(sys.modules, "flash_attn", made_up)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "flash_attn", made_up)
     assert kernels._best("cuda", torch.bfloat16)[1] is kernels._flash_attn
     assert kernels._best("cuda", torch.float32)[1] is kernels._cuda_efficient  # it has no float32
     assert kernels._best("mps", torch.float32)[1] is None
