@@ -55,12 +55,13 @@ class LearnedOptions(Protocol):
 class Shown:
     """A frame as the network sees it, without the frame's own image.
 
-    image: RGB, at the network's size. camera: the user's, at that size; None where it is unknown
-    or not to be used.
+    size: (width, height) of the frame's own image. image: RGB, at the network's size. camera: the
+    user's, at that size; None where it is unknown or not to be used.
     """
 
     index: int
     timestamp: float
+    size: tuple[int, int]
     image: UInt8[np.ndarray, "h w 3"]
     layout: Layout
     camera: Intrinsics | None
@@ -179,7 +180,8 @@ class LearnedFrontend(ABC):
         camera = None
         if frame.intrinsics is not None and self._common.use_calibration:
             camera = layout.intrinsics(frame.intrinsics)
-        return Shown(frame.index, frame.timestamp, self._images.take(frame), layout, camera)
+        image = self._images.take(frame)
+        return Shown(frame.index, frame.timestamp, (width, height), image, layout, camera)
 
     def _predicted(self, shown: Shown, answer: Answer | None) -> list[Prediction]:
         """The prediction of a frame, or none where the answer, None, is not finite."""

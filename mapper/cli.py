@@ -22,6 +22,7 @@ COMMANDS = {
     "align": "align the keyframes of a run globally, and fuse its map anew",
     "mesh": "fuse the map of a run again, at any resolution",
     "export": "write a run as TUM, KITTI, EuRoC, COLMAP, nerfstudio or a point cloud",
+    "track": "follow points of the first frame through a sequence",
     "eval": "errors of a run against ground truth: ATE and RPE",
     "bench": "published evaluation protocols: pose, depth, reconstruction",
     "config": "every setting with unit, default and meaning; what a configuration changes",
