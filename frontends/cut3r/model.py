@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import torch
@@ -10,7 +9,7 @@ from torch import Tensor
 
 from mapper.frontends.cut3r.network import Cut3rNetwork, Decoded
 from mapper.frontends.cut3r.state import Cut3rPrediction, Cut3rState, View
-from mapper.frontends.cut3r.stepping import FRAME_BY_FRAME, Rollout, StepOptions
+from mapper.frontends.cut3r.stepping import Rollout, StepOptions
 from mapper.frontends.cut3r.update_rules import Change, Gate, UpdateRule
 from mapper.frontends.layers.attention import LogitObserver
 from mapper.frontends.layers.encoded import Encoded
@@ -45,15 +44,6 @@ class Cut3r(Cut3rNetwork):
             memory = self.written_memory(encoded, decoded, state)
         blended = blend(state, change, gate, memory)
         return prediction, self.after_reset(blended, view, options.rollout)
-
-    def query(self, ray_map: Tensor, state: Cut3rState, options: StepOptions) -> Cut3rPrediction:
-        """What a camera with these rays (B, H, W, 6) would see; the state is left as it is.
-
-        The pose token always comes from the memory, even before the first frame, as published.
-        """
-        remembered = replace(state, learned_pose=torch.zeros_like(state.learned_pose))
-        encoded = self.encode(View(ray_map=ray_map), FRAME_BY_FRAME)
-        return self.predict(encoded, self.decode(encoded, remembered), options)
 
     def change(
         self,
@@ -122,25 +112,3 @@ def blend(state: Cut3rState, change: Change, gate: Gate, memory: Tensor) -> Cut3
         candidate=change.candidate,
         features=change.features,
     )
-
-
-def stream(
-    model: Cut3r, views: Iterable[View], options: StepOptions | None = None
-) -> Iterator[Cut3rPrediction]:
-    """Predictions of a whole sequence, one at a time; only the state is kept."""
-    state: Cut3rState | None = None
-    for view in views:
-        if state is None:
-            state = model.initial_state(view.batch)
-        prediction, state = model.step(view, state, options)
-        yield prediction
-
-
-def revisited(views: Sequence[View], passes: int, update: bool) -> Iterator[View]:
-    """The views `passes` times over; later passes write to the state only with `update`."""
-    for number in range(passes):
-        for view in views:
-            if number == 0 or update:
-                yield view
-            else:
-                yield replace(view, update=torch.zeros(view.batch, dtype=torch.bool))

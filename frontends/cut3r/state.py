@@ -12,6 +12,9 @@ from torch import Tensor
 class View:
     """One time step of a batch of sequences.
 
+    No frontend shows ray maps: the published training does, and the recorded run
+    cut3r_raymap_recurrent_dpt proves that the network takes them as published.
+
     image: (B, 3, H, W) in [-1, 1]; rows where image_mask is false may hold anything, NaN included.
     ray_map: (B, H, W, 6), per pixel ray origin then direction in the world; likewise ray_mask.
     update: (B,) permission to write state and memory. reset: (B,) back to the initial state after

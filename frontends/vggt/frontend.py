@@ -102,6 +102,7 @@ class StreamingFrontend(VggtFrontend):
         predictions = self._predicted(shown, self._infer(shown))
         if predictions:
             self.values["cache_mb"] = self._session.cache_bytes / 1e6
+            self.values["cache_allocated_mb"] = self._session.allocated_bytes / 1e6
         return predictions
 
     def _infer(self, shown: Shown) -> Answer | None:

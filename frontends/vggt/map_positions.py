@@ -24,12 +24,6 @@ def add_positions(image: Tensor, aspect: float, share: float) -> Tensor:
     return image
 
 
-def position_map(height: int, width: int, channels: int, aspect: float) -> Tensor:
-    """(h, w, K): the whole map, for comparison with recorded ones."""
-    empty = torch.zeros(1, channels, height, width)
-    return add_positions(empty, aspect, 1.0)[0].permute(1, 2, 0)
-
-
 def axes(height: int, width: int, aspect: float) -> tuple[tuple[float, int], tuple[float, int]]:
     """(largest coordinate, count) of the columns and of the rows.
 

@@ -87,6 +87,8 @@ class PointTracker(VggtFrontend):
 class StreamingTracker(PointTracker):
     """Frame by frame, in the company of the first frame and of a few recent ones."""
 
+    _session: StreamSession | None
+
     def __init__(
         self,
         name: str,
@@ -120,11 +122,13 @@ class StreamingTracker(PointTracker):
         return []
 
     def _forget(self) -> None:
-        self._session: StreamSession | None = None
+        self._session = None
 
 
 class WholeTracker(PointTracker):
     """All frames at once, at the end: `tracked` is filled by flush()."""
+
+    _waiting: list[Shown]
 
     def __init__(
         self,
@@ -159,7 +163,7 @@ class WholeTracker(PointTracker):
         return []
 
     def _forget(self) -> None:
-        self._waiting: list[Shown] = []
+        self._waiting = []
 
 
 def create_tracker(

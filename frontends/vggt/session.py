@@ -90,8 +90,13 @@ class StreamSession:
 
     @property
     def cache_bytes(self) -> int:
-        """What the caches hold; `allocated_bytes` of each, with the room for frames to come."""
+        """What the frames in the caches take."""
         return sum(cache.used_bytes for cache in (self.frames, self.cameras) if cache)
+
+    @property
+    def allocated_bytes(self) -> int:
+        """What the caches take, with the room for frames to come."""
+        return sum(cache.allocated_bytes for cache in (self.frames, self.cameras) if cache)
 
     @torch.inference_mode()
     def step(self, images: Tensor) -> VggtPrediction:

@@ -35,24 +35,3 @@ class StreamOptions:
     def step(self) -> int:
         """Frames from the start of one window to that of the next."""
         return self.stride or max(self.window // 2, 1)
-
-
-def padded_length(frames: int, window: int, step: int) -> int:
-    """Frames after the last one has been repeated until windows cover them all."""
-    if frames <= window:
-        return window
-    return frames + (window - frames) % step
-
-
-def window_positions(frames: int, window: int, step: int) -> list[tuple[int, ...]]:
-    """The frames of every window of a padded sequence, the last one perhaps several times."""
-    length = padded_length(frames, window, step)
-    return [
-        tuple(min(i, frames - 1) for i in range(start, start + window))
-        for start in range(0, length - window + 1, step)
-    ]
-
-
-def whole_windows(frames: int, window: int, step: int) -> list[tuple[int, ...]]:
-    """As for training: no padding, frames at the end that fill no window are left out."""
-    return [tuple(range(s, s + window)) for s in range(0, frames - window + 1, step)]

@@ -127,7 +127,9 @@ def test_numbers_worth_a_plot_are_those_of_the_last_prediction(build: Build, fam
     assert frontend.values["confidence"] == pytest.approx(float(last.confidence.mean()))
     assert frontend.values["depth"] == pytest.approx(float(np.median(last.depth)))
     assert frontend.values["focal"] == last.intrinsics.fx
-    own = {"cut3r": set(), "stream3r": {"cache_mb"}, "wint3r": {"kept"}}[family]
+    own = {"cut3r": set(), "stream3r": {"cache_mb", "cache_allocated_mb"}, "wint3r": {"kept"}}[
+        family
+    ]
     assert frontend.values.keys() - {"confidence", "depth", "focal"} == own
 
 

@@ -11,7 +11,7 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from golden.cut3r_poses import chained, pose_encoding, transformed
+from golden.cut3r_poses import chained, pose_encoding, transformed, weighted_rigid_fit
 from golden.recording import Golden
 from mapper.frontends.cut3r.activations import (
     SMALLEST_NORM,
@@ -21,7 +21,7 @@ from mapper.frontends.cut3r.activations import (
     pose_exp,
     rgb_sigmoid,
 )
-from mapper.frontends.cut3r.pose_encoding import pose_matrix, weighted_rigid_fit
+from mapper.frontends.cut3r.pose_encoding import pose_matrix
 from mapper.frontends.cut3r.preprocess import as_tensor, preprocessed
 from mapper.frontends.layers.rope import Rope2D
 from mapper.vision.pointmap_focal import median_focal, weiszfeld_focal

@@ -249,10 +249,22 @@ def run_query(
     asked = [n for n, t in tensors.items() if "query" in n and "ray" in n and t.shape[-1] == 6]
     rays = tensors[asked[0]] if asked else tensors["in.ray_map"][-1]
     rays = rays.reshape(-1, *rays.shape[-3:])[-len(state.tokens) :]
-    prediction = model.query(rays, state, options)
+    prediction = query(model, rays, state, options)
     for name in tensors:
         output = OUTPUTS.get(name.removeprefix("query.").removeprefix("out."))
         if name.startswith("query.") and output is not None:
             tensor = output(prediction)
             assert tensor is not None
             yield from named(tensors, {name: tensor})
+
+
+def query(
+    model: Cut3r, ray_map: Tensor, state: Cut3rState, options: StepOptions
+) -> Cut3rPrediction:
+    """What a camera with these rays (B, H, W, 6) would see; the state is left as it is.
+
+    The pose token always comes from the memory, even before the first frame, as published.
+    """
+    remembered = replace(state, learned_pose=torch.zeros_like(state.learned_pose))
+    encoded = model.encode(View(ray_map=ray_map), FRAME_BY_FRAME)
+    return model.predict(encoded, model.decode(encoded, remembered), options)

@@ -27,7 +27,7 @@ from mapper.frontends.vggt.batch_attention import BatchMixer, FrameMask, visible
 from mapper.frontends.vggt.block import Block, rotated
 from mapper.frontends.vggt.camera_head import activated
 from mapper.frontends.vggt.dpt import confidence_exp, points_inv_log
-from mapper.frontends.vggt.map_positions import axes, position_map
+from mapper.frontends.vggt.map_positions import add_positions, axes
 from mapper.frontends.vggt.network import Vggt
 from mapper.frontends.vggt.pose_encoding import extrinsics
 from mapper.frontends.vggt.tracks.embeddings import flow_embedding, grid_embedding, sampled
@@ -90,6 +90,12 @@ def map_positions(golden: Golden) -> Iterator[tuple[str, Tensor]]:
         elif re.fullmatch(r"uv_embed\w*dim(\d+)", name):
             step = max(1, (size[1] - 1) // max(tensor.shape[1] - 1, 1))
             yield name, position_map(*size, tensor.shape[2], aspect)[::step, ::step]
+
+
+def position_map(height: int, width: int, channels: int, aspect: float) -> Tensor:
+    """(h, w, K): what is added to an empty map."""
+    empty = torch.zeros(1, channels, height, width)
+    return add_positions(empty, aspect, 1.0)[0].permute(1, 2, 0)
 
 
 def poses(golden: Golden) -> Iterator[tuple[str, Tensor]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from reference.wint3r_offline import Slots, merged, predict_slots
+from reference.wint3r_offline import Slots, merged, padded_length, predict_slots
 from torch import Tensor
 
 from golden.recording import Golden
@@ -23,7 +23,7 @@ from mapper.frontends.wint3r.positions import RotaryPrecision, frame_positions
 from mapper.frontends.wint3r.prediction import FramePrediction, WindowOutput
 from mapper.frontends.wint3r.preprocess import normalised
 from mapper.frontends.wint3r.session import Wint3rSession
-from mapper.frontends.wint3r.windows import StreamOptions, padded_length
+from mapper.frontends.wint3r.windows import StreamOptions
 
 POSES = "camera_pos_enc.iter"
 

@@ -11,7 +11,7 @@ from mapper.errors import InputError
 from mapper.frontends.wint3r.network import Decoded, Wint3r
 from mapper.frontends.wint3r.poses import relative
 from mapper.frontends.wint3r.prediction import Candidate, FramePrediction
-from mapper.frontends.wint3r.windows import StreamOptions, whole_windows, window_positions
+from mapper.frontends.wint3r.windows import StreamOptions
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,3 +91,24 @@ def merged(slots: Slots, options: StreamOptions) -> list[FramePrediction]:
         )
         for position, candidate in sorted(candidates.items())
     ]
+
+
+def padded_length(frames: int, window: int, step: int) -> int:
+    """Frames after the last one has been repeated until windows cover them all."""
+    if frames <= window:
+        return window
+    return frames + (window - frames) % step
+
+
+def window_positions(frames: int, window: int, step: int) -> list[tuple[int, ...]]:
+    """The frames of every window of a padded sequence, the last one perhaps several times."""
+    length = padded_length(frames, window, step)
+    return [
+        tuple(min(i, frames - 1) for i in range(start, start + window))
+        for start in range(0, length - window + 1, step)
+    ]
+
+
+def whole_windows(frames: int, window: int, step: int) -> list[tuple[int, ...]]:
+    """As for training: no padding, frames at the end that fill no window are left out."""
+    return [tuple(range(s, s + window)) for s in range(0, frames - window + 1, step)]

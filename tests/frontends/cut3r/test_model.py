@@ -9,10 +9,11 @@ from dataclasses import replace
 
 import pytest
 import torch
+from golden.cut3r_sequences import query
 from torch import Tensor
 
 from mapper.errors import InputError
-from mapper.frontends.cut3r.model import Cut3r, gate_of, revisited, stream
+from mapper.frontends.cut3r.model import Cut3r, gate_of
 from mapper.frontends.cut3r.state import Cut3rState, View
 from mapper.frontends.cut3r.stepping import (
     FRAME_BY_FRAME,
@@ -30,6 +31,7 @@ from mapper.frontends.cut3r.update_rules import (
 )
 from mapper.frontends.layers.attention import LogitObserver
 from mapper.runtime.torch_threads import one_thread
+from tests.support.cut3r_streams import revisited, stream
 from tests.support.tiny_cut3r import random_network
 
 HEIGHT, WIDTH = 48, 64
@@ -190,7 +192,7 @@ def test_sequences_of_a_batch_do_not_touch_one_another(model: Cut3r, rule: str) 
 def test_a_query_leaves_the_state_alone_and_needs_no_image(model: Cut3r) -> None:
     _, state = model.step(image(0), model.initial_state())
     kept = replace(state, tokens=state.tokens.clone(), memory=state.memory.clone())
-    prediction = model.query(rays(1), state, StepOptions(rgb=True))
+    prediction = query(model, rays(1), state, StepOptions(rgb=True))
     assert prediction.rgb is not None and prediction.rgb.shape == (1, HEIGHT, WIDTH, 3)
     torch.testing.assert_close(state.tokens, kept.tokens)
     torch.testing.assert_close(state.memory, kept.memory)

@@ -13,13 +13,14 @@ from torch import Tensor
 from mapper.backend.pairwise.prediction_pairs import pairs_of_rollouts
 from mapper.core.image_pairs import pair_indices, rollout_indices
 from mapper.errors import InputError
-from mapper.frontends.cut3r.model import Cut3r, stream
+from mapper.frontends.cut3r.model import Cut3r
 from mapper.frontends.cut3r.rollouts import rollout_pairs
 from mapper.frontends.cut3r.state import View
 from mapper.frontends.cut3r.stepping import Rollout, StepOptions, whole_sequence
 from mapper.frontends.cut3r.update_rules import ReplaceRule, TemporalSpatialRule, UpdateRule
 from mapper.frontends.layers.encoded import Encoded
 from mapper.runtime.torch_threads import one_thread
+from tests.support.cut3r_streams import stream
 from tests.support.paths import COMMITTED_GOLDEN
 from tests.support.tiny_cut3r import random_network
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from reference.wint3r_offline import merged, predict_slots
+from reference.wint3r_offline import merged, padded_length, predict_slots, window_positions
 from torch import Tensor
 
 from mapper.errors import ConfigError, InputError
@@ -18,7 +18,7 @@ from mapper.frontends.wint3r.poses import relative
 from mapper.frontends.wint3r.positions import RotaryPrecision
 from mapper.frontends.wint3r.prediction import FramePrediction
 from mapper.frontends.wint3r.session import Wint3rSession
-from mapper.frontends.wint3r.windows import StreamOptions, padded_length, window_positions
+from mapper.frontends.wint3r.windows import StreamOptions
 from tests.support.tiny_wint3r import images, tiny_model
 
 # The stream encodes one frame, the whole sequence all at once: the last bits of a matrix product

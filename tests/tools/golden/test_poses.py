@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from golden.cut3r_poses import chained, pose_encoding
+from golden.cut3r_poses import chained, pose_encoding, weighted_rigid_fit
 from golden.vggt_cameras import encoded, intrinsics, unprojected
 
 from mapper.frontends.cut3r.pose_encoding import pose_matrix
@@ -44,3 +44,14 @@ def test_unprojected_points_project_back() -> None:
     torch.testing.assert_close(seen[..., 2].float(), depth)
     columns = torch.arange(28, dtype=torch.float64).expand(14, -1)
     torch.testing.assert_close(pixels[..., 0] / pixels[..., 2], columns, atol=1e-4, rtol=1e-4)
+
+
+def test_rigid_fit_recovers_a_pose_and_ignores_weightless_points() -> None:
+    generator = torch.Generator().manual_seed(1)
+    source = torch.randn(1, 50, 3, generator=generator)
+    T = pose_matrix(torch.tensor([[0.3, -1.0, 2.0, 0.9, 0.1, -0.2, 0.3]]))
+    target = source @ T[:, :3, :3].transpose(1, 2) + T[:, None, :3, 3]
+    weights = torch.ones(1, 50)
+    target[:, :5] += 10
+    weights[:, :5] = 0
+    torch.testing.assert_close(weighted_rigid_fit(source, target, weights), T, atol=1e-5, rtol=1e-5)
