@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from enum import StrEnum
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
 from mapper.core.frame import Frame
 from mapper.core.prediction import Prediction
+
+if TYPE_CHECKING:
+    from jaxtyping import Float32, UInt8
 
 
 class TrackingState(StrEnum):
@@ -74,10 +77,10 @@ class RolloutPair(NamedTuple):
 
     i: int
     j: int
-    pointmap_i: np.ndarray
-    confidence_i: np.ndarray
-    pointmap_j: np.ndarray
-    confidence_j: np.ndarray
+    pointmap_i: Float32[np.ndarray, "h w 3"]
+    confidence_i: Float32[np.ndarray, "h w"]
+    pointmap_j: Float32[np.ndarray, "h w 3"]
+    confidence_j: Float32[np.ndarray, "h w"]
 
 
 @runtime_checkable
@@ -85,7 +88,9 @@ class PairFrontend(Protocol):
     """A frontend that can look again at images which it has seen, two by two."""
 
     def rollout_pairs(
-        self, images: Sequence[np.ndarray], progress: Callable[[int], None] | None = None
+        self,
+        images: Sequence[UInt8[np.ndarray, "h w 3"]],
+        progress: Callable[[int], None] | None = None,
     ) -> list[RolloutPair]:
         """The pairs of the reference alignment; the frontend's memory stays as it is.
 

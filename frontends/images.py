@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -11,6 +12,9 @@ from torch import Tensor
 
 from mapper.core.intrinsics import Intrinsics
 from mapper.errors import InputError
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Float32, UInt8
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +39,22 @@ class Layout:
         """The camera of the final image, given that of the original one."""
         return original.resized(*self.resized).cropped(*self.offset, *self.size)
 
-    def to_network(self, pixels: np.ndarray, original: tuple[int, int]) -> np.ndarray:
-        """(..., 2): where pixels (x, y) of an image of (width, height) lie in the final one."""
+    def to_network(
+        self, pixels: Float[np.ndarray, "*n 2"], original: tuple[int, int]
+    ) -> Float[np.ndarray, "*n 2"]:
+        """Where pixels (x, y) of an image of (width, height) lie in the final one."""
         scale = np.array(self.resized) / original
         return (pixels + 0.5) * scale - 0.5 - self.offset
 
-    def from_network(self, pixels: np.ndarray, original: tuple[int, int]) -> np.ndarray:
-        """(..., 2): the inverse of `to_network`."""
+    def from_network(
+        self, pixels: Float[np.ndarray, "*n 2"], original: tuple[int, int]
+    ) -> Float[np.ndarray, "*n 2"]:
+        """The inverse of `to_network`."""
         scale = np.array(self.resized) / original
         return (pixels + self.offset + 0.5) / scale - 0.5
 
-    def inside(self) -> np.ndarray:
-        """bool (H, W): pixels of the final image that the camera saw, no margin."""
+    def inside(self) -> Bool[np.ndarray, "h w"]:
+        """The pixels of the final image that the camera saw, no margin."""
         left, top, right, bottom = self.box
         columns, rows = np.arange(left, right), np.arange(top, bottom)
         seen_columns = (columns >= 0) & (columns < self.resized[0])
@@ -59,7 +67,7 @@ def too_narrow(width: int, height: int) -> InputError:
     return InputError(f"image of {width}x{height}: too narrow, less than a patch remains")
 
 
-def as_picture(image: Image.Image | np.ndarray) -> Image.Image:
+def as_picture(image: Image.Image | UInt8[np.ndarray, "h w 3"]) -> Image.Image:
     """As PIL has it, whose resizing the published preprocessing is exact to."""
     return Image.fromarray(image) if isinstance(image, np.ndarray) else image
 
@@ -69,6 +77,6 @@ def resampling(shrinks: bool) -> Image.Resampling:
     return Image.Resampling.LANCZOS if shrinks else Image.Resampling.BICUBIC
 
 
-def unit_range(image: np.ndarray) -> Tensor:
-    """float32 (1, 3, H, W) in [0, 1] of uint8 (H, W, 3)."""
+def unit_range(image: UInt8[np.ndarray, "h w 3"]) -> Float32[Tensor, "1 3 h w"]:
+    """Colours in [0, 1]."""
     return torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float() / 255

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -9,11 +11,14 @@ from torch import Tensor
 from mapper.core.intrinsics import Intrinsics
 from mapper.vision.pointmap_focal import weiszfeld_focal
 
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
-def pointmap_camera(pointmap: Tensor) -> Intrinsics:
+
+def pointmap_camera(pointmap: Float[Tensor, "1 h w 3"]) -> Intrinsics:
     """Intrinsics with one focal length and the principal point in the middle.
 
-    pointmap: (1, h, w, 3), camera frame. The longer side where no focal length fits.
+    pointmap: in the camera frame. The longer side where no focal length fits.
     """
     _, height, width, _ = pointmap.shape
     centre = torch.tensor([[width // 2, height // 2]], device=pointmap.device)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from PIL import Image
 from torch import Tensor
 
 from mapper.errors import InputError
 from mapper.frontends.images import Layout, as_picture, resampling, too_narrow, unit_range
+
+if TYPE_CHECKING:
+    from jaxtyping import Float32, UInt8
 
 PATCH = 16
 SQUARE_SIZE = 224  # the size of the linear checkpoint, which only knows squares
@@ -37,8 +42,11 @@ def layout_of(width: int, height: int, size: int, square_ok: bool = False) -> La
 
 
 def preprocessed(
-    image: Image.Image | np.ndarray, size: int, crop: bool = True, square_ok: bool = False
-) -> np.ndarray:
+    image: Image.Image | UInt8[np.ndarray, "H W 3"],
+    size: int,
+    crop: bool = True,
+    square_ok: bool = False,
+) -> UInt8[np.ndarray, "h w 3"]:
     """uint8 (H, W, 3) RGB, both sides multiples of 16 (224: exactly square), of an RGB image.
 
     crop=False squeezes instead of cutting, as the published evaluation does.
@@ -54,6 +62,6 @@ def preprocessed(
     return np.asarray(picture.resize(layout.size, Image.Resampling.LANCZOS))
 
 
-def as_tensor(image: np.ndarray) -> Tensor:
+def as_tensor(image: UInt8[np.ndarray, "h w 3"]) -> Float32[Tensor, "1 3 h w"]:
     """float32 (1, 3, H, W) in [-1, 1] of uint8 (H, W, 3)."""
     return (unit_range(image) - 0.5) / 0.5

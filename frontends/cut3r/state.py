@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Float32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,12 +25,12 @@ class View:
     this frame. Masks are bool on the CPU; None means: image yes, ray map no, update yes, reset no.
     """
 
-    image: Tensor | None = None
-    ray_map: Tensor | None = None
-    image_mask: Tensor | None = None
-    ray_mask: Tensor | None = None
-    update: Tensor | None = None
-    reset: Tensor | None = None
+    image: Float32[Tensor, "b 3 h w"] | None = None
+    ray_map: Float32[Tensor, "b h w 6"] | None = None
+    image_mask: Bool[Tensor, " b"] | None = None
+    ray_mask: Bool[Tensor, " b"] | None = None
+    update: Bool[Tensor, " b"] | None = None
+    reset: Bool[Tensor, " b"] | None = None
 
     @property
     def batch(self) -> int:
@@ -86,12 +90,12 @@ class Cut3rState:
     state whatever the update rule. The masks live on the CPU.
     """
 
-    tokens: Tensor
-    memory: Tensor
-    candidate: Tensor | None
-    features: Tensor | None
-    learned_pose: Tensor
-    plain_gate: Tensor
+    tokens: Float[Tensor, "b s c"]
+    memory: Float[Tensor, "b m c2"]
+    candidate: Float[Tensor, "b s c"] | None
+    features: Float[Tensor, "b n c_enc"] | None
+    learned_pose: Bool[Tensor, " b"]
+    plain_gate: Bool[Tensor, " b"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,10 +109,10 @@ class Cut3rPrediction:
     encoder tokens.
     """
 
-    pointmap: Tensor
-    confidence: Tensor
-    pose: Tensor
-    descriptor: Tensor
-    pointmap_world: Tensor | None = None
-    confidence_world: Tensor | None = None
-    rgb: Tensor | None = None
+    pointmap: Float[Tensor, "b h w 3"]
+    confidence: Float[Tensor, "b h w"]
+    pose: Float[Tensor, "b 7"]
+    descriptor: Float[Tensor, "b c"]
+    pointmap_world: Float[Tensor, "b h w 3"] | None = None
+    confidence_world: Float[Tensor, "b h w"] | None = None
+    rgb: Float[Tensor, "b h w 3"] | None = None

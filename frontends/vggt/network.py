@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,9 @@ from mapper.frontends.vggt.camera_head import CameraHead, CameraMixer
 from mapper.frontends.vggt.config import VggtConfig
 from mapper.frontends.vggt.dpt import Dpt, DptSizes, confidence_exp, points_inv_log
 from mapper.frontends.vggt.tracks.tracker import TrackHead, Tracks
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +39,14 @@ class VggtPrediction:
     tracks: of the query points, where there were any. aggregated: the tokens behind all this.
     """
 
-    pose_encoding: Tensor
-    pose_iterations: list[Tensor]
-    descriptor: Tensor
+    pose_encoding: Float[Tensor, "b s 9"]
+    pose_iterations: list[Float[Tensor, "b s 9"]]
+    descriptor: Float[Tensor, "b s c"]
     aggregated: Aggregated = field(repr=False)
-    depth: Tensor | None = None
-    depth_confidence: Tensor | None = None
-    points: Tensor | None = None
-    points_confidence: Tensor | None = None
+    depth: Float[Tensor, "b s h w"] | None = None
+    depth_confidence: Float[Tensor, "b s h w"] | None = None
+    points: Float[Tensor, "b s h w 3"] | None = None
+    points_confidence: Float[Tensor, "b s h w"] | None = None
     tracks: Tracks | None = None
 
 
@@ -66,10 +70,10 @@ class Vggt(nn.Module):
 
     def forward(
         self,
-        images: Tensor,
+        images: Float[Tensor, "b s 3 h w"],
         mode: FrameMask = "causal",
         heads: Heads | None = None,
-        query_points: Tensor | None = None,
+        query_points: Float[Tensor, "b n 2"] | None = None,
     ) -> VggtPrediction:
         """images (B, S, 3, H, W) in [0, 1]; query_points (B, N, 2) pixels (x, y) of frame 0."""
         mixer = BatchMixer(mode, images.shape[1])
@@ -110,7 +114,7 @@ class Vggt(nn.Module):
             tracks=tracks,
         )
 
-    def track_features(self, aggregated: Aggregated) -> Tensor:
+    def track_features(self, aggregated: Aggregated) -> Float[Tensor, "b s c h w"]:
         """(B, S, C, H / 2, W / 2)."""
         if self.config.track is None:
             raise ConfigError("this checkpoint has no track head: STream3R's never do")
@@ -118,7 +122,9 @@ class Vggt(nn.Module):
         taps = self._patch_taps(aggregated)
         return self.track_head.feature_extractor(taps, aggregated.grid).unflatten(0, frames)
 
-    def track(self, features: Tensor, query_points: Tensor) -> Tracks:
+    def track(
+        self, features: Float[Tensor, "b s c h w"], query_points: Float[Tensor, "b n 2"]
+    ) -> Tracks:
         """features (B, S, C, h, w), the first frame's first; query_points (B, N, 2)."""
         return self.track_head.tracker(features, query_points)
 

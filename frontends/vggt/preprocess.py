@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 from PIL import Image
@@ -11,6 +11,9 @@ from torch import Tensor
 
 from mapper.errors import InputError
 from mapper.frontends.images import Layout, as_picture, resampling, too_narrow, unit_range
+
+if TYPE_CHECKING:
+    from jaxtyping import Float32, UInt8
 
 PATCH: Final = 14
 SQUARE_SIZE: Final = 224  # at which the copy of VGGT that StreamVGGT ships squeezes to a square
@@ -50,7 +53,9 @@ def opaque(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def preprocessed(image: Image.Image | np.ndarray, target: int, fit: Fit = "crop") -> np.ndarray:
+def preprocessed(
+    image: Image.Image | UInt8[np.ndarray, "H W 3"], target: int, fit: Fit = "crop"
+) -> UInt8[np.ndarray, "h w 3"]:
     """uint8 (H, W, 3) RGB, both sides multiples of 14; padding is white."""
     picture = opaque(as_picture(image))
     layout = layout_of(*picture.size, target, fit)
@@ -83,7 +88,7 @@ def together(images: Sequence[np.ndarray]) -> list[np.ndarray]:
     ]
 
 
-def for_evaluation(image: Image.Image, target: int, crop: bool) -> np.ndarray:
+def for_evaluation(image: Image.Image, target: int, crop: bool) -> UInt8[np.ndarray, "h w 3"]:
     """uint8 (H, W, 3) as the published evaluation loads it, which is not as the demos do.
 
     crop=False squeezes to whole patches; squares are then refused, and with crop=True cut to 4:3.
@@ -104,6 +109,6 @@ def for_evaluation(image: Image.Image, target: int, crop: bool) -> np.ndarray:
     return np.asarray(picture.crop((cx - half[0], cy - half[1], cx + half[0], cy + half[1])))
 
 
-def as_tensor(image: np.ndarray) -> Tensor:
+def as_tensor(image: UInt8[np.ndarray, "h w 3"]) -> Float32[Tensor, "1 3 h w"]:
     """float32 (1, 3, H, W) in [0, 1] of uint8 (H, W, 3)."""
     return unit_range(image)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor
@@ -18,6 +18,9 @@ from mapper.frontends.vggt.cache.storage import AUTO, Storage
 from mapper.frontends.vggt.config import ITERATIONS
 from mapper.frontends.vggt.network import Heads, Vggt, VggtPrediction
 from mapper.frontends.vggt.tracks.memory import TrackMemory
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +70,7 @@ class StreamSession:
         self,
         model: Vggt,
         options: SessionOptions | None = None,
-        query_points: Tensor | None = None,
+        query_points: Float[Tensor, "b n 2"] | None = None,
     ) -> None:
         self.model = model
         self.options = options or SessionOptions()
@@ -99,7 +102,7 @@ class StreamSession:
         return sum(cache.allocated_bytes for cache in (self.frames, self.cameras) if cache)
 
     @torch.inference_mode()
-    def step(self, images: Tensor) -> VggtPrediction:
+    def step(self, images: Float[Tensor, "b 3 h w"] | Float[Tensor, "b s 3 h w"]) -> VggtPrediction:
         """images (B, 3, H, W), or (B, S, 3, H, W) of which all see one another, in [0, 1].
 
         Raises NotFiniteError for a frame to which the network has no finite answer, InputError for

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float
 
 EDGE = 0.05  # share of the depth, published
 FARTHEST = 500.0  # units of the network, published
 
 
 def depth_edges(
-    depth: Tensor,
+    depth: Float[Tensor, "b h w"],
     relative: float | None = EDGE,
     absolute: float | None = None,
-    mask: Tensor | None = None,
-) -> Tensor:
-    """bool, as depth (B, H, W): where depth varies too much in the 3x3 pixels around.
+    mask: Bool[Tensor, "b h w"] | None = None,
+) -> Bool[Tensor, "b h w"]:
+    """Where depth varies too much in the 3x3 pixels around.
 
-    relative: more than this share of the depth; absolute: more than this. mask: (B, H, W) bool,
+    relative: more than this share of the depth; absolute: more than this. mask: the
     pixels that count. Pixels beyond the border do not. No depth at all is no edge (NaN).
     """
     highest, lowest = depth, -depth
@@ -34,8 +39,10 @@ def depth_edges(
     return edges
 
 
-def kept_points(depth: Tensor, relative: float = EDGE, farthest: float = FARTHEST) -> Tensor:
-    """bool, as depth (B, H, W): the points that the published reconstruction writes.
+def kept_points(
+    depth: Float[Tensor, "b h w"], relative: float = EDGE, farthest: float = FARTHEST
+) -> Bool[Tensor, "b h w"]:
+    """The points that the published reconstruction writes.
 
     relative = 0: edges are kept. (Section 10 of the description.)
     """

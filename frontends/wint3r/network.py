@@ -6,6 +6,7 @@ Parameter names are those of the published checkpoints, so that they load strict
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +22,9 @@ from mapper.frontends.wint3r.camera_head import CameraHead
 from mapper.frontends.wint3r.config import Wint3rConfig
 from mapper.frontends.wint3r.point_head import PATCH_SIZE, PointHead
 from mapper.frontends.wint3r.positions import RotaryPrecision, encoder_rope, window_rope
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,7 +81,7 @@ class Wint3r(nn.Module):
         """Where the weights are."""
         return self.cam_token.device
 
-    def encode(self, images: Tensor, precision: RotaryPrecision) -> Encoded:
+    def encode(self, images: Float[Tensor, "m 3 h w"], precision: RotaryPrecision) -> Encoded:
         """Features of images (M, 3, H, W), each by itself; both sides multiples of 16."""
         height, width = images.shape[-2:]
         if height % PATCH_SIZE or width % PATCH_SIZE:
@@ -92,16 +96,18 @@ class Wint3r(nn.Module):
             tokens = block(tokens, rope)
         return Encoded(self.enc_norm(tokens), grid)
 
-    def embed(self, encoded: Encoded) -> Tensor:
+    def embed(self, encoded: Encoded) -> Float[Tensor, "m p c"]:
         """Decoder tokens (M, P, C) of each image, the camera token first."""
         patches = self.decoder_embed(encoded.features)
         return torch.cat([self.cam_token.expand(len(patches), -1, -1).to(patches), patches], 1)
 
-    def initial_state(self, batch: int) -> Tensor:
+    def initial_state(self, batch: int) -> Float[Tensor, "b s c"]:
         """(batch, S, C) before the first window; it does not depend on the images."""
         return self.decoder_embed_state(self.register_tokens.weight).expand(batch, -1, -1)
 
-    def decode(self, tokens: Tensor, state: Tensor, grid: tuple[int, int]) -> Decoded:
+    def decode(
+        self, tokens: Float[Tensor, "b w p c"], state: Float[Tensor, "b s c"], grid: tuple[int, int]
+    ) -> Decoded:
         """tokens (B, w, P, C) of a window, state (B, S, C) left by the window before.
 
         Image and state branch side by side, each reading the other's previous layer.
@@ -122,7 +128,9 @@ class Wint3r(nn.Module):
             self.dec_norm_state(state),
         )
 
-    def points(self, decoded: Decoded, grid: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    def points(
+        self, decoded: Decoded, grid: tuple[int, int]
+    ) -> tuple[Float[Tensor, "b w h width 3"], Float[Tensor, "b w h width"]]:
         """Points (B, w, H, W, 3) in each camera's frame and confidence (B, w, H, W), above 1."""
         batch, frames = decoded.final.shape[:2]
         patches = (

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
 
 from mapper.vision.rotations import rigid_transform, rotation_of_quaternion
 
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
-def pose_matrix(pose: Tensor) -> Tensor:
-    """T_world_camera (..., 4, 4) of poses (..., 7); the quaternion's length does not matter."""
+
+def pose_matrix(pose: Float[Tensor, "*n 7"]) -> Float[Tensor, "*n 4 4"]:
+    """T_world_camera of poses; the quaternion's length does not matter."""
     return rigid_transform(rotation_of_quaternion(pose[..., 3:7]), pose[..., :3])
 
 
-def relative(origin: Tensor, pose: Tensor) -> Tensor:
-    """Poses (..., 7) seen from the camera `origin` (..., 7).
+def relative(origin: Float[Tensor, "*n 7"], pose: Float[Tensor, "*n 7"]) -> Float[Tensor, "*n 7"]:
+    """Poses seen from the camera `origin`.
 
     The quaternion's length is the product of both, as published. (Section 6 of the description.)
     """

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from mapper.frontends.wint3r.network import Decoded
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,11 +26,11 @@ class WindowOutput:
 
     positions: tuple[int, ...]
     first_slot: int
-    tokens: Tensor
+    tokens: Float[Tensor, "b w p c"]
     decoded: Decoded
-    pointmap: Tensor
-    confidence: Tensor
-    poses: Tensor
+    pointmap: Float[Tensor, "b w h width 3"]
+    confidence: Float[Tensor, "b w h width"]
+    poses: Float[Tensor, "iterations b n 7"]
 
     @property
     def first_pose_slot(self) -> int:

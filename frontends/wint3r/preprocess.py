@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import torch
@@ -10,6 +10,9 @@ from PIL import Image
 from torch import Tensor
 
 from mapper.frontends.images import Layout, as_picture, resampling, unit_range
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Float32, UInt8
 
 SIZE: Final = 512  # of the longer side
 HEIGHTS: Final = (384, 336, 288, 256, 224)  # of the shorter one
@@ -35,7 +38,7 @@ def layout_of(width: int, height: int) -> Layout:
     return Layout(resized, (left, top), target)
 
 
-def preprocessed(image: Image.Image | np.ndarray) -> np.ndarray:
+def preprocessed(image: Image.Image | UInt8[np.ndarray, "H W 3"]) -> UInt8[np.ndarray, "h w 3"]:
     """uint8 (H, W, 3) RGB at the network's size, of an RGB image."""
     picture = as_picture(image)
     layout = layout_of(*picture.size)
@@ -43,13 +46,13 @@ def preprocessed(image: Image.Image | np.ndarray) -> np.ndarray:
     return np.asarray(picture.resize(layout.resized, kind).crop(layout.box))
 
 
-def normalised(colours: Tensor) -> Tensor:
-    """float32 of colours (..., 3, H, W) in [0, 1]."""
+def normalised(colours: Float[Tensor, "*n 3 h w"]) -> Float[Tensor, "*n 3 h w"]:
+    """Of colours in [0, 1]."""
     mean = torch.tensor(MEAN, device=colours.device)[:, None, None]
     deviation = torch.tensor(DEVIATION, device=colours.device)[:, None, None]
     return (colours - mean) / deviation
 
 
-def as_tensor(image: np.ndarray) -> Tensor:
+def as_tensor(image: UInt8[np.ndarray, "h w 3"]) -> Float32[Tensor, "1 3 h w"]:
     """float32 (1, 3, H, W), normalised, of uint8 (H, W, 3)."""
     return normalised(unit_range(image))

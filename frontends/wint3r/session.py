@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -14,6 +15,9 @@ from mapper.frontends.wint3r.point_head import PATCH_SIZE
 from mapper.frontends.wint3r.poses import relative
 from mapper.frontends.wint3r.prediction import Candidate, FramePrediction, WindowOutput
 from mapper.frontends.wint3r.windows import StreamOptions
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,7 +61,7 @@ class Wint3rSession:
         self._origin_slot: int | None = None
         self._fresh: list[int] = []
 
-    def step(self, image: Tensor) -> list[FramePrediction]:
+    def step(self, image: Float[Tensor, "b 3 h w"]) -> list[FramePrediction]:
         """Take one image (B, 3, H, W), normalised; returns the frames that no window follows."""
         encoded = self._model.encode(image, self.options.precision)
         self._check_size(encoded)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import torch
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 # Of twice a quaternion's components; the largest, by which it is divided, is never below 1.
 SMALLEST_PIVOT: Final = 0.1
 
 
-def rotation_of_quaternion(quaternion_xyzw: Tensor) -> Tensor:
-    """Rotations (..., 3, 3) of quaternions (..., 4) of any length but zero."""
+def rotation_of_quaternion(quaternion_xyzw: Float[Tensor, "*n 4"]) -> Float[Tensor, "*n 3 3"]:
+    """Rotations of quaternions of any length but zero."""
     x, y, z, w = quaternion_xyzw.unbind(-1)
     two = 2 / quaternion_xyzw.square().sum(-1)
     rows = [
@@ -23,8 +26,8 @@ def rotation_of_quaternion(quaternion_xyzw: Tensor) -> Tensor:
     return torch.stack(rows, -1).unflatten(-1, (3, 3))
 
 
-def quaternion_of_rotation(rotation: Tensor) -> Tensor:
-    """Quaternions (..., 4), xyzw with w >= 0, of rotations (..., 3, 3), by the best-conditioned of
+def quaternion_of_rotation(rotation: Float[Tensor, "*n 3 3"]) -> Float[Tensor, "*n 4"]:
+    """Quaternions xyzw, w >= 0, by the best-conditioned of
     four formulas: each divides by another component, and the largest is taken."""
     m = rotation
     trace = m.diagonal(dim1=-2, dim2=-1)
@@ -49,8 +52,10 @@ def quaternion_of_rotation(rotation: Tensor) -> Tensor:
     return torch.where(chosen[..., 3:] < 0, -chosen, chosen)
 
 
-def rigid_transform(rotation: Tensor, translation: Tensor) -> Tensor:
-    """T (..., 4, 4) of rotations (..., 3, 3) and translations (..., 3)."""
+def rigid_transform(
+    rotation: Float[Tensor, "*n 3 3"], translation: Float[Tensor, "*n 3"]
+) -> Float[Tensor, "*n 4 4"]:
+    """T of rotations and translations."""
     T = rotation.new_zeros(*rotation.shape[:-2], 4, 4)
     T[..., :3, :3] = rotation
     T[..., :3, 3] = translation

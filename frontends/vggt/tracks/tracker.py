@@ -6,6 +6,7 @@ Source: Karaev et al., CoTracker, 2023, in the form that VGGT trained (spec sect
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +19,9 @@ from mapper.frontends.vggt.dpt import Dpt, DptSizes
 from mapper.frontends.vggt.tracks.embeddings import flow_embedding, grid_embedding, sampled
 from mapper.frontends.vggt.tracks.transformer import UpdateTransformer
 
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tracks:
@@ -26,10 +30,10 @@ class Tracks:
     iterations: xy after every round, the last included.
     """
 
-    xy: Tensor
-    visibility: Tensor
-    confidence: Tensor
-    iterations: list[Tensor]
+    xy: Float[Tensor, "b s n 2"]
+    visibility: Float[Tensor, "b s n"]
+    confidence: Float[Tensor, "b s n"]
+    iterations: list[Float[Tensor, "b s n 2"]]
 
 
 class TrackHead(nn.Module):
