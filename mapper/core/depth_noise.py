@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import astuple, dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numba import njit
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Float32
 
 ROOM: Final = 5.0  # units: a depth camera's range, and no network's is less
 MEDIANS: Final = 2.5  # of a network's median depth; with that at the 2 m of a room it sees the ROOM
@@ -30,7 +33,7 @@ class DepthNoise:
         return self.relative == 0.0
 
     @property
-    def coefficients(self) -> np.ndarray:
+    def coefficients(self) -> Float32[np.ndarray, " 3"]:
         """float32 (3,), for depth_sigma."""
         return np.array(astuple(self), np.float32)
 
@@ -55,7 +58,7 @@ LEARNED = DepthNoise(0.0, 0.012, 0.0)
 TRUSTED_SIGMA: Final = STRUCTURED_LIGHT.floor + STRUCTURED_LIGHT.quadratic * (ROOM - 0.4) ** 2
 
 
-def trusted_depth(depth: np.ndarray, noise: DepthNoise) -> float:
+def trusted_depth(depth: Float[np.ndarray, "h w"], noise: DepthNoise) -> float:
     """Units up to which a view's depths (H, W) are good enough for the map; not > 0 = none.
 
     A depth camera's are until its noise reaches TRUSTED_SIGMA. A network errs in proportion to the

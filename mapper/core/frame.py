@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mapper.core.intrinsics import Intrinsics
 from mapper.errors import InputError
+
+if TYPE_CHECKING:
+    from jaxtyping import Float32, UInt8
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +25,8 @@ class Frame:
 
     index: int
     timestamp: float
-    image: np.ndarray
-    depth: np.ndarray | None = None
+    image: UInt8[np.ndarray, "h w 3"]
+    depth: Float32[np.ndarray, "h w"] | None = None
     intrinsics: Intrinsics | None = None
 
     def __post_init__(self) -> None:

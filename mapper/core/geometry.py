@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
 from mapper.core.intrinsics import Intrinsics
 
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Float32, Float64
 
-def pose(rotation: np.ndarray, translation: np.ndarray) -> np.ndarray:
+
+def pose(
+    rotation: Float[np.ndarray, "3 3"], translation: Float[np.ndarray, " 3"]
+) -> Float64[np.ndarray, "4 4"]:
     """float64 (4, 4) from a rotation (3, 3) and a translation (3,)."""
     T = np.eye(4)
     T[:3, :3] = rotation
@@ -18,7 +23,7 @@ def pose(rotation: np.ndarray, translation: np.ndarray) -> np.ndarray:
     return T
 
 
-def inverse(T: np.ndarray) -> np.ndarray:
+def inverse(T: Float[np.ndarray, "*batch 4 4"]) -> Float[np.ndarray, "*batch 4 4"]:
     """Inverse of rigid transforms, (..., 4, 4)."""
     R_t = np.swapaxes(T[..., :3, :3], -1, -2)
     result = np.zeros_like(T)
@@ -28,7 +33,7 @@ def inverse(T: np.ndarray) -> np.ndarray:
     return result
 
 
-def orthonormalised(T: np.ndarray) -> np.ndarray:
+def orthonormalised(T: Float[np.ndarray, "*batch 4 4"]) -> Float[np.ndarray, "*batch 4 4"]:
     """The poses (..., 4, 4) whose rotations are the nearest true ones.
 
     Long products of poses drift off SO(3), and a constant-velocity model multiplies that drift;
@@ -40,7 +45,9 @@ def orthonormalised(T: np.ndarray) -> np.ndarray:
     return result
 
 
-def is_rigid(T: np.ndarray, tolerance: float = 1e-3) -> np.ndarray:
+def is_rigid(
+    T: Float[np.ndarray, "*batch rows 4"], tolerance: float = 1e-3
+) -> Bool[np.ndarray, "*batch"]:
     """bool (...): which matrices (..., 3 or 4, 4) are rigid transforms.
 
     tolerance: of R R^T from the identity; files print few digits.
@@ -52,17 +59,21 @@ def is_rigid(T: np.ndarray, tolerance: float = 1e-3) -> np.ndarray:
     return finite & (error <= tolerance) & (np.linalg.det(R) > 0) & (ends < 1e-8)
 
 
-def transform(T: np.ndarray, points: np.ndarray) -> np.ndarray:
+def transform(
+    T: Float[np.ndarray, "4 4"], points: Float[np.ndarray, "*batch 3"]
+) -> Float[np.ndarray, "*batch 3"]:
     """Points (..., 3) moved by one rigid or similarity transform (4, 4)."""
     return points @ T[:3, :3].T + T[:3, 3]
 
 
-def pose_to_quaternion_xyzw(T: np.ndarray) -> np.ndarray:
+def pose_to_quaternion_xyzw(T: Float[np.ndarray, "*batch 4 4"]) -> Float[np.ndarray, "*batch 4"]:
     """Unit quaternions (..., 4), xyzw with w >= 0, of poses (..., 4, 4)."""
     return Rotation.from_matrix(T[..., :3, :3]).as_quat(canonical=True)
 
 
-def pose_from_quaternion_xyzw(quaternion_xyzw: np.ndarray, translation: np.ndarray) -> np.ndarray:
+def pose_from_quaternion_xyzw(
+    quaternion_xyzw: Float[np.ndarray, "*batch 4"], translation: Float[np.ndarray, "*batch 3"]
+) -> Float[np.ndarray, "*batch 4 4"]:
     """Poses (..., 4, 4) from quaternions (..., 4), normalised here, and translations (..., 3)."""
     rotation = Rotation.from_quat(quaternion_xyzw).as_matrix()
     T = np.zeros((*rotation.shape[:-2], 4, 4))
@@ -72,7 +83,7 @@ def pose_from_quaternion_xyzw(quaternion_xyzw: np.ndarray, translation: np.ndarr
     return T
 
 
-def exp_se3(twist: np.ndarray) -> np.ndarray:
+def exp_se3(twist: Float[np.ndarray, " 6"]) -> Float64[np.ndarray, "4 4"]:
     """Pose (4, 4) of a twist (6,), rotation first: [omega (rad), rho].
 
     By GTSAM, as for Sim(3): as exact as SciPy's RigidTransform and in a hundredth of its time,
@@ -83,13 +94,16 @@ def exp_se3(twist: np.ndarray) -> np.ndarray:
     return np.asarray(gtsam.Pose3.Expmap(twist).matrix())
 
 
-def rotation_angle(R: np.ndarray) -> float:
+def rotation_angle(R: Float[np.ndarray, "3 3"]) -> float:
     """Angle of a rotation matrix (3, 3), radians."""
     return float(np.linalg.norm(Rotation.from_matrix(R).as_rotvec()))
 
 
 def umeyama(
-    source: np.ndarray, target: np.ndarray, with_scale: bool, weights: np.ndarray | None = None
+    source: Float[np.ndarray, "*batch n 3"],
+    target: Float[np.ndarray, "*batch n 3"],
+    with_scale: bool,
+    weights: Float[np.ndarray, "*batch n"] | None = None,
 ) -> tuple[Any, np.ndarray]:
     """Least-squares similarity from matched points (..., N, 3): target ~ s R source + t.
 
@@ -123,7 +137,9 @@ def umeyama(
     return scale[()], T
 
 
-def backproject(depth: np.ndarray, intrinsics: Intrinsics) -> np.ndarray:
+def backproject(
+    depth: Float[np.ndarray, "h w"], intrinsics: Intrinsics
+) -> Float32[np.ndarray, "h w 3"]:
     """Pointmap float32 (H, W, 3) in the camera frame from depth (H, W) along z."""
     x_ray = (np.arange(intrinsics.width, dtype=np.float32) - intrinsics.cx) / intrinsics.fx
     y_ray = (np.arange(intrinsics.height, dtype=np.float32) - intrinsics.cy) / intrinsics.fy

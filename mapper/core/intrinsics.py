@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mapper.errors import InputError
+
+if TYPE_CHECKING:
+    from jaxtyping import Float64
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,7 @@ class Intrinsics:
             raise InputError(f"image size {self.width}x{self.height} must be positive")
 
     @property
-    def matrix(self) -> np.ndarray:
+    def matrix(self) -> Float64[np.ndarray, "3 3"]:
         """The 3x3 matrix K, float64."""
         return np.array([[self.fx, 0, self.cx], [0, self.fy, self.cy], [0, 0, 1.0]])
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from jaxtyping import Float32, Int32, UInt8
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +18,7 @@ class Mesh:
     colors: uint8 (N, 3), RGB. normals: float32 (N, 3), unit length.
     """
 
-    vertices: np.ndarray
-    faces: np.ndarray
-    colors: np.ndarray
-    normals: np.ndarray
+    vertices: Float32[np.ndarray, "n 3"]
+    faces: Int32[np.ndarray, "m 3"]
+    colors: UInt8[np.ndarray, "n 3"]
+    normals: Float32[np.ndarray, "n 3"]

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mapper.core.depth_noise import LEARNED, DepthNoise
 from mapper.core.intrinsics import Intrinsics
+
+if TYPE_CHECKING:
+    from jaxtyping import Float32, Float64, UInt8
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +28,17 @@ class Prediction:
 
     frame_index: int
     timestamp: float
-    pointmap: np.ndarray
-    confidence: np.ndarray
-    T_world_camera: np.ndarray
+    pointmap: Float32[np.ndarray, "h w 3"]
+    confidence: Float32[np.ndarray, "h w"]
+    T_world_camera: Float64[np.ndarray, "4 4"]
     intrinsics: Intrinsics
-    image: np.ndarray
+    image: UInt8[np.ndarray, "h w 3"]
     is_metric: bool
     segment: int = 0
-    descriptor: np.ndarray | None = None
+    descriptor: Float32[np.ndarray, " d"] | None = None
     noise: DepthNoise = LEARNED
 
     @property
-    def depth(self) -> np.ndarray:
+    def depth(self) -> Float32[np.ndarray, "h w"]:
         """float32 (h, w): z of the pointmap, 0 = no point."""
         return self.pointmap[..., 2]

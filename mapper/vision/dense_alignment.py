@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from mapper.core.settings_model import settings
 from mapper.core.sim3 import rigid_part, scale_of, similarity
 from mapper.vision.dense_residuals import Limits, Motion, Scene, View, accumulate
 from mapper.vision.depth_pyramid import LEVELS, DepthPyramid, Level
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Float64
 
 CONVERGED_TWIST = 1e-5  # rad and m: smaller steps than this change nothing that matters
 MIN_INLIERS = 30  # fewer pairs of pixels tell nothing
@@ -53,11 +56,11 @@ class Alignment:
     variance. converged: the last step was small. pixels: of the source, at the finest level.
     """
 
-    S_reference_source: np.ndarray
+    S_reference_source: Float64[np.ndarray, "4 4"]
     inlier_ratio: float
     overlap: float
     rmse: float
-    information: np.ndarray
+    information: Float64[np.ndarray, "7 7"]
     converged: bool
     pixels: int
 
@@ -65,7 +68,7 @@ class Alignment:
 def align(
     reference: DepthPyramid,
     source: DepthPyramid,
-    S_reference_source: np.ndarray,
+    S_reference_source: Float[np.ndarray, "4 4"],
     config: AlignmentConfig,
     with_scale: bool = False,
 ) -> Alignment:
@@ -148,7 +151,9 @@ def _limits(reference: Level, config: AlignmentConfig, index: int) -> Limits:
     )
 
 
-def solve_damped(H: np.ndarray, b: np.ndarray) -> np.ndarray:
+def solve_damped(
+    H: Float[np.ndarray, "n n"], b: Float[np.ndarray, " n"]
+) -> Float[np.ndarray, " n"]:
     """Solve H x = -b; directions that the data does not constrain stay put (tiny damping)."""
     damping = 1e-6 * np.trace(H) / 6 + 1e-9
     return np.linalg.solve(H + damping * np.eye(len(H)), -b)

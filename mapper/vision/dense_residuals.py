@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numba import njit
 
 from mapper.core.depth_noise import depth_sigma
 from mapper.vision.reprojection import NEAREST, f32
+
+if TYPE_CHECKING:
+    from jaxtyping import Float32
 
 INTENSITY_SIGMA = 0.03  # of 0..1: larger differences are occlusion or exposure
 MIN_NORMAL_COSINE = 0.7  # surfaces that face further apart are not the same one
@@ -20,24 +23,24 @@ class View(NamedTuple):
     All float32.
     """
 
-    depth: np.ndarray
-    normals: np.ndarray
-    intensity: np.ndarray
+    depth: Float32[np.ndarray, "h w"]
+    normals: Float32[np.ndarray, "h w 3"]
+    intensity: Float32[np.ndarray, "h w"]
     camera: tuple[np.float32, np.float32, np.float32, np.float32]
 
 
 class Motion(NamedTuple):
     """Of the source's points into the reference: X = R (scale X_source) + t. float32."""
 
-    R: np.ndarray
-    t: np.ndarray
+    R: Float32[np.ndarray, "3 3"]
+    t: Float32[np.ndarray, " 3"]
     scale: np.float32
 
 
 class Limits(NamedTuple):
     """noise: (3,), see depth_sigma; the others: see AlignmentConfig. float32."""
 
-    noise: np.ndarray
+    noise: Float32[np.ndarray, " 3"]
     max_distance: np.float32
     reach_sigmas: np.float32
     photometric_weight: np.float32

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -10,6 +11,9 @@ from numba import njit
 
 from mapper.core.depth_noise import STRUCTURED_LIGHT, DepthNoise
 from mapper.core.intrinsics import Intrinsics
+
+if TYPE_CHECKING:
+    from jaxtyping import Float32, Float64, UInt8
 
 LEVELS = 3
 NORMAL_RADIUS = 2  # pixels: the window of the plane fit is 5x5
@@ -25,10 +29,10 @@ class Level:
     camera: float64 (4,), fx fy cx cy at this resolution. noise: of the depth, at full resolution.
     """
 
-    depth: np.ndarray
-    intensity: np.ndarray
-    normals: np.ndarray
-    camera: np.ndarray
+    depth: Float32[np.ndarray, "h w"]
+    intensity: Float32[np.ndarray, "h w"]
+    normals: Float32[np.ndarray, "h w 3"]
+    camera: Float64[np.ndarray, " 4"]
     noise: DepthNoise = STRUCTURED_LIGHT
 
 
@@ -40,8 +44,8 @@ class DepthPyramid:
 
 
 def build_pyramid(
-    depth: np.ndarray,
-    image: np.ndarray,
+    depth: Float32[np.ndarray, "h w"],
+    image: UInt8[np.ndarray, "h w 3"],
     intrinsics: Intrinsics,
     noise: DepthNoise = STRUCTURED_LIGHT,
 ) -> DepthPyramid:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from mapper.core.geometry import inverse, pose
 from mapper.core.intrinsics import Intrinsics
+
+if TYPE_CHECKING:
+    from jaxtyping import Float32, Float64, Int, UInt8
 
 MAX_HAMMING = 64  # of 256 bits; unrelated ORB descriptors differ in about 100 and more
 RANSAC_SEED = 7
@@ -22,9 +26,9 @@ class LocalFeatures:
     points: float32 (N, 3), camera frame; z = 0 where there is no depth.
     """
 
-    pixels: np.ndarray
-    descriptors: np.ndarray
-    points: np.ndarray
+    pixels: Float32[np.ndarray, "n 2"]
+    descriptors: UInt8[np.ndarray, "n 32"]
+    points: Float32[np.ndarray, "n 3"]
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -36,7 +40,9 @@ class FeatureExtractor:
     def __init__(self, max_features: int = 1000, fast_threshold: int = 10) -> None:
         self._orb = cv2.ORB.create(nfeatures=max_features, fastThreshold=fast_threshold)
 
-    def __call__(self, image: np.ndarray, pointmap: np.ndarray) -> LocalFeatures:
+    def __call__(
+        self, image: UInt8[np.ndarray, "h w 3"], pointmap: Float32[np.ndarray, "h w 3"]
+    ) -> LocalFeatures:
         """Features of an image uint8 (H, W, 3) and its pointmap float32 (H, W, 3)."""
         gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
         keypoints, descriptors = self._orb.detectAndCompute(gray, None)
@@ -52,7 +58,7 @@ class FeatureExtractor:
         return LocalFeatures(pixels, descriptors, pointmap[rows, columns])
 
 
-def match_features(a: LocalFeatures, b: LocalFeatures) -> np.ndarray:
+def match_features(a: LocalFeatures, b: LocalFeatures) -> Int[np.ndarray, "m 2"]:
     """Mutual nearest neighbours within MAX_HAMMING: int (M, 2), rows (index in a, index in b)."""
     if len(a) == 0 or len(b) == 0:
         return np.zeros((0, 2), int)
@@ -66,7 +72,7 @@ def match_features(a: LocalFeatures, b: LocalFeatures) -> np.ndarray:
 class MatchedPose:
     """T_a_b: (4, 4). inliers: how many matches agree with it. matches: how many there were."""
 
-    T_a_b: np.ndarray
+    T_a_b: Float64[np.ndarray, "4 4"]
     inliers: int
     matches: int
 

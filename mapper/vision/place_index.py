@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from jaxtyping import UInt8
 
 TABLES = 8
 BITS = 16
@@ -29,14 +33,14 @@ class PlaceIndex:
     def __len__(self) -> int:
         return self._views
 
-    def add(self, view: int, descriptors: np.ndarray) -> None:
+    def add(self, view: int, descriptors: UInt8[np.ndarray, "n 32"]) -> None:
         """File a view under the keys of its descriptors, uint8 (N, 32)."""
         for postings, keys in zip(self._postings, self._keys(descriptors), strict=True):
             for key in np.unique(keys).tolist():
                 postings[key].append(view)
         self._views += 1
 
-    def remove(self, view: int, descriptors: np.ndarray) -> None:
+    def remove(self, view: int, descriptors: UInt8[np.ndarray, "n 32"]) -> None:
         """Forget a view that was filed under these descriptors."""
         for postings, keys in zip(self._postings, self._keys(descriptors), strict=True):
             for key in np.unique(keys).tolist():
@@ -45,7 +49,7 @@ class PlaceIndex:
                     del postings[key]
         self._views -= 1
 
-    def query(self, descriptors: np.ndarray, count: int) -> list[tuple[int, float]]:
+    def query(self, descriptors: UInt8[np.ndarray, "n 32"], count: int) -> list[tuple[int, float]]:
         """The `count` views with the most votes, best first: (view, score per key asked)."""
         votes: dict[int, float] = defaultdict(float)
         asked = 0

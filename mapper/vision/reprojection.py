@@ -7,13 +7,16 @@ part of R.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 from numba import njit
 
 from mapper.core.depth_noise import depth_sigma
 from mapper.core.intrinsics import Intrinsics
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Float32
 
 f32 = np.float32
 
@@ -30,15 +33,15 @@ class Camera(NamedTuple):
 class Motion(NamedTuple):
     """X_b = R X_a + t, R (3, 3) and t (3,), of the camera's precision."""
 
-    R: np.ndarray
-    t: np.ndarray
+    R: Float[np.ndarray, "3 3"]
+    t: Float[np.ndarray, " 3"]
 
 
 class DepthView(NamedTuple):
     """depth: float32 (H, W), 0 = none. weight: float32 (H, W), confidence."""
 
-    depth: np.ndarray
-    weight: np.ndarray
+    depth: Float32[np.ndarray, "h w"]
+    weight: Float32[np.ndarray, "h w"]
     camera: Camera
 
 
@@ -79,7 +82,7 @@ def camera_of(camera: Intrinsics | Iterable[float], dtype: type = np.float32) ->
     return Camera(*(dtype(value) for value in camera))
 
 
-def motion_of(S_b_a: np.ndarray, dtype: type = np.float32) -> Motion:
+def motion_of(S_b_a: Float[np.ndarray, "4 4"], dtype: type = np.float32) -> Motion:
     """Of a rigid or similarity transform (4, 4)."""
     return Motion(S_b_a[:3, :3].astype(dtype), S_b_a[:3, 3].astype(dtype))
 

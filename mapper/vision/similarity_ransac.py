@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +11,9 @@ from mapper.core.geometry import transform, umeyama
 from mapper.core.intrinsics import Intrinsics
 from mapper.core.sim3 import inverse_similarity, similarity
 from mapper.vision.local_features import RANSAC_SEED, LocalFeatures, match_features
+
+if TYPE_CHECKING:
+    from jaxtyping import Float64
 
 HYPOTHESES = 500
 MIN_INLIERS = 12
@@ -22,7 +26,7 @@ REFINEMENTS = 3
 class MatchedSimilarity:
     """S_a_b: (4, 4). inliers: how many matches agree with it. matches: how many there were."""
 
-    S_a_b: np.ndarray
+    S_a_b: Float64[np.ndarray, "4 4"]
     inliers: int
     matches: int
 
