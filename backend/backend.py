@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from mapper.backend.alignment.online import align_newest
 from mapper.backend.config import BackendConfig
+from mapper.backend.finalisation import Aligner, finalise, fused_map
 from mapper.backend.fusion.map_fusion import MapFusion
+from mapper.backend.global_map import GlobalMap
 from mapper.backend.graph.components import main_keyframes
-from mapper.backend.graph.edge import Edge, EdgeKind
+from mapper.backend.graph.edge import Edge
 from mapper.backend.graph.graph_solver import InProcess, Solver
 from mapper.backend.graph.optimisation_schedule import OptimisationSchedule
 from mapper.backend.graph.pose_graph import PoseGraph
@@ -23,13 +25,10 @@ from mapper.backend.keyframes.keyframe_selector import needs_keyframe
 from mapper.backend.keyframes.map_cache import MapCache, MapStore
 from mapper.backend.keyframes.prediction_check import finite_prediction
 from mapper.backend.keyframes.segment_units import SegmentUnits, median_depth
-from mapper.backend.keyframes.trajectory_assembly import assemble_trajectory, placed_stretches
 from mapper.backend.loops.linker import KeyframeLinker
 from mapper.backend.loops.loop_decision import LoopDecision
-from mapper.backend.settlement import OtherAlignment, Settlement, settle
 from mapper.core.mesh import Mesh
 from mapper.core.prediction import Prediction
-from mapper.core.sim3 import rigid_part
 from mapper.core.trajectory import Trajectory
 from mapper.runtime.stopwatch import Stopwatch
 from mapper.vision.local_features import FeatureExtractor
@@ -77,8 +76,7 @@ class Backend:
         self.linker = KeyframeLinker(self.graph, self.maps, config.edges, config.loops)
         self._reuse = KeyframeReuse(config.reuse, self.graph, self.maps)
         self._schedule = OptimisationSchedule(config.optimise_every, config.optimise_share)
-        self._dropped: set[tuple[int, int]] | None = None  # known at the end
-        self.settlement = Settlement()
+        self._final: GlobalMap | None = None  # known at the end
         self._extract_features = FeatureExtractor()
         self._current: Keyframe | None = None  # open; None at the start and after a restore
 
@@ -112,16 +110,16 @@ class Backend:
             self.fusion.sync(self._settled_poses(), self.config.fusion.moves_per_keyframe)
         return GraphUpdate(opened, current, tuple(edges), tuple(decisions), True, released)
 
-    def finish(self, other: OtherAlignment | None = None) -> GraphUpdate:
+    def finish(self, aligner: Aligner | None = None) -> GraphUpdate:
         """Close the last keyframe, optimise for good, and bring the whole map in line.
 
-        other: aligns the map in place of the backend's own global alignment.
+        aligner: aligns the map in place of the backend's own global alignment.
         """
         if not self.keyframes:
             return GraphUpdate()
         current = self._current
         self._close_current()
-        self.settle(other)
+        self.settle(aligner)
         return GraphUpdate(closed=current, moved=True)
 
     def restore(self, keyframes: list[Keyframe], edges: list[Edge], fuse: bool = True) -> None:
@@ -130,7 +128,6 @@ class Backend:
         fuse: integrate them into the map again.
         """
         if keyframes:
-            self.graph.take_units(keyframes[0].is_metric)
             units = {keyframe.segment: keyframe.units for keyframe in keyframes}
             self._units.resume(units, keyframes[-1].median_depth)
         self.keyframes += keyframes
@@ -139,67 +136,44 @@ class Backend:
         self.linker.restore(keyframes, edges)
         self.graph.optimise()
         if fuse:
-            self.fusion.sync(self._main_poses())
+            self.fusion.sync(self.global_map().poses)
 
-    def settle(self, other: OtherAlignment | None = None) -> None:
+    def settle(self, aligner: Aligner | None = None) -> None:
         """Optimise the graph for good, align, and fuse the maps that this makes better."""
-        self.graph.optimise(final=True)
-        self._dropped = self._contradicted_loops()
-        if other is not None:
-            self._settle_otherwise(other)
-            return
-        measured = self.maps.coarse(self.keyframes[0].id).noise.is_measured
-        align = self.config.align in ("final", "online") or (
-            self.config.align == "auto" and not measured
-        )
-        main = [keyframe.id for keyframe in self.main_keyframes()]
-        self.settlement = settle(main, self.graph, self.maps, self.config.alignment, align)
-        if self.settlement.alignment is None:
-            self.fusion.sync(self._main_poses())
-            return
-        poses = {k: self.graph.poses[k] for k in main}
-        refined = self.settlement.refined_maps(self.config.refinement, self.maps, poses)
-        self.fusion = MapFusion(self.config.fusion, refined.map)
-        self.fusion.sync(poses)
-
-    def _settle_otherwise(self, align: OtherAlignment) -> None:
-        """The new maps take the place of the old ones, on disk too: they are the map."""
-        keyframes = self.main_keyframes()
-        poses = {k.id: self.graph.poses[k.id] for k in keyframes}
-        aligned = align(keyframes, poses, self.maps.map)
-        self.graph.poses.update(aligned.poses)
-        self.fusion = MapFusion(self.config.fusion, aligned.map_of)
-        self.fusion.sync(dict(aligned.poses))
-        for keyframe in keyframes:
-            if keyframe.id in aligned.aligned:
-                self.maps.replace(keyframe, aligned.aligned[keyframe.id])
+        final = finalise(self.keyframes, self.graph, self.maps, self.config, aligner)
+        self.graph.poses.update(final.poses)
+        if final.is_aligned:
+            source = final.maps_to_fuse(self.config.refinement, self.maps.map)
+            self.fusion = fused_map(final, self.config.fusion, source)
+        else:
+            self.fusion.sync(final.poses)
+        for keyframe in final.keyframes:
+            if keyframe.id in final.new_maps:  # they are the map from now on, on disk too
+                self.maps.replace(keyframe, final.new_maps[keyframe.id])
+        self._final = replace(final, new_maps={})
 
     def close(self) -> None:
         """Let go of what is not memory; the map can still be asked for."""
         self._solver.close()
 
+    def global_map(self) -> GlobalMap:
+        """The connected map as it is now; at the end with what came of the last optimisation."""
+        if self._final is not None:
+            return self._final
+        main = self.main_keyframes()
+        return GlobalMap(main, {k.id: self.graph.poses[k.id] for k in main})
+
     def trajectory(self) -> tuple[np.ndarray, Trajectory]:
         """(frame indices (N,), poses of every placed frame), in the order of time."""
-        return assemble_trajectory(self.main_keyframes(), self.graph.poses)
+        return self.global_map().trajectory()
 
     def trajectory_parts(self) -> Iterator[Trajectory]:
         """The same poses a stretch at a time: they need not all be in memory to be written."""
-        parts = placed_stretches(self.main_keyframes(), self.graph.poses)
-        return (trajectory for _, trajectory in parts)
+        return self.global_map().trajectory_parts()
 
     def keyframe_trajectory(self) -> Trajectory:
         """Poses of the keyframes alone."""
-        main = self.main_keyframes()
-        S_world_keyframe = np.array([self.graph.poses[k.id] for k in main]).reshape(-1, 4, 4)
-        return Trajectory(np.array([k.timestamp for k in main]), rigid_part(S_world_keyframe))
-
-    def dropped_loops(self) -> set[tuple[int, int]]:
-        """Keyframe pairs of the verified loops that the optimised graph contradicted."""
-        return self._contradicted_loops() if self._dropped is None else self._dropped
-
-    def _contradicted_loops(self) -> set[tuple[int, int]]:
-        loops = (edge for edge in self.graph.edges if edge.kind == EdgeKind.LOOP)
-        return {(edge.i, edge.j) for edge in loops if not self.graph.is_inlier(edge)}
+        return self.global_map().keyframe_trajectory()
 
     def extract_mesh(self) -> Mesh:
         return self.fusion.extract_mesh()
@@ -276,11 +250,8 @@ class Backend:
             return None
         return self._placer.expected(previous, prediction.T_world_camera)
 
-    def _main_poses(self) -> dict[int, np.ndarray]:
-        return {k.id: self.graph.poses[k.id] for k in self.main_keyframes()}
-
     def _settled_poses(self) -> dict[int, np.ndarray]:
         """Of the keyframes that are closed and will stay."""
         newest = self.keyframes[-self._reuse.pending(len(self.keyframes)) :]
         pending = {keyframe.id for keyframe in newest}
-        return {k: S for k, S in self._main_poses().items() if k not in pending}
+        return {k: S for k, S in self.global_map().poses.items() if k not in pending}

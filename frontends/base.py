@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from mapper.core.frame import Frame
+from mapper.core.image_pairs import ImagePair
 from mapper.core.prediction import Prediction
 
 if TYPE_CHECKING:
-    from jaxtyping import Float32, UInt8
+    from jaxtyping import UInt8
 
 
 class TrackingState(StrEnum):
@@ -69,20 +70,6 @@ class ResumableFrontend(Protocol):
         ...
 
 
-class RolloutPair(NamedTuple):
-    """Two images of one rollout, i its root; points of both in the camera of i.
-
-    pointmap_i, pointmap_j: float32 (h, w, 3). confidence_i, confidence_j: float32 (h, w), above 1.
-    """
-
-    i: int
-    j: int
-    pointmap_i: Float32[np.ndarray, "h w 3"]
-    confidence_i: Float32[np.ndarray, "h w"]
-    pointmap_j: Float32[np.ndarray, "h w 3"]
-    confidence_j: Float32[np.ndarray, "h w"]
-
-
 @runtime_checkable
 class PairFrontend(Protocol):
     """A frontend that can look again at images which it has seen, two by two."""
@@ -91,7 +78,7 @@ class PairFrontend(Protocol):
         self,
         images: Sequence[UInt8[np.ndarray, "h w 3"]],
         progress: Callable[[int], None] | None = None,
-    ) -> list[RolloutPair]:
+    ) -> list[ImagePair]:
         """The pairs of the reference alignment; the frontend's memory stays as it is.
 
         images: uint8 (h, w, 3), as they are in its predictions. progress: told the number of

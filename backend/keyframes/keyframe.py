@@ -123,3 +123,8 @@ class Keyframe:
     def frame_count(self) -> int:
         """Of all its stretches."""
         return len(self.frames) + sum(visit.frame_count for visit in self.visits)
+
+
+def shares_frame(previous: Keyframe, new: Keyframe) -> bool:
+    """A frontend that was reset saw the last frame of one segment again as the next one's first."""
+    return previous.segment != new.segment and previous.frames[-1].frame_index == new.frame_index

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mapper.backend.graph.edge import Edge, EdgeKind
-from mapper.backend.keyframes.keyframe import Keyframe
+from mapper.backend.keyframes.keyframe import Keyframe, shares_frame
 from mapper.backend.keyframes.map_cache import MapCache
 from mapper.backend.loops.step_recovery import recover_step
 from mapper.core.depth_noise import DepthNoise
@@ -114,11 +114,6 @@ def measure_odometry(
     edge = Edge(previous.id, new.id, S, edge_information(aligned, config), kind)
     correction = None if shared else log_sim3(inverse(drift) @ S)
     return OdometryMeasurement(edge, correction, aligned=True)
-
-
-def shares_frame(previous: Keyframe, new: Keyframe) -> bool:
-    """A frontend that was reset saw the last frame of one segment again as the next one's first."""
-    return previous.segment != new.segment and previous.frames[-1].frame_index == new.frame_index
 
 
 def max_residual(noise: DepthNoise, depth: float, config: EdgeConfig) -> float:

@@ -6,9 +6,10 @@ import numpy as np
 
 from mapper.backend.graph.edge import Edge
 from mapper.backend.graph.pose_graph import PoseGraph
-from mapper.backend.keyframes.keyframe import Keyframe
+from mapper.backend.graph.restoration import edges_by_newer, initial_pose, restore
+from mapper.backend.keyframes.keyframe import Keyframe, shares_frame
 from mapper.backend.keyframes.map_cache import MapCache
-from mapper.backend.loops.edge_measurement import EdgeConfig, measure_odometry, shares_frame
+from mapper.backend.loops.edge_measurement import EdgeConfig, measure_odometry
 from mapper.backend.loops.loop_closer import LoopCloser, LoopCloserConfig
 from mapper.backend.loops.loop_decision import LoopDecision
 from mapper.backend.loops.odometry_chain import OdometryChain
@@ -32,7 +33,7 @@ class KeyframeLinker:
 
     def place(self, previous: Keyframe | None, keyframe: Keyframe) -> None:
         """Add the keyframe's pose where the frontend believes it to be."""
-        self._graph.add_pose(keyframe.id, self._initial_pose(previous, keyframe))
+        self._graph.add_pose(keyframe.id, initial_pose(self._graph, previous, keyframe))
 
     def link(
         self, previous: Keyframe | None, keyframes: list[Keyframe]
@@ -62,30 +63,14 @@ class KeyframeLinker:
 
         What dense alignment had corrected about the chain's steps is not known any more.
         """
-        arriving: dict[int, list[Edge]] = {keyframe.id: [] for keyframe in keyframes}
-        for edge in edges:
-            arriving[edge.j].append(edge)
-        previous = None
+        restore(self._graph, keyframes, edges)
+        arriving = edges_by_newer(keyframes, edges)
         for keyframe in keyframes:
             self.loop_closer.remember(keyframe)
-            self.place(previous, keyframe)
             self._chain.begin(keyframe.id)
             for edge in arriving[keyframe.id]:
-                self._graph.add_edge(edge)
                 if edge.kind.is_trusted:
                     self._chain.extend(edge.i, edge.j, edge.S_i_j, None)
-            previous = keyframe
-
-    def _initial_pose(self, previous: Keyframe | None, keyframe: Keyframe) -> np.ndarray:
-        if previous is None:
-            return np.eye(4)
-        S_world_previous = self._graph.poses[previous.id]
-        if shares_frame(previous, keyframe):
-            return S_world_previous @ previous.frames[-1].T_keyframe_camera
-        if previous.segment != keyframe.segment:
-            return S_world_previous  # a guess, until a loop joins the two segments
-        assert keyframe.T_previous_keyframe is not None
-        return S_world_previous @ keyframe.T_previous_keyframe
 
     def _chain_on(self, previous: Keyframe | None, opened: Keyframe) -> list[Edge]:
         """The edge that ties a keyframe to the one before; none at the start of a new world."""

@@ -10,11 +10,13 @@ import numpy as np
 import torch
 
 from mapper.backend.pairwise.cleaning import cleaned
+from mapper.backend.pairwise.config import PairwiseConfig
 from mapper.backend.pairwise.initialisation import initial_parameters
 from mapper.backend.pairwise.objective import PairwiseObjective
-from mapper.backend.pairwise.optimiser import PairwiseConfig, Progress, optimised
-from mapper.backend.pairwise.pairs import Observations, Pair, checked_pairs, image_confidence
+from mapper.backend.pairwise.optimiser import Progress, optimised, torch_device
+from mapper.backend.pairwise.pairs import Observations, checked_pairs, image_confidence
 from mapper.backend.pairwise.parameters import Parameters
+from mapper.core.image_pairs import ImagePair
 from mapper.errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -37,7 +39,7 @@ class PairwiseAlignment:
 
 
 def align_pairs(
-    pairs: Sequence[Pair],
+    pairs: Sequence[ImagePair],
     images: int,
     config: PairwiseConfig | None = None,
     progress: Progress | None = None,
@@ -50,7 +52,7 @@ def align_pairs(
     """
     config = config or PairwiseConfig()
     pairs = checked_pairs(pairs, images)
-    device = config.torch_device()
+    device = torch_device(config.device)
     height, width, _ = pairs[0].pointmap_i.shape
     start = initial_parameters(pairs, images, device)
     objective = PairwiseObjective(Observations.of(pairs, device), (height, width))

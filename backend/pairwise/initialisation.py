@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mapper.backend.pairwise.pairs import Pair
 from mapper.backend.pairwise.parameters import (
     FOCAL_SHARPNESS,
     MEAN_PAIR_SCALE,
@@ -18,9 +17,10 @@ from mapper.backend.pairwise.parameters import (
 )
 from mapper.backend.pairwise.placement import fitted, placed_along_tree
 from mapper.core.geometry import inverse, pose_to_quaternion_xyzw
+from mapper.core.image_pairs import ImagePair
 
 
-def initial_parameters(pairs: Sequence[Pair], images: int, device: torch.device) -> Parameters:
+def initial_parameters(pairs: Sequence[ImagePair], images: int, device: torch.device) -> Parameters:
     """Images along the tree of the best pairs, pairs fitted to their root images.
 
     The scene is scaled so that the pairs' scales have their prescribed mean. A pixel behind its

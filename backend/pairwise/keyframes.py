@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from mapper.backend.finalisation import Aligner
+from mapper.backend.global_map import GlobalMap, MapOf, followed
 from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
 from mapper.backend.pairwise.alignment import PairwiseAlignment, align_pairs
-from mapper.backend.pairwise.config import PairwiseModeConfig
-from mapper.backend.pairwise.optimiser import PairwiseConfig
-from mapper.backend.pairwise.prediction_pairs import pairs_of_rollouts, sequential_pairs
+from mapper.backend.pairwise.config import PairwiseConfig
+from mapper.backend.pairwise.prediction_pairs import sequential_pairs
 from mapper.core.geometry import backproject
+from mapper.core.image_pairs import RolloutPairs
 from mapper.core.intrinsics import Intrinsics
 from mapper.core.prediction import Prediction
 from mapper.core.sim3 import inverse_similarity, rigid_part, scale_of, similarity
 from mapper.errors import InputError
-from mapper.frontends.base import Frontend, PairFrontend
 
 logger = logging.getLogger(__name__)
 
@@ -33,12 +34,12 @@ Progress = Callable[[int, int], None]
 @dataclass(frozen=True, slots=True, eq=False)
 class PairwiseTask:
     """keyframes: of one connected map, in their order. poses: S_world_keyframe, (4, 4). map_of:
-    of a keyframe. frontend: looks at the pairs again if it can; else they come from the maps."""
+    of a keyframe. rollout_pairs: looks at the images again; without, pairs come from the maps."""
 
     keyframes: Sequence[Keyframe]
     poses: Mapping[int, np.ndarray]
-    map_of: Callable[[int], KeyframeMap]
-    frontend: Frontend | None = None
+    map_of: MapOf
+    rollout_pairs: RolloutPairs | None = None
 
     def view(self, keyframe: Keyframe) -> Prediction:
         """What a frontend would have said of the keyframe, had it known the map as it is now."""
@@ -63,7 +64,7 @@ class PairwiseTask:
 class PairwiseMap:
     """poses: S_world_keyframe of all keyframes, (4, 4). aligned: new maps of those that were
     aligned, in the keyframes' units as before. losses: of the optimisation, before each iteration
-    and after the last. old_map_of: a keyframe's map before.
+    and after the last.
 
     A keyframe's scale changes as its depth did: what hangs on it follows.
     """
@@ -71,15 +72,21 @@ class PairwiseMap:
     poses: dict[int, np.ndarray]
     aligned: dict[int, KeyframeMap]
     losses: list[float]
-    old_map_of: Callable[[int], KeyframeMap]
 
-    def map_of(self, keyframe_id: int) -> KeyframeMap:
-        """The new map of an aligned keyframe, the old one of any other."""
-        return self.aligned.get(keyframe_id) or self.old_map_of(keyframe_id)
+
+def pairwise_aligner(config: PairwiseConfig, rollout_pairs: RolloutPairs | None) -> Aligner:
+    """Aligns a final map in place of the backend's own alignment. rollout_pairs: see the task."""
+
+    def align(final: GlobalMap, map_of: MapOf) -> GlobalMap:
+        task = PairwiseTask(final.keyframes, final.poses, map_of, rollout_pairs)
+        found = align_keyframes_pairwise(task, config)
+        return replace(final, poses=found.poses, new_maps=found.aligned)
+
+    return align
 
 
 def align_keyframes_pairwise(
-    task: PairwiseTask, config: PairwiseModeConfig, progress: Progress | None = None
+    task: PairwiseTask, config: PairwiseConfig, progress: Progress | None = None
 ) -> PairwiseMap:
     """Align the keyframes of a map by the reference's objective.
 
@@ -90,11 +97,11 @@ def align_keyframes_pairwise(
     """
     chosen = _chosen(task, config.max_keyframes)
     views = [task.view(keyframe) for keyframe in chosen]
-    result = _aligned(views, task.frontend, config, progress or _silent)
+    result = _aligned(views, task.rollout_pairs, config, progress or _silent)
     ids = [keyframe.id for keyframe in chosen]
     poses, new_maps = _in_world(result, ids, task)
-    every = [keyframe.id for keyframe in task.keyframes]
-    return PairwiseMap(_followed(every, task.poses, poses), new_maps, result.losses, task.map_of)
+    before = {keyframe.id: task.poses[keyframe.id] for keyframe in task.keyframes}
+    return PairwiseMap(followed(before, poses), new_maps, result.losses)
 
 
 def _chosen(task: PairwiseTask, most: int) -> list[Keyframe]:
@@ -125,20 +132,18 @@ def _chosen(task: PairwiseTask, most: int) -> list[Keyframe]:
 
 def _aligned(
     views: Sequence[Prediction],
-    frontend: Frontend | None,
-    config: PairwiseModeConfig,
+    rollout_pairs: RolloutPairs | None,
+    config: PairwiseConfig,
     progress: Progress,
 ) -> PairwiseAlignment:
     """Of pairs that the frontend looks at again, else of those that the views make."""
-    optimiser = PairwiseConfig(config.iterations, device=config.device)
-    if not isinstance(frontend, PairFrontend):
+    if rollout_pairs is None:
         pairs, before, total = sequential_pairs(views), 0, config.iterations
     else:
         before = 2 * len(views) - 1
         total = before + config.iterations
-        images = [view.image for view in views]
-        pairs = pairs_of_rollouts(frontend.rollout_pairs(images, lambda k: progress(k, total)))
-    return align_pairs(pairs, len(views), optimiser, lambda k, _: progress(before + k, total))
+        pairs = rollout_pairs([view.image for view in views], lambda k: progress(k, total))
+    return align_pairs(pairs, len(views), config, lambda k, _: progress(before + k, total))
 
 
 def _silent(done: int, total: int) -> None:
@@ -181,16 +186,3 @@ def _new_map(result: PairwiseAlignment, k: int, source: KeyframeMap, scale: floa
     focal = float(result.focals[k])
     intrinsics = Intrinsics(focal, focal, width / 2, height / 2, width, height)
     return KeyframeMap(depth, weight, source.image, intrinsics, source.noise)
-
-
-def _followed(
-    ids: Sequence[int], before: Mapping[int, np.ndarray], aligned: Mapping[int, np.ndarray]
-) -> dict[int, np.ndarray]:
-    """All poses; a keyframe that was not aligned stays where it was beside its nearest one."""
-    row_of = {keyframe_id: row for row, keyframe_id in enumerate(ids)}
-    after = {}
-    for keyframe_id in ids:
-        nearest = min(aligned, key=lambda k: (abs(row_of[k] - row_of[keyframe_id]), k))
-        S_nearest_keyframe = inverse_similarity(before[nearest]) @ before[keyframe_id]
-        after[keyframe_id] = aligned[nearest] @ S_nearest_keyframe
-    return after

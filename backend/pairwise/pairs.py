@@ -11,31 +11,11 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
+from mapper.core.image_pairs import ImagePair
 from mapper.errors import InputError
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Pair:
-    """An edge between the images i and j, directed: the points of both are in camera i.
-
-    pointmap_i, pointmap_j: float32 (h, w, 3). confidence_i, confidence_j: float32 (h, w), at least
-    1; the weight of a pixel is the logarithm, so 1 leaves it out.
-    """
-
-    i: int
-    j: int
-    pointmap_i: np.ndarray
-    confidence_i: np.ndarray
-    pointmap_j: np.ndarray
-    confidence_j: np.ndarray
-
-    @property
-    def score(self) -> float:
-        """How much the network trusts the pair: the product of its mean confidences."""
-        return float(self.confidence_i.mean()) * float(self.confidence_j.mean())
-
-
-def checked_pairs(pairs: Sequence[Pair], images: int) -> list[Pair]:
+def checked_pairs(pairs: Sequence[ImagePair], images: int) -> list[ImagePair]:
     """The pairs as they are. InputError where they cannot be aligned to one scene."""
     if images < 2 or not pairs:
         raise InputError(
@@ -58,7 +38,7 @@ def checked_pairs(pairs: Sequence[Pair], images: int) -> list[Pair]:
     return list(pairs)
 
 
-def _check(pair: Pair, images: int, shape: tuple[int, ...]) -> None:
+def _check(pair: ImagePair, images: int, shape: tuple[int, ...]) -> None:
     name = f"pair ({pair.i}, {pair.j})"
     if pair.i == pair.j or not (0 <= pair.i < images and 0 <= pair.j < images):
         raise InputError(f"{name}: expected two different indices below {images}; renumber it")
@@ -75,7 +55,7 @@ def _check(pair: Pair, images: int, shape: tuple[int, ...]) -> None:
         raise InputError(f"{name}: confidences below 1 make negative weights; clip them at 1")
 
 
-def image_confidence(pairs: Sequence[Pair], images: int) -> np.ndarray:
+def image_confidence(pairs: Sequence[ImagePair], images: int) -> np.ndarray:
     """float32 (images, h, w): the best confidence that any pair gives a pixel."""
     best = np.zeros((images, *pairs[0].confidence_i.shape), np.float32)
     for pair in pairs:
@@ -98,7 +78,7 @@ class Observations:
     weights: Tensor
 
     @staticmethod
-    def of(pairs: Sequence[Pair], device: torch.device) -> Observations:
+    def of(pairs: Sequence[ImagePair], device: torch.device) -> Observations:
         """On the device, pixels row by row."""
         maps = [p.pointmap_i for p in pairs] + [p.pointmap_j for p in pairs]
         confidences = [p.confidence_i for p in pairs] + [p.confidence_j for p in pairs]

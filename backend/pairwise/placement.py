@@ -13,8 +13,9 @@ import torch
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import minimum_spanning_tree
 
-from mapper.backend.pairwise.pairs import Pair, image_confidence
+from mapper.backend.pairwise.pairs import image_confidence
 from mapper.core.geometry import inverse, pose, transform, umeyama
+from mapper.core.image_pairs import ImagePair
 from mapper.core.sim3 import similarity
 from mapper.vision.pointmap_focal import weiszfeld_focal
 
@@ -40,7 +41,7 @@ class Placement:
     focals: np.ndarray
 
 
-def placed_along_tree(pairs: Sequence[Pair], images: int) -> Placement:
+def placed_along_tree(pairs: Sequence[ImagePair], images: int) -> Placement:
     """Every image, placed along the maximum spanning tree of the pairs' scores.
 
     Source: the written description of CUT3R's global alignment, section 5 ("mst").
@@ -72,9 +73,9 @@ def placed_along_tree(pairs: Sequence[Pair], images: int) -> Placement:
     )
 
 
-def spanning_tree(pairs: Sequence[Pair], images: int) -> list[Pair]:
+def spanning_tree(pairs: Sequence[ImagePair], images: int) -> list[ImagePair]:
     """The pairs that join all images with the largest scores, best first."""
-    by_ends: Mapping[tuple[int, int], Pair] = {(p.i, p.j): p for p in pairs}
+    by_ends: Mapping[tuple[int, int], ImagePair] = {(p.i, p.j): p for p in pairs}
     ends = ([p.i for p in pairs], [p.j for p in pairs])
     graph = coo_matrix(([-p.score for p in pairs], ends), shape=(images, images))
     tree = minimum_spanning_tree(graph.tocsr()).tocoo()
@@ -91,14 +92,14 @@ class _Scene:
         self.poses: dict[int, np.ndarray] = {}
         self.focals: dict[int, float] = {}
 
-    def begin(self, pair: Pair) -> None:
+    def begin(self, pair: ImagePair) -> None:
         """The world is this pair's root camera."""
         self.points[pair.i] = pair.pointmap_i.astype(np.float64)
         self.points[pair.j] = pair.pointmap_j.astype(np.float64)
         self.poses[pair.i] = np.eye(4)
         self.focals[pair.i] = self.focal(pair)
 
-    def place(self, pair: Pair) -> bool:
+    def place(self, pair: ImagePair) -> bool:
         """Fit the side that lies already and bring the other with it; false where neither lies."""
         if pair.i in self.points:
             target, source = self.points[pair.i], pair.pointmap_i
@@ -113,13 +114,13 @@ class _Scene:
         self.poses.setdefault(pair.i, T)
         return True
 
-    def focal(self, pair: Pair) -> float:
+    def focal(self, pair: ImagePair) -> float:
         """What the root's points imply, pixels; the longer side where they imply none."""
         centre = torch.tensor([[self.width / 2, self.height / 2]])
         focal = float(weiszfeld_focal(torch.from_numpy(pair.pointmap_i)[None].float(), centre)[0])
         return focal if np.isfinite(focal) and focal > 0 else float(max(self.width, self.height))
 
-    def resect(self, image: int, confidence: np.ndarray, pairs: Sequence[Pair]) -> None:
+    def resect(self, image: int, confidence: np.ndarray, pairs: Sequence[ImagePair]) -> None:
         """The camera that sees the image's points; also its focal length if that is unknown.
 
         Where that fails: from a pair with the image at its root, else the world's origin.

@@ -1,25 +1,23 @@
-"""Pairs for the pairwise alignment, from predictions of any frontend or from CUT3R's rollouts."""
+"""Pairs for the pairwise alignment, from predictions of any frontend."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 
-from mapper.backend.pairwise.pairs import Pair
 from mapper.core.geometry import inverse, transform
-from mapper.core.image_pairs import pair_indices
+from mapper.core.image_pairs import ImagePair, pair_indices
 from mapper.core.prediction import Prediction
 from mapper.errors import InputError
-from mapper.frontends.base import RolloutPair
 
 # The weight of a pixel is the logarithm of its confidence: a point may weigh little, not nothing.
 LEAST_CONFIDENCE: Final = 1.001
 NO_POINT: Final = 1.0
 
 
-def sequential_pairs(predictions: Sequence[Prediction]) -> list[Pair]:
+def sequential_pairs(predictions: Sequence[Prediction]) -> list[ImagePair]:
     """The reference's pair graph over predictions, indices being places in the sequence.
 
     The points of the second image come into the first one's camera by the predicted poses.
@@ -33,13 +31,8 @@ def sequential_pairs(predictions: Sequence[Prediction]) -> list[Pair]:
         root, other = predictions[i], predictions[j]
         T_i_j = inverse(root.T_world_camera) @ other.T_world_camera
         moved = transform(T_i_j, other.pointmap).astype(np.float32)
-        pairs.append(Pair(i, j, root.pointmap, confidences[i], moved, confidences[j]))
+        pairs.append(ImagePair(i, j, root.pointmap, confidences[i], moved, confidences[j]))
     return pairs
-
-
-def pairs_of_rollouts(rollouts: Iterable[RolloutPair]) -> list[Pair]:
-    """The pairs that the network saw together, as the alignment takes them."""
-    return [Pair(*rollout) for rollout in rollouts]
 
 
 def _check_alike(predictions: Sequence[Prediction]) -> None:

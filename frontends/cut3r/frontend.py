@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from mapper.core.geometry import inverse, orthonormalised, transform
+from mapper.core.image_pairs import ImagePair
 from mapper.core.prediction import Prediction
 from mapper.errors import ConfigError
-from mapper.frontends.base import RolloutPair
 from mapper.frontends.cut3r.loading import load_cut3r
 from mapper.frontends.cut3r.model import Cut3r
 from mapper.frontends.cut3r.options import VARIANTS, Cut3rOptions
@@ -72,7 +72,7 @@ class Cut3rFrontend(LearnedFrontend):
 
     def rollout_pairs(
         self, images: Sequence[np.ndarray], progress: Callable[[int], None] | None = None
-    ) -> list[RolloutPair]:
+    ) -> list[ImagePair]:
         """Pairs of images (h, w, 3), prepared already as those of its predictions are."""
         tensors = [as_tensor(image)[0] for image in images]
         with self._inference():

@@ -8,9 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mapper.core.image_pairs import pair_order, rollout_indices
+from mapper.core.image_pairs import ImagePair, pair_order, rollout_indices
 from mapper.errors import InputError
-from mapper.frontends.base import RolloutPair
 from mapper.frontends.cut3r.activations import confidence_exp, points_exp
 from mapper.frontends.cut3r.heads import HeadInput
 from mapper.frontends.cut3r.model import Cut3r, blend, gate_of
@@ -27,7 +26,7 @@ def rollout_pairs(
     images: Sequence[Tensor],
     rule: UpdateRule,
     progress: Callable[[int], None] | None = None,
-) -> list[RolloutPair]:
+) -> list[ImagePair]:
     """n (n - 1) / 2 pairs of n images (3, H, W) in [-1, 1], from 2 n - 1 independent rollouts.
 
     The root's points come from the head of its own view, the others' from the cross-view head; no
@@ -40,7 +39,7 @@ def rollout_pairs(
         raise InputError("the images differ in size; pairwise alignment needs frames of one size")
     views = [View(image=image[None].to(model.device)) for image in images]
     encoded = [model.encode(view, whole_sequence(any_ray_map=False)) for view in views]
-    pairs: list[RolloutPair] = []
+    pairs: list[ImagePair] = []
     for count, indices in enumerate(rollout_indices(len(images)), 1):
         if len(indices) > 1:
             pairs += _rollout(model, [(k, views[k], encoded[k]) for k in indices], rule)
@@ -51,7 +50,7 @@ def rollout_pairs(
 
 def _rollout(
     model: Cut3r, frames: Sequence[tuple[int, View, Encoded]], rule: UpdateRule
-) -> Iterator[RolloutPair]:
+) -> Iterator[ImagePair]:
     """The root with each of the others, from a fresh state."""
     (root, view, encoded), *others = frames
     decoded, state = _step(model, view, encoded, model.initial_state(1), rule)
@@ -61,7 +60,7 @@ def _rollout(
         decoded, state = _step(model, view, encoded, state, rule)
         inputs = model.head_input(encoded, decoded)
         maps = _maps(model, model.downstream_head.cross_view, inputs, index)
-        yield RolloutPair(root, index, *root_maps, *maps)
+        yield ImagePair(root, index, *root_maps, *maps)
 
 
 def _step(

@@ -64,7 +64,7 @@ def execute(arguments: argparse.Namespace) -> int:
             bar.refresh()
 
         aligned = realign(run, config, progress)
-    if aligned.settlement.alignment is None:
+    if aligned.final.alignment is None:
         raise InputError(f"{run.path}: the alignment failed, and the run is left as it was")
     metrics = write_realignment(run, aligned, changes)
     if truth is not None:

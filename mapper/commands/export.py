@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mapper.backend.global_map import GlobalMap
     from mapper.core.intrinsics import Intrinsics
     from mapper.run.directory import RunDirectory
-    from mapper.saved.map import SavedMap
 
 EPILOG = """formats:
   tum, kitti, euroc    trajectory of all frames, T_world_camera
@@ -116,14 +116,14 @@ def _export_scene(run: RunDirectory, out: Path, format: str, quiet: bool) -> dic
     from mapper.io.export.colmap import export_colmap
     from mapper.io.export.nerfstudio import export_nerfstudio
     from mapper.saved.map import load_map
-    from mapper.saved.results import keyframe_poses, load_cloud, thinned
+    from mapper.saved.results import load_cloud, thinned
 
     saved = load_map(run)
     intrinsics = _common_intrinsics(run, saved)
     cloud = thinned(load_cloud(run, saved, quiet), MAX_POINTS)
     images = [partial(_image, run, keyframe.id) for keyframe in saved.keyframes]
     export = export_colmap if format == "colmap" else export_nerfstudio
-    export(out, keyframe_poses(saved), images, intrinsics, cloud)
+    export(out, saved.keyframe_trajectory(), images, intrinsics, cloud)
     return {"images": len(images), "points": len(cloud.vertices)}
 
 
@@ -132,7 +132,7 @@ def _image(run: RunDirectory, keyframe_id: int) -> Any:
     return run.keyframes.load(keyframe_id).image
 
 
-def _common_intrinsics(run: RunDirectory, saved: SavedMap) -> Intrinsics:
+def _common_intrinsics(run: RunDirectory, saved: GlobalMap) -> Intrinsics:
     from mapper.errors import InputError
 
     first = saved.keyframes[0].intrinsics

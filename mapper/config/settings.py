@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import field
 
 from mapper.backend.config import BackendConfig
-from mapper.backend.pairwise.config import PairwiseModeConfig
+from mapper.backend.pairwise.config import PairwiseConfig
 from mapper.core.quantities import Count, Frames, SecondsOrZero, Switch, Text
 from mapper.core.settings_model import settings
 from mapper.frontends.cut3r.options import Cut3rOptions
@@ -59,7 +59,7 @@ class MapperConfig:
     streamvggt: StreamVggtOptions = field(default_factory=StreamVggtOptions)
     vggt: VggtOptions = field(default_factory=VggtOptions)
     backend: BackendConfig = field(default_factory=BackendConfig)
-    pairwise: PairwiseModeConfig = field(default_factory=PairwiseModeConfig)
+    pairwise: PairwiseConfig = field(default_factory=PairwiseConfig)
     recording: RecordingConfig = field(default_factory=RecordingConfig)
 
     @property

@@ -1,10 +1,38 @@
-"""Which images the reference alignment lets the network see together."""
+"""Two images that a network saw together, and which ones the reference alignment shows it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
 
 STRIDE = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImagePair:
+    """An edge between the images i and j, directed: the points of both are in camera i.
+
+    pointmap_i, pointmap_j: float32 (h, w, 3). confidence_i, confidence_j: float32 (h, w), at least
+    1; the weight of a pixel is the logarithm, so 1 leaves it out.
+    """
+
+    i: int
+    j: int
+    pointmap_i: np.ndarray
+    confidence_i: np.ndarray
+    pointmap_j: np.ndarray
+    confidence_j: np.ndarray
+
+    @property
+    def score(self) -> float:
+        """How much the network trusts the pair: the product of its mean confidences."""
+        return float(self.confidence_i.mean()) * float(self.confidence_j.mean())
+
+
+# Looks at images again, uint8 (h, w, 3), two by two; tells how many rollouts are done.
+RolloutPairs = Callable[[Sequence[np.ndarray], Callable[[int], None] | None], list[ImagePair]]
 
 
 def rollout_indices(images: int) -> Iterator[list[int]]:

@@ -140,9 +140,9 @@ class RunRecorder:
     def finish(self, update: GraphUpdate, backend: Backend) -> None:
         if update.closed is not None:
             self._journal.append("keyframe", **keyframe_record(update.closed))
-        main = [k.id for k in backend.main_keyframes()]
-        self._journal.append("dropped", loops=sorted(backend.dropped_loops()))
-        self._journal.append("poses", **poses_record(main, backend.graph.poses, backend.settlement))
+        final = backend.global_map()
+        self._journal.append("dropped", loops=sorted(final.dropped_loops))
+        self._journal.append("poses", **poses_record(final))
         self._write_trajectories(backend)
         self._logger.keyframe_poses(backend.graph.poses)
         self._logger.edges(_drawn(backend.graph.edges), backend.graph.poses)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
+from mapper.backend.global_map import GlobalMap
 from mapper.backend.graph.edge import Edge, EdgeKind
 from mapper.backend.keyframe_culling import Released
 from mapper.backend.keyframes.keyframe import HungFrame, Keyframe, Visit
 from mapper.backend.loops.loop_decision import LoopDecision, Measured, Refusal
-from mapper.backend.settlement import Settlement
 from mapper.core.intrinsics import Intrinsics
 from mapper.errors import InputError
 from mapper.run.decisions_in_words import decision_in_words
@@ -130,22 +129,23 @@ def edge_from_record(record: dict[str, Any]) -> Edge:
     )
 
 
-def poses_record(
-    keyframe_ids: list[int],
-    poses: dict[int, np.ndarray],
-    settlement: Settlement,
-    left_out: Sequence[int] = (),
-) -> dict[str, Any]:
-    """Where the keyframes of a settled map are, and what makes their depth maps better.
-
-    left_out: those whose maps could not be read and are not part of it.
-    """
+def poses_record(final: GlobalMap) -> dict[str, Any]:
+    """Where the keyframes of a final map are, and what makes their depth maps better."""
     return {
-        "left_out": list(left_out),
-        "poses": {k: poses[k].ravel().tolist() for k in keyframe_ids},
-        "corrections": {k: grid.tolist() for k, grid in settlement.corrections.items()},
-        "pairs": settlement.pairs if settlement.corrections else [],
+        "left_out": final.left_out,
+        "poses": {k.id: final.poses[k.id].ravel().tolist() for k in final.keyframes},
+        "corrections": {k: grid.tolist() for k, grid in final.corrections.items()},
+        "pairs": final.pairs,
     }
+
+
+def map_from_record(keyframes: list[Keyframe], record: dict[str, Any]) -> GlobalMap:
+    """The map whose poses these are, of a run's keyframes."""
+    poses = {int(k): np.array(S).reshape(4, 4) for k, S in record["poses"].items()}
+    grids = {int(k): np.array(grid) for k, grid in record["corrections"].items()}
+    pairs = [(i, j) for i, j in record["pairs"]]
+    left_out = [int(k) for k in record["left_out"]]
+    return GlobalMap([k for k in keyframes if k.id in poses], poses, grids, pairs, left_out)
 
 
 def decision_record(decision: LoopDecision) -> dict[str, Any]:

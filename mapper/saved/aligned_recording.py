@@ -55,7 +55,7 @@ def _recording_id(path: Path, run: RunDirectory) -> str:
 def _log_end(
     show: RerunLogger, run: RunDirectory, aligned: Realignment, result: MappingResult
 ) -> None:
-    saved = aligned.saved
+    saved = aligned.final
     start, end = _time_span(result)
     show.at(0, start)
     moment = (result.counts.frames, end + PAUSE_S)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
-from mapper.backend.backend import Backend
 from mapper.backend.config import BackendConfig
+from mapper.backend.finalisation import optimised_map
+from mapper.backend.global_map import GlobalMap
 from mapper.backend.graph.edge import Edge, EdgeKind
+from mapper.backend.graph.restoration import restored_graph
 from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.backend.loops.loop_decision import LoopDecision
 from mapper.core.settings_model import from_mapping
@@ -22,28 +21,9 @@ from mapper.run.records import (
     decision_from_record,
     edge_from_record,
     keyframe_from_record,
+    map_from_record,
     visit_from_record,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class SavedMap:
-    """keyframes: of the connected map, in order. poses: S_world_keyframe by keyframe id.
-
-    corrections, pairs: of the global alignment, see backend/settlement.py; empty without one.
-    left_out: keyframes that have a place but whose maps could not be read when it was aligned.
-    """
-
-    keyframes: list[Keyframe]
-    poses: dict[int, np.ndarray]
-    corrections: dict[int, np.ndarray] = field(default_factory=dict)
-    pairs: list[tuple[int, int]] = field(default_factory=list)
-    left_out: list[int] = field(default_factory=list)
-
-    @property
-    def fused_poses(self) -> dict[int, np.ndarray]:
-        """Of the keyframes whose maps are part of the mesh."""
-        return {k: S for k, S in self.poses.items() if k not in self.left_out}
 
 
 def load_graph(
@@ -87,7 +67,7 @@ def load_decisions(run: RunDirectory, max_bytes: int | None = None) -> list[Loop
         return [decision_from_record(line) for line in lines if line["kind"] == EdgeKind.LOOP]
 
 
-def load_map(run: RunDirectory) -> SavedMap:
+def load_map(run: RunDirectory) -> GlobalMap:
     """The final poses of a finished run; those of an interrupted one are optimised here."""
     damaged: list[int] = []
     keyframes, edges = load_graph(run, damaged=damaged)
@@ -96,25 +76,13 @@ def load_map(run: RunDirectory) -> SavedMap:
     for line in reversed(read_journal(run.journal)):
         if line["event"] == "poses":
             with _of_this_version(run):
-                saved = _settled(keyframes, line)
+                saved = map_from_record(keyframes, line)
             _refuse_damaged(run, set(damaged) - set(saved.left_out))
             return saved
     _refuse_damaged(run, set(damaged))
     stored = run.read_description()["config"]["backend"]
-    backend = Backend(from_mapping(BackendConfig, stored), run.keyframes)
-    backend.restore(keyframes, edges, fuse=False)
-    backend.graph.optimise(final=True)
-    main = backend.main_keyframes()
-    return SavedMap(main, {k.id: backend.graph.poses[k.id] for k in main})
-
-
-def _settled(keyframes: list[Keyframe], line: dict[str, Any]) -> SavedMap:
-    """The map as a journal's line of poses says."""
-    poses = {int(k): np.array(S).reshape(4, 4) for k, S in line["poses"].items()}
-    grids = {int(k): np.array(grid) for k, grid in line["corrections"].items()}
-    pairs = [(i, j) for i, j in line["pairs"]]
-    left_out = [int(k) for k in line["left_out"]]
-    return SavedMap([k for k in keyframes if k.id in poses], poses, grids, pairs, left_out)
+    config = from_mapping(BackendConfig, stored)
+    return optimised_map(keyframes, restored_graph(config.graph, keyframes, edges))
 
 
 @contextmanager

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from mapper.backend.keyframes.trajectory_assembly import assemble_trajectory
 from mapper.core.trajectory import Trajectory
 from mapper.io.trajectory_files import write_tum
 from mapper.run.directory import RunDirectory
@@ -29,7 +28,7 @@ from mapper.runtime.stopwatch import Stopwatch
 from mapper.saved.aligned_recording import open_aligned_recording
 from mapper.saved.map import load_decisions
 from mapper.saved.realignment import Realignment
-from mapper.saved.results import keyframe_poses, known_counts, true_poses
+from mapper.saved.results import known_counts, true_poses
 from mapper.slam.result import MappingResult
 
 ERRORS: Final = ("ate_rmse", "rpe_rmse", "evaluation", "evaluation_failed")
@@ -70,20 +69,20 @@ def write_realignment(
 
 def _mapping_result(run: RunDirectory, aligned: Realignment) -> MappingResult:
     """The run as if its mapping had ended with the aligned map."""
-    saved, alignment = aligned.saved, aligned.settlement.alignment
-    indices, trajectory = assemble_trajectory(saved.keyframes, saved.poses)
+    final = aligned.final
+    indices, trajectory = final.trajectory()
     return MappingResult(
         trajectory,
         indices,
-        np.array([keyframe.id for keyframe in saved.keyframes], int),
-        keyframe_poses(saved),
+        np.array([keyframe.id for keyframe in final.keyframes], int),
+        final.keyframe_trajectory(),
         aligned.mesh,
         known_counts(run, int(indices[-1]) + 1),
         aligned.keyframes,
         load_decisions(run),
-        aligned.dropped_loops,
+        final.dropped_loops,
         run.read_description().get("units", "metres") == "metres",
-        () if alignment is None else tuple(alignment.costs),
+        () if final.alignment is None else tuple(final.alignment.costs),
     )
 
 
@@ -107,13 +106,13 @@ def _account(aligned: Realignment, changes: Sequence[str]) -> dict[str, Any]:
     account: dict[str, Any] = {
         "mode": "afterwards",
         "changes": list(changes),
-        "keyframes": len(aligned.saved.keyframes),
-        "left_out": aligned.left_out,
-        "pairs": len(aligned.saved.pairs),
+        "keyframes": len(aligned.final.keyframes),
+        "left_out": aligned.final.left_out,
+        "pairs": len(aligned.final.pairs),
         "seconds": aligned.seconds,
         "peak_memory_mb": peak_memory_mb(),
     }
-    alignment = aligned.settlement.alignment
+    alignment = aligned.final.alignment
     if alignment is not None:
         account["matches"], account["costs"] = alignment.matches, alignment.costs
         account["converged"] = alignment.converged
@@ -126,8 +125,6 @@ def _write_journal(run: RunDirectory, update: RunDirectory, aligned: Realignment
     content = run.journal.read_bytes()
     update.journal.write_bytes(content)
     journal = Journal(update.journal, content.rfind(b"\n") + 1)
-    saved = aligned.saved
-    ids = [keyframe.id for keyframe in saved.keyframes]
-    journal.append("dropped", loops=sorted(aligned.dropped_loops))
-    journal.append("poses", **poses_record(ids, saved.poses, aligned.settlement, aligned.left_out))
+    journal.append("dropped", loops=sorted(aligned.final.dropped_loops))
+    journal.append("poses", **poses_record(aligned.final))
     journal.close()

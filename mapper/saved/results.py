@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from functools import lru_cache
@@ -12,16 +11,15 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from mapper.backend.alignment.refined_maps import RefinedMaps
 from mapper.backend.config import BackendConfig
-from mapper.backend.fusion.map_fusion import FusionConfig, MapFusion
+from mapper.backend.finalisation import fused_map
+from mapper.backend.fusion.map_fusion import FusionConfig
 from mapper.backend.fusion.tsdf import BYTES_PER_BLOCK
+from mapper.backend.global_map import GlobalMap
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
-from mapper.backend.keyframes.trajectory_assembly import assemble_trajectory
 from mapper.config.loader import changed
 from mapper.core.mesh import Mesh
 from mapper.core.settings_model import from_mapping
-from mapper.core.sim3 import rigid_part
 from mapper.core.trajectory import Trajectory
 from mapper.errors import ConfigError, InputError
 from mapper.io.meshes.mesh_files import read_mesh
@@ -30,7 +28,7 @@ from mapper.io.sequences.open_sequence import open_sequence
 from mapper.io.trajectory_files import read_tum
 from mapper.run.directory import RunDirectory
 from mapper.run.outputs import ALIGNMENT
-from mapper.saved.map import SavedMap, load_map
+from mapper.saved.map import load_map
 from mapper.slam.result import FrameCounts
 
 CACHED_MAPS = 64  # keyframes, 3 MB each at 640x480
@@ -61,14 +59,7 @@ def load_trajectories(run: RunDirectory) -> tuple[Trajectory, Trajectory]:
     if is_complete(run):
         return read_tum(run.trajectory), read_tum(run.keyframe_trajectory)
     saved = load_map(run)
-    return assemble_trajectory(saved.keyframes, saved.poses)[1], keyframe_poses(saved)
-
-
-def keyframe_poses(saved: SavedMap) -> Trajectory:
-    """Poses of a map's keyframes, in order."""
-    S_world_keyframe = np.array([saved.poses[k.id] for k in saved.keyframes]).reshape(-1, 4, 4)
-    timestamps = np.array([k.timestamp for k in saved.keyframes], float)
-    return Trajectory(timestamps, rigid_part(S_world_keyframe))
+    return saved.trajectory()[1], saved.keyframe_trajectory()
 
 
 def true_poses(run: RunDirectory) -> Trajectory | None:
@@ -122,33 +113,24 @@ def _map_settings(run: RunDirectory) -> BackendConfig:
 
 
 def fuse_again(
-    run: RunDirectory, saved: SavedMap, config: FusionConfig, quiet: bool = False
+    run: RunDirectory, saved: GlobalMap, config: FusionConfig, quiet: bool = False
 ) -> tuple[Mesh, bool]:
     """Fuse all keyframes of the map anew; (mesh, whether the memory limit left surface out)."""
-    poses = saved.fused_poses
-    source = _refined(run, saved, poses) if saved.corrections else run.keyframes.load
-    with tqdm(total=len(poses), unit=" keyframes", disable=quiet or None, leave=False) as bar:
+    load = lru_cache(CACHED_MAPS)(run.keyframes.load)  # refining asks for neighbours again
+    source = saved.maps_to_fuse(_map_settings(run).refinement, load)
+    count = len(saved.fused_poses)
+    with tqdm(total=count, unit=" keyframes", disable=quiet or None, leave=False) as bar:
 
         def map_of(keyframe_id: int) -> KeyframeMap:
             bar.update()
             return source(keyframe_id)
 
-        fusion = MapFusion(config, map_of)
-        fusion.sync(poses)
+        fusion = fused_map(saved, config, map_of)
     used = (len(fusion.volume) + 1) * BYTES_PER_BLOCK
     return fusion.extract_mesh(), used > config.tsdf.max_memory_mb * 2**20
 
 
-def _refined(
-    run: RunDirectory, saved: SavedMap, poses: dict[int, np.ndarray]
-) -> Callable[[int], KeyframeMap]:
-    """The maps as the run fused them: made better by its global alignment."""
-    load = lru_cache(CACHED_MAPS)(run.keyframes.load)
-    config = _map_settings(run).refinement
-    return RefinedMaps(config, load, poses, saved.corrections, saved.pairs).map
-
-
-def load_cloud(run: RunDirectory, saved: SavedMap, quiet: bool = False) -> Mesh:
+def load_cloud(run: RunDirectory, saved: GlobalMap, quiet: bool = False) -> Mesh:
     """Vertices of the run's mesh, without faces; fused here where there is no mesh of all of it."""
     if is_complete(run) and run.mesh.exists():
         mesh = read_mesh(run.mesh)

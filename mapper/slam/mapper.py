@@ -12,18 +12,18 @@ from typing import Any
 import numpy as np
 
 from mapper.backend.backend import Backend
+from mapper.backend.finalisation import Aligner
 from mapper.backend.graph.edge import Edge, EdgeKind
 from mapper.backend.graph.solver_process import SolverProcess
 from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.backend.keyframes.map_cache import MapStore
 from mapper.backend.loops.loop_decision import LoopDecision
-from mapper.backend.settlement import OtherAlignment
 from mapper.config.settings import MapperConfig
 from mapper.core.frame import Frame
 from mapper.core.prediction import Prediction
 from mapper.core.sim3 import rigid_part
 from mapper.errors import InputError
-from mapper.frontends.base import Frontend, ResumableFrontend, TrackingState
+from mapper.frontends.base import Frontend, PairFrontend, ResumableFrontend, TrackingState
 from mapper.frontends.registry import choose_frontend, create_frontend
 from mapper.runtime.stopwatch import Stopwatch
 from mapper.slam.background_worker import Worker
@@ -155,36 +155,36 @@ class Mapper:
             for prediction in self._frontend.flush():
                 self._take(prediction, checkpoint)
         with self.stopwatch.measure("finish"):
-            update = self.backend.finish(self._other_alignment())
+            update = self.backend.finish(self._aligner())
             mesh = self.backend.extract_mesh()
-        indices, trajectory = self.backend.trajectory()
+        final = self.backend.global_map()
+        indices, trajectory = final.trajectory()
         if self.backend.keyframes:
             self._recorder.finish(update, self.backend)
-        alignment = self.backend.settlement.alignment
         self.close()
         return MappingResult(
             trajectory,
             indices,
-            np.array([keyframe.id for keyframe in self.backend.main_keyframes()], int),
-            self.backend.keyframe_trajectory(),
+            np.array([keyframe.id for keyframe in final.keyframes], int),
+            final.keyframe_trajectory(),
             mesh,
             self.counts,
             len(self.backend.keyframes),
             self.decisions,
-            self.backend.dropped_loops(),
+            final.dropped_loops,
             True if self._frontend is None else self._frontend.is_metric,
-            () if alignment is None else tuple(alignment.costs),
+            () if final.alignment is None else tuple(final.alignment.costs),
         )
 
-    def _other_alignment(self) -> OtherAlignment | None:
+    def _aligner(self) -> Aligner | None:
         """The reference's way to align, if that was asked for."""
         if self.config.backend.align != "pairwise":
             return None
-        from mapper.backend.pairwise.keyframes import PairwiseTask, align_keyframes_pairwise
+        from mapper.backend.pairwise.keyframes import pairwise_aligner
 
-        return lambda keyframes, poses, map_of: align_keyframes_pairwise(
-            PairwiseTask(keyframes, poses, map_of, self._frontend), self.config.pairwise
-        )
+        frontend = self._frontend
+        looks_again = frontend.rollout_pairs if isinstance(frontend, PairFrontend) else None
+        return pairwise_aligner(self.config.pairwise, looks_again)
 
     def restore(
         self,

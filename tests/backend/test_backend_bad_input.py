@@ -83,7 +83,7 @@ def test_a_first_frame_without_a_pose_opens_nothing(room: Room) -> None:
 def test_a_confidence_that_is_not_finite_spoils_no_map(room: Room, value: float) -> None:
     confidence = np.full(prediction(room, 9).confidence.shape, np.float32(value))
     backend = mapped(room, "final", confidence=confidence)
-    assert backend.settlement.alignment is not None
+    assert backend.global_map().alignment is not None
     assert np.isfinite(backend.extract_mesh().vertices).all()
     assert len(backend.trajectory()[0]) == 11
 
@@ -109,7 +109,7 @@ def test_an_alignment_that_breaks_off_is_rolled_back(
     with caplog.at_level(logging.WARNING):
         found, without = mapped(room, "final"), mapped(room, "off")
     assert "global alignment failed and was rolled back: singular" in caplog.text
-    assert found.settlement.alignment is None
+    assert found.global_map().alignment is None
     np.testing.assert_array_equal(
         found.trajectory()[1].T_world_camera, without.trajectory()[1].T_world_camera
     )

@@ -87,10 +87,10 @@ def errors(poses: dict[int, np.ndarray], room: Room) -> np.ndarray:
 
 def test_drifted_keyframes_come_back(whole: tuple[RunDirectory, Realignment], room: Room) -> None:
     _, result = whole
-    assert result.left_out == [] and result.settlement.alignment is not None
-    assert list(result.saved.poses) == list(range(COUNT))
+    assert result.final.left_out == [] and result.final.alignment is not None
+    assert list(result.final.poses) == list(range(COUNT))
     # Five edges of 2.7 cm each add up, since the camera hardly turns.
-    assert errors(result.saved.poses, room)[-1] < 0.02
+    assert errors(result.final.poses, room)[-1] < 0.02
 
 
 def test_all_frames_follow_and_the_map_is_written(
@@ -99,7 +99,7 @@ def test_all_frames_follow_and_the_map_is_written(
     run, result = whole
     trajectory = read_tum(run.trajectory)
     assert len(trajectory) == 2 * COUNT and len(read_tum(run.keyframe_trajectory)) == COUNT
-    for k, S in result.saved.poses.items():
+    for k, S in result.final.poses.items():
         np.testing.assert_allclose(trajectory.T_world_camera[2 * k], S, atol=1e-5)
         followed = S @ room.relative(STEP * k, STEP * k + 1)
         # A frame in between takes part of what the next keyframe was moved by.
@@ -117,7 +117,7 @@ def test_a_run_that_was_killed_says_what_is_known_of_it(
     assert metrics["complete"] is False and "fps" not in metrics and "evaluation" not in metrics
     assert metrics["frames"] == STEP * (COUNT - 1) + 2  # up to the last one that is known of
     assert metrics["tracked"] == 2 * COUNT and metrics["keyframes"] == COUNT
-    alignment = result.settlement.alignment
+    alignment = result.final.alignment
     assert alignment is not None and metrics["alignment"]["matches"] == alignment.matches
     assert run.report.exists() and not (run.path / "run.aligned.rrd").exists()
 
@@ -140,10 +140,10 @@ def test_the_map_is_read_back_with_its_corrections(
 ) -> None:
     run, result = whole
     saved = load_map(run)
-    assert saved.pairs == result.settlement.pairs and len(saved.pairs) > COUNT
-    for k, S in result.saved.poses.items():
+    assert saved.pairs == result.final.pairs and len(saved.pairs) > COUNT
+    for k, S in result.final.poses.items():
         np.testing.assert_array_equal(saved.poses[k], S)
-        np.testing.assert_array_equal(saved.corrections[k], result.settlement.corrections[k])
+        np.testing.assert_array_equal(saved.corrections[k], result.final.corrections[k])
     mesh, full = fuse_again(run, saved, CONFIG.fusion, quiet=True)
     assert not full
     assert_same_vertices(mesh, result.mesh)
@@ -163,8 +163,8 @@ def test_a_second_time_gives_the_same(
     """It starts from the pose graph each time, not from where it ended."""
     run, first = whole
     again = realign(run, CONFIG)
-    for k, S in first.saved.poses.items():
-        np.testing.assert_allclose(again.saved.poses[k], S, atol=1e-9)
+    for k, S in first.final.poses.items():
+        np.testing.assert_allclose(again.final.poses[k], S, atol=1e-9)
 
 
 def test_progress_is_told(run: RunDirectory) -> None:
@@ -184,12 +184,12 @@ def test_a_damaged_keyframe_is_named_and_follows(
     cut(run.keyframes.path(broken))
     result = realign(run, CONFIG)
     write_realignment(run, result)
-    assert result.left_out == [broken]
+    assert result.final.left_out == [broken]
     assert f"{broken:06d}.npz" in caplog.text
-    assert broken not in result.settlement.corrections
+    assert broken not in result.final.corrections
     assert len(read_tum(run.trajectory)) == 2 * COUNT
     # One edge, of 2.7 cm, lies between it and its aligned neighbour.
-    assert errors(result.saved.poses, room)[broken] < 0.05
+    assert errors(result.final.poses, room)[broken] < 0.05
 
 
 def test_a_damaged_image_is_left_out_too(
@@ -201,7 +201,7 @@ def test_a_damaged_image_is_left_out_too(
         content = {name: arrays[name] for name in arrays.files}
     content["image_png"] = content["image_png"][:40]
     np.savez(path, **content)
-    assert realign(run, CONFIG).left_out == [3]
+    assert realign(run, CONFIG).final.left_out == [3]
     assert "000003.npz" in caplog.text
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mapper.backend.pairwise.pairs import Pair
 from mapper.core.geometry import backproject, exp_se3, inverse, transform
+from mapper.core.image_pairs import ImagePair
 from mapper.core.intrinsics import Intrinsics
 
 HEIGHT, WIDTH = 12, 16
@@ -35,7 +35,9 @@ class Scene:
     def intrinsics(self) -> Intrinsics:
         return Intrinsics(self.focal, self.focal, WIDTH / 2, HEIGHT / 2, WIDTH, HEIGHT)
 
-    def pair(self, i: int, j: int, scale: float = 1.0, noise: float = 0.0, seed: int = 0) -> Pair:
+    def pair(
+        self, i: int, j: int, scale: float = 1.0, noise: float = 0.0, seed: int = 0
+    ) -> ImagePair:
         """Exact but for a scale, and for noise of the relative pose (rad, units)."""
         rng = np.random.default_rng(seed)
         T_i_j = inverse(self.T_world_camera[i]) @ self.T_world_camera[j]
@@ -44,4 +46,4 @@ class Scene:
         points = (own, transform(T_i_j, other))
         confidences = rng.uniform(4, 9, (2, HEIGHT, WIDTH)).astype(np.float32)
         own, other = ((scale * each).astype(np.float32) for each in points)
-        return Pair(i, j, own, confidences[0], other, confidences[1])
+        return ImagePair(i, j, own, confidences[0], other, confidences[1])

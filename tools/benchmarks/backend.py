@@ -24,13 +24,11 @@ from measures.mesh_score import score_mesh
 
 from mapper.backend.backend import Backend
 from mapper.backend.config import BackendConfig
-from mapper.backend.fusion.map_fusion import MapFusion
 from mapper.backend.graph.edge import Edge, EdgeKind
 from mapper.backend.graph.pose_graph import PoseGraphConfig
 from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.backend.keyframes.map_cache import MapCache
 from mapper.backend.loops.loop_candidates import Candidate, CandidateFinder
-from mapper.backend.settlement import settle
 from mapper.core.geometry import inverse, rotation_angle, umeyama
 from mapper.core.mesh import Mesh
 from mapper.core.prediction import Prediction
@@ -192,14 +190,9 @@ def run_backend(backend: Backend, folder: Path) -> Trajectory:
 
 def align(backend: Backend) -> Mesh:
     """Global alignment of a finished map, and the mesh of its refined keyframes."""
-    config = backend.config
-    main = [keyframe.id for keyframe in backend.main_keyframes()]
-    settlement = settle(main, backend.graph, backend.maps, config.alignment, True)
-    poses = {k: backend.graph.poses[k] for k in main}
-    refined = settlement.refined_maps(config.refinement, backend.maps, poses)
-    fusion = MapFusion(config.fusion, refined.map)
-    fusion.sync(poses)
-    return fusion.extract_mesh()
+    backend.config = replace(backend.config, align="final")
+    backend.settle()
+    return backend.extract_mesh()
 
 
 def judge(backend: Backend, mesh: Mesh, truth: Trajectory, surface: Mesh) -> tuple[float, float]:

@@ -41,10 +41,9 @@ from benchmarks.pairwise_methods import (
     globally_aligned,
     pairwise_aligned,
 )
-from mapper.backend.pairwise.optimiser import PairwiseConfig
-from mapper.backend.pairwise.pairs import Pair
+from mapper.backend.pairwise.config import PairwiseConfig
 from mapper.backend.pairwise.prediction_pairs import sequential_pairs
-from mapper.core.image_pairs import rollout_indices
+from mapper.core.image_pairs import ImagePair, rollout_indices
 from mapper.core.intrinsics import Intrinsics
 from mapper.core.prediction import Prediction
 from mapper.core.prediction_files import load_prediction, predictions_of
@@ -171,7 +170,7 @@ def _run(align: Method, keyframes: list[Prediction], sender: Connection) -> None
     sender.send((aligned, seconds, memory_mb))
 
 
-def _rollout_pairs(benchmark: Benchmark, arguments: argparse.Namespace) -> list[Pair]:
+def _rollout_pairs(benchmark: Benchmark, arguments: argparse.Namespace) -> list[ImagePair]:
     """Pairs whose errors are independent from rollout to rollout."""
     keyframes = [
         _at_true_scale(keyframe, depth)

@@ -19,10 +19,12 @@ from mapper.backend.keyframes.map_cache import MapCache
 from mapper.backend.loops.covisibility import covisible_pairs
 from mapper.backend.loops.edge_measurement import EdgeConfig
 from mapper.backend.pairwise.alignment import align_pairs, camera_poses
+from mapper.backend.pairwise.config import PairwiseConfig
 from mapper.backend.pairwise.initialisation import initial_parameters
-from mapper.backend.pairwise.optimiser import PairwiseConfig, optimised
-from mapper.backend.pairwise.pairs import Observations, Pair
+from mapper.backend.pairwise.optimiser import optimised, torch_device
+from mapper.backend.pairwise.pairs import Observations
 from mapper.core.geometry import inverse
+from mapper.core.image_pairs import ImagePair
 from mapper.core.prediction import Prediction
 from mapper.core.sim3 import rigid_part, scale_of
 
@@ -62,17 +64,17 @@ def globally_aligned(keyframes: Sequence[Prediction], stride: int, device: str) 
     return Aligned(rigid_part(S), np.stack(depths))
 
 
-def pairwise_aligned(pairs: Sequence[Pair], config: PairwiseConfig) -> Aligned:
+def pairwise_aligned(pairs: Sequence[ImagePair], config: PairwiseConfig) -> Aligned:
     """The reference's objective as this package computes it."""
     with tqdm(total=config.iterations, leave=False, disable=None) as bar:
         result = align_pairs(pairs, _images(pairs), config, lambda *_: bar.update())
     return Aligned(result.T_world_camera, result.depths)
 
 
-def aligned_by_autograd(pairs: Sequence[Pair], config: PairwiseConfig) -> Aligned:
+def aligned_by_autograd(pairs: Sequence[ImagePair], config: PairwiseConfig) -> Aligned:
     """The reference's objective as the reference computes it, from the same start."""
     images, size = _images(pairs), pairs[0].confidence_i.shape
-    device = config.torch_device()
+    device = torch_device(config.device)
     start = initial_parameters(pairs, images, device)
     objective = AutogradObjective(Observations.of(pairs, device), (size[0], size[1]))
     with tqdm(total=config.iterations, leave=False, disable=None) as bar:
@@ -81,7 +83,7 @@ def aligned_by_autograd(pairs: Sequence[Pair], config: PairwiseConfig) -> Aligne
     return Aligned(camera_poses(parameters), depths.cpu().numpy())
 
 
-def _images(pairs: Sequence[Pair]) -> int:
+def _images(pairs: Sequence[ImagePair]) -> int:
     return 1 + max(max(pair.i, pair.j) for pair in pairs)
 
 

@@ -11,9 +11,9 @@ and Adam magnifies that: the identity of the best pair is 3e-4 longer than ours 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 import torch
 from torch import Tensor
@@ -22,11 +22,13 @@ from torch.nn import functional
 from golden.recording import Golden
 from mapper.backend.pairwise.alignment import camera_poses
 from mapper.backend.pairwise.cleaning import cleaned
+from mapper.backend.pairwise.config import PairwiseConfig
 from mapper.backend.pairwise.initialisation import initial_parameters
 from mapper.backend.pairwise.objective import PairwiseObjective
-from mapper.backend.pairwise.optimiser import PairwiseConfig, optimised
-from mapper.backend.pairwise.pairs import Observations, Pair, image_confidence
+from mapper.backend.pairwise.optimiser import optimised
+from mapper.backend.pairwise.pairs import Observations, image_confidence
 from mapper.backend.pairwise.parameters import Parameters
+from mapper.core.image_pairs import ImagePair
 
 ALIGNMENT_INPUTS: Final = ("edges", "pred_i", "pred_j", "conf_i", "conf_j", "gt_c2w")
 CPU: Final = torch.device("cpu")
@@ -37,9 +39,7 @@ def run_alignment(golden: Golden) -> Iterator[tuple[str, Tensor]]:
     pairs, images = pairs_of(golden), int(golden.sidecar["n_images"])
     height, width = golden.sidecar["image_hw"]
     objective = PairwiseObjective(Observations.of(pairs, CPU), (height, width))
-    config = PairwiseConfig(
-        golden.sidecar["iterations"], golden.sidecar["lr"], golden.sidecar["lr_min"], "cpu"
-    )
+    config = config_of(golden.sidecar)
     yield from _named("init", initial_parameters(pairs, images, CPU), golden)
     start = recorded(golden, "init")
     # The rate of the first step is the same however many follow.
@@ -60,11 +60,11 @@ def run_alignment(golden: Golden) -> Iterator[tuple[str, Tensor]]:
     yield "final.im_conf_after_clean", cleaned(final, confidence)
 
 
-def pairs_of(golden: Golden) -> list[Pair]:
+def pairs_of(golden: Golden) -> list[ImagePair]:
     """The recorded edges, in the reference's order."""
     maps = [golden.tensors[name].numpy() for name in ("pred_i", "conf_i", "pred_j", "conf_j")]
     ends = golden.tensors["edges"].tolist()
-    return [Pair(i, j, *each) for (i, j), *each in zip(ends, *maps, strict=True)]
+    return [ImagePair(i, j, *each) for (i, j), *each in zip(ends, *maps, strict=True)]
 
 
 def recorded(golden: Golden, stage: str) -> Parameters:
@@ -88,3 +88,13 @@ def _at_length_of(expected: Tensor, poses: Tensor) -> Tensor:
     """Poses (N, 7 or 8) whose quaternions, the first four numbers, have the expected lengths."""
     length = expected[:, :4].norm(dim=1, keepdim=True)
     return torch.cat([functional.normalize(poses[:, :4]) * length, poses[:, 4:]], 1)
+
+
+def config_of(sidecar: Mapping[str, Any]) -> PairwiseConfig:
+    """The settings that a recorded alignment was made with."""
+    return PairwiseConfig(
+        iterations=sidecar["iterations"],
+        device="cpu",
+        learning_rate=sidecar["lr"],
+        final_learning_rate=sidecar["lr_min"],
+    )

@@ -12,18 +12,20 @@ from torch import Tensor
 from mapper.backend.pairwise import objective as objective_module
 from mapper.backend.pairwise.alignment import camera_poses
 from mapper.backend.pairwise.cleaning import cleaned
+from mapper.backend.pairwise.config import PairwiseConfig
 from mapper.backend.pairwise.objective import PairwiseObjective
-from mapper.backend.pairwise.optimiser import PairwiseConfig, optimised
-from mapper.backend.pairwise.pairs import Observations, Pair
+from mapper.backend.pairwise.optimiser import optimised
+from mapper.backend.pairwise.pairs import Observations
 from mapper.backend.pairwise.parameters import Parameters, compressed, expanded
 from mapper.core.geometry import transform
+from mapper.core.image_pairs import ImagePair
 from tests.support.pairwise_scene import HEIGHT, WIDTH, Scene
 
 CPU = torch.device("cpu")
 SIZE = (HEIGHT, WIDTH)
 
 
-def three_pairs() -> list[Pair]:
+def three_pairs() -> list[ImagePair]:
     scene = Scene.random(3, seed=1)
     return [scene.pair(0, 1), scene.pair(0, 2), scene.pair(2, 1)]
 
@@ -50,7 +52,7 @@ def double(observations: Observations) -> Observations:
     )
 
 
-def written_out(pairs: list[Pair], parameters: Parameters) -> Tensor:
+def written_out(pairs: list[ImagePair], parameters: Parameters) -> Tensor:
     """The formula, pair by pair, for autograd."""
     world = parameters.world_points(SIZE)
     linear, translation = parameters.pair_transforms()
@@ -88,7 +90,7 @@ def test_loss_and_gradient_are_those_of_the_formula(
 def test_a_residual_of_zero_pulls_nowhere() -> None:
     """The distance has no derivative there; zero keeps the optimiser finite."""
     pair = three_pairs()[0]
-    nothing = Pair(0, 1, *[np.zeros_like(a) for a in (pair.pointmap_i, pair.confidence_i)] * 2)
+    nothing = ImagePair(0, 1, *[np.zeros_like(a) for a in (pair.pointmap_i, pair.confidence_i)] * 2)
     seen = Observations.of([nothing], CPU)
     seen.weights.fill_(1.0)
     at_origin = Parameters(
@@ -109,7 +111,7 @@ def test_compressed_translations_expand_again() -> None:
 
 
 def test_the_learning_rate_falls_in_a_line() -> None:
-    config = PairwiseConfig(300, 0.01, 1e-6, "cpu")
+    config = PairwiseConfig(device="cpu")
     assert config.learning_rate_at(0) == 0.01
     assert config.learning_rate_at(150) == pytest.approx((0.01 + 1e-6) / 2)
     assert config.learning_rate_at(300) == pytest.approx(1e-6)
@@ -121,7 +123,7 @@ def test_the_first_step_is_the_learning_rate_against_the_gradient() -> None:
     objective = PairwiseObjective(Observations.of(pairs, CPU), SIZE)
     followed = start.trainable()
     objective.backward(followed)
-    after, losses = optimised(objective, start, PairwiseConfig(1, 0.01, 1e-6, "cpu"))
+    after, losses = optimised(objective, start, PairwiseConfig(iterations=1, device="cpu"))
     assert len(losses) == 2
     assert followed.poses.grad is not None
     expected = start.poses - 0.01 * followed.poses.grad.sign()

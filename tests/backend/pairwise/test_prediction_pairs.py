@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from golden.cut3r_alignment import pairs_of
+from golden.cut3r_alignment import config_of, pairs_of
 from golden.recording import Golden, compare
 
 from mapper.backend.pairwise.alignment import align_pairs
-from mapper.backend.pairwise.optimiser import PairwiseConfig
+from mapper.backend.pairwise.config import PairwiseConfig
 from mapper.backend.pairwise.prediction_pairs import LEAST_CONFIDENCE, sequential_pairs
 from mapper.core.geometry import backproject, inverse, transform
 from mapper.core.image_pairs import pair_indices, rollout_indices
@@ -112,7 +112,7 @@ def test_the_recorded_alignment_from_our_own_start() -> None:
     """The whole way, unlike the golden check, whose steps begin where the reference's did."""
     recorded = golden()
     sidecar, tensors = recorded.sidecar, recorded.tensors
-    config = PairwiseConfig(sidecar["iterations"], sidecar["lr"], sidecar["lr_min"], "cpu")
+    config = config_of(sidecar)
     result = align_pairs(pairs_of(recorded), sidecar["n_images"], config)
     ours = {
         "final.poses_4x4": torch.from_numpy(result.T_world_camera).float(),

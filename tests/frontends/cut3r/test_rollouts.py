@@ -10,7 +10,6 @@ from golden.cut3r_sequences import build
 from golden.recording import Golden
 from torch import Tensor
 
-from mapper.backend.pairwise.prediction_pairs import pairs_of_rollouts
 from mapper.core.image_pairs import pair_indices, rollout_indices
 from mapper.errors import InputError
 from mapper.frontends.cut3r.model import Cut3r
@@ -58,7 +57,8 @@ def check(model: Cut3r, rule: UpdateRule) -> None:
     assert [(pair.i, pair.j) for pair in pairs] == pair_indices(4)
     expected = plainly(model, images, rule)
     for pair in pairs:
-        for ours, theirs in zip(pair[2:], expected[pair.i, pair.j], strict=True):
+        maps = (pair.pointmap_i, pair.confidence_i, pair.pointmap_j, pair.confidence_j)
+        for ours, theirs in zip(maps, expected[pair.i, pair.j], strict=True):
             torch.testing.assert_close(torch.from_numpy(ours), theirs, rtol=1e-5, atol=1e-6)
 
 
@@ -84,8 +84,8 @@ def test_an_image_is_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Cut3r, "encode", counted)
     pairs = rollout_pairs(network, images, ReplaceRule(), done.append)
     assert len(calls) == 5 and done == list(range(1, 10))
-    assert len(pairs_of_rollouts(pairs)) == 10
-    assert all(pair.confidence_i.min() > 1 for pair in pairs_of_rollouts(pairs))
+    assert len(pairs) == 10
+    assert all(pair.confidence_i.min() > 1 for pair in pairs)
 
 
 def test_images_of_several_sizes_and_broken_outputs_are_refused() -> None:

@@ -1,0 +1,115 @@
+"""What is done to a map once all frames are in: the last optimisation, alignment and fusion.
+
+Used when a run ends, when a run is aligned again, when its map is fused again and when a run that
+was interrupted is read.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+
+from mapper.backend.alignment.config import GlobalAlignmentConfig
+from mapper.backend.config import BackendConfig
+from mapper.backend.fusion.map_fusion import FusionConfig, MapFusion
+from mapper.backend.global_map import GlobalMap, MapOf, followed
+from mapper.backend.graph.components import main_keyframes
+from mapper.backend.graph.edge import EdgeKind
+from mapper.backend.graph.pose_graph import PoseGraph
+from mapper.backend.keyframes.keyframe import Keyframe
+from mapper.backend.keyframes.map_cache import MapCache
+from mapper.backend.loops.covisibility import covisible_pairs
+
+logger = logging.getLogger(__name__)
+
+# Another way to align a map than the backend's own. It is given the maps as they were recorded.
+Aligner = Callable[[GlobalMap, MapOf], GlobalMap]
+Progress = Callable[[int, int], None]
+
+
+def finalise(
+    keyframes: list[Keyframe],
+    graph: PoseGraph,
+    maps: MapCache,
+    config: BackendConfig,
+    aligner: Aligner | None = None,
+) -> GlobalMap:
+    """Optimise the graph for good, then align the map, where that is asked for.
+
+    aligner: in place of the backend's own global alignment.
+    """
+    final = optimised_map(keyframes, graph)
+    if aligner is not None:
+        return aligner(final, maps.map)
+    if _is_to_be_aligned(keyframes[0], maps, config):
+        return globally_aligned(final, graph, maps, config.alignment)
+    return final
+
+
+def optimised_map(keyframes: list[Keyframe], graph: PoseGraph) -> GlobalMap:
+    """The map at the graph's optimum."""
+    graph.optimise(final=True)
+    main = main_keyframes(keyframes, graph)
+    poses = {keyframe.id: graph.poses[keyframe.id] for keyframe in main}
+    return GlobalMap(main, poses, dropped_loops=contradicted_loops(graph))
+
+
+def contradicted_loops(graph: PoseGraph) -> set[tuple[int, int]]:
+    """Keyframe pairs of the verified loops that the graph's poses contradict."""
+    loops = (edge for edge in graph.edges if edge.kind == EdgeKind.LOOP)
+    return {(edge.i, edge.j) for edge in loops if not graph.is_inlier(edge)}
+
+
+def globally_aligned(
+    final: GlobalMap,
+    graph: PoseGraph,
+    maps: MapCache,
+    config: GlobalAlignmentConfig,
+    progress: Progress | None = None,
+) -> GlobalMap:
+    """The map with its keyframes aligned; as it is where that fails, or they are too many.
+
+    Those that are left out take no part and follow their neighbours. The graph stays as it is.
+    """
+    poses = final.fused_poses
+    if len(poses) < 2:
+        return final
+    if len(poses) > config.max_keyframes:
+        logger.warning(
+            "%d keyframes are not aligned globally: more than alignment.max_keyframes, %d",
+            len(poses),
+            config.max_keyframes,
+        )
+        return final
+    pairs = covisible_pairs(poses, maps, config.neighbours, config.min_overlap)
+    # Torch takes a second and 200 MB, which maps that are not aligned do without.
+    from mapper.backend.alignment.alignment import AlignmentTask, try_to_align
+
+    edges = [e for e in graph.edges if e.i in poses and e.j in poses and graph.is_inlier(e)]
+    task = AlignmentTask(poses, edges, pairs, graph.free_scale)
+    alignment = try_to_align(task, maps.map, config, progress)
+    if alignment is None:
+        return final
+    pairs = covisible_pairs(alignment.poses, maps, config.neighbours, config.min_overlap)
+    return replace(
+        final,
+        poses=followed(final.poses, alignment.poses),
+        corrections=alignment.corrections,
+        pairs=pairs,
+        alignment=alignment,
+    )
+
+
+def fused_map(final: GlobalMap, config: FusionConfig, map_of: MapOf) -> MapFusion:
+    """All keyframes that can be read, in a new volume. map_of: as they should be fused."""
+    fusion = MapFusion(config, map_of)
+    fusion.sync(final.fused_poses)
+    return fusion
+
+
+def _is_to_be_aligned(first: Keyframe, maps: MapCache, config: BackendConfig) -> bool:
+    """What a depth camera saw is placed well enough by the graph."""
+    if config.align == "auto":
+        return not maps.coarse(first.id).noise.is_measured
+    return config.align in ("final", "online")
