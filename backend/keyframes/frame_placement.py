@@ -11,7 +11,7 @@ from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
 from mapper.core.geometry import inverse, rotation_angle
 from mapper.core.prediction import Prediction
-from mapper.core.quantities import WORD, Units
+from mapper.core.quantities import WORD, Radians, Units
 from mapper.core.settings_model import settings
 from mapper.core.sim3 import rigid_part, scale_of
 from mapper.vision.dense_alignment import AlignmentConfig, align
@@ -24,12 +24,14 @@ class PlacementConfig:
 
     refine: align each frame with its keyframe; auto = what comes from a network, whose poses drift
         from frame to frame; a depth camera's were aligned already.
-    max_shift: of a frame; an alignment that moves it further is not believed.
+    max_shift: of a frame's camera; an alignment that moves it further is not believed.
+    max_turn: of a frame's camera; an alignment that turns it further is not believed.
     alignment: of a frame with its keyframe.
     """
 
     refine: Annotated[Literal["auto", "on", "off"], WORD] = "auto"
     max_shift: Units = 0.1
+    max_turn: Radians = 0.1
     alignment: AlignmentConfig = field(
         default_factory=lambda: AlignmentConfig(iterations=(2, 4, 6), photometric_weight=0.2)
     )
@@ -92,8 +94,12 @@ class FramePlacer:
             not prediction.is_metric,
         )
         T = rigid_part(aligned.S_reference_source)
-        change = inverse(expected.T_keyframe_camera) @ T
-        shift = float(np.linalg.norm(change[:3, 3])) + rotation_angle(change[:3, :3])
-        if not aligned.converged or shift > self.config.max_shift:
+        if not aligned.converged or not self._is_near(expected.T_keyframe_camera, T):
             return expected
         return Placement(T, float(scale_of(aligned.S_reference_source)))
+
+    def _is_near(self, T_expected: np.ndarray, T: np.ndarray) -> bool:
+        """Whether an alignment has moved a frame by no more than is believed."""
+        change = inverse(T_expected) @ T
+        moved, turned = np.linalg.norm(change[:3, 3]), rotation_angle(change[:3, :3])
+        return bool(moved <= self.config.max_shift and turned <= self.config.max_turn)

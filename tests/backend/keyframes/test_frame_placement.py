@@ -12,7 +12,7 @@ from mapper.backend.keyframes.frame_placement import FramePlacer, Placement, Pla
 from mapper.backend.keyframes.keyframe import HungFrame
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
 from mapper.backend.keyframes.map_cache import MapCache
-from mapper.core.geometry import exp_se3
+from mapper.core.geometry import exp_se3, inverse, rotation_angle
 from mapper.core.prediction import Prediction
 from tests.support.room_views import Room, distance, in_units, keyframe_of
 
@@ -72,11 +72,26 @@ def test_a_frame_in_other_units_gets_the_ratio(room: Room) -> None:
     assert found[0].scale == pytest.approx(1.02, rel=3e-3)
 
 
-def test_an_alignment_that_moves_a_frame_too_far_is_not_believed(room: Room) -> None:
-    config = PlacementConfig(max_shift=1e-6)
+@pytest.mark.parametrize("limits", [{"max_shift": 1e-6}, {"max_turn": 1e-6}])
+def test_an_alignment_that_moves_or_turns_a_frame_too_far_is_not_believed(
+    room: Room, limits: dict[str, float]
+) -> None:
+    config = PlacementConfig(**limits)  # type: ignore[arg-type]
     found = placed(room, config, learned(room))
     for placement, k in zip(found, FRAMES, strict=True):
         np.testing.assert_allclose(placement.T_keyframe_camera, drifted(room, k), atol=1e-9)
+
+
+def test_metres_and_radians_are_not_added_up(room: Room) -> None:
+    """A correction that is below both limits is believed, though their sum is above either."""
+    predictions = learned(room)[-1:]
+    free = placed(room, PlacementConfig(), predictions)[0].T_keyframe_camera
+    change = inverse(drifted(room, FRAMES[-1])) @ free
+    moved, turned = float(np.linalg.norm(change[:3, 3])), rotation_angle(change[:3, :3])
+    assert moved > 1e-2 and turned > 1e-2
+    limits = PlacementConfig(max_shift=1.01 * moved, max_turn=1.01 * turned)
+    found = placed(room, limits, predictions)[0].T_keyframe_camera
+    np.testing.assert_array_equal(found, free)
 
 
 def test_before_any_keyframe_was_begun_the_odometry_is_expected(room: Room) -> None:
