@@ -72,12 +72,15 @@ class EdgeConfig:
 class OdometryMeasurement:
     """edge: of the chain. correction: (7,), tangent of how far the frontend was off, or None.
 
-    aligned: the views bear the edge out; else it is the frontend's word alone.
+    aligned: the views bear the edge out; else it is the frontend's word alone. T_previous_new:
+    (4, 4), of a new keyframe that the frontend jumped to, by what both see; None where the
+    frontend's word about it holds.
     """
 
     edge: Edge
     correction: np.ndarray | None
     aligned: bool
+    T_previous_new: np.ndarray | None = None
 
 
 def measure_odometry(
@@ -102,6 +105,7 @@ def measure_odometry(
     change = inverse_similarity(start) @ S
     drift = inverse(previous.T_odometry_keyframe) @ new.T_odometry_keyframe
     furthest = max(config.max_refinement, config.max_refinement_sigmas * sigma)
+    jumped_to = None
     fits = aligned.rmse <= max_residual(noise, previous.median_depth, config)
     if not (aligned.converged and fits and np.linalg.norm(change[:3, 3]) <= furthest):
         recovered = recover_step(previous, new, maps, config.alignment, free_scale)
@@ -110,10 +114,10 @@ def measure_odometry(
             edge = Edge(previous.id, new.id, start, information, kind)
             return OdometryMeasurement(edge, None, aligned=False)
         aligned, S = recovered, recovered.S_reference_source
-        new.T_previous_keyframe = rigid_part(S)  # the frames before the jump keep their places
+        jumped_to = rigid_part(S)
     edge = Edge(previous.id, new.id, S, edge_information(aligned, config), kind)
     correction = None if shared else log_sim3(inverse(drift) @ S)
-    return OdometryMeasurement(edge, correction, aligned=True)
+    return OdometryMeasurement(edge, correction, aligned=True, T_previous_new=jumped_to)
 
 
 def max_residual(noise: DepthNoise, depth: float, config: EdgeConfig) -> float:

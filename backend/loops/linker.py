@@ -83,6 +83,8 @@ class KeyframeLinker:
         measured = measure_odometry(
             previous, opened, self._maps, self._edge_config, graph.free_scale
         )
+        if measured.T_previous_new is not None:  # the frames before the jump keep their places
+            opened.T_previous_keyframe = measured.T_previous_new
         edge = measured.edge
         unborne = None if measured.aligned else np.linalg.inv(edge.information)
         self._chain.extend(edge.i, edge.j, edge.S_i_j, measured.correction, unborne)

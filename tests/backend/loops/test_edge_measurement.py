@@ -108,6 +108,24 @@ def test_the_correction_is_against_the_frontend_wherever_alignment_began(room: R
     np.testing.assert_allclose(frontend @ exp_sim3(found.correction), found.edge.S_i_j, atol=1e-9)
 
 
+def test_a_jump_is_handed_back_and_changes_no_keyframe(room: Room) -> None:
+    """The features say where the new keyframe is; whoever keeps it notes that down."""
+    jump = room.relative(0, 5) @ exp_se3(np.array([0, 0, 0, 0.3, 0, 0]))
+    a, b = room.prediction(0), room.prediction(5, jump)
+    maps = MapCache(None, 4)
+    for k, prediction in enumerate((a, b)):
+        maps.put(k, KeyframeMap.of(prediction))
+    previous, new = keyframe_of(0, a), keyframe_of(1, b)
+    new.T_previous_keyframe = jump
+    found = measure_odometry(previous, new, maps, CONFIG, False)
+    assert found.aligned and found.T_previous_new is not None
+    metres, degrees = distance(found.T_previous_new, room.relative(0, 5))
+    assert metres < 5e-3 and degrees < 0.2
+    np.testing.assert_array_equal(found.T_previous_new, rigid_part(found.edge.S_i_j))
+    assert new.T_previous_keyframe is jump
+    assert measured(a, room.prediction(5)).T_previous_new is None
+
+
 def test_alignment_that_moves_the_step_too_far_is_not_believed(room: Room) -> None:
     jump = room.relative(0, 5) @ exp_se3(np.array([0, 0, 0, 0.3, 0, 0]))
     found = measured(room.prediction(0), room.prediction(5, jump))
