@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mapper.backend.graph.edge import Edge, EdgeKind
+from mapper.backend.keyframes.keyframe import shares_frame
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
 from mapper.backend.keyframes.map_cache import MapCache
 from mapper.backend.loops.edge_measurement import (
@@ -13,7 +14,6 @@ from mapper.backend.loops.edge_measurement import (
     OdometryMeasurement,
     edge_information,
     measure_odometry,
-    shares_frame,
 )
 from mapper.core.depth_noise import LEARNED, STRUCTURED_LIGHT, DepthNoise
 from mapper.core.geometry import exp_se3, inverse
