@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from jaxtyping import Float32
 
 STRIDE = 2
 
@@ -20,10 +24,10 @@ class ImagePair:
 
     i: int
     j: int
-    pointmap_i: np.ndarray
-    confidence_i: np.ndarray
-    pointmap_j: np.ndarray
-    confidence_j: np.ndarray
+    pointmap_i: Float32[np.ndarray, "h w 3"]
+    confidence_i: Float32[np.ndarray, "h w"]
+    pointmap_j: Float32[np.ndarray, "h w 3"]
+    confidence_j: Float32[np.ndarray, "h w"]
 
     @property
     def score(self) -> float:
