@@ -13,10 +13,9 @@ from mapper.frontends.base import TrackingState
 from mapper.frontends.images import Layout
 from mapper.frontends.layers.packed_linear import CAN_PACK, pack_linears
 from mapper.frontends.learned import Answer, LearnedFrontend, Shown
-from mapper.frontends.vggt.answers import DEPTH, HEAD, Answers
-from mapper.frontends.vggt.cache.budget import default_budget, free_bytes, parse_bytes
+from mapper.frontends.vggt.answers import Answers
+from mapper.frontends.vggt.cache.budget import default_budget, free_bytes
 from mapper.frontends.vggt.cache.heap import keep_freed_memory
-from mapper.frontends.vggt.cache.retention import policy_of
 from mapper.frontends.vggt.cache.storage import AUTO, Storage
 from mapper.frontends.vggt.loading import load_vggt
 from mapper.frontends.vggt.network import Vggt
@@ -25,6 +24,7 @@ from mapper.frontends.vggt.options import (
     Stream3rOptions,
     StreamVggtOptions,
     VggtOptions,
+    parse_bytes,
 )
 from mapper.frontends.vggt.precision import to_bfloat16
 from mapper.frontends.vggt.preprocess import as_tensor, layout_of, preprocessed
@@ -33,15 +33,12 @@ from mapper.frontends.vggt.session import NotFiniteError, SessionOptions, Stream
 logger = logging.getLogger(__name__)
 
 FULL = "full"
-MODES = ("causal", "window", FULL)
 
 
 class VggtFrontend(LearnedFrontend):
     """What the streaming and the offline frontend share: the network, its images, its answers."""
 
     def __init__(self, name: str, options: CommonOptions, weights: str | None) -> None:
-        if options.points not in (DEPTH, HEAD):
-            raise ConfigError(f"{name}.points={options.points}: expected {DEPTH} or {HEAD}")
         super().__init__(name, name, options, weights)
         self._answers = Answers(options.points)
         model = load_vggt(self.weights, name)
@@ -75,7 +72,6 @@ class StreamingFrontend(VggtFrontend):
         weights: str | None = None,
         mode: str = "causal",
     ) -> None:
-        policy_of(options.kv_policy)
         if options.cache != AUTO:
             Storage(options.cache)
         self._budget = parse_bytes(options.kv_budget) if options.kv_budget else None
@@ -184,8 +180,6 @@ def create(
         return OfflineFrontend(name, options, weights)
     if not isinstance(options, Stream3rOptions):
         return StreamingFrontend(name, options, weights)
-    if options.mode not in MODES:
-        raise ConfigError(f"{name}.mode={options.mode}: expected one of {', '.join(MODES)}")
     if options.mode == FULL:
         if options.kv_budget:
             raise ConfigError(f"{name}.mode=full keeps no cache: leave kv_budget out")

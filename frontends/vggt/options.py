@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Final, Literal
+
+from pydantic import AfterValidator
 
 from mapper.core.quantities import (
     Allowed,
@@ -19,6 +22,39 @@ from mapper.core.settings_model import settings
 # Frames of an offline sequence. The attention of N frames of 518x392 to one another takes
 # N^2 * 0.107 TFLOP: 440 for 64, a second on a large GPU and more than an hour on one CPU core.
 MAX_FRAMES: Final = 64
+UNITS: Final = {
+    "": 1,
+    "B": 1,
+    "KB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+    "KIB": 2**10,
+    "MIB": 2**20,
+    "GIB": 2**30,
+}
+
+
+def parse_bytes(size: int | str) -> int:
+    """Bytes of "8GB", "512 MiB" or a bare number; ValueError for anything else."""
+    match = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*([A-Za-z]*)\s*", str(size))
+    unit = match[2].upper() if match else ""
+    if match is None or unit not in UNITS or float(match[1]) <= 0:
+        raise ValueError(f"{size!r} is no size like 8GB, 512MB or 2000000000")
+    return int(float(match[1]) * UNITS[unit])
+
+
+def _budget(size: int | str) -> int | str:
+    """As it was given, if it can be read."""
+    if size:
+        parse_bytes(size)
+    return size
+
+
+Budget = Annotated[
+    Whole | Text,
+    AfterValidator(_budget),
+    Allowed("a size like 8GB, a number of bytes, or nothing"),
+]
 
 
 @settings
@@ -66,9 +102,7 @@ class StreamVggtOptions(CommonOptions):
     """
 
     cache: Literal["auto", "float32", "bfloat16", "int8", "float8"] = "auto"
-    kv_budget: Annotated[
-        Whole | Text, Allowed("a size like 8GB, a number of bytes, or nothing")
-    ] = ""
+    kv_budget: Budget = ""
     kv_policy: Literal["overlap", "attention", "recency"] = "overlap"
 
 

@@ -218,6 +218,7 @@ def test_yaml_makes_no_objects(tmp_path: Path) -> None:
         ("backend.alignment.width=16", "expected a whole number of at least 32"),
         ("cut3r.device=abacus", "expected auto, cpu, cuda, cuda:1 or mps"),
         ("streamvggt.kv_budget=[1]", "expected a size like 8GB"),
+        ("stream3r.kv_budget=8 apples", "kv_budget='8 apples': expected a size like 8GB"),
     ],
 )
 def test_messages_say_what_is_allowed(change: str, message: str) -> None:

@@ -10,31 +10,11 @@ import torch
 
 from mapper.errors import ConfigError
 
-UNITS: Final = {
-    "": 1,
-    "B": 1,
-    "KB": 10**3,
-    "MB": 10**6,
-    "GB": 10**9,
-    "KIB": 2**10,
-    "MIB": 2**20,
-    "GIB": 2**30,
-}
 SHARE_OF_FREE: Final = 0.6  # the rest is for activations, heads and the map
 MEMINFO: Final = Path("/proc/meminfo")
 CGROUP: Final = Path("/sys/fs/cgroup")  # what a container may take; see free_in_container
 FALLBACK_BYTES: Final = 4 * 10**9  # where the system does not tell what is free
 SMALLEST_CAPACITY: Final = 2  # the anchor and the frame that is being computed
-
-
-def parse_bytes(size: int | str) -> int:
-    """Bytes of "8GB", "512 MiB" or a bare number; ConfigError for anything else."""
-    text = str(size)
-    match = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*([A-Za-z]*)\s*", text)
-    unit = match[2].upper() if match else ""
-    if match is None or unit not in UNITS or float(match[1]) <= 0:
-        raise ConfigError(f"kv_budget {text!r}: expected a size like 8GB, 512MB or 2000000000")
-    return int(float(match[1]) * UNITS[unit])
 
 
 def default_budget(device: torch.device) -> int:

@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from mapper.errors import ConfigError
-from mapper.frontends.vggt.cache.budget import free_bytes, free_in_container, parse_bytes
+from mapper.frontends.vggt.cache.budget import free_bytes, free_in_container
+from mapper.frontends.vggt.options import parse_bytes
 
 
 def test_sizes_are_read_as_people_write_them() -> None:
     sizes: list[int | str] = ["8GB", "512 MiB", "1.5kb", 2000, "7"]
     assert [parse_bytes(size) for size in sizes] == [8 * 10**9, 512 * 2**20, 1500, 2000, 7]
     for wrong in ("8 apples", "", "-3GB", "0"):
-        with pytest.raises(ConfigError, match="like 8GB"):
+        with pytest.raises(ValueError, match="like 8GB"):
             parse_bytes(wrong)
     assert free_bytes(torch.device("cpu")) > 10**6
 
