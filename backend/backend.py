@@ -176,6 +176,7 @@ class Backend:
         return self.global_map().keyframe_trajectory()
 
     def extract_mesh(self) -> Mesh:
+        """The fused map as a mesh with colours, in the world of the graph."""
         return self.fusion.extract_mesh()
 
     def main_keyframes(self) -> list[Keyframe]:

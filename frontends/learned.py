@@ -42,13 +42,20 @@ class LearnedOptions(Protocol):
     """What the settings of every learned frontend have."""
 
     @property
-    def device(self) -> str: ...
+    def device(self) -> str:
+        """Such as cuda:0; "auto": the best there is."""
+
     @property
-    def bfloat16(self) -> bool: ...
+    def bfloat16(self) -> bool:
+        """Whether encoder and decoder run in bfloat16; the heads stay float32."""
+
     @property
-    def use_calibration(self) -> bool: ...
+    def use_calibration(self) -> bool:
+        """Whether a known camera's rays replace the network's."""
+
     @property
-    def min_confidence(self) -> float: ...
+    def min_confidence(self) -> float:
+        """Below it a point is left out."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -31,25 +31,44 @@ class FrontendOptions(Protocol):
     """
 
     @property
-    def frontend(self) -> str: ...
+    def frontend(self) -> str:
+        """Its name."""
+
     @property
-    def weights(self) -> str: ...
+    def weights(self) -> str:
+        """Where they are."""
+
     @property
-    def max_depth(self) -> float: ...
+    def max_depth(self) -> float:
+        """The limit of depth."""
+
     @property
-    def rgbd(self) -> RgbdConfig: ...
+    def rgbd(self) -> RgbdConfig:
+        """Of the tracker of depth cameras."""
+
     @property
-    def replay(self) -> ReplayConfig: ...
+    def replay(self) -> ReplayConfig:
+        """Of saved predictions."""
+
     @property
-    def cut3r(self) -> Cut3rOptions: ...
+    def cut3r(self) -> Cut3rOptions:
+        """Of CUT3R and its variants."""
+
     @property
-    def wint3r(self) -> Wint3rOptions: ...
+    def wint3r(self) -> Wint3rOptions:
+        """Of WinT3R."""
+
     @property
-    def stream3r(self) -> Stream3rOptions: ...
+    def stream3r(self) -> Stream3rOptions:
+        """Of STream3R."""
+
     @property
-    def streamvggt(self) -> StreamVggtOptions: ...
+    def streamvggt(self) -> StreamVggtOptions:
+        """Of StreamVGGT."""
+
     @property
-    def vggt(self) -> VggtOptions: ...
+    def vggt(self) -> VggtOptions:
+        """Of VGGT."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,7 @@ class Kernel:
     scale: float
 
     def made(self) -> gtsam.noiseModel.mEstimator.Base:
+        """GTSAM's kernel of this name and scale."""
         return getattr(gtsam.noiseModel.mEstimator, self.name)(self.scale)
 
 
@@ -83,9 +84,11 @@ class Solver(Protocol):
         edges: Collection[Edge],
         options: SolveOptions,
         factors: EdgeFactors,
-    ) -> Solution: ...
+    ) -> Solution:
+        """Poses that fit the edges best, near the given ones; see solve()."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Give back what the solver holds."""
 
 
 class InProcess:
@@ -98,9 +101,11 @@ class InProcess:
         options: SolveOptions,
         factors: EdgeFactors,
     ) -> Solution:
+        """As solve(), which holds Python while it works."""
         return solve(poses, edges, options, factors)
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Nothing is held."""
 
 
 def solve(

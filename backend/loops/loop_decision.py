@@ -64,4 +64,5 @@ class LoopDecision:
 
     @property
     def accepted(self) -> bool:
+        """Whether the pair became an edge."""
         return self.refusal is None

@@ -29,6 +29,7 @@ class Parameters:
     pair_poses: Tensor
 
     def tensors(self) -> list[Tensor]:
+        """All of them, in the order of the fields."""
         return [getattr(self, entry.name) for entry in fields(self)]
 
     def trainable(self) -> Parameters:

@@ -23,7 +23,8 @@ class MapLogger(Protocol):
     tunnel: str | None
 
     @property
-    def closed_by_user(self) -> bool: ...
+    def closed_by_user(self) -> bool:
+        """Whether the window was closed."""
 
     def frame(
         self,
@@ -34,23 +35,46 @@ class MapLogger(Protocol):
         intrinsics: Intrinsics | None,
         state: str,
         values: Mapping[str, float],
-    ) -> None: ...
-    def at(self, index: int, timestamp: float) -> None: ...
-    def numbers(self, values: Mapping[str, float]) -> None: ...
+    ) -> None:
+        """One frame: its image, pose, state and numbers."""
+
+    def at(self, index: int, timestamp: float) -> None:
+        """Set the time of what follows."""
+
+    def numbers(self, values: Mapping[str, float]) -> None:
+        """Values to plot, by name."""
+
     def keyframe(
         self, id: int, points: np.ndarray, colors: np.ndarray, T_world_camera: np.ndarray
-    ) -> None: ...
-    def forget(self, id: int) -> None: ...
-    def keyframe_maps(self, depth: np.ndarray, confidence: np.ndarray) -> None: ...
-    def keyframe_poses(self, poses: Mapping[int, np.ndarray]) -> None: ...
-    def edges(
-        self, pairs: Sequence[tuple[int, int, str]], poses: Mapping[int, np.ndarray]
-    ) -> None: ...
-    def event(self, text: str, level: str = "INFO") -> None: ...
-    def trajectory(self, positions: np.ndarray) -> None: ...
-    def align_ground_truth(self, T: np.ndarray) -> None: ...
-    def mesh(self, mesh: Mesh) -> None: ...
-    def close(self) -> None: ...
+    ) -> None:
+        """A new keyframe with its points (N, 3) in its camera and their colours."""
+
+    def forget(self, id: int) -> None:
+        """Take a keyframe away."""
+
+    def keyframe_maps(self, depth: np.ndarray, confidence: np.ndarray) -> None:
+        """Depth and confidence (h, w) of the newest keyframe."""
+
+    def keyframe_poses(self, poses: Mapping[int, np.ndarray]) -> None:
+        """Moved poses T_world_camera by keyframe."""
+
+    def edges(self, pairs: Sequence[tuple[int, int, str]], poses: Mapping[int, np.ndarray]) -> None:
+        """All edges (i, j, kind) of the graph."""
+
+    def event(self, text: str, level: str = "INFO") -> None:
+        """A line of text."""
+
+    def trajectory(self, positions: np.ndarray) -> None:
+        """All positions (N, 3) so far."""
+
+    def align_ground_truth(self, T: np.ndarray) -> None:
+        """T_world_truth (4, 4), by which the ground truth is shown."""
+
+    def mesh(self, mesh: Mesh) -> None:
+        """The fused mesh."""
+
+    def close(self) -> None:
+        """Write out what waits and end."""
 
 
 class NullLogger:
@@ -60,16 +84,41 @@ class NullLogger:
     tunnel: str | None = None
     closed_by_user = False
 
-    def frame(self, *args: object, **kwargs: object) -> None: ...
-    def at(self, *args: object, **kwargs: object) -> None: ...
-    def numbers(self, *args: object, **kwargs: object) -> None: ...
-    def keyframe(self, *args: object, **kwargs: object) -> None: ...
-    def forget(self, *args: object, **kwargs: object) -> None: ...
-    def keyframe_maps(self, *args: object, **kwargs: object) -> None: ...
-    def keyframe_poses(self, *args: object, **kwargs: object) -> None: ...
-    def edges(self, *args: object, **kwargs: object) -> None: ...
-    def event(self, *args: object, **kwargs: object) -> None: ...
-    def trajectory(self, *args: object, **kwargs: object) -> None: ...
-    def align_ground_truth(self, *args: object, **kwargs: object) -> None: ...
-    def mesh(self, *args: object, **kwargs: object) -> None: ...
-    def close(self) -> None: ...
+    def frame(self, *args: object, **kwargs: object) -> None:
+        """Shows nothing."""
+
+    def at(self, *args: object, **kwargs: object) -> None:
+        """Shows nothing."""
+
+    def numbers(self, *args: object, **kwargs: object) -> None:
+        """Shows nothing."""
+
+    def keyframe(self, *args: object, **kwargs: object) -> None:
+        """Shows nothing."""
+
+    def forget(self, *args: object, **kwargs: object) -> None:
+        """Shows nothing."""
+
+    def keyframe_maps(self, *args: object, **kwargs: object) -> None:
+        """Shows nothing."""
+
+    def keyframe_poses(self, *args: object, **kwargs: object) -> None:
+        """Shows nothing."""
+
+    def edges(self, *args: object, **kwargs: object) -> None:
+        """Shows nothing."""
+
+    def event(self, *args: object, **kwargs: object) -> None:
+        """Shows nothing."""
+
+    def trajectory(self, *args: object, **kwargs: object) -> None:
+        """Shows nothing."""
+
+    def align_ground_truth(self, *args: object, **kwargs: object) -> None:
+        """Shows nothing."""
+
+    def mesh(self, *args: object, **kwargs: object) -> None:
+        """Shows nothing."""
+
+    def close(self) -> None:
+        """Nothing is open."""

@@ -28,6 +28,7 @@ out. This is for what networks predict: the map of a depth camera is mostly bett
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the command."""
     parser.epilog = EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("run", type=Path, metavar="RUN", help="run directory")
@@ -41,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(arguments: argparse.Namespace) -> int:
+    """Carry the command out; the exit code of the process."""
     from tqdm import tqdm
 
     from mapper.commands.run import stop_on_sigterm

@@ -31,6 +31,7 @@ ON_OFF = {"on": True, "off": False}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the command."""
     parser.epilog = EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     tasks = parser.add_subparsers(dest="task", required=True, metavar="TASK")
@@ -67,6 +68,7 @@ def _add_task(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(arguments: argparse.Namespace) -> int:
+    """Carry the command out; the exit code of the process."""
     if arguments.task == "protocols":
         return _list_protocols(arguments.json)
     if arguments.task == "compare":

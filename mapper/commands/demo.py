@@ -26,6 +26,7 @@ NEAR = 0.02  # metres
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the command."""
     parser.epilog = EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--out", type=Path, default=OUT, metavar="DIR", help=f"({OUT})")
@@ -40,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(arguments: argparse.Namespace) -> int:
+    """Carry the command out; the exit code of the process."""
     from mapper.commands.progress import ProgressBar
     from mapper.commands.run import print_summary, say, stop_on_sigterm
     from mapper.pipeline import map_into

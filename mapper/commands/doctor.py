@@ -8,10 +8,12 @@ from dataclasses import asdict
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the command."""
     parser.epilog = "Exit code 0: ready to map. 1: something that mapping needs does not work."
 
 
 def execute(arguments: argparse.Namespace) -> int:
+    """Carry the command out; the exit code of the process."""
     from mapper.commands.doctor_checks import diagnose, print_doctor
 
     if not arguments.json:

@@ -37,6 +37,7 @@ MAX_POINTS = 200_000  # of the clouds that splatting starts from
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the command."""
     parser.epilog = EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("run", type=Path, metavar="RUN", help="run directory")
@@ -47,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(arguments: argparse.Namespace) -> int:
+    """Carry the command out; the exit code of the process."""
     from mapper.run.directory import RunDirectory
 
     run = RunDirectory.open(arguments.run)

@@ -27,6 +27,7 @@ Ctrl-C, SIGTERM, --max-seconds or closing the viewer's window end it; everything
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the command."""
     parser.epilog = EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument(
@@ -61,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(arguments: argparse.Namespace) -> int:
+    """Carry the command out; the exit code of the process."""
     from mapper.commands.progress import ProgressBar
     from mapper.live import map_camera
 

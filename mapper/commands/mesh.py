@@ -24,6 +24,7 @@ FORMATS = ("ply", "glb", "obj")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the command."""
     parser.epilog = EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("run", type=Path, metavar="RUN", help="run directory")
@@ -53,6 +54,7 @@ def positive(text: str) -> float:
 
 
 def execute(arguments: argparse.Namespace) -> int:
+    """Carry the command out; the exit code of the process."""
     from mapper.errors import InputError
     from mapper.io.meshes.mesh_files import write_mesh
     from mapper.run.directory import RunDirectory

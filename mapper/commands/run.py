@@ -19,6 +19,7 @@ EPILOG = """examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the command."""
     parser.epilog = EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument(
@@ -81,6 +82,7 @@ def _add_input_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(arguments: argparse.Namespace) -> int:
+    """Carry the command out; the exit code of the process."""
     from mapper.commands.progress import ProgressBar
     from mapper.pipeline import map_into
 

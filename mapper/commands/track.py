@@ -28,6 +28,7 @@ FRONTENDS = ("streamvggt", "vggt")  # those whose published weights have a track
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the command."""
     parser.epilog = EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("sequence", type=Path, metavar="SEQUENCE", help="as for mapper run")
@@ -46,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(arguments: argparse.Namespace) -> int:
+    """Carry the command out; the exit code of the process."""
     from mapper.config.loader import load_config
     from mapper.io.point_files import check_inside, read_points
     from mapper.io.sequences.open_sequence import open_sequence

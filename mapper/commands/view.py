@@ -22,6 +22,7 @@ START_SECONDS = 20.0  # that the web server may take to answer
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the command."""
     parser.epilog = EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("run", type=Path, metavar="RUN", help="run directory, or an .rrd file")
@@ -31,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(arguments: argparse.Namespace) -> int:
+    """Carry the command out; the exit code of the process."""
     from mapper.commands.run import stop_on_sigterm
     from mapper.errors import OutputError
     from mapper.io.viewer.sinks import LOCALHOST, has_display

@@ -25,6 +25,7 @@ Weights are kept in $MAPPER_WEIGHTS, or in ~/.cache/mapper/weights. Only fetch u
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the command."""
     parser.epilog = EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
@@ -53,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(arguments: argparse.Namespace) -> int:
+    """Carry the command out; the exit code of the process."""
     actions = {"list": _list, "fetch": _fetch, "verify": _verify, "convert": _convert}
     result, lines = actions[arguments.action](arguments)
     print(json.dumps(result) if arguments.json else "\n".join(lines))

@@ -43,8 +43,10 @@ class ReportData:
 
     @property
     def units(self) -> str:
+        """The unit of length, spelled out."""
         return "metres" if self.is_metric else "units"
 
     @property
     def unit(self) -> str:
+        """The unit of length, short."""
         return "m" if self.is_metric else "units"

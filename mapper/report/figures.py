@@ -110,6 +110,7 @@ def latency_figure(report: ReportData) -> bytes:
 
 
 def draw_keyframes_and_loops(plan: Axes, report: ReportData) -> None:
+    """Keyframes as dots, loops as lines between them, seen from above."""
     keyframes = np.asarray(report.keyframe_positions).reshape(-1, 3)
     if len(keyframes):
         x, z = keyframes[:, 0], keyframes[:, 2]

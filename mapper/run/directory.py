@@ -71,16 +71,19 @@ class RunDirectory:
         return run
 
     def write_description(self, description: dict[str, Any]) -> None:
+        """Write run.yaml."""
         with atomic_write(self._description) as file:
             yaml.safe_dump(description, file, sort_keys=False)
 
     def read_description(self) -> dict[str, Any]:
+        """What run.yaml says."""
         try:
             return dict(yaml.safe_load(self._description.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError, yaml.YAMLError) as error:
             raise InputError(f"{self._description}: damaged ({type(error).__name__})") from error
 
     def write_json(self, path: Path, content: dict[str, Any], indent: int | None = 1) -> None:
+        """Write one of the JSON files whole or not at all."""
         with atomic_write(path) as file:
             json.dump(content, file, indent=indent)
 

@@ -32,6 +32,7 @@ class Journal:
             )
 
     def append(self, event: str, **fields: Any) -> None:
+        """Write one event with its fields."""
         try:
             self._file.write(json.dumps({"event": event, **fields}).encode() + b"\n")
             self._file.flush()
@@ -43,6 +44,7 @@ class Journal:
 
     @property
     def bytes_written(self) -> int:
+        """Length of the file, with which a resume cuts it."""
         return self._file.tell()
 
     def close(self) -> None:

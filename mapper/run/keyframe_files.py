@@ -29,9 +29,11 @@ class KeyframeFiles:
         self._folder = folder
 
     def path(self, keyframe_id: int) -> Path:
+        """Where the map of a keyframe is kept."""
         return self._folder / f"{keyframe_id:06d}.npz"
 
     def save(self, keyframe: Keyframe, keyframe_map: KeyframeMap) -> None:
+        """Write the map of a keyframe, once."""
         k = keyframe_map.intrinsics
         png = cv2.imencode(".png", keyframe_map.image[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])[
             1
@@ -64,6 +66,7 @@ class KeyframeFiles:
             self.path(keyframe_id).unlink()
 
     def load(self, keyframe_id: int) -> KeyframeMap:
+        """The map of a keyframe as it was written."""
         arrays = self._read(keyframe_id, ("depth", "weight", "image_png", "intrinsics", "noise"))
         image = cv2.imdecode(arrays["image_png"], cv2.IMREAD_COLOR)
         if image is None:

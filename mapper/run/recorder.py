@@ -91,6 +91,7 @@ class RunRecorder:
     def frame(
         self, frame: Frame, T_world_camera: np.ndarray | None, state: str, values: dict[str, float]
     ) -> None:
+        """Show a frame with its pose, state, values and the health of the process."""
         health = {
             "health/frames_per_second": self._pace.tick(),
             "health/memory_MB": resident_mb(),
@@ -109,10 +110,12 @@ class RunRecorder:
         )
 
     def prediction(self, prediction: Prediction) -> None:
+        """Save it where predictions are asked for."""
         if self._save_predictions:
             save_prediction(self._run.predictions, prediction)
 
     def update(self, update: GraphUpdate, backend: Backend, checkpoint: dict[str, Any]) -> None:
+        """Write the new keyframe, its edges and decisions; show what moved."""
         if update.opened is None:
             return
         if update.closed is not None:
@@ -138,6 +141,7 @@ class RunRecorder:
             self._write_trajectories(backend)
 
     def finish(self, update: GraphUpdate, backend: Backend) -> None:
+        """Write what only the end brings."""
         if update.closed is not None:
             self._journal.append("keyframe", **keyframe_record(update.closed))
         final = backend.global_map()
@@ -149,6 +153,7 @@ class RunRecorder:
         self._logger.trajectory(backend.trajectory()[1].positions)
 
     def close(self) -> None:
+        """Bring the journal to the disk."""
         self._journal.close()
         while self._leaving:
             self._run.keyframes.delete(self._leaving.popleft())

@@ -110,6 +110,7 @@ def _frames(keyframe: dict[str, Any]) -> list[HungFrame]:
 
 
 def edge_record(edge: Edge) -> dict[str, Any]:
+    """An edge as the fields of a journal line."""
     return {
         "i": edge.i,
         "j": edge.j,
@@ -120,6 +121,7 @@ def edge_record(edge: Edge) -> dict[str, Any]:
 
 
 def edge_from_record(record: dict[str, Any]) -> Edge:
+    """The edge of a journal line."""
     return Edge(
         int(record["i"]),
         int(record["j"]),
@@ -149,10 +151,12 @@ def map_from_record(keyframes: list[Keyframe], record: dict[str, Any]) -> Global
 
 
 def decision_record(decision: LoopDecision) -> dict[str, Any]:
+    """A decision as the fields of a journal line."""
     return asdict(decision)
 
 
 def decision_from_record(record: dict[str, Any]) -> LoopDecision:
+    """The decision of a journal line."""
     if "reason" in record:
         return decision_in_words(record)
     measured = record["measured"]

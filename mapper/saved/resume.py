@@ -45,14 +45,17 @@ class Past:
 
     @property
     def next_frame(self) -> int:
+        """Index of the first frame that was not settled."""
         return int(self.checkpoint["next_frame"])
 
     @property
     def journal_bytes(self) -> int:
+        """Length of the journal when that frame was due."""
         return int(self.checkpoint["journal_bytes"])
 
     @property
     def counts(self) -> FrameCounts:
+        """Of the frames before it."""
         return FrameCounts(**self.checkpoint["counts"])
 
     @property

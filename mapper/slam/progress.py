@@ -40,8 +40,11 @@ class NullProgress:
 
     def __exit__(self, *_: object) -> None: ...
 
-    def begin(self, done: int) -> None: ...
+    def begin(self, done: int) -> None:
+        """Says nothing."""
 
-    def update(self, state: str, counts: Mapping[str, int]) -> None: ...
+    def update(self, state: str, counts: Mapping[str, int]) -> None:
+        """Says nothing."""
 
-    def settling(self) -> None: ...
+    def settling(self) -> None:
+        """Says nothing."""

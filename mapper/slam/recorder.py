@@ -27,11 +27,20 @@ class Recorder(Protocol):
     ) -> None: ...
     def frame(
         self, frame: Frame, T_world_camera: np.ndarray | None, state: str, values: dict[str, float]
-    ) -> None: ...
-    def prediction(self, prediction: Prediction) -> None: ...
-    def update(self, update: GraphUpdate, backend: Backend, checkpoint: dict[str, Any]) -> None: ...
-    def finish(self, update: GraphUpdate, backend: Backend) -> None: ...
-    def close(self) -> None: ...
+    ) -> None:
+        """One frame with its pose, state and plotted values."""
+
+    def prediction(self, prediction: Prediction) -> None:
+        """What the frontend said."""
+
+    def update(self, update: GraphUpdate, backend: Backend, checkpoint: dict[str, Any]) -> None:
+        """What the backend changed, and how to go on from here."""
+
+    def finish(self, update: GraphUpdate, backend: Backend) -> None:
+        """The last change."""
+
+    def close(self) -> None:
+        """Close what is open."""
 
 
 class NullRecorder:
@@ -43,8 +52,17 @@ class NullRecorder:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def frame(self, *args: object) -> None: ...
-    def prediction(self, *args: object) -> None: ...
-    def update(self, *args: object) -> None: ...
-    def finish(self, *args: object) -> None: ...
-    def close(self) -> None: ...
+    def frame(self, *args: object) -> None:
+        """Keeps nothing."""
+
+    def prediction(self, *args: object) -> None:
+        """Keeps nothing."""
+
+    def update(self, *args: object) -> None:
+        """Keeps nothing."""
+
+    def finish(self, *args: object) -> None:
+        """Keeps nothing."""
+
+    def close(self) -> None:
+        """Nothing is open."""
