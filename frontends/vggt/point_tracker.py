@@ -13,10 +13,10 @@ from torch import Tensor
 from mapper.core.prediction import Prediction
 from mapper.errors import InputError
 from mapper.frontends.learned import Shown, array
-from mapper.frontends.vggt.cache.budget import default_budget, parse_bytes
+from mapper.frontends.vggt.cache.budget import default_budget
 from mapper.frontends.vggt.frontend import FULL, VggtFrontend
 from mapper.frontends.vggt.network import Heads
-from mapper.frontends.vggt.options import StreamVggtOptions, VggtOptions
+from mapper.frontends.vggt.options import StreamVggtOptions, VggtOptions, parse_bytes
 from mapper.frontends.vggt.preprocess import as_tensor
 from mapper.frontends.vggt.session import NotFiniteError, SessionOptions, StreamSession
 from mapper.frontends.vggt.tracks.tracker import Tracks

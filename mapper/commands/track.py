@@ -7,7 +7,7 @@ import json
 import time
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mapper.core.frame import Frame
@@ -150,7 +150,7 @@ def _write(path: Path, found: list[TrackedPoints]) -> None:
         )
 
 
-def _text(result: dict) -> str:
+def _text(result: dict[str, Any]) -> str:
     return (
         f"{result['points']} points in {result['frames']} frames ({result['seconds']:.1f} s), "
         f"{result['skipped']} frames unreadable\n  {result['tracks']}\n  {result['recording']}"
