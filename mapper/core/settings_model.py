@@ -151,6 +151,8 @@ def _plain(hint: Any) -> Any:
 def _bounds(found: tuple[Any, ...]) -> str:
     """The narrowest bounds, which are annotated last."""
     marks = {type(mark): mark for mark in found}
+    if Ge in marks and Le in marks:
+        return f"from {marks[Ge].ge} to {marks[Le].le}"
     low = f"above {marks[Gt].gt}" if Gt in marks else ""
     low = f"of at least {marks[Ge].ge}" if Ge in marks else low
     high = f"below {marks[Lt].lt}" if Lt in marks else ""

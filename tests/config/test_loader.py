@@ -214,7 +214,7 @@ def test_yaml_makes_no_objects(tmp_path: Path) -> None:
     [
         ("backend.reuse.min_covered=0.1", "backend.reuse: min_shared (0.6) must be at most"),
         ("rgbd.alignment.iterations=[1, 2]", "rgbd.alignment: there are 3 levels"),
-        ("backend.optimise_share=2", "expected a number of at least 0 and at most 1"),
+        ("backend.optimise_share=2", "expected a number from 0 to 1"),
         ("backend.alignment.width=16", "expected a whole number of at least 32"),
         ("cut3r.device=abacus", "expected auto, cpu, cuda, cuda:1 or mps"),
         ("streamvggt.kv_budget=[1]", "expected a size like 8GB"),
