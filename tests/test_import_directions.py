@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 from tests.support.imports import (
     ROOMS,
@@ -29,7 +30,18 @@ ALLOWED = {
     "mapper.weights": ("mapper.errors", "mapper.runtime"),
     "mapper.errors": (),
 }
-HEAVY = ("numpy", "torch", "open3d", "cv2", "gtsam", "rerun", "numba", "scipy", "pydantic")
+HEAVY = (
+    "numpy",
+    "torch",
+    "pypose",
+    "open3d",
+    "cv2",
+    "gtsam",
+    "rerun",
+    "numba",
+    "scipy",
+    "pydantic",
+)
 
 
 def test_there_is_something_to_check() -> None:
@@ -99,3 +111,18 @@ def test_help_imports_nothing_heavy() -> None:
     )
     heavy, ours = done.stdout.split("\n")[:2]
     assert heavy == "" and int(ours) <= 4
+
+
+def test_a_depth_camera_is_mapped_without_torch(sample: Path, tmp_path: Path) -> None:
+    """It takes a second and 200 MB to load; only networks and the global alignment need it."""
+    program = (
+        "import sys\n"
+        "from mapper.cli import main\n"
+        f"command = ['run', {str(sample)!r}, '--out', {str(tmp_path / 'run')!r}]\n"
+        "status = main([*command, '--frontend', 'rgbd', '--max-frames', '4', '--no-save-rrd'])\n"
+        "print('loaded:', status, *[name for name in ('torch', 'pypose') if name in sys.modules])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "loaded: 0"

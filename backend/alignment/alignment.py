@@ -11,11 +11,13 @@ import torch
 
 from mapper.backend.alignment.config import GlobalAlignmentConfig
 from mapper.backend.alignment.edge_terms import EdgeTerms
-from mapper.backend.alignment.geometry import Layout, State
-from mapper.backend.alignment.matching import Matches, Pairs, compared_at, match
+from mapper.backend.alignment.geometry import Pairs, State
+from mapper.backend.alignment.matching import Matches, compared_at, match
+from mapper.backend.alignment.problem import Problem
 from mapper.backend.alignment.relative import relative_information
 from mapper.backend.alignment.residuals import Weighting
-from mapper.backend.alignment.solver import Problem, linearised, optimise
+from mapper.backend.alignment.similarities import similarities
+from mapper.backend.alignment.solver import optimise
 from mapper.backend.alignment.views import LEVELS, Views, load_views
 from mapper.backend.graph.edge import Edge
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
@@ -77,17 +79,16 @@ def align_globally(
     device = _device(config.device)
     views = load_views(ids, map_of, config, device)
     problem = _problem(task, ids, views, config)
-    layout = problem.layout
     state = State(
-        torch.from_numpy(np.stack([task.poses[k] for k in ids])).to(device),
-        torch.zeros((len(ids), layout.columns * layout.rows), dtype=torch.float64, device=device),
+        similarities(np.stack([task.poses[k] for k in ids]), device),
+        torch.zeros((len(ids), views.grid.nodes), dtype=torch.float64, device=device),
         torch.zeros((), dtype=torch.float64, device=device),
     )
     costs: list[tuple[float, float]] = []
     damping = 1e-4
     for number in range(config.rounds):
         # What the first round cannot see it finds from further away; later rounds are close.
-        matches = match(views, state, problem.pairs, layout, LEVELS if number == 0 else 2)
+        matches = match(views, state, problem.pairs, LEVELS if number == 0 else 2)
         wide = KERNEL_GROWTH[min(number, len(KERNEL_GROWTH) - 1)]
         weighting = replace(problem.weighting, kernel_scale=wide * config.kernel_scale)
         annealed = replace(problem, weighting=weighting)
@@ -139,9 +140,8 @@ def _problem(
     return Problem(
         views,
         Pairs(torch.from_numpy(both[:, 0]).to(device), torch.from_numpy(both[:, 1]).to(device)),
-        Layout(config.correction_columns, config.correction_rows),
         Weighting(config.pixel_sigma, config.depth_sigmas * noise, config.kernel_scale, ray),
-        EdgeTerms(edges, config.edge_weight),
+        EdgeTerms(edges, config.edge_weight, device),
         config.correction_sigmas * noise,
         task.free_scale,
         [row_of[k] for k in task.fixed] or [0],
@@ -156,12 +156,12 @@ def _result(
     matches: Matches,
     costs: list[tuple[float, float]],
 ) -> GlobalAlignment:
-    layout, pairs = problem.layout, problem.pairs
-    S, grids = state.S.cpu().numpy(), state.grids.cpu().numpy()
-    matches = compared_at(problem.views, state, matches, layout)
-    blocks = linearised(problem, state, matches)
-    information = relative_information(blocks, pairs, layout, problem.correction_sigma)
-    counts = torch.bincount(matches.pair[matches.found], minlength=len(pairs)).tolist()
+    grid, pairs = problem.views.grid, problem.pairs
+    S, grids = state.S.matrix().cpu().numpy(), state.grids.cpu().numpy()
+    matches = compared_at(problem.views, state, matches)
+    information = relative_information(problem, problem.linearised(state, matches))
+    found = matches.picked.pair[matches.found]
+    counts = torch.bincount(found, minlength=len(pairs)).tolist()
     matches_of: dict[tuple[int, int], int] = {}
     for i, j, count in zip(pairs.i.tolist(), pairs.j.tolist(), counts, strict=True):
         key = ids[min(i, j)], ids[max(i, j)]
@@ -169,7 +169,7 @@ def _result(
     first, last = costs[-1]
     return GlobalAlignment(
         {k: S[row] for row, k in enumerate(ids)},
-        {k: grids[row].reshape(layout.rows, layout.columns) for row, k in enumerate(ids)},
+        {k: grids[row].reshape(grid.rows, grid.columns) for row, k in enumerate(ids)},
         float(state.log_focal.exp()),
         costs,
         int(matches.found.sum()),

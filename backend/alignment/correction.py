@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:  # a map that was never aligned does without torch
     from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectionGrid:
+    """columns, rows: nodes over the image, from edge to edge."""
+
+    columns: int
+    rows: int
+
+    @property
+    def nodes(self) -> int:
+        return self.columns * self.rows
+
+    def basis(self, pixels: Tensor, size: tuple[int, int]) -> Tensor:
+        """(..., nodes) at pixels (..., 2) of images of that size (h, w)."""
+        height, width = size
+        return basis(
+            pixels[..., 0] / (width - 1), pixels[..., 1] / (height - 1), self.columns, self.rows
+        )
 
 
 def basis(u: Tensor, v: Tensor, columns: int, rows: int) -> Tensor:
@@ -21,7 +41,7 @@ def basis(u: Tensor, v: Tensor, columns: int, rows: int) -> Tensor:
 
 
 def _hats(position: Tensor, nodes: int) -> Tensor:
-    centres = position.new_tensor(range(nodes))
+    centres = position.new_ones(nodes).cumsum(0) - 1  # made on the device, not sent to it
     scaled = position.clamp(0, 1)[..., None] * (nodes - 1)
     return (1 - (scaled - centres).abs()).clamp(min=0)
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import torch
+from pypose import LieTensor
+from torch import Tensor
 
-from mapper.backend.alignment.residuals import POSE
+from mapper.backend.alignment.geometry import Pairs
+from mapper.backend.alignment.similarities import POSE, adjoint, log, similarities
 from mapper.backend.graph.edge import Edge
-from mapper.core.sim3 import adjoint_sim3, inverse_similarity, log_sim3
 
 
 class EdgeTerms:
@@ -17,35 +20,33 @@ class EdgeTerms:
     weight: on their information, which was measured on depths that the alignment corrects.
     """
 
-    def __init__(self, edges: Sequence[Edge], weight: float) -> None:
-        self._i = np.array([e.i for e in edges], int)
-        self._j = np.array([e.j for e in edges], int)
-        self._measured = np.array([inverse_similarity(e.S_i_j) for e in edges]).reshape(-1, 4, 4)
-        self._information = weight * np.array([e.information for e in edges]).reshape(-1, 7, 7)
+    def __init__(self, edges: Sequence[Edge], weight: float, device: torch.device) -> None:
+        def indices(values: list[int]) -> Tensor:
+            return torch.tensor(values, dtype=torch.long, device=device)
 
-    def cost(self, S: np.ndarray) -> float:
-        """Half the squared residuals at poses S (N, 4, 4)."""
+        measured = np.array([e.S_i_j for e in edges], float).reshape(-1, 4, 4)
+        information = weight * np.array([e.information for e in edges], float).reshape(-1, 7, 7)
+        self.pairs = Pairs(indices([e.i for e in edges]), indices([e.j for e in edges]))
+        self._S_j_i = similarities(measured, device).Inv()
+        self._information = torch.from_numpy(information).to(device)
+
+    def cost(self, S: LieTensor) -> Tensor:
+        """Half the squared residuals () at poses S (N,)."""
         residuals, _ = self._residuals(S)
-        return 0.5 * float(np.einsum("na,nab,nb->", residuals, self._information, residuals))
+        return 0.5 * torch.einsum("na,nab,nb->", residuals, self._information, residuals)
 
-    def blocks(self, S: np.ndarray, size: int) -> list[tuple[int, int, np.ndarray, np.ndarray]]:
-        """(i, j, H (2 size, 2 size), g (2 size,)) of each edge; a view has `size` variables.
+    def blocks(self, S: LieTensor) -> tuple[Tensor, Tensor]:
+        """(H (E, 14, 14), b (E, 14)) by the poses of i and of j.
 
         The derivative is that near zero residual, where the inverse right Jacobian is 1.
         """
         residuals, S_i_j = self._residuals(S)
-        places = np.r_[0:POSE, size : size + POSE]
-        terms = []
-        for row, (i, j) in enumerate(zip(self._i.tolist(), self._j.tolist(), strict=True)):
-            J = np.hstack((-adjoint_sim3(inverse_similarity(S_i_j[row])), np.eye(POSE)))
-            H, g = np.zeros((2 * size, 2 * size)), np.zeros(2 * size)
-            H[np.ix_(places, places)] = J.T @ self._information[row] @ J
-            g[places] = J.T @ self._information[row] @ residuals[row]
-            terms.append((i, j, H, g))
-        return terms
+        J_i = -adjoint(S_i_j.Inv())
+        J = torch.cat((J_i, torch.eye(POSE, dtype=J_i.dtype, device=J_i.device).expand_as(J_i)), -1)
+        weighted = J.mT @ self._information
+        return weighted @ J, (weighted @ residuals[..., None])[..., 0]
 
-    def _residuals(self, S: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """((E, 7), S_i_j (E, 4, 4)) at poses S."""
-        S_i_j = inverse_similarity(S[self._i]) @ S[self._j]
-        contradiction = self._measured @ S_i_j
-        return np.array([log_sim3(D) for D in contradiction]).reshape(-1, POSE), S_i_j
+    def _residuals(self, S: LieTensor) -> tuple[Tensor, LieTensor]:
+        """((E, 7), S_i_j (E,)) at poses S."""
+        S_i_j = S[self.pairs.i].Inv() @ S[self.pairs.j]
+        return log(self._S_j_i @ S_i_j), S_i_j

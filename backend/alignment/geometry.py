@@ -5,46 +5,66 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from pypose import LieTensor
 from torch import Tensor
 
-from mapper.backend.alignment.correction import basis
+from mapper.backend.alignment.similarities import POSE, exp
 from mapper.backend.alignment.views import Views
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What is optimised. S: (N, 4, 4), S_world_keyframe. grids: (N, G), log-depth corrections.
+    """What is optimised. S: Sim3 (N,), S_world_keyframe. grids: (N, G), log-depth corrections.
 
     log_focal: (), on all focal lengths. All float64.
     """
 
-    S: Tensor
+    S: LieTensor
     grids: Tensor
     log_focal: Tensor
 
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """columns, rows: of the depth correction's grid."""
-
-    columns: int
-    rows: int
-
-    def basis(self, views: Views, pixels: Tensor) -> Tensor:
-        """(..., G) at pixels (..., 2)."""
-        height, width = views.size
-        return basis(
-            pixels[..., 0] / (width - 1), pixels[..., 1] / (height - 1), self.columns, self.rows
+    def moved(self, step: Tensor, focal_step: Tensor) -> State:
+        """step: (N, 7 + G); poses are perturbed on the right. focal_step: ()."""
+        return State(
+            self.S @ exp(step[:, :POSE]), self.grids + step[:, POSE:], self.log_focal + focal_step
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Picked:
-    """n samples and the view that each is carried into. i, j, m: (n,): sample m of view i."""
+class Pairs:
+    """Ordered pairs of views: the samples of i are looked for in j. (P,) each."""
 
     i: Tensor
     j: Tensor
+
+    def __len__(self) -> int:
+        return len(self.i)
+
+    def part(self, start: int, end: int) -> Pairs:
+        return Pairs(self.i[start:end], self.j[start:end])
+
+    def listed(self) -> list[tuple[int, int]]:
+        """(i, j) of each, on the host."""
+        return list(zip(self.i.tolist(), self.j.tolist(), strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """n samples of pairs of views. pair: (n,), row of `pairs`, ascending. m: (n,), of view i."""
+
+    pairs: Pairs
+    pair: Tensor
     m: Tensor
+
+    @property
+    def i(self) -> Tensor:
+        """(n,): the view that each sample is of."""
+        return self.pairs.i[self.pair]
+
+    @property
+    def j(self) -> Tensor:
+        """(n,): the view that it is carried into."""
+        return self.pairs.j[self.pair]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +89,17 @@ def rays(pixels: Tensor, cameras: Tensor, log_focal: Tensor) -> Tensor:
     return torch.cat((xy, torch.ones_like(xy[:, :1])), -1)
 
 
-def carry(views: Views, state: State, picked: Picked, layout: Layout) -> Carried:
+def carry(views: Views, state: State, picked: Picked) -> Carried:
     """Samples lifted with their corrected depths, and seen from the other views.
 
     Relative poses are taken in float64; between two views float32 resolves a micrometre.
     """
-    i, j = picked.i, picked.j
+    i, j, pairs = picked.i, picked.j, picked.pairs
     pixels = views.samples[i, picked.m]
-    B_i = layout.basis(views, pixels)
+    B_i = views.basis(pixels)
     log_depth = views.sample_log_depth[i, picked.m] + (B_i * state.grids.float()[i]).sum(-1)
     X_i = rays(pixels, views.cameras[i], state.log_focal) * log_depth.exp()[:, None]
-    pair, which = torch.unique(i * len(views) + j, return_inverse=True)
-    first, second = pair // len(views), pair % len(views)
-    S_j_i = (torch.linalg.inv(state.S[second]) @ state.S[first]).float()[which]
+    S_j_i = (state.S[pairs.j].Inv() @ state.S[pairs.i]).matrix().float()[picked.pair]
     sR = S_j_i[:, :3, :3]
     X_j = (sR @ X_i[..., None])[..., 0] + S_j_i[:, :3, 3]
     return Carried(X_i, X_j, project(X_j, views.cameras[j], state.log_focal), B_i, sR)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mapper.backend.alignment.geometry import (
     Carried,
-    Layout,
+    Pairs,
     Picked,
     State,
     carry,
@@ -28,49 +28,42 @@ MIN_CONTRAST = 0.02  # standard deviation of a patch's intensity
 
 
 @dataclass(frozen=True, slots=True)
-class Pairs:
-    """Ordered pairs of views: the samples of i are looked for in j. (P,) each."""
-
-    i: Tensor
-    j: Tensor
-
-    def __len__(self) -> int:
-        return len(self.i)
-
-
-@dataclass(frozen=True, slots=True)
 class Matches:
     """n samples of pairs of views, in the order of the pairs.
 
-    pair: (n,), row of Pairs. picked: the sample and its two views. found: (n,), those recognised.
-    pixels: (n, 2), where in view j, or where the others fell. same_surface: (n,), those whose
-    depth can be compared with view j's.
+    picked: the sample and its two views. pixels: (n, 2), where in view j it was recognised, or
+    where the others fell. found: (n,), those recognised. same_surface: (n,), those whose depth can
+    be compared with view j's. ends: where the samples of each pair end; on the host, so that
+    nothing waits for the device to say it.
     """
 
-    pair: Tensor
     picked: Picked
     pixels: Tensor
     found: Tensor
     same_surface: Tensor
+    ends: tuple[int, ...]
 
     def part(self, start: int, end: int) -> Matches:
         """The matches of pairs start <= pair < end."""
-        first, last = torch.searchsorted(
-            self.pair, torch.tensor([start, end], device=self.pair.device)
-        ).tolist()
-        picked = Picked(*(x[first:last] for x in (self.picked.i, self.picked.j, self.picked.m)))
+        starts = (0, *self.ends)
+        first, last = starts[start], starts[end]
+        pair, m = self.picked.pair[first:last] - start, self.picked.m[first:last]
         return Matches(
-            self.pair[first:last] - start,
-            picked,
+            Picked(self.picked.pairs.part(start, end), pair, m),
             self.pixels[first:last],
             self.found[first:last],
             self.same_surface[first:last],
+            tuple(e - first for e in self.ends[start:end]),
         )
 
 
-def match(
-    views: Views, state: State, pairs: Pairs, layout: Layout, levels: int = LEVELS
-) -> Matches:
+def ends_of(picked: Picked) -> tuple[int, ...]:
+    """How many samples there are up to each pair and with it."""
+    counts = torch.bincount(picked.pair, minlength=len(picked.pairs))
+    return tuple(counts.cumsum(0).tolist())
+
+
+def match(views: Views, state: State, pairs: Pairs, levels: int = LEVELS) -> Matches:
     """Lucas-Kanade from the projected position, coarse to fine over `levels` levels.
 
     The patch is carried into the other view as a small plane at its depth that faces its own
@@ -80,8 +73,8 @@ def match(
     """
     present = torch.isfinite(views.sample_log_depth)
     pair, m = torch.nonzero(present[pairs.i], as_tuple=True)
-    picked = Picked(pairs.i[pair], pairs.j[pair], m)
-    carried = carry(views, state, picked, layout)
+    picked = Picked(pairs, pair, m)
+    carried = carry(views, state, picked)
     visible = inside(views, carried.pixels, carried.X_j)
     affine = _stretch(views, state, picked, carried)
     # A patch seen four times as large or as small is not the same patch any more.
@@ -89,24 +82,25 @@ def match(
     corner = views.is_corner[m]
     tried = torch.nonzero(visible & corner & (area > 0.25) & (area < 4.0))[:, 0]
     pixels, found = carried.pixels.clone(), torch.zeros_like(visible)
+    i, j = picked.i, picked.j
     for rows in tried.split(CHUNK) if len(tried) else ():
-        search = _Search(picked.i[rows], picked.j[rows], m[rows], pixels[rows], affine[rows])
+        search = _Search(i[rows], j[rows], m[rows], pixels[rows], affine[rows])
         pixels[rows], found[rows] = _track(views, search, levels)
     keep = found | (visible & ~corner)
-    picked = Picked(picked.i[keep], picked.j[keep], m[keep])
-    matches = Matches(pair[keep], picked, pixels[keep], found[keep], found[keep])
-    return compared_at(views, state, matches, layout)
+    picked = Picked(pairs, pair[keep], m[keep])
+    matches = Matches(picked, pixels[keep], found[keep], found[keep], ends_of(picked))
+    return compared_at(views, state, matches)
 
 
-def compared_at(views: Views, state: State, matches: Matches, layout: Layout) -> Matches:
+def compared_at(views: Views, state: State, matches: Matches) -> Matches:
     """The same matches, with what their depths can be compared with at that state."""
     found, j = matches.found, matches.picked.j
-    carried = carry(views, state, matches.picked, layout)
+    carried = carry(views, state, matches.picked)
     visible = torch.where(
         found, carried.X_j[:, 2] > 1e-3, inside(views, carried.pixels, carried.X_j)
     )
     pixels = torch.where(found[:, None], matches.pixels, carried.pixels)
-    there = corrected_log_depth(views.log_depth, state, j, pixels, layout.basis(views, pixels))
+    there = corrected_log_depth(views.log_depth, state, j, pixels, views.basis(pixels))
     apart = (carried.X_j[:, 2].clamp(min=1e-6).log() - there).abs()  # NaN where nothing is known
     return replace(matches, pixels=pixels, same_surface=visible & (apart < MAX_LOG_DEPTH))
 

@@ -5,33 +5,28 @@ from __future__ import annotations
 import numpy as np
 
 from mapper.backend.alignment.blocks import Blocks
-from mapper.backend.alignment.correction import prior_information
-from mapper.backend.alignment.geometry import Layout
-from mapper.backend.alignment.matching import Pairs
-from mapper.backend.alignment.residuals import POSE
+from mapper.backend.alignment.problem import Problem
+from mapper.backend.alignment.similarities import POSE
 
 
-def relative_information(
-    blocks: Blocks, pairs: Pairs, layout: Layout, correction_sigma: float
-) -> dict[tuple[int, int], np.ndarray]:
+def relative_information(problem: Problem, blocks: Blocks) -> dict[tuple[int, int], np.ndarray]:
     """Information (7, 7) of S_i_j, perturbed on the right, for rows i < j of the views.
 
     View i is held, both depth corrections are marginalised: what they can explain away is not
     known. Both directions of a pair count.
     """
-    size = blocks.H.shape[1] // 2
+    size = problem.size
     totals: dict[tuple[int, int], np.ndarray] = {}
     swapped = np.r_[size : 2 * size, 0:size]
-    for H, i, j in zip(blocks.H, pairs.i.tolist(), pairs.j.tolist(), strict=True):
+    for H, (i, j) in zip(blocks.H.cpu().numpy(), problem.pairs.listed(), strict=True):
         ordered = H if i < j else H[np.ix_(swapped, swapped)]
         key = (min(i, j), max(i, j))
         totals[key] = totals.get(key, 0) + ordered
     pose_j = np.r_[size : size + POSE]
-    if correction_sigma <= 0:
+    if problem.correction_sigma <= 0:
         return {key: H[np.ix_(pose_j, pose_j)] for key, H in totals.items()}
-    prior = prior_information(layout.columns, layout.rows, correction_sigma)
     grids = np.r_[POSE:size, size + POSE : 2 * size]
-    own = np.kron(np.eye(2), prior)
+    own = np.kron(np.eye(2), problem.correction_information.cpu().numpy())
     return {key: _marginal(H, pose_j, grids, own) for key, H in totals.items()}
 
 

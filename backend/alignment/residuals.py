@@ -9,7 +9,6 @@ from torch import Tensor
 
 from mapper.backend.alignment.geometry import (
     Carried,
-    Layout,
     State,
     carry,
     corrected_log_depth,
@@ -17,9 +16,8 @@ from mapper.backend.alignment.geometry import (
     rays,
 )
 from mapper.backend.alignment.matching import Matches
+from mapper.backend.alignment.similarities import POSE
 from mapper.backend.alignment.views import Views
-
-POSE = 7  # rotation, translation, log scale; perturbed on the right
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +37,14 @@ class Weighting:
 class Linearised:
     """n matches of R residuals, all divided by their sigma.
 
-    residual: (n, R). weight: (n, R), of the robust kernel; 0 where there is none. cost: robust.
+    residual: (n, R). weight: (n, R), of the robust kernel; 0 where there is none. cost: (), robust,
+    float64.
     J_i, J_j: (n, R, 7 + G), by pose and depth correction. J_focal: (n, R).
     """
 
     residual: Tensor
     weight: Tensor
-    cost: float
+    cost: Tensor
     J_i: Tensor
     J_j: Tensor
     J_focal: Tensor
@@ -78,9 +77,7 @@ class _Compared:
     trust: Tensor
 
 
-def linearise(
-    views: Views, state: State, matches: Matches, layout: Layout, weighting: Weighting
-) -> Linearised:
+def linearise(views: Views, state: State, matches: Matches, weighting: Weighting) -> Linearised:
     """Where a sample was recognised: its place in the image, and its depth against that view's.
 
     Where it was not: only its depth, against the depth where it falls, sliding with it along the
@@ -88,34 +85,29 @@ def linearise(
     confidences of the two views. Which residuals there are, and how far they are trusted, the
     matches say: of the same matches the cost is a continuous function of the state.
     """
-    compared = _compare(views, state, matches, layout, weighting)
+    compared = _compare(views, state, matches, weighting)
     J_i, J_j, J_focal = _chain(compared.J_X, compared.carried)
     J_j[:, -1, POSE:] -= compared.B_j / weighting.depth_sigma
     weight, cost = _geman_mcclure(compared, weighting.kernel_scale)
     return Linearised(compared.residual, weight, cost, J_i, J_j, J_focal + compared.focal)
 
 
-def robust_cost(
-    views: Views, state: State, matches: Matches, layout: Layout, weighting: Weighting
-) -> float:
+def robust_cost(views: Views, state: State, matches: Matches, weighting: Weighting) -> Tensor:
     """linearise(...).cost without what only the derivatives need."""
-    compared = _compare(views, state, matches, layout, weighting)
+    compared = _compare(views, state, matches, weighting)
     return _geman_mcclure(compared, weighting.kernel_scale)[1]
 
 
-def _compare(
-    views: Views, state: State, matches: Matches, layout: Layout, weighting: Weighting
-) -> _Compared:
-    carried = carry(views, state, matches.picked, layout)
+def _compare(views: Views, state: State, matches: Matches, weighting: Weighting) -> _Compared:
+    carried = carry(views, state, matches.picked)
     place = (_ray_place if weighting.ray else _pixel_place)(views, state, matches, carried)
-    depth, B_j = _depth(views, state, matches, carried, layout)
+    depth, B_j = _depth(views, state, matches, carried)
     there_are = torch.cat(
         (matches.found[:, None].expand_as(place.value), matches.same_surface[:, None]), 1
     )
     known = there_are & (carried.X_j[:, 2:] > 1e-3)
-    sigmas = place.value.new_tensor(
-        [weighting.pixel_sigma] * place.value.shape[1] + [weighting.depth_sigma]
-    )
+    sigmas = place.value.new_full((place.value.shape[1] + 1,), weighting.pixel_sigma)
+    sigmas[-1] = weighting.depth_sigma
     return _Compared(
         carried,
         torch.where(known, torch.cat((place.value, depth.value), 1) / sigmas, 0),
@@ -156,8 +148,8 @@ def _trust(views: Views, matches: Matches) -> Tensor:
     return (views.sample_weight[picked.i, picked.m] * there).sqrt()[:, None]
 
 
-def _geman_mcclure(compared: _Compared, scale: float) -> tuple[Tensor, float]:
-    """Weights (n, R) of iterated least squares, and half the robust cost.
+def _geman_mcclure(compared: _Compared, scale: float) -> tuple[Tensor, Tensor]:
+    """Weights (n, R) of iterated least squares, and half the robust cost ().
 
     The components of a place stand and fall together; the depth is judged by itself. What falls
     behind the camera costs as much as what disagrees wholly: no step gains by losing sight.
@@ -168,7 +160,7 @@ def _geman_mcclure(compared: _Compared, scale: float) -> tuple[Tensor, float]:
     c = scale**2
     weight = torch.where(known, trust * (c / (c + squared)) ** 2, 0)
     each = trust * torch.where(known, c * squared / (c + squared), c)
-    return weight, 0.5 * float(each[:, 0].double().sum() + each[:, -1].double().sum())
+    return weight, 0.5 * (each[:, 0].double().sum() + each[:, -1].double().sum())
 
 
 def _pixel_place(views: Views, state: State, matches: Matches, carried: Carried) -> _Term:
@@ -208,14 +200,12 @@ def _unit(X: Tensor) -> tuple[Tensor, Tensor]:
     return tangent / length[..., None], unit
 
 
-def _depth(
-    views: Views, state: State, matches: Matches, carried: Carried, layout: Layout
-) -> tuple[_Term, Tensor]:
+def _depth(views: Views, state: State, matches: Matches, carried: Carried) -> tuple[_Term, Tensor]:
     """Log-depth difference (n, 1), and the basis of j's correction there (n, G)."""
     j = matches.picked.j
     pixels = torch.where(matches.found[:, None], matches.pixels, carried.pixels)
     X, z = carried.X_j, carried.X_j[:, 2].clamp(min=1e-6)
-    B_j = layout.basis(views, pixels)
+    B_j = views.basis(pixels)
     there = corrected_log_depth(views.filled_log_depth, state, j, pixels, B_j)
     focal = views.cameras[j, :2] * torch.exp(state.log_focal).float()
     slope = torch.where(matches.found[:, None], 0, _slope(views, j, pixels))

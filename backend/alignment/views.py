@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from mapper.backend.alignment.config import GlobalAlignmentConfig
+from mapper.backend.alignment.correction import CorrectionGrid
 from mapper.backend.keyframes.flying_pixels import mask_unreliable
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
 
@@ -31,7 +32,7 @@ class Views:
     (N, 4), fx fy cx cy. samples: (N, M, 2), u v; sample_log_depth: (N, M), NaN where a sample is
     missing; sample_weight: (N, M). is_corner: (M,), the samples that can be recognised. patches:
     per level (N, M, K). depth_sigma: (N,), relative noise of the depth at the view's median. All
-    float32.
+    float32. grid: of the depth corrections.
     """
 
     images: tuple[Tensor, ...]
@@ -45,6 +46,7 @@ class Views:
     is_corner: Tensor
     patches: tuple[Tensor, ...]
     depth_sigma: Tensor
+    grid: CorrectionGrid
 
     def __len__(self) -> int:
         return len(self.cameras)
@@ -54,6 +56,10 @@ class Views:
         """(h, w)."""
         height, width = self.log_depth.shape[-2:]
         return int(height), int(width)
+
+    def basis(self, pixels: Tensor) -> Tensor:
+        """(..., G) of the depth correction at pixels (..., 2)."""
+        return self.grid.basis(pixels, self.size)
 
 
 def load_views(
@@ -86,6 +92,7 @@ def load_views(
         corners,
         tuple(_patches(level, samples, number) for number, level in enumerate(pyramid)),
         torch.tensor([p.depth_sigma for p in prepared], device=device),
+        CorrectionGrid(config.correction_columns, config.correction_rows),
     )
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pypose
 import torch
+from pypose import LieTensor
 
 from mapper.backend.alignment.config import GlobalAlignmentConfig
-from mapper.backend.alignment.geometry import Layout, State
-from mapper.backend.alignment.matching import Pairs
+from mapper.backend.alignment.geometry import Pairs, State
+from mapper.backend.alignment.similarities import similarities
 from mapper.backend.alignment.views import Views, load_views
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
 from mapper.core.depth_noise import LEARNED
@@ -19,7 +21,6 @@ from mapper.core.intrinsics import Intrinsics
 PLANE = Intrinsics(150.0, 150.0, 79.3, 59.6, 160, 120)
 DISTANCE = 2.0  # of the plane z = DISTANCE in the world, metres
 CONFIG = GlobalAlignmentConfig(width=160, corners=80, device="cpu")
-LAYOUT = Layout(4, 3)
 CPU = torch.device("cpu")
 
 
@@ -73,13 +74,24 @@ def views_of(maps: Sequence[KeyframeMap], config: GlobalAlignmentConfig = CONFIG
     return load_views(range(len(maps)), maps.__getitem__, config, CPU)
 
 
-def state_of(poses: Sequence[np.ndarray], layout: Layout = LAYOUT) -> State:
+def state_of(poses: Sequence[np.ndarray]) -> State:
     """Those poses, without depth corrections, at the focal lengths given."""
-    grids = torch.zeros((len(poses), layout.columns * layout.rows), dtype=torch.float64)
-    return State(torch.from_numpy(np.stack(poses)), grids, torch.zeros((), dtype=torch.float64))
+    nodes = CONFIG.correction_columns * CONFIG.correction_rows
+    grids = torch.zeros((len(poses), nodes), dtype=torch.float64)
+    S = similarities(np.stack(poses), CPU)
+    return State(S, grids, torch.zeros((), dtype=torch.float64))
 
 
 def all_pairs(count: int) -> Pairs:
     """Every ordered pair of the views."""
     i, j = np.nonzero(~np.eye(count, dtype=bool))
     return Pairs(torch.from_numpy(i), torch.from_numpy(j))
+
+
+def nudged(S: LieTensor, xi: torch.Tensor) -> LieTensor:
+    """S exp(xi), xi (N, 7) in this system's order, written so that pypose can differentiate it.
+
+    The gradient that pypose gives a Sim3 is one of its tangent, not of its eight numbers: whoever
+    takes those apart, as similarities.exp does, loses it.
+    """
+    return S @ pypose.sim3(torch.cat((xi[:, 3:6], xi[:, :3], xi[:, 6:]), -1)).Exp()

@@ -17,7 +17,7 @@ from mapper.backend.alignment.alignment import (
 from mapper.backend.alignment.config import GlobalAlignmentConfig
 from mapper.backend.alignment.correction import correction_factors
 from mapper.backend.alignment.geometry import State
-from mapper.backend.alignment.solver import Problem
+from mapper.backend.alignment.problem import Problem
 from mapper.backend.graph.edge import Edge, EdgeKind
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
 from mapper.core.geometry import backproject, umeyama

@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 import torch
 
-from mapper.backend.alignment.geometry import Picked, carry, inside, lookup
+from mapper.backend.alignment.geometry import Pairs, Picked, carry, inside, lookup
 from mapper.backend.alignment.matching import Matches, match
 from mapper.backend.alignment.views import Views
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
-from tests.support.plane_views import LAYOUT, PLANE, all_pairs, moved, plane_map, state_of, views_of
+from tests.support.plane_views import PLANE, all_pairs, moved, plane_map, state_of, views_of
 
 FIVE_PIXELS = np.arctan(5 / PLANE.fx)
 
 
 def errors(views: Views, matches: Matches, truth: list[np.ndarray]) -> torch.Tensor:
     """(n,) pixels between where samples were found and where they are."""
-    true = carry(views, state_of(truth), matches.picked, LAYOUT)
+    true = carry(views, state_of(truth), matches.picked)
     return (matches.pixels - true.pixels).norm(dim=-1)[matches.found]
 
 
@@ -36,10 +36,10 @@ def test_samples_are_found_from_five_pixels_off(second: np.ndarray) -> None:
     truth = [moved(), second]
     views = views_of([plane_map(T) for T in truth])
     start = [truth[0], truth[1] @ moved(yaw=FIVE_PIXELS)]
-    projected = carry(views, state_of(start), _all(views), LAYOUT).pixels
-    actual = carry(views, state_of(truth), _all(views), LAYOUT).pixels
+    projected = carry(views, state_of(start), _all(views)).pixels
+    actual = carry(views, state_of(truth), _all(views)).pixels
     assert (projected - actual).norm(dim=-1).median() > 4.9
-    matches = match(views, state_of(start), all_pairs(2), LAYOUT)
+    matches = match(views, state_of(start), all_pairs(2))
     off = errors(views, matches, truth)
     tried = inside(views, actual, torch.ones((len(actual), 3)))
     assert len(off) > 0.6 * tried.sum()
@@ -49,8 +49,8 @@ def test_samples_are_found_from_five_pixels_off(second: np.ndarray) -> None:
 
 def _all(views: Views) -> Picked:
     corners = torch.nonzero(torch.isfinite(views.sample_log_depth[0]) & views.is_corner)[:, 0]
-    zero = torch.zeros_like(corners)
-    return Picked(zero, zero + 1, corners)
+    pair = Pairs(torch.tensor([0]), torch.tensor([1]))
+    return Picked(pair, torch.zeros_like(corners), corners)
 
 
 def test_blank_images_have_no_matches_and_their_depth_is_compared_all_the_same() -> None:
@@ -60,7 +60,7 @@ def test_blank_images_have_no_matches_and_their_depth_is_compared_all_the_same()
         whole = plane_map(T)
         gray = np.full_like(whole.image, 128)
         maps.append(KeyframeMap(whole.depth, whole.weight, gray, PLANE, whole.noise))
-    matches = match(views_of(maps), state_of(truth), all_pairs(2), LAYOUT)
+    matches = match(views_of(maps), state_of(truth), all_pairs(2))
     assert not matches.found.any()
     assert len(matches.found) > 100
 
@@ -70,7 +70,7 @@ def test_faint_texture_is_no_texture() -> None:
     truth = [moved(), moved(x=0.1)]
     views = views_of([plane_map(T) for T in truth])
     faint = tuple(patch * 0.005 for patch in views.patches)
-    matches = match(replace(views, patches=faint), state_of(truth), all_pairs(2), LAYOUT)
+    matches = match(replace(views, patches=faint), state_of(truth), all_pairs(2))
     assert not matches.found.any()
 
 
@@ -82,7 +82,7 @@ def test_what_another_surface_hides_is_not_found() -> None:
     image[:, :80], depth[:, :80] = 128, 1.0
     hidden = KeyframeMap(depth, second.weight, image, PLANE, second.noise)
     views = views_of([first, hidden])
-    matches = match(views, state_of(truth), all_pairs(2), LAYOUT)
+    matches = match(views, state_of(truth), all_pairs(2))
     forward = matches.picked.i == 0
     assert not (matches.found & forward & (matches.pixels[:, 0] < 75)).any()
     assert (matches.found & forward & (matches.pixels[:, 0] > 85)).sum() > 15
@@ -92,8 +92,8 @@ def test_what_is_out_of_view_is_not_looked_for() -> None:
     """Half a metre aside at 2 m: 37 pixels of the first view are gone."""
     truth = [moved(), moved(x=0.5)]
     views = views_of([plane_map(T) for T in truth])
-    matches = match(views, state_of(truth), all_pairs(2), LAYOUT)
-    carried = carry(views, state_of(truth), matches.picked, LAYOUT)
+    matches = match(views, state_of(truth), all_pairs(2))
+    carried = carry(views, state_of(truth), matches.picked)
     assert inside(views, carried.pixels, carried.X_j).all()
     forward = matches.picked.i == 0
     assert views.samples[0, matches.picked.m[forward], 0].min() > 37
@@ -103,27 +103,27 @@ def test_what_is_out_of_view_is_not_looked_for() -> None:
 def test_cameras_back_to_back_share_nothing() -> None:
     truth = [moved(), moved(yaw=np.pi)]
     views = views_of([plane_map(moved()), plane_map(moved())])
-    assert len(match(views, state_of(truth), all_pairs(2), LAYOUT).found) == 0
+    assert len(match(views, state_of(truth), all_pairs(2)).found) == 0
 
 
 def test_a_view_four_times_as_near_is_refused() -> None:
     """At 2 m and at 0.9 m a patch has five times the area: not tracked."""
     truth = [moved(), moved(z=1.1)]
     views = views_of([plane_map(T) for T in truth])
-    assert not match(views, state_of(truth), all_pairs(2), LAYOUT).found.any()
+    assert not match(views, state_of(truth), all_pairs(2)).found.any()
 
 
 def test_parts_hold_the_matches_of_their_pairs() -> None:
     truth = [moved(), moved(x=0.1), moved(x=-0.1)]
     views = views_of([plane_map(T) for T in truth])
-    matches = match(views, state_of(truth), all_pairs(3), LAYOUT)
+    matches = match(views, state_of(truth), all_pairs(3))
     parts = [matches.part(start, start + 2) for start in (0, 2, 4)]
-    assert sum(len(part.pair) for part in parts) == len(matches.pair)
-    assert all(set(part.pair.tolist()) == {0, 1} for part in parts)
+    assert sum(len(part.found) for part in parts) == len(matches.found)
+    assert all(set(part.picked.pair.tolist()) == {0, 1} for part in parts)
     second = matches.part(2, 4)
     pairs = all_pairs(3)
-    assert (second.picked.i == pairs.i[second.pair + 2]).all()
-    assert (second.picked.j == pairs.j[second.pair + 2]).all()
+    assert (second.picked.i == pairs.i[second.picked.pair + 2]).all()
+    assert (second.picked.j == pairs.j[second.picked.pair + 2]).all()
 
 
 def test_lookup_is_bilinear_in_each_view_and_unknown_beside_a_hole() -> None:

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import fields, replace
-from functools import partial
 
 import numpy as np
 import pytest
 import torch
 
-from mapper.backend.alignment.geometry import Picked, State, carry
-from mapper.backend.alignment.matching import Matches, compared_at
-from mapper.backend.alignment.residuals import POSE, Linearised, Weighting, linearise
+from mapper.backend.alignment.geometry import Pairs, Picked, State, carry
+from mapper.backend.alignment.matching import Matches, compared_at, ends_of
+from mapper.backend.alignment.residuals import Weighting, linearise
+from mapper.backend.alignment.similarities import POSE
 from mapper.backend.alignment.views import Views
-from mapper.core.sim3 import exp_sim3
-from tests.support.plane_views import LAYOUT, moved, plane_map, state_of, views_of
+from mapper.core.sim3 import similarity
+from tests.support.plane_views import moved, nudged, plane_map, state_of, views_of
 
 # A kernel so wide that it weighs nothing: the derivatives are those of the residuals.
 PIXEL = Weighting(pixel_sigma=1.0, depth_sigma=0.02, kernel_scale=1e9, ray=False)
 RAY = replace(PIXEL, ray=True)
 STEP = 1e-6
-Change = Callable[[State, float], State]
-
-
+PAIR = Pairs(torch.tensor([0]), torch.tensor([1]))
 Scene = tuple[Views, State]
 
 
@@ -54,7 +51,7 @@ def in_double(views: Views) -> Views:
     tensors = {
         f.name: getattr(views, f.name).double()
         for f in fields(Views)
-        if f.name not in ("images", "patches", "is_corner")
+        if f.name not in ("images", "patches", "is_corner", "grid")
     }
     linear = linear.contiguous()
     return replace(views, **{**tensors, "log_depth": linear, "filled_log_depth": linear})
@@ -66,7 +63,7 @@ def matches_of(views: Views, state: State, found: bool) -> Matches:
     At the very border the slope of the surface, over four pixels, is cut short: none from there.
     """
     m = torch.nonzero(torch.isfinite(views.sample_log_depth[0]))[:, 0]
-    pixels = carry(views, state, Picked(0 * m, 0 * m + 1, m), LAYOUT).pixels
+    pixels = carry(views, state, Picked(PAIR, 0 * m, m)).pixels
     u, v = pixels.T
     well_inside = (u > 3) & (v > 3) & (u < 156) & (v < 116)
     m, pixels = m[well_inside], pixels[well_inside]
@@ -74,62 +71,42 @@ def matches_of(views: Views, state: State, found: bool) -> Matches:
     noise = torch.randn(pixels.shape, generator=generator, dtype=pixels.dtype)
     last = pixels.new_tensor([157.0, 117.0])
     pixels = (pixels + 2 * noise).clamp(min=2).minimum(last)
-    picked, recognised = Picked(0 * m, 0 * m + 1, m), torch.full(m.shape, found)
-    return compared_at(views, state, Matches(0 * m, picked, pixels, recognised, recognised), LAYOUT)
+    picked, recognised = Picked(PAIR, 0 * m, m), torch.full(m.shape, found)
+    matches = Matches(picked, pixels, recognised, recognised, ends_of(picked))
+    return compared_at(views, state, matches)
 
 
-def posed(row: int, axis: int) -> Change:
-    def change(state: State, step: float) -> State:
-        S = state.S.clone()
-        S[row] = S[row] @ torch.from_numpy(exp_sim3(step * np.eye(POSE)[axis]))
-        return replace(state, S=S)
-
-    return change
-
-
-def corrected(row: int, node: int) -> Change:
-    def change(state: State, step: float) -> State:
-        grids = state.grids.clone()
-        grids[row, node] += step
-        return replace(state, grids=grids)
-
-    return change
-
-
-def zoomed(state: State, step: float) -> State:
-    return replace(state, log_focal=state.log_focal + step)
+def changed(state: State, change: torch.Tensor) -> State:
+    """The state moved by change (2 (7 + G) + 1,): of view 0, of view 1, of the log focal length."""
+    step = change[:-1].reshape(2, -1)
+    return State(
+        nudged(state.S, step[:, :POSE]),
+        state.grids + step[:, POSE:],
+        state.log_focal + change[-1],
+    )
 
 
 def compare(views: Views, state: State, matches: Matches, weighting: Weighting) -> None:
-    """Every derivative against central differences, on the residuals that are known throughout."""
+    """Every derivative against pypose's and torch's own of the same residuals."""
 
-    def at(changed: State) -> Linearised:
-        return linearise(views, changed, matches, LAYOUT, weighting)
+    def residual(change: torch.Tensor) -> torch.Tensor:
+        return linearise(views, changed(state, change), matches, weighting).residual
 
-    analytic = at(state)
-    size = POSE + LAYOUT.columns * LAYOUT.rows
-    columns: list[tuple[str, Change, torch.Tensor]] = [("focal", zoomed, analytic.J_focal)]
-    for row, J in enumerate((analytic.J_i, analytic.J_j)):
-        for k in range(size):
-            change = posed(row, k) if k < POSE else corrected(row, k - POSE)
-            columns.append((f"view {row}, variable {k}", change, J[..., k]))
-    for name, change, J in columns:
-        ahead, behind = at(change(state, STEP)), at(change(state, -STEP))
-        known = (analytic.weight > 0) & (ahead.weight > 0) & (behind.weight > 0)
-        assert known[:, -1].sum() > 60
-        quotient = (ahead.residual - behind.residual) / (2 * STEP)
-        # Residuals reach 1e2 and steps are 1e-6: 1e-16 of one over the other is 1e-8; what the
-        # quotient itself leaves out is of the order of the step squared times 1e4.
-        torch.testing.assert_close(
-            J[known], quotient[known], rtol=1e-5, atol=1e-4, msg=partial("{}: {}".format, name)
-        )
+    start = torch.zeros(2 * (POSE + views.grid.nodes) + 1, dtype=torch.float64)
+    expected = torch.autograd.functional.jacobian(residual, start)
+    terms = linearise(views, state, matches, weighting)
+    known = terms.weight > 0
+    assert known[:, -1].sum() > 60
+    found = torch.cat((terms.J_i, terms.J_j, terms.J_focal[..., None]), -1)
+    # Both in double: of derivatives up to 1e3, what sums of a dozen products lose.
+    torch.testing.assert_close(found[known], expected[known], rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("weighting", [PIXEL, RAY], ids=["pixel", "ray"])
 def test_derivatives_of_what_was_found(double: Scene, weighting: Weighting) -> None:
     views, state = double
     matches = matches_of(views, state, True)
-    terms = linearise(views, state, matches, LAYOUT, weighting)
+    terms = linearise(views, state, matches, weighting)
     assert (terms.weight[:, 0] > 0).sum() > 60 and terms.residual.abs().median() > 0.1
     compare(views, state, matches, weighting)
 
@@ -149,9 +126,11 @@ def test_what_slides_leaves_out_only_the_slope_of_the_correction(double: Scene) 
     """Up to 0.04 a third of the image, of log depth: small beside the surface's own slopes."""
     views, state = double
     matches = matches_of(views, state, False)
-    terms = linearise(views, state, matches, LAYOUT, PIXEL)
+    terms = linearise(views, state, matches, PIXEL)
+    along_x = torch.zeros(2 * (POSE + views.grid.nodes) + 1, dtype=torch.float64)
+    along_x[3] = STEP
     ahead, behind = (
-        linearise(views, posed(0, 3)(state, s), matches, LAYOUT, PIXEL) for s in (STEP, -STEP)
+        linearise(views, changed(state, x), matches, PIXEL) for x in (along_x, -along_x)
     )
     known = terms.weight[:, -1] > 0
     quotient = (ahead.residual - behind.residual)[known, -1] / (2 * STEP)
@@ -165,12 +144,12 @@ def test_unknown_residuals_cost_the_kernels_maximum() -> None:
     away = state_of([moved(), moved(yaw=np.pi)])  # nothing of the one is in the other
     matches = matches_of(views, state_of([moved(), moved()]), True)
     weighting = replace(PIXEL, kernel_scale=3.0)
-    lost = linearise(views, away, matches, LAYOUT, weighting)
+    lost = linearise(views, away, matches, weighting)
     assert not lost.weight.any() and not lost.residual.any()
     assert not lost.J_i.any() and not lost.J_j.any() and not lost.J_focal.any()
     # All confidences are alike: trust is 1, and place and depth each cost half of c^2.
-    assert lost.cost == pytest.approx(2 * 0.5 * 9.0 * len(matches.pair), rel=1e-5)
-    seen = linearise(views, state_of([moved(), moved()]), matches, LAYOUT, weighting)
+    assert lost.cost == pytest.approx(2 * 0.5 * 9.0 * len(matches.found), rel=1e-5)
+    seen = linearise(views, state_of([moved(), moved()]), matches, weighting)
     assert seen.cost < 0.5 * lost.cost
 
 
@@ -181,8 +160,8 @@ def test_what_was_found_counts_wherever_it_appears() -> None:
     costs, beyond = [], []
     for yaw in np.linspace(0.0, 0.12, 241):
         state = state_of([moved(), moved(yaw=yaw)])
-        pixels = carry(views, state, matches.picked, LAYOUT).pixels
-        costs.append(linearise(views, state, matches, LAYOUT, PIXEL).cost / 1e4)
+        pixels = carry(views, state, matches.picked).pixels
+        costs.append(float(linearise(views, state, matches, PIXEL).cost) / 1e4)
         beyond.append(int(((pixels[:, 0] < 1) | (pixels[:, 0] > 158)).sum()))
     assert beyond[0] == 0 and beyond[-1] > 5
     # A smooth curve: its second difference is everywhere about the same.
@@ -200,8 +179,8 @@ def test_the_cost_has_no_jumps_where_depths_leave_the_image_or_cross_a_hole() ->
     costs, gone = [], []
     for yaw in np.linspace(0.0, 0.12, 401):
         state = state_of([moved(), moved(yaw=yaw)])
-        costs.append(linearise(views, state, matches, LAYOUT, weighting).cost)
-        gone.append(compared_at(views, state, matches, LAYOUT).same_surface)
+        costs.append(float(linearise(views, state, matches, weighting).cost))
+        gone.append(compared_at(views, state, matches).same_surface)
     left = torch.stack(gone)[:, matches.same_surface]
     assert left[0].all() and (~left).any(0).sum() > 15
     assert np.abs(np.diff(costs)).max() < 0.2 * 0.5 * 9.0
@@ -216,12 +195,12 @@ def test_what_is_compared_is_what_can_be_seen_from_there() -> None:
     columns = matches.pixels[:, 0]
     assert matches.same_surface[columns > 82].all() and (columns > 82).sum() > 30
     assert not matches.same_surface[columns < 77].any() and (columns < 77).sum() > 30
-    larger = state_of([moved(), moved()])
-    larger.S[0, :3, :3] *= 1.5  # the first view's points, one and a half times as far
-    then = compared_at(views, larger, matches, LAYOUT)
+    # The first view's points, one and a half times as far.
+    larger = state_of([similarity(1.5, moved()), moved()])
+    then = compared_at(views, larger, matches)
     assert then.same_surface[columns < 77].all()
     assert not then.same_surface[columns > 82].any()
-    assert not compared_at(views, away, matches, LAYOUT).same_surface.any()
+    assert not compared_at(views, away, matches).same_surface.any()
 
 
 def test_no_residual_costs_more_than_one_that_is_unknown() -> None:
@@ -229,8 +208,8 @@ def test_no_residual_costs_more_than_one_that_is_unknown() -> None:
     here = state_of([moved(), moved()])
     matches = matches_of(views, here, True)
     far = replace(matches, pixels=(matches.pixels + 40).clamp(3, 116))
-    terms = linearise(views, here, far, LAYOUT, replace(PIXEL, kernel_scale=3.0))
-    assert 0.5 * 9.0 * len(far.pair) * 0.8 < terms.cost < 2 * 0.5 * 9.0 * len(far.pair)
+    terms = linearise(views, here, far, replace(PIXEL, kernel_scale=3.0))
+    assert 0.5 * 9.0 * len(far.found) * 0.8 < terms.cost < 2 * 0.5 * 9.0 * len(far.found)
     assert terms.weight[:, 0].max() < 0.9
 
 
@@ -240,7 +219,7 @@ def test_depths_of_another_surface_are_not_compared() -> None:
     views = views_of([plane_map(moved()), far])
     here = state_of([moved(), moved()])
     matches = matches_of(views, here, True)
-    terms = linearise(views, here, matches, LAYOUT, PIXEL)
+    terms = linearise(views, here, matches, PIXEL)
     assert not terms.weight[:, -1].any() and terms.weight[:, 0].any()
 
 
@@ -251,8 +230,8 @@ def test_little_confidence_counts_little() -> None:
     views = views_of([plane_map(moved()), doubtful])
     here = state_of([moved(), moved()])
     matches = matches_of(views, here, True)
-    exact = carry(views, here, matches.picked, LAYOUT).pixels
-    terms = linearise(views, here, replace(matches, pixels=exact), LAYOUT, PIXEL)
+    exact = carry(views, here, matches.picked).pixels
+    terms = linearise(views, here, replace(matches, pixels=exact), PIXEL)
     upper = exact[:, 1] < 48
     known = terms.weight[:, 0] > 0
     torch.testing.assert_close(
