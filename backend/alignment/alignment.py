@@ -157,7 +157,7 @@ def _result(
     costs: list[tuple[float, float]],
 ) -> GlobalAlignment:
     grid, pairs = problem.views.grid, problem.pairs
-    S, grids = state.S.matrix().cpu().numpy(), state.grids.cpu().numpy()
+    S, grids = state.S_world_view.matrix().cpu().numpy(), state.grids.cpu().numpy()
     matches = compared_at(problem.views, state, matches)
     information = relative_information(problem, problem.linearised(state, matches))
     found = matches.picked.pair[matches.found]

@@ -20,6 +20,7 @@ class CorrectionGrid:
 
     @property
     def nodes(self) -> int:
+        """G."""
         return self.columns * self.rows
 
     def basis(self, pixels: Tensor, size: tuple[int, int]) -> Tensor:

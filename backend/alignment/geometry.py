@@ -14,19 +14,21 @@ from mapper.backend.alignment.views import Views
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What is optimised. S: Sim3 (N,), S_world_keyframe. grids: (N, G), log-depth corrections.
+    """What is optimised. S_world_view: Sim3 (N,), of the keyframes.
 
-    log_focal: (), on all focal lengths. All float64.
+    grids: (N, G), log-depth corrections. log_focal: (), on all focal lengths. All float64.
     """
 
-    S: LieTensor
+    S_world_view: LieTensor
     grids: Tensor
     log_focal: Tensor
 
     def moved(self, step: Tensor, focal_step: Tensor) -> State:
         """step: (N, 7 + G); poses are perturbed on the right. focal_step: ()."""
         return State(
-            self.S @ exp(step[:, :POSE]), self.grids + step[:, POSE:], self.log_focal + focal_step
+            self.S_world_view @ exp(step[:, :POSE]),
+            self.grids + step[:, POSE:],
+            self.log_focal + focal_step,
         )
 
 
@@ -41,6 +43,7 @@ class Pairs:
         return len(self.i)
 
     def part(self, start: int, end: int) -> Pairs:
+        """Rows start <= row < end."""
         return Pairs(self.i[start:end], self.j[start:end])
 
     def listed(self) -> list[tuple[int, int]]:
@@ -99,7 +102,11 @@ def carry(views: Views, state: State, picked: Picked) -> Carried:
     B_i = views.basis(pixels)
     log_depth = views.sample_log_depth[i, picked.m] + (B_i * state.grids.float()[i]).sum(-1)
     X_i = rays(pixels, views.cameras[i], state.log_focal) * log_depth.exp()[:, None]
-    S_j_i = (state.S[pairs.j].Inv() @ state.S[pairs.i]).matrix().float()[picked.pair]
+    S_j_i = (
+        (state.S_world_view[pairs.j].Inv() @ state.S_world_view[pairs.i])
+        .matrix()
+        .float()[picked.pair]
+    )
     sR = S_j_i[:, :3, :3]
     X_j = (sR @ X_i[..., None])[..., 0] + S_j_i[:, :3, 3]
     return Carried(X_i, X_j, project(X_j, views.cameras[j], state.log_focal), B_i, sR)

@@ -30,6 +30,7 @@ class Focal:
     g: Tensor
 
     def H(self, damping: float) -> Tensor:
+        """(): its own entry of the matrix, damped."""
         return self.data * (1 + damping) + 1 / FOCAL_SIGMA**2
 
 
@@ -71,7 +72,7 @@ def assemble(problem: Problem, state: State, blocks: Blocks) -> NormalEquations:
     problem.pair_places.add(H, blocks.H)
     marquardt = H[elimination.diagonal].diagonal(dim1=1, dim2=2).clone()
     _add_vectors(g, problem.pairs, blocks.b)
-    edge_H, edge_b = problem.edges.blocks(state.S)
+    edge_H, edge_b = problem.edges.blocks(state.S_world_view)
     problem.edge_places.add(H, edge_H)
     _add_vectors(g, problem.edges.pairs, edge_b)
     H[elimination.diagonal] += problem.prior_information

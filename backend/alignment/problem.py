@@ -55,7 +55,7 @@ class Problem:
 
     def prior_cost(self, state: State) -> Tensor:
         """(): of the focal length, the corrections and the edges."""
-        cost = 0.5 * state.log_focal**2 / FOCAL_SIGMA**2 + self.edges.cost(state.S)
+        cost = 0.5 * state.log_focal**2 / FOCAL_SIGMA**2 + self.edges.cost(state.S_world_view)
         if self.correction_sigma > 0:
             cost = cost + 0.5 * torch.einsum(
                 "na,ab,nb->", state.grids, self.correction_information, state.grids
@@ -70,10 +70,12 @@ class Problem:
 
     @cached_property
     def pair_places(self) -> Places:
+        """Where the elimination keeps the blocks of each pair."""
         return self.elimination.place(self.pairs.listed())
 
     @cached_property
     def edge_places(self) -> Places:
+        """Where it keeps those of each edge."""
         return self.elimination.place(self.edges.pairs.listed())
 
     @cached_property

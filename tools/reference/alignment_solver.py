@@ -46,7 +46,7 @@ def _solve(
     graph = gtsam.GaussianFactorGraph()
     for i, j, H, g in _pairs(problem.pairs, blocks.H, b):
         graph.add(_pair_factor(i, j, H, g))
-    edge_H, edge_g = problem.edges.blocks(state.S)
+    edge_H, edge_g = problem.edges.blocks(state.S_world_view)
     places = np.r_[0:POSE, problem.size : problem.size + POSE]
     for i, j, H, g in _pairs(problem.edges.pairs, edge_H, edge_g):
         wide, long = np.zeros((2 * problem.size, 2 * problem.size)), np.zeros(2 * problem.size)

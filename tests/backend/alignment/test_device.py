@@ -102,7 +102,9 @@ def test_of_each_step_and_trial_the_host_is_told_one_number(
     # Three steps, of which the second took three trials and the last gained too little to go on.
     assert next(costs, None) is None
     assert cost == (10.0, pytest.approx(10.0 * 0.8 * (5 / 7) * (4.999 / 5)))
-    assert moved_on.S.device == moved_on.grids.device == moved_on.log_focal.device == META
+    assert (
+        moved_on.S_world_view.device == moved_on.grids.device == moved_on.log_focal.device == META
+    )
 
 
 def test_what_is_told_is_the_cost(monkeypatch: pytest.MonkeyPatch) -> None:

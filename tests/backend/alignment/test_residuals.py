@@ -80,7 +80,7 @@ def changed(state: State, change: torch.Tensor) -> State:
     """The state moved by change (2 (7 + G) + 1,): of view 0, of view 1, of the log focal length."""
     step = change[:-1].reshape(2, -1)
     return State(
-        nudged(state.S, step[:, :POSE]),
+        nudged(state.S_world_view, step[:, :POSE]),
         state.grids + step[:, POSE:],
         state.log_focal + change[-1],
     )
