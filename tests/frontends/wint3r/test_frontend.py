@@ -93,6 +93,7 @@ def test_a_frame_that_is_not_finite_is_lost(tiny: Path, monkeypatch: pytest.Monk
     for frame in frames(8):
         found += frontend.step(frame)
         states.append(frontend.state)
+    assert frontend.values == {}  # not those of the frame before
     found += frontend.flush()
     assert [p.frame_index for p in found] == [0, 1, 2, 3]
     assert states[-1] == TrackingState.LOST and TrackingState.LOST not in states[:7]
