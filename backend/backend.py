@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -29,6 +29,7 @@ from mapper.backend.loops.linker import KeyframeLinker
 from mapper.backend.loops.loop_decision import LoopDecision
 from mapper.core.mesh import Mesh
 from mapper.core.prediction import Prediction
+from mapper.core.sim3 import rigid_part
 from mapper.core.trajectory import Trajectory
 from mapper.runtime.stopwatch import Stopwatch
 from mapper.vision.local_features import FeatureExtractor
@@ -36,18 +37,24 @@ from mapper.vision.local_features import FeatureExtractor
 
 @dataclass(frozen=True, slots=True)
 class GraphUpdate:
-    """What one prediction changed. opened, closed, released: keyframes, or None.
+    """What one prediction changed.
 
-    edges: of the keyframe that opened. decisions: on every pair that was tried. moved: the poses
-    were optimised.
+    T_world_camera: (4, 4), where its frame is now; None where it was refused. opened, closed,
+    released: keyframes, or None. opened_map: of the one that opened. edges: of the same.
+    decisions: on every pair that was tried.
+    With a keyframe that opened, the graph as it is until the next prediction: poses:
+    S_world_keyframe of every keyframe; graph_edges: all.
     """
 
+    T_world_camera: np.ndarray | None = None
     opened: Keyframe | None = None
     closed: Keyframe | None = None
+    released: Released | None = None
+    opened_map: KeyframeMap | None = None
     edges: tuple[Edge, ...] = ()
     decisions: tuple[LoopDecision, ...] = ()
-    moved: bool = False
-    released: Released | None = None
+    poses: Mapping[int, np.ndarray] = field(default_factory=dict)
+    graph_edges: Sequence[Edge] = ()
 
 
 class Backend:
@@ -89,16 +96,20 @@ class Backend:
         if finite is None:
             return GraphUpdate()
         prediction = self._units(finite)
-        current = self._current
-        if current is not None and not self._needs_keyframe(current, prediction):
+        current, previous = self._current, self.keyframes[-1] if self.keyframes else None
+        expected = self._expected(previous, prediction)
+        if (
+            current is not None
+            and expected is not None
+            and not self._needs_keyframe(current, prediction, expected)
+        ):
             with self._stopwatch.measure("average"):
-                self._hang(current, prediction)
-            return GraphUpdate()
+                self._hang(current, prediction, expected)
+            return GraphUpdate(self._newest_pose())
         with self._stopwatch.measure("keyframe"):
-            previous = self.keyframes[-1] if self.keyframes else None
             self._close_current()
             released = self._release()
-            opened = self._open(previous, prediction)
+            opened = self._open(previous, prediction, expected)
         with self._stopwatch.measure("loops"):
             edges, decisions = self.linker.link(previous, self.keyframes)
         with self._stopwatch.measure("optimise"):
@@ -108,7 +119,17 @@ class Backend:
                 edges = edges + self._align_newest()
         with self._stopwatch.measure("fuse"):
             self.fusion.sync(self._settled_poses(), self.config.fusion.moves_per_keyframe)
-        return GraphUpdate(opened, current, tuple(edges), tuple(decisions), True, released)
+        return GraphUpdate(
+            self._newest_pose(),
+            opened,
+            current,
+            released,
+            self.maps.map(opened.id),
+            tuple(edges),
+            tuple(decisions),
+            self.poses,
+            self.edges,
+        )
 
     def finish(self, aligner: Aligner | None = None) -> GraphUpdate:
         """Close the last keyframe, optimise for good, and bring the whole map in line.
@@ -120,7 +141,7 @@ class Backend:
         current = self._current
         self._close_current()
         self.settle(aligner)
-        return GraphUpdate(closed=current, moved=True)
+        return GraphUpdate(closed=current)
 
     def restore(self, keyframes: list[Keyframe], edges: list[Edge], fuse: bool = True) -> None:
         """Take over the closed keyframes and edges of an earlier run, in their order.
@@ -163,6 +184,16 @@ class Backend:
         main = self.main_keyframes()
         return GlobalMap(main, {k.id: self.graph.poses[k.id] for k in main})
 
+    @property
+    def poses(self) -> Mapping[int, np.ndarray]:
+        """S_world_keyframe (4, 4) of every keyframe, as the graph has it now."""
+        return self.graph.poses
+
+    @property
+    def edges(self) -> Sequence[Edge]:
+        """All of the graph, as they are now."""
+        return self.graph.edges
+
     def trajectory(self) -> tuple[np.ndarray, Trajectory]:
         """(frame indices (N,), poses of every placed frame), in the order of time."""
         return self.global_map().trajectory()
@@ -183,8 +214,22 @@ class Backend:
         """Keyframes of the connected part of the graph that holds the most frames."""
         return main_keyframes(self.keyframes, self.graph)
 
-    def _hang(self, current: Keyframe, prediction: Prediction) -> None:
-        placement = self._placer.place(current, self.maps.pyramid(current.id), prediction)
+    def _newest_pose(self) -> np.ndarray:
+        """T_world_camera (4, 4) of the last frame that was placed."""
+        keyframe = self.keyframes[-1]
+        return rigid_part(self.poses[keyframe.id] @ keyframe.frames[-1].T_keyframe_camera)
+
+    def _expected(self, previous: Keyframe | None, prediction: Prediction) -> np.ndarray | None:
+        """T_previous_camera (4, 4), by the frontend's motion; None where it knows of none."""
+        if previous is None or previous.segment != prediction.segment:
+            return None
+        return self._placer.expected(previous, prediction.T_world_camera)
+
+    def _hang(
+        self, current: Keyframe, prediction: Prediction, T_keyframe_camera: np.ndarray
+    ) -> None:
+        pyramid = self.maps.pyramid(current.id)
+        placement = self._placer.place(pyramid, prediction, T_keyframe_camera)
         T_keyframe_camera = placement.T_keyframe_camera
         current.frames.append(
             HungFrame(prediction.frame_index, prediction.timestamp, T_keyframe_camera)
@@ -192,10 +237,9 @@ class Backend:
         current.T_odometry_last = prediction.T_world_camera
         self.maps.map(current.id).absorb(prediction, T_keyframe_camera, placement.scale)
 
-    def _needs_keyframe(self, current: Keyframe, prediction: Prediction) -> bool:
-        if prediction.segment != current.segment:
-            return True
-        expected = self._placer.expected(current, prediction.T_world_camera)
+    def _needs_keyframe(
+        self, current: Keyframe, prediction: Prediction, expected: np.ndarray
+    ) -> bool:
         depth = self.maps.map(current.id).depth
         return needs_keyframe(current, depth, prediction, expected, self.config.keyframes)
 
@@ -214,7 +258,9 @@ class Backend:
             self.maps.forget(released.keyframe.id)
         return released
 
-    def _open(self, previous: Keyframe | None, prediction: Prediction) -> Keyframe:
+    def _open(
+        self, previous: Keyframe | None, prediction: Prediction, T_previous: np.ndarray | None
+    ) -> Keyframe:
         keyframe = Keyframe(
             self.keyframes[-1].id + 1 if self.keyframes else 0,
             prediction.segment,
@@ -226,7 +272,7 @@ class Backend:
             prediction.descriptor,
             prediction.is_metric,
             self._units.factor(prediction.segment),
-            self._T_previous(previous, prediction),
+            T_previous,
         )
         if not self.keyframes:
             self.graph.take_units(keyframe.is_metric)
@@ -245,11 +291,6 @@ class Backend:
         return align_newest(
             closed, self.graph, self.maps, self.config.online, self.config.alignment
         )
-
-    def _T_previous(self, previous: Keyframe | None, prediction: Prediction) -> np.ndarray | None:
-        if previous is None or previous.segment != prediction.segment:
-            return None
-        return self._placer.expected(previous, prediction.T_world_camera)
 
     def _settled_poses(self) -> dict[int, np.ndarray]:
         """Of the keyframes that are closed and will stay."""

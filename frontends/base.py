@@ -57,16 +57,25 @@ class PreparingFrontend(Protocol):
         ...
 
 
+class FrontendMemory(Protocol):
+    """What a frontend knew at one moment; it stays so, whatever the frontend does later."""
+
+    def note(self) -> dict[str, Any]:
+        """As plain JSON values; frames are named by their index. Called from any thread."""
+        ...
+
+
 @runtime_checkable
 class ResumableFrontend(Protocol):
     """A frontend whose memory fits in a note, so that a killed run resumes exactly."""
 
-    def snapshot(self) -> dict[str, Any]:
-        """The memory as plain JSON values; frames are named by their index, not stored."""
+    def snapshot(self) -> FrontendMemory:
+        """The memory as it is now. Asked for at every frame, so it must cost next to nothing:
+        references to values that are replaced, never changed, and written down if need be."""
         ...
 
-    def restore(self, snapshot: dict[str, Any], read_frame: Callable[[int], Frame]) -> None:
-        """Take up where `snapshot` was made, reading again the frames that it names."""
+    def restore(self, note: dict[str, Any], read_frame: Callable[[int], Frame]) -> None:
+        """Take up where the memory of `note` was, reading again the frames that it names."""
         ...
 
 

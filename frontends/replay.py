@@ -69,9 +69,13 @@ class ReplayFrontend:
     def reset(self) -> None:
         """Nothing is remembered between frames."""
 
-    def snapshot(self) -> dict[str, Any]:
+    def snapshot(self) -> ReplayFrontend:
+        """Itself: there is nothing that a later frame could change."""
+        return self
+
+    def note(self) -> dict[str, Any]:
         """Nothing: the folder holds everything."""
         return {}
 
-    def restore(self, snapshot: dict[str, Any], read_frame: Callable[[int], Frame]) -> None:
+    def restore(self, note: dict[str, Any], read_frame: Callable[[int], Frame]) -> None:
         """Nothing to take up: each frame stands for itself."""

@@ -67,9 +67,11 @@ class FramePlacer:
             return keyframe.frames[-1].T_keyframe_camera @ T_last_camera
         return self._T_keyframe_last @ inverse(self._T_odometry_last) @ T_odometry_camera
 
-    def place(self, keyframe: Keyframe, pyramid: DepthPyramid, prediction: Prediction) -> Placement:
-        """Where a frame belongs. pyramid: the keyframe's."""
-        placement = Placement(self.expected(keyframe, prediction.T_world_camera), 1.0)
+    def place(
+        self, pyramid: DepthPyramid, prediction: Prediction, T_keyframe_camera: np.ndarray
+    ) -> Placement:
+        """Where a frame belongs. pyramid: the keyframe's. T_keyframe_camera: as expected."""
+        placement = Placement(T_keyframe_camera, 1.0)
         if self._refines(prediction):
             placement = self._aligned(pyramid, prediction, placement)
         self._T_odometry_last = prediction.T_world_camera

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import field
+from dataclasses import field, replace
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,10 @@ from mapper.core.geometry import inverse, orthonormalised, rotation_angle
 from mapper.core.prediction import Prediction
 from mapper.core.quantities import Frames, Metres, Radians, Share, Whole
 from mapper.core.settings_model import settings
-from mapper.errors import InputError
 from mapper.frontends.base import TrackingState
 from mapper.frontends.rgbd.relocaliser import Relocaliser
-from mapper.frontends.rgbd.view import View
+from mapper.frontends.rgbd.track import Track, TrackMemory
+from mapper.frontends.rgbd.view import PlacedView, View
 from mapper.vision.dense_alignment import Alignment, AlignmentConfig, align
 from mapper.vision.local_features import FeatureExtractor, pose_from_matches
 
@@ -83,12 +83,8 @@ class RgbdFrontend:
     def reset(self) -> None:
         """Forget the past; the next frame with depth starts a new segment."""
         self._segment += 1
-        self._reference: View | None = None
-        self._last: View | None = None
+        self._track: Track | None = None
         self._relocaliser = Relocaliser(self.config.max_landmarks)
-        self._T_world_last = np.eye(4)
-        self._velocity = np.eye(4)
-        self._lost_frames = 0
 
     def flush(self) -> list[Prediction]:
         """Nothing waits inside: every frame is answered at once."""
@@ -96,59 +92,76 @@ class RgbdFrontend:
 
     def step(self, frame: Frame) -> list[Prediction]:
         """The frame's prediction, or nothing when it cannot be placed (state is then LOST)."""
-        view = self._view_of(frame)
-        if self._reference is None:
-            if not self._has_depth(view):
-                return self._lose(frame)
-            return self._start(view, frame)
-        was_lost = self._lost_frames > 0
-        T_reference_camera = self._relocalise(view) if was_lost else self._track(view)
-        if T_reference_camera is None:
-            return self._lose(frame)
+        view = View.of(frame, self._extractor, self._max_depth)
+        self.values = {}
+        track = self._track
+        if track is None:
+            placed = self._start(view)
+        elif track.lost_frames:
+            placed = self._relocalise(view)
+        else:
+            placed = self._follow(track, view)
+        if placed is None:
+            self.state = TrackingState.LOST
+            self._lose(frame)
+            return []
+        was_lost = track is not None and track.lost_frames > 0
         self.state = TrackingState.RELOCALISED if was_lost else TrackingState.TRACKING
-        self._place(view, self._reference.T_world_camera @ T_reference_camera)
-        return [self._predict(view, frame)]
-
-    def _view_of(self, frame: Frame) -> View:
-        if frame.depth is None:
-            raise InputError(
-                f"frame {frame.index} has no depth: the frontend rgbd needs a depth camera"
-            )
-        if frame.intrinsics is None:
-            raise InputError("the camera's intrinsics are unknown: give them with --calib FILE")
-        view = View.of(frame, self._extractor)
-        view.depth = np.where(view.depth <= self._max_depth, view.depth, np.float32(0))
-        return view
+        return [self._predict(placed, frame)]
 
     def _has_depth(self, view: View) -> bool:
-        ratio = np.count_nonzero(view.depth[::4, ::4]) / view.depth[::4, ::4].size
-        return bool(ratio >= self.config.min_depth_ratio)
+        return view.has_depth(self.config.min_depth_ratio)
 
-    def _start(self, view: View, frame: Frame) -> list[Prediction]:
+    def _start(self, view: View) -> PlacedView | None:
         """The first frame of a segment is its world."""
-        self.state = TrackingState.TRACKING
-        self._lost_frames = 0
-        self._last = view
-        self._make_reference(view)
-        self._T_world_last = np.eye(4)
-        return [self._predict(view, frame)]
+        if not self._has_depth(view):
+            return None
+        placed = PlacedView(view, np.eye(4))
+        self._relocaliser.add(placed)
+        self._track = Track(placed, view, placed.T_world_camera, np.eye(4))
+        return placed
 
-    def _track(self, view: View) -> np.ndarray | None:
+    def _follow(self, track: Track, view: View) -> PlacedView | None:
+        """Place the view after the last one, and make it the reference where that is due."""
+        T_reference_camera = self._place(track, view)
+        if T_reference_camera is None:
+            return None
+        T_world_camera = orthonormalised(track.reference.T_world_camera @ T_reference_camera)
+        placed, reference = PlacedView(view, T_world_camera), track.reference
+        agreeing = self.values.get("overlap", 1.0) * self.values.get("inlier_ratio", 1.0)
+        if agreeing < self.config.reference_overlap and self._has_depth(view):
+            self._relocaliser.add(placed)
+            reference = placed
+        self._track = _moved(placed, reference, track.T_world_last)
+        return placed
+
+    def _relocalise(self, view: View) -> PlacedView | None:
+        """After the track was lost: the view becomes the reference, if it can be found."""
+        found = self._relocaliser.locate(view, self.config.alignment, self._believable)
+        if found is None:
+            return None
+        logger.info("frame %d: relocalised", view.frame_index)
+        self._relocaliser.add(PlacedView(view, found))
+        placed = PlacedView(view, orthonormalised(found))
+        self._track = _moved(placed, placed, found)
+        return placed
+
+    def _place(self, track: Track, view: View) -> np.ndarray | None:
         """T_reference_camera by constant velocity; from several starts where that is not clear.
 
         At a low frame rate or on bare walls dense alignment slides into the wrong minimum. The
         right one shows in its inliers, so it only takes a start from features to find it.
         """
-        assert self._reference is not None
         if not self._has_depth(view):
-            return self._place_by_features(view)
-        T_reference_last = inverse(self._reference.T_world_camera) @ self._T_world_last
-        best = self._align(view, orthonormalised(T_reference_last @ self._velocity))
+            return _placed_by_features(track, view)
+        reference, T_reference_last = track.reference.view.pyramid, track.T_reference_last
+        start, config = orthonormalised(T_reference_last @ track.velocity), self.config.alignment
+        best = align(reference, view.pyramid, start, config)
         if not self._clear(best, T_reference_last):
-            starts = [T_reference_last, *self._feature_starts(view, T_reference_last)]
-            tried = [best, *(self._align(view, start) for start in starts)]
+            starts = [T_reference_last, *_feature_starts(track, view)]
+            tried = [best, *(align(reference, view.pyramid, start, config) for start in starts)]
             best = max(tried, key=lambda aligned: (aligned.converged, aligned.inlier_ratio))
-        self._show(best)
+        self.values = _worth_a_plot(best)
         return best.S_reference_source if self._believable(best) else None
 
     def _clear(self, aligned: Alignment, T_reference_last: np.ndarray) -> bool:
@@ -161,30 +174,6 @@ class RgbdFrontend:
             and rotation_angle(T_last_camera[:3, :3]) <= self.config.clear_rotation
         )
 
-    def _feature_starts(self, view: View, T_reference_last: np.ndarray) -> list[np.ndarray]:
-        """T_reference_camera from features shared with the last frame, and with the reference."""
-        starts = []
-        assert self._reference is not None and self._last is not None
-        matched = pose_from_matches(self._last.features, view.features, view.intrinsics)
-        if matched is not None:
-            starts.append(orthonormalised(T_reference_last @ matched.T_a_b))
-        if self._reference is not self._last:
-            matched = pose_from_matches(self._reference.features, view.features, view.intrinsics)
-            if matched is not None:
-                starts.append(matched.T_a_b)
-        return starts
-
-    def _align(self, view: View, start: np.ndarray) -> Alignment:
-        assert self._reference is not None
-        return align(self._reference.pyramid, view.pyramid, start, self.config.alignment)
-
-    def _show(self, aligned: Alignment) -> None:
-        self.values = {
-            "inlier_ratio": aligned.inlier_ratio,
-            "overlap": aligned.overlap,
-            "rmse_mm": aligned.rmse * 1e3 if np.isfinite(aligned.rmse) else 0.0,
-        }
-
     def _believable(self, aligned: Alignment) -> bool:
         return (
             aligned.converged
@@ -193,61 +182,26 @@ class RgbdFrontend:
             and aligned.rmse <= self.config.max_rmse
         )
 
-    def _place_by_features(self, view: View) -> np.ndarray | None:
-        """T_reference_camera of a frame with almost no depth."""
-        assert self._reference is not None
-        matched = pose_from_matches(
-            self._reference.features, view.features, view.intrinsics, min_inliers=25
-        )
-        return None if matched is None else matched.T_a_b
-
-    def _relocalise(self, view: View) -> np.ndarray | None:
-        """T_reference_camera of a frame after the track was lost."""
-        assert self._reference is not None
-        T_world_camera = self._relocaliser.locate(view, self.config.alignment, self._believable)
-        if T_world_camera is None:
-            return None
-        logger.info("frame %d: relocalised", view.frame_index)
-        self._T_world_last = T_world_camera
-        self._make_reference_at(view, T_world_camera)
-        return np.eye(4)
-
-    def _place(self, view: View, T_world_camera: np.ndarray) -> None:
-        assert self._reference is not None
-        view.T_world_camera = orthonormalised(T_world_camera)
-        self._last = view
-        self._velocity = orthonormalised(inverse(self._T_world_last) @ view.T_world_camera)
-        self._T_world_last = view.T_world_camera
-        self._lost_frames = 0
-        agreeing = self.values.get("overlap", 1.0) * self.values.get("inlier_ratio", 1.0)
-        if agreeing < self.config.reference_overlap and self._has_depth(view):
-            self._make_reference(view)
-
-    def _make_reference_at(self, view: View, T_world_camera: np.ndarray) -> None:
-        view.T_world_camera = T_world_camera
-        self.values = {}
-        self._make_reference(view)
-
-    def _make_reference(self, view: View) -> None:
-        self._reference = view
-        self._relocaliser.add(view)
-
-    def _lose(self, frame: Frame) -> list[Prediction]:
-        self.state = TrackingState.LOST
-        self._velocity = np.eye(4)
-        self._lost_frames += 1
-        if self._reference is not None and self._lost_frames > self.config.restart_after:
+    def _lose(self, frame: Frame) -> None:
+        """Count the frame; wait for a place that is known, but not for ever."""
+        track = self._track
+        if track is None:
+            return
+        lost_frames = track.lost_frames + 1
+        if lost_frames > self.config.restart_after:
             logger.warning("frame %d: lost for too long, starting a new segment", frame.index)
             self.reset()
-        return []
+            return
+        self._track = replace(track, velocity=np.eye(4), lost_frames=lost_frames)
 
-    def _predict(self, view: View, frame: Frame) -> Prediction:
+    def _predict(self, placed: PlacedView, frame: Frame) -> Prediction:
+        view = placed.view
         return Prediction(
             frame_index=frame.index,
             timestamp=frame.timestamp,
             pointmap=view.pointmap,
             confidence=depth_confidence(view.depth, STRUCTURED_LIGHT.coefficients),
-            T_world_camera=view.T_world_camera.copy(),
+            T_world_camera=placed.T_world_camera.copy(),
             intrinsics=view.intrinsics,
             image=view.image,
             is_metric=True,
@@ -255,36 +209,60 @@ class RgbdFrontend:
             noise=STRUCTURED_LIGHT,
         )
 
-    def snapshot(self) -> dict[str, Any]:
-        """The memory as plain values: poses, and the indices of the frames it refers to."""
-        reference = self._reference
-        return {
-            "segment": self._segment,
-            "lost_frames": self._lost_frames,
-            "reference": None if reference is None else reference.frame_index,
-            "last": None if self._last is None else self._last.frame_index,
-            "T_world_last": self._T_world_last.tolist(),
-            "velocity": self._velocity.tolist(),
-            "landmarks": self._relocaliser.snapshot(),
-        }
+    def snapshot(self) -> TrackMemory:
+        """The memory as it is now: nothing of it is changed by later frames, only replaced."""
+        return TrackMemory(self._segment, self._track, self._relocaliser.landmarks)
 
-    def restore(self, snapshot: dict[str, Any], read_frame: Callable[[int], Frame]) -> None:
-        """Take up where `snapshot` was made; reads the frames that it names again."""
-        self._segment = int(snapshot["segment"]) - 1
+    def restore(self, note: dict[str, Any], read_frame: Callable[[int], Frame]) -> None:
+        """Take up where the memory of `note` was; reads the frames that it names again."""
+        self._segment = int(note["segment"]) - 1
         self.reset()
-        self._lost_frames = int(snapshot["lost_frames"])
-        self._T_world_last = np.array(snapshot["T_world_last"])
-        self._velocity = np.array(snapshot["velocity"])
-        for frame_index, T_world_camera in snapshot["landmarks"]:
-            view = self._view_of(read_frame(frame_index))
-            view.T_world_camera = np.array(T_world_camera)
-            self._relocaliser.add(view)
-            if frame_index == snapshot["reference"]:
-                self._reference = view
-        if snapshot["last"] is not None:
-            self._last = self._view_of(read_frame(snapshot["last"]))
-            if (
-                self._reference is not None
-                and self._last.frame_index == self._reference.frame_index
-            ):
-                self._last = self._reference
+        reference: PlacedView | None = None
+        for frame_index, T_world_camera in note["landmarks"]:
+            view = View.of(read_frame(frame_index), self._extractor, self._max_depth)
+            placed = PlacedView(view, np.array(T_world_camera))
+            self._relocaliser.add(placed)
+            reference = placed if frame_index == note["reference"] else reference
+        if reference is None:
+            return  # nothing had been placed
+        last = reference.view
+        if note["last"] != last.frame_index:
+            last = View.of(read_frame(note["last"]), self._extractor, self._max_depth)
+        T_world_last, velocity = np.array(note["T_world_last"]), np.array(note["velocity"])
+        self._track = Track(reference, last, T_world_last, velocity, int(note["lost_frames"]))
+
+
+def _moved(placed: PlacedView, reference: PlacedView, T_world_before: np.ndarray) -> Track:
+    """The track after a view was placed. T_world_before: where the camera was before it moved."""
+    T_world_camera = placed.T_world_camera
+    velocity = orthonormalised(inverse(T_world_before) @ T_world_camera)
+    return Track(reference, placed.view, T_world_camera, velocity)
+
+
+def _placed_by_features(track: Track, view: View) -> np.ndarray | None:
+    """T_reference_camera of a frame with almost no depth."""
+    reference = track.reference.view.features
+    matched = pose_from_matches(reference, view.features, view.intrinsics, min_inliers=25)
+    return None if matched is None else matched.T_a_b
+
+
+def _feature_starts(track: Track, view: View) -> list[np.ndarray]:
+    """T_reference_camera from features shared with the last frame, and with the reference."""
+    starts = []
+    matched = pose_from_matches(track.last.features, view.features, view.intrinsics)
+    if matched is not None:
+        starts.append(orthonormalised(track.T_reference_last @ matched.T_a_b))
+    reference = track.reference.view
+    if reference is not track.last:
+        matched = pose_from_matches(reference.features, view.features, view.intrinsics)
+        if matched is not None:
+            starts.append(matched.T_a_b)
+    return starts
+
+
+def _worth_a_plot(aligned: Alignment) -> dict[str, float]:
+    return {
+        "inlier_ratio": aligned.inlier_ratio,
+        "overlap": aligned.overlap,
+        "rmse_mm": aligned.rmse * 1e3 if np.isfinite(aligned.rmse) else 0.0,
+    }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mapper.frontends.rgbd.view import View
+from mapper.frontends.rgbd.view import PlacedView, View
 from mapper.vision.dense_alignment import Alignment, AlignmentConfig, align
 from mapper.vision.depth_pyramid import DepthPyramid
 from mapper.vision.local_features import LocalFeatures, pose_from_matches
@@ -31,18 +31,21 @@ class Relocaliser:
 
     def __init__(self, max_landmarks: int) -> None:
         self._max_landmarks = max_landmarks
-        self._landmarks: list[Landmark] = []
+        self._landmarks: tuple[Landmark, ...] = ()
         self._index = PlaceIndex()
 
-    def __len__(self) -> int:
-        return len(self._landmarks)
+    @property
+    def landmarks(self) -> tuple[Landmark, ...]:
+        """Oldest first; a tuple of its own at each time, which no later view changes."""
+        return self._landmarks
 
-    def add(self, view: View) -> None:
-        """Remember a placed view; when full, every second landmark is forgotten."""
+    def add(self, placed: PlacedView) -> None:
+        """Remember a view; when full, every second landmark is forgotten."""
+        view = placed.view
         coarse = DepthPyramid(view.pyramid.levels[1:])
-        landmark = Landmark(view.frame_index, view.T_world_camera, view.features, coarse)
+        landmark = Landmark(view.frame_index, placed.T_world_camera, view.features, coarse)
         self._index.add(len(self._landmarks), landmark.features.descriptors)
-        self._landmarks.append(landmark)
+        self._landmarks = (*self._landmarks, landmark)
         if len(self._landmarks) > self._max_landmarks:
             self._thin()
 
@@ -69,13 +72,9 @@ class Relocaliser:
                 return landmark.T_world_camera @ aligned.S_reference_source
         return None
 
-    def snapshot(self) -> list[tuple[int, list[list[float]]]]:
-        """(frame index, T_world_camera) of each landmark, oldest first."""
-        return [(m.frame_index, m.T_world_camera.tolist()) for m in self._landmarks]
-
     def _thin(self) -> None:
         newest = self._landmarks[-1]
-        self._landmarks = [*self._landmarks[:-1][::2], newest]
+        self._landmarks = (*self._landmarks[:-1][::2], newest)
         self._index = PlaceIndex()
         for number, landmark in enumerate(self._landmarks):
             self._index.add(number, landmark.features.descriptors)

@@ -10,26 +10,37 @@ import numpy as np
 from mapper.core.frame import Frame
 from mapper.core.geometry import backproject
 from mapper.core.intrinsics import Intrinsics
+from mapper.errors import InputError
 from mapper.vision.depth_pyramid import DepthPyramid, build_pyramid
 from mapper.vision.local_features import FeatureExtractor, LocalFeatures
 
 
-@dataclass
+@dataclass(frozen=True)
 class View:
-    """A frame with depth. T_world_camera is set once the frame has been placed."""
+    """A frame with depth: image uint8 (H, W, 3), depth float32 (H, W) in metres, 0 = none."""
 
     frame_index: int
     image: np.ndarray
     depth: np.ndarray
     intrinsics: Intrinsics
     extractor: FeatureExtractor = field(repr=False)
-    T_world_camera: np.ndarray = field(default_factory=lambda: np.eye(4))
 
     @classmethod
-    def of(cls, frame: Frame, extractor: FeatureExtractor) -> View:
-        """The view of a frame with depth and intrinsics."""
-        assert frame.depth is not None and frame.intrinsics is not None
-        return cls(frame.index, frame.image, frame.depth, frame.intrinsics, extractor)
+    def of(cls, frame: Frame, extractor: FeatureExtractor, max_depth: float) -> View:
+        """max_depth: metres; readings beyond it are left out."""
+        if frame.depth is None:
+            raise InputError(
+                f"frame {frame.index} has no depth: the frontend rgbd needs a depth camera"
+            )
+        if frame.intrinsics is None:
+            raise InputError("the camera's intrinsics are unknown: give them with --calib FILE")
+        depth = np.where(frame.depth <= max_depth, frame.depth, np.float32(0))
+        return cls(frame.index, frame.image, depth, frame.intrinsics, extractor)
+
+    def has_depth(self, min_ratio: float) -> bool:
+        """Whether at least this share of the pixels has a reading."""
+        sparse = self.depth[::4, ::4]
+        return bool(np.count_nonzero(sparse) / sparse.size >= min_ratio)
 
     @cached_property
     def pyramid(self) -> DepthPyramid:
@@ -45,3 +56,11 @@ class View:
     def features(self) -> LocalFeatures:
         """For relocalisation, extracted when first asked for."""
         return self.extractor(self.image, self.pointmap)
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedView:
+    """A view and where its camera is: T_world_camera float64 (4, 4)."""
+
+    view: View
+    T_world_camera: np.ndarray

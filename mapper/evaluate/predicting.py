@@ -131,7 +131,7 @@ def answers_with_backend(
         raise InputError("not one frame could be placed, so there is nothing to compare")
     keyframes = mapper.backend.main_keyframes()
     scales = {
-        hung.frame_index: float(scale_of(mapper.backend.graph.poses[keyframe.id] @ S))
+        hung.frame_index: float(scale_of(mapper.backend.poses[keyframe.id] @ S))
         for keyframe in keyframes
         for S, frames in keyframe.stretches
         for hung in frames

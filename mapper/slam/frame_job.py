@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from mapper.core.frame import Frame
 from mapper.core.prediction import Prediction
 from mapper.frontends.base import TrackingState
+from mapper.slam.checkpoint import Checkpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class FrameJob:
     predictions: list[Prediction]
     state: TrackingState
     values: dict[str, float]
-    checkpoint: dict[str, Any] = field(default_factory=dict)
+    checkpoint: Checkpoint = field(default_factory=Checkpoint)
 
 
 def least_missed(jobs: Sequence[FrameJob]) -> int:

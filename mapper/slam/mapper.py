@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, replace
+from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
@@ -21,12 +21,12 @@ from mapper.backend.loops.loop_decision import LoopDecision
 from mapper.config.settings import MapperConfig
 from mapper.core.frame import Frame
 from mapper.core.prediction import Prediction
-from mapper.core.sim3 import rigid_part
 from mapper.errors import InputError
 from mapper.frontends.base import Frontend, PairFrontend, ResumableFrontend, TrackingState
 from mapper.frontends.registry import choose_frontend, create_frontend
 from mapper.runtime.stopwatch import Stopwatch
 from mapper.slam.background_worker import Worker
+from mapper.slam.checkpoint import Checkpoint
 from mapper.slam.frame_job import FrameJob, least_missed
 from mapper.slam.recorder import NullRecorder, Recorder
 from mapper.slam.result import FrameCounts, MappingResult
@@ -225,10 +225,10 @@ class Mapper:
         self._frontend = create_frontend(self.config, name)
         return self._frontend
 
-    def _checkpoint(self, frontend: Frontend) -> dict[str, Any]:
-        """What it takes to step this frame again in a new process."""
+    def _checkpoint(self, frontend: Frontend) -> Checkpoint:
+        """Of the frame that comes next."""
         memory = frontend.snapshot() if isinstance(frontend, ResumableFrontend) else None
-        return {"counts": asdict(self.counts), "frontend": memory}
+        return Checkpoint(replace(self.counts), memory)
 
     def _hand_over(self, job: FrameJob) -> None:
         """To the backend, which may be so far behind that another job is left out for it."""
@@ -238,17 +238,18 @@ class Mapper:
 
     def _process(self, job: FrameJob) -> None:
         """The backend's share of a frame; runs in the worker's thread."""
+        T_world_camera = None
         with self.stopwatch.measure("backend"):
             for prediction in job.predictions:
-                self._take(prediction, job.checkpoint)
+                T_world_camera = self._take(prediction, job.checkpoint)
         if job.frame is None:
             return
         values = {**job.values, "backend_ms": self.stopwatch.last_ms("backend")}
         with self.stopwatch.measure("record"):
-            T_world_camera = self._latest_pose() if job.predictions else None
             self._recorder.frame(job.frame, T_world_camera, job.state.value, values)
 
-    def _take(self, prediction: Prediction, checkpoint: dict[str, Any]) -> None:
+    def _take(self, prediction: Prediction, checkpoint: Checkpoint) -> np.ndarray | None:
+        """T_world_camera (4, 4) of its frame, or None where it was refused."""
         if self._first_segment:
             segment = prediction.segment + self._first_segment
             prediction = replace(prediction, segment=segment)
@@ -258,10 +259,4 @@ class Mapper:
             self.decisions += [d for d in update.decisions if d.kind == EdgeKind.LOOP]
         with self.stopwatch.measure("record"):
             self._recorder.update(update, self.backend, checkpoint)
-
-    def _latest_pose(self) -> np.ndarray | None:
-        if not self.backend.keyframes:
-            return None  # the first predictions were refused
-        keyframe = self.backend.keyframes[-1]
-        S_world_keyframe = self.backend.graph.poses[keyframe.id]
-        return rigid_part(S_world_keyframe @ keyframe.frames[-1].T_keyframe_camera)
+        return update.T_world_camera

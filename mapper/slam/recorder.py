@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
 import numpy as np
 
-from mapper.backend.backend import Backend, GraphUpdate
+from mapper.backend.backend import GraphUpdate
+from mapper.backend.global_map import GlobalMap
+from mapper.backend.graph.edge import Edge
 from mapper.core.frame import Frame
 from mapper.core.prediction import Prediction
+from mapper.slam.checkpoint import Checkpoint
+
+
+class MapNow(Protocol):
+    """What a recorder may ask of the map as it is now; the backend answers.
+
+    poses: S_world_keyframe (4, 4) of every keyframe. edges: of the whole graph.
+    """
+
+    @property
+    def poses(self) -> Mapping[int, np.ndarray]: ...  # noqa: D102  # above
+    @property
+    def edges(self) -> Sequence[Edge]: ...  # noqa: D102  # above
+    def global_map(self) -> GlobalMap:
+        """The connected map, in the end with what came of the last optimisation."""
 
 
 class Recorder(Protocol):
@@ -33,10 +51,10 @@ class Recorder(Protocol):
     def prediction(self, prediction: Prediction) -> None:
         """What the frontend said."""
 
-    def update(self, update: GraphUpdate, backend: Backend, checkpoint: dict[str, Any]) -> None:
+    def update(self, update: GraphUpdate, now: MapNow, checkpoint: Checkpoint) -> None:
         """What the backend changed, and how to go on from here."""
 
-    def finish(self, update: GraphUpdate, backend: Backend) -> None:
+    def finish(self, update: GraphUpdate, now: MapNow) -> None:
         """The last change."""
 
     def close(self) -> None:

@@ -135,7 +135,7 @@ def test_the_map_lies_on_the_room(joined: Backend, room: Room) -> None:
 def test_a_backend_without_predictions_finishes_empty() -> None:
     backend = Backend(CONFIG)
     update = backend.finish()
-    assert update.closed is None and not update.moved
+    assert update.closed is None and update.poses == {}
     assert len(backend.trajectory()[1]) == len(backend.keyframe_trajectory()) == 0
     assert len(backend.extract_mesh().vertices) == 0
 

@@ -26,6 +26,7 @@ from mapper.run.directory import RunDirectory
 from mapper.run.journal import read_journal
 from mapper.run.recorder import RunRecorder
 from mapper.saved.map import load_graph, load_map
+from mapper.slam.checkpoint import Checkpoint
 from tests.support.room_views import NO_FEATURES, Room, distance
 
 AFTER = 4
@@ -168,7 +169,7 @@ def test_the_journal_brings_the_visits_back(room: Room, tmp_path: Path) -> None:
     recorder = RunRecorder(run, RecordingConfig())
     backend = Backend(settings, run.keyframes)
     for prediction in walk(room, 2 * THERE_AND_BACK):
-        recorder.update(backend.add(prediction), backend, {})
+        recorder.update(backend.add(prediction), backend, Checkpoint())
     recorder.finish(backend.finish(), backend)
     recorder.close()
     saved = load_map(run)
@@ -190,7 +191,7 @@ def test_an_interrupted_run_goes_on_with_its_visits(room: Room, tmp_path: Path) 
     recorder = RunRecorder(run, RecordingConfig())
     backend = Backend(config(), run.keyframes)
     for prediction in predictions[: len(predictions) // 2]:
-        recorder.update(backend.add(prediction), backend, {})
+        recorder.update(backend.add(prediction), backend, Checkpoint())
     end = run.read_json(run.checkpoint)  # then the power fails
     assert any(line["event"] == "visit" for line in read_journal(run.journal))
     again = Backend(config(), run.keyframes)

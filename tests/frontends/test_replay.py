@@ -113,7 +113,7 @@ def test_a_file_of_something_else_is_named(
 def test_replay_resumes_from_nothing(saved: tuple[Path, list[Prediction]]) -> None:
     frontend = ReplayFrontend(ReplayConfig(str(saved[0])))
     assert isinstance(frontend, ResumableFrontend)
-    assert frontend.snapshot() == {}
+    assert frontend.snapshot().note() == {}
 
 
 def test_the_registry_chooses_by_what_there_is(saved: tuple[Path, list[Prediction]]) -> None:

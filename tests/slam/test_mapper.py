@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,11 +15,14 @@ from mapper import Mapper, MapperConfig, Prediction, open_sequence
 from mapper.backend.config import BackendConfig
 from mapper.backend.fusion.map_fusion import FusionConfig
 from mapper.backend.fusion.tsdf import TsdfConfig
+from mapper.config.settings import RecordingConfig
 from mapper.core.frame import Frame
 from mapper.core.geometry import transform
 from mapper.errors import InputError
 from mapper.evaluate.metrics.trajectory import evaluate
 from mapper.frontends.base import TrackingState
+from mapper.run.directory import RunDirectory
+from mapper.run.recorder import RunRecorder
 from mapper.runtime.open3d_loader import load_open3d
 from mapper.sample_room.sequence import room_mesh
 from mapper.slam.frame_job import FrameJob, least_missed
@@ -218,3 +223,47 @@ def test_a_new_segment_takes_what_the_frontend_held_back(room: Room) -> None:
         mapper.step(room.frame(index))
     mapper.start_segment()
     assert sum(len(k.frames) for k in mapper.backend.keyframes) == 6
+
+
+class NotedFrontend(TrueFrontend):
+    """Counts how often its memory is written down; each memory is the frames stepped so far."""
+
+    def __init__(self, room: Room) -> None:
+        super().__init__(room)
+        self.stepped = 0
+        self.noted: list[int] = []
+
+    def step(self, frame: Frame) -> list[Prediction]:
+        self.stepped += 1
+        return super().step(frame)
+
+    def snapshot(self) -> Any:
+        return SimpleNamespace(note=partial(self._note, self.stepped))
+
+    def _note(self, stepped: int) -> dict[str, Any]:
+        self.noted.append(stepped)
+        return {"stepped": stepped}
+
+    def restore(self, note: dict[str, Any], read_frame: Any) -> None: ...
+
+
+@pytest.mark.parametrize("threads", [False, True])
+def test_memories_are_written_down_for_keyframes_alone(
+    room: Room, tmp_path: Path, threads: bool
+) -> None:
+    """And they tell of the time before the frame that opens the keyframe, which comes again."""
+    run = RunDirectory.create(tmp_path / "run", False)
+    frontend = NotedFrontend(room)
+    with (
+        RunRecorder(run, RecordingConfig()) as recorder,
+        Mapper(
+            MapperConfig(threads=threads, backend=COARSE), frontend=frontend, recorder=recorder
+        ) as mapper,
+    ):
+        for index in range(0, 40, 2):
+            mapper.step(room.frame(index))
+        result = mapper.finish()
+    assert 2 < result.keyframes < 20 and len(frontend.noted) == result.keyframes
+    checkpoint = run.read_json(run.checkpoint)
+    assert checkpoint["next_frame"] == 2 * checkpoint["frontend"]["stepped"]
+    assert checkpoint["counts"]["frames"] == checkpoint["frontend"]["stepped"]

@@ -183,7 +183,7 @@ def graph_ate(run: RunDirectory, truth: Trajectory, wrong_share: float, seed: in
     backend = Backend(BackendConfig(), run.keyframes)
     backend.restore(keyframes, edges, fuse=False)
     backend.graph.optimise(final=True)
-    _, trajectory = assemble_trajectory(keyframes, backend.graph.poses)
+    _, trajectory = assemble_trajectory(keyframes, dict(backend.poses))
     return evaluate(trajectory, truth).ate_se3.rmse
 
 
@@ -257,7 +257,7 @@ def measure_long(path: Path, work: Path) -> list[tuple[str, str]]:
         rows.append(
             (
                 f"long run: memory, keyframes, TSDF blocks after {step} frames",
-                f"{peak_memory_mb():.0f} MB peak, {len(mapper.backend.keyframes)}, "
+                f"{peak_memory_mb():.0f} MB peak, {mapper.keyframes}, "
                 f"{len(mapper.backend.fusion.volume)}",
             )
         )

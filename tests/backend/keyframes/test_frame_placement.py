@@ -35,7 +35,10 @@ def placed(room: Room, config: PlacementConfig, predictions: list[Prediction]) -
     keyframe = keyframe_of(0, first, blind=True)
     placer = FramePlacer(config)
     placer.begin(keyframe.T_odometry_keyframe)
-    return [placer.place(keyframe, maps.pyramid(0), p) for p in predictions]
+    return [
+        placer.place(maps.pyramid(0), p, placer.expected(keyframe, p.T_world_camera))
+        for p in predictions
+    ]
 
 
 def learned(room: Room) -> list[Prediction]:

@@ -162,7 +162,7 @@ def test_a_restored_tracker_goes_on_bit_for_bit(room: Room, cut: int) -> None:
     predictions, states = tracked(whole, frames.values())
     stopped = RgbdFrontend()
     tracked(stopped, [frames[i] for i in range(cut)])
-    note = json.loads(json.dumps(stopped.snapshot()))
+    note = json.loads(json.dumps(stopped.snapshot().note()))
     resumed = RgbdFrontend()
     resumed.restore(note, frames.__getitem__)
     later, later_states = tracked(resumed, [frames[i] for i in range(cut, 40)])
@@ -181,8 +181,30 @@ def test_memory_is_bounded_and_the_beginning_is_still_found(room: Room) -> None:
     most = 0
     for index in range(40):
         frontend.step(room.frame(index))
-        most = max(most, len(frontend.snapshot()["landmarks"]))
+        most = max(most, len(frontend.snapshot().landmarks))
     assert 3 <= most <= 5
     frontend.step(black(40))
     frontend.step(dataclasses.replace(room.frame(0), index=41))
     assert frontend.state == RELOCALISED
+
+
+def test_a_lost_frame_shows_nothing_of_the_frame_before(room: Room) -> None:
+    frontend = RgbdFrontend()
+    for index in range(3):
+        frontend.step(room.frame(index))
+    assert frontend.values["inlier_ratio"] > 0
+    for index in (3, 4):
+        frontend.step(black(index))
+        assert frontend.state == TrackingState.LOST and frontend.values == {}
+
+
+def test_a_memory_stays_as_it_was_whatever_comes_after(room: Room) -> None:
+    """It is written down in another thread, when the frontend is frames ahead."""
+    frontend = RgbdFrontend(RgbdConfig(max_landmarks=5, reference_overlap=0.97))
+    memories, notes = [], []
+    for index in range(20):
+        frontend.step(black(index) if index in (8, 9) else room.frame(index))
+        memories.append(frontend.snapshot())
+        notes.append(json.dumps(memories[-1].note()))
+    assert [json.dumps(memory.note()) for memory in memories] == notes
+    assert len(set(notes)) == len(notes)

@@ -1,0 +1,28 @@
+"""What it takes to step a frame again in a new process."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from mapper.frontends.base import FrontendMemory
+from mapper.slam.result import FrameCounts
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """How things stood just before a frame was stepped. memory: of the frontend; None: it forgets.
+
+    Only in the backend's thread, frames later, does it show which frames open keyframes. So one is
+    made for every frame where the frontend is at work, and those few are written down where the
+    keyframe opens. That is right because nothing in it changes any more: the counts are a copy,
+    and a frontend replaces what its memory refers to.
+    """
+
+    counts: FrameCounts = field(default_factory=FrameCounts)
+    memory: FrontendMemory | None = None
+
+    def note(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        memory = None if self.memory is None else self.memory.note()
+        return {"counts": asdict(self.counts), "frontend": memory}
