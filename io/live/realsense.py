@@ -96,6 +96,6 @@ def _load_library() -> ModuleType:
         import pyrealsense2
     except ImportError as error:
         raise ConfigError(
-            "RealSense cameras need the package pyrealsense2: pip install 'mapper[realsense]'"
+            "RealSense cameras need the package pyrealsense2: pip install pyrealsense2"
         ) from error
     return pyrealsense2

@@ -170,5 +170,5 @@ def _load_library() -> tuple[ModuleType, Any]:
         from rosbags import highlevel
         from rosbags.typesys import Stores, get_typestore
     except ImportError as error:
-        raise ConfigError("ROS bags need the package rosbags: pip install 'mapper[ros]'") from error
+        raise ConfigError("ROS bags need the package rosbags: pip install rosbags") from error
     return highlevel, get_typestore(Stores.ROS2_HUMBLE)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from mapper.errors import MapperError
+from mapper.runtime.distributions import how_to_install
 
 Status = Literal["ok", "missing", "warning"]
 
@@ -84,7 +85,7 @@ def _tried(name: str, trial: Callable[[], Check]) -> Check:
     except MapperError as error:
         return Check(name, "missing", "does not load", str(error))
     except ImportError as error:
-        remedy = f"pip install {error.name}" if error.name else "reinstall it"
+        remedy = how_to_install(error.name) or "reinstall it"
         return Check(name, "missing", _one_line(error), remedy)
     except Exception as error:  # whatever a broken library throws is the finding
         return Check(name, "missing", f"{type(error).__name__}: {_one_line(error)}", "reinstall it")
@@ -190,7 +191,7 @@ def _rerun() -> Check:
 
 
 def _flash_attention() -> Check:
-    remedy = "optional, for learned frontends on NVIDIA GPUs: pip install mapper[gpu]"
+    remedy = "optional, for learned frontends on NVIDIA GPUs: pip install flash-attn"
     return _package("flash-attn", "flash_attn", "warning", remedy)
 
 

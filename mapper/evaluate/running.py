@@ -127,7 +127,7 @@ def _on_cluster(orders: list[Order], address: str) -> Iterator[SequenceResult]:
     try:
         import ray
     except ImportError as error:
-        raise ConfigError("--ray needs the package ray: pip install 'mapper[ray]'") from error
+        raise ConfigError("--ray needs the package ray: pip install ray") from error
     ray.init(address=address)
     remote = ray.remote(do)
     pending = {remote.remote(order): order for order in orders}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import platform
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
+from typing import Final
 
-PACKAGES = (
-    "mapper",
+DISTRIBUTION: Final = "mapper3d"  # what pip calls this package
+PACKAGES: Final = (
     "numpy",
     "numba",
     "opencv-python-headless",
@@ -23,9 +25,7 @@ PACKAGES = (
 def versions() -> dict[str, str]:
     """Installed versions by package, and python's."""
     found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
+    for package in (DISTRIBUTION, *PACKAGES):
+        with suppress(PackageNotFoundError):
+            found["mapper" if package == DISTRIBUTION else package] = version(package)
     return found

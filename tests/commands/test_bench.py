@@ -86,7 +86,7 @@ def test_ray_is_asked_for_where_it_is_not_installed(
     monkeypatch.setitem(__import__("sys").modules, "ray", None)
     options = ("--dataset", "predictions", "--root", saved, "--frontend", "truth")
     assert bench("pose", *options, "--out", tmp_path / "out", "--ray", "auto") == 2
-    assert "mapper[ray]" in capsys.readouterr().err
+    assert "pip install ray" in capsys.readouterr().err
 
 
 def test_the_protocols_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
