@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
 import statistics
 import tempfile
 import time
@@ -34,6 +33,7 @@ from mapper.frontends.vggt.config import TrackConfig, VggtConfig
 from mapper.frontends.vggt.network import Vggt
 from mapper.frontends.wint3r.config import Wint3rConfig
 from mapper.frontends.wint3r.network import Wint3r
+from mapper.runtime.process_health import peak_memory_mb
 from mapper.weights.checkpoint import Checkpoint
 from mapper.weights.convert import write_safetensors
 from mapper.weights.registry import model_of
@@ -103,8 +103,7 @@ def cost(name: str, weights: Path, sequence: Path, frames: int, threads: int) ->
         start = time.perf_counter()
         frontend.step(image)
         seconds.append(time.perf_counter() - start)
-    peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return Cost(load_s, seconds, peak_kb / 1024)
+    return Cost(load_s, seconds, peak_memory_mb())
 
 
 if __name__ == "__main__":

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -52,6 +51,7 @@ from mapper.errors import InputError, MapperError
 from mapper.evaluate.metrics.trajectory import evaluate
 from mapper.io.meshes.mesh_files import read_mesh
 from mapper.io.trajectory_files import read_tum
+from mapper.runtime.process_health import peak_memory_mb
 
 Method = Callable[[list[Prediction]], Aligned]
 
@@ -166,8 +166,7 @@ def _run(align: Method, keyframes: list[Prediction], sender: Connection) -> None
     start = time.perf_counter()
     aligned = align(keyframes)
     seconds = time.perf_counter() - start
-    memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # Linux counts in KiB
-    sender.send((aligned, seconds, memory_mb))
+    sender.send((aligned, seconds, peak_memory_mb()))
 
 
 def _rollout_pairs(benchmark: Benchmark, arguments: argparse.Namespace) -> list[ImagePair]:

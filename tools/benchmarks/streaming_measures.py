@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import statistics
 import time
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from mapper.frontends.vggt.frontend import prepare_for_cpu
 from mapper.frontends.vggt.network import Heads, Vggt
 from mapper.frontends.vggt.precision import to_bfloat16
 from mapper.frontends.vggt.session import SessionOptions, StreamSession
+from mapper.runtime.process_health import peak_memory_mb
 
 OURS, BASELINE = "ours", "baseline"
 STREAMVGGT: Final = "streamvggt"
@@ -145,7 +145,7 @@ def seconds_of(session: StreamSession | ReferenceSession, image: Tensor) -> floa
 def peak_bytes(device: torch.device) -> int:
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return int(peak_memory_mb() * 2**20)
 
 
 @dataclass(frozen=True, slots=True)
