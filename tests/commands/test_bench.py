@@ -61,7 +61,7 @@ def test_a_failed_sequence_is_told_by_the_exit_code(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--dataset", "7scene", "--frontend", "rgbd"), "did you mean '7scenes'"),
+        (("--dataset", "7scene", "--frontend", "rgbd"), "did you mean 7scenes?"),
         (("--dataset", "sintel", "--frontend", "rgbd"), "no sequences here"),
         (("--dataset", "sintel", "--frontend", "rgbd", "--repeat", "0"), "at least 1"),
         (("--dataset", "sintel", "--frontend", "rgbd", "--protocol", "x"), "unknown protocol"),
