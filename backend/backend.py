@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -17,48 +17,21 @@ from mapper.backend.graph.edge import Edge
 from mapper.backend.graph.graph_solver import InProcess, Solver
 from mapper.backend.graph.optimisation_schedule import OptimisationSchedule
 from mapper.backend.graph.pose_graph import PoseGraph
+from mapper.backend.graph_update import GraphUpdate
 from mapper.backend.keyframe_culling import KeyframeReuse, Released
-from mapper.backend.keyframes.frame_placement import FramePlacer
-from mapper.backend.keyframes.keyframe import HungFrame, Keyframe
-from mapper.backend.keyframes.keyframe_map import KeyframeMap
-from mapper.backend.keyframes.keyframe_selector import needs_keyframe
+from mapper.backend.keyframes.keyframe import Keyframe
+from mapper.backend.keyframes.keyframe_tracker import KeyframeTracker
 from mapper.backend.keyframes.map_cache import MapCache, MapStore
-from mapper.backend.keyframes.prediction_check import finite_prediction
-from mapper.backend.keyframes.segment_units import SegmentUnits, median_depth
 from mapper.backend.loops.linker import KeyframeLinker
-from mapper.backend.loops.loop_decision import LoopDecision
 from mapper.core.mesh import Mesh
 from mapper.core.prediction import Prediction
 from mapper.core.sim3 import rigid_part
 from mapper.core.trajectory import Trajectory
 from mapper.runtime.stopwatch import Stopwatch
-from mapper.vision.local_features import FeatureExtractor
-
-
-@dataclass(frozen=True, slots=True)
-class GraphUpdate:
-    """What one prediction changed.
-
-    T_world_camera: (4, 4), where its frame is now; None where it was refused. opened, closed,
-    released: keyframes, or None. opened_map: of the one that opened. edges: of the same.
-    decisions: on every pair that was tried.
-    With a keyframe that opened, the graph as it is until the next prediction: poses:
-    S_world_keyframe of every keyframe; graph_edges: all.
-    """
-
-    T_world_camera: np.ndarray | None = None
-    opened: Keyframe | None = None
-    closed: Keyframe | None = None
-    released: Released | None = None
-    opened_map: KeyframeMap | None = None
-    edges: tuple[Edge, ...] = ()
-    decisions: tuple[LoopDecision, ...] = ()
-    poses: Mapping[int, np.ndarray] = field(default_factory=dict)
-    graph_edges: Sequence[Edge] = ()
 
 
 class Backend:
-    """One prediction in, one GraphUpdate out; `finish` settles everything.
+    """One prediction in, one GraphUpdate out; `finish` finalises the map.
 
     Knows no model, no file format and no viewer. Its world is the first keyframe.
     """
@@ -78,38 +51,30 @@ class Backend:
         self.graph = PoseGraph(config.graph, self._solver)
         self.maps = MapCache(store, config.cached_keyframes, config.fusion.tsdf.max_depth)
         self.fusion = MapFusion(config.fusion, self.maps.map)
-        self._units = SegmentUnits()
-        self._placer = FramePlacer(config.placement)
+        self._tracker = KeyframeTracker(config.keyframes, config.placement, self.maps)
         self.linker = KeyframeLinker(self.graph, self.maps, config.edges, config.loops)
         self._reuse = KeyframeReuse(config.reuse, self.graph, self.maps)
         self._schedule = OptimisationSchedule(config.optimise_every, config.optimise_share)
         self._final: GlobalMap | None = None  # known at the end
-        self._extract_features = FeatureExtractor()
-        self._current: Keyframe | None = None  # open; None at the start and after a restore
 
     def add(self, prediction: Prediction) -> GraphUpdate:
-        """Hang the frame on the open keyframe, or close that one and open the next.
+        """Track the frame against the open keyframe, or close that one and open the next.
 
         A prediction whose pose is not finite changes nothing.
         """
-        finite = finite_prediction(prediction)
-        if finite is None:
+        usable = self._tracker.usable(prediction)
+        if usable is None:
             return GraphUpdate()
-        prediction = self._units(finite)
-        current, previous = self._current, self.keyframes[-1] if self.keyframes else None
-        expected = self._expected(previous, prediction)
-        if (
-            current is not None
-            and expected is not None
-            and not self._needs_keyframe(current, prediction, expected)
-        ):
+        previous = self.keyframes[-1] if self.keyframes else None
+        expected = self._tracker.expected(previous, usable)
+        if expected is not None and not self._tracker.needs_keyframe(usable, expected):
             with self._stopwatch.measure("average"):
-                self._hang(current, prediction, expected)
+                self._tracker.track(usable, expected)
             return GraphUpdate(self._newest_pose())
         with self._stopwatch.measure("keyframe"):
-            self._close_current()
+            closed = self._tracker.close()
             released = self._release()
-            opened = self._open(previous, prediction, expected)
+            opened = self._open(previous, usable, expected)
         with self._stopwatch.measure("loops"):
             edges, decisions = self.linker.link(previous, self.keyframes)
         with self._stopwatch.measure("optimise"):
@@ -122,7 +87,7 @@ class Backend:
         return GraphUpdate(
             self._newest_pose(),
             opened,
-            current,
+            closed,
             released,
             self.maps.map(opened.id),
             tuple(edges),
@@ -138,10 +103,9 @@ class Backend:
         """
         if not self.keyframes:
             return GraphUpdate()
-        current = self._current
-        self._close_current()
-        self.settle(aligner)
-        return GraphUpdate(closed=current)
+        closed = self._tracker.close()
+        self.finalise(aligner)
+        return GraphUpdate(closed=closed)
 
     def restore(self, keyframes: list[Keyframe], edges: list[Edge], fuse: bool = True) -> None:
         """Take over the closed keyframes and edges of an earlier run, in their order.
@@ -149,8 +113,7 @@ class Backend:
         fuse: integrate them into the map again.
         """
         if keyframes:
-            units = {keyframe.segment: keyframe.units for keyframe in keyframes}
-            self._units.resume(units, keyframes[-1].median_depth)
+            self._tracker.resume(keyframes)
         self.keyframes += keyframes
         for keyframe in keyframes:
             self.maps.adopt(keyframe.id)
@@ -159,7 +122,7 @@ class Backend:
         if fuse:
             self.fusion.sync(self.global_map().poses)
 
-    def settle(self, aligner: Aligner | None = None) -> None:
+    def finalise(self, aligner: Aligner | None = None) -> None:
         """Optimise the graph for good, align, and fuse the maps that this makes better."""
         final = finalise(self.keyframes, self.graph, self.maps, self.config, aligner)
         self.graph.poses.update(final.poses)
@@ -219,35 +182,6 @@ class Backend:
         keyframe = self.keyframes[-1]
         return rigid_part(self.poses[keyframe.id] @ keyframe.frames[-1].T_keyframe_camera)
 
-    def _expected(self, previous: Keyframe | None, prediction: Prediction) -> np.ndarray | None:
-        """T_previous_camera (4, 4), by the frontend's motion; None where it knows of none."""
-        if previous is None or previous.segment != prediction.segment:
-            return None
-        return self._placer.expected(previous, prediction.T_world_camera)
-
-    def _hang(
-        self, current: Keyframe, prediction: Prediction, T_keyframe_camera: np.ndarray
-    ) -> None:
-        pyramid = self.maps.pyramid(current.id)
-        placement = self._placer.place(pyramid, prediction, T_keyframe_camera)
-        T_keyframe_camera = placement.T_keyframe_camera
-        current.frames.append(
-            HungFrame(prediction.frame_index, prediction.timestamp, T_keyframe_camera)
-        )
-        current.T_odometry_last = prediction.T_world_camera
-        self.maps.map(current.id).absorb(prediction, T_keyframe_camera, placement.scale)
-
-    def _needs_keyframe(
-        self, current: Keyframe, prediction: Prediction, expected: np.ndarray
-    ) -> bool:
-        depth = self.maps.map(current.id).depth
-        return needs_keyframe(current, depth, prediction, expected, self.config.keyframes)
-
-    def _close_current(self) -> None:
-        if self._current is not None:
-            self.maps.close(self._current)
-        self._current = None
-
     def _release(self) -> Released | None:
         """Let go of the keyframe before the one that was just closed, if nothing needs it."""
         released = self._reuse.release(self.keyframes)
@@ -261,26 +195,12 @@ class Backend:
     def _open(
         self, previous: Keyframe | None, prediction: Prediction, T_previous: np.ndarray | None
     ) -> Keyframe:
-        keyframe = Keyframe(
-            self.keyframes[-1].id + 1 if self.keyframes else 0,
-            prediction.segment,
-            prediction.T_world_camera,
-            self._extract_features(prediction.image, prediction.pointmap),
-            prediction.intrinsics,
-            [HungFrame(prediction.frame_index, prediction.timestamp, np.eye(4))],
-            median_depth(prediction),
-            prediction.descriptor,
-            prediction.is_metric,
-            self._units.factor(prediction.segment),
-            T_previous,
-        )
+        newest = self.keyframes[-1].id if self.keyframes else -1
+        keyframe = self._tracker.open(newest + 1, prediction, T_previous)
         if not self.keyframes:
             self.graph.take_units(keyframe.is_metric)
-        self.maps.put(keyframe.id, KeyframeMap.of(prediction))
         self.keyframes.append(keyframe)
         self.linker.place(previous, keyframe)
-        self._placer.begin(keyframe.T_odometry_keyframe)
-        self._current = keyframe
         return keyframe
 
     def _align_newest(self) -> list[Edge]:

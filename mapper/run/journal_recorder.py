@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
-from mapper.backend.backend import GraphUpdate
+from mapper.backend.graph_update import GraphUpdate
 from mapper.run.directory import RunDirectory
 from mapper.run.journal import Journal
 from mapper.run.records import (

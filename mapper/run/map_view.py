@@ -7,8 +7,8 @@ from typing import Final
 
 import numpy as np
 
-from mapper.backend.backend import GraphUpdate
 from mapper.backend.graph.edge import Edge, EdgeKind
+from mapper.backend.graph_update import GraphUpdate
 from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
 from mapper.core.frame import Frame

@@ -6,7 +6,7 @@ from types import TracebackType
 
 import numpy as np
 
-from mapper.backend.backend import GraphUpdate
+from mapper.backend.graph_update import GraphUpdate
 from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.config.settings import RecordingConfig
 from mapper.core.frame import Frame

@@ -8,9 +8,9 @@ from typing import Protocol, Self
 
 import numpy as np
 
-from mapper.backend.backend import GraphUpdate
 from mapper.backend.global_map import GlobalMap
 from mapper.backend.graph.edge import Edge
+from mapper.backend.graph_update import GraphUpdate
 from mapper.core.frame import Frame
 from mapper.core.prediction import Prediction
 from mapper.slam.checkpoint import Checkpoint

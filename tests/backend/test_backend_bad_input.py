@@ -11,12 +11,13 @@ import pytest
 
 from mapper.backend.alignment import alignment
 from mapper.backend.alignment.config import GlobalAlignmentConfig
-from mapper.backend.backend import Backend, GraphUpdate
+from mapper.backend.backend import Backend
 from mapper.backend.config import BackendConfig
 from mapper.backend.fusion.map_fusion import FusionConfig
 from mapper.backend.fusion.tsdf import TsdfConfig
 from mapper.backend.graph.edge import Edge, EdgeKind
 from mapper.backend.graph.pose_graph import PoseGraph
+from mapper.backend.graph_update import GraphUpdate
 from mapper.backend.keyframes.prediction_check import finite_prediction
 from mapper.backend.keyframes.segment_units import NOMINAL_DEPTH, SegmentUnits, median_depth
 from mapper.core.geometry import exp_se3, umeyama

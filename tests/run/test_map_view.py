@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mapper.backend.backend import GraphUpdate
 from mapper.backend.graph.edge import Edge, EdgeKind
+from mapper.backend.graph_update import GraphUpdate
 from mapper.io.viewer.map_logger import NullLogger
 from mapper.run.map_view import MapView
 

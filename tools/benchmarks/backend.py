@@ -191,7 +191,7 @@ def run_backend(backend: Backend, folder: Path) -> Trajectory:
 def align(backend: Backend) -> Mesh:
     """Global alignment of a finished map, and the mesh of its refined keyframes."""
     backend.config = replace(backend.config, align="final")
-    backend.settle()
+    backend.finalise()
     return backend.extract_mesh()
 
 

@@ -1,0 +1,36 @@
+"""What the backend tells of one prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mapper.backend.graph.edge import Edge
+from mapper.backend.keyframe_culling import Released
+from mapper.backend.keyframes.keyframe import Keyframe
+from mapper.backend.keyframes.keyframe_map import KeyframeMap
+from mapper.backend.loops.loop_decision import LoopDecision
+
+
+@dataclass(frozen=True, slots=True)
+class GraphUpdate:
+    """What one prediction changed.
+
+    T_world_camera: (4, 4), where its frame is now; None where it was refused. opened, closed,
+    released: keyframes, or None. opened_map: of the one that opened. edges: of the same.
+    decisions: on every pair that was tried.
+    With a keyframe that opened, the graph as it is until the next prediction: poses:
+    S_world_keyframe of every keyframe; graph_edges: all.
+    """
+
+    T_world_camera: np.ndarray | None = None
+    opened: Keyframe | None = None
+    closed: Keyframe | None = None
+    released: Released | None = None
+    opened_map: KeyframeMap | None = None
+    edges: tuple[Edge, ...] = ()
+    decisions: tuple[LoopDecision, ...] = ()
+    poses: Mapping[int, np.ndarray] = field(default_factory=dict)
+    graph_edges: Sequence[Edge] = ()

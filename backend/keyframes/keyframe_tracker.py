@@ -1,0 +1,97 @@
+"""Which frame opens a keyframe, and what becomes of the frames tracked between two of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mapper.backend.keyframes.frame_placement import FramePlacer, PlacementConfig
+from mapper.backend.keyframes.keyframe import HungFrame, Keyframe
+from mapper.backend.keyframes.keyframe_map import KeyframeMap
+from mapper.backend.keyframes.keyframe_selector import KeyframeConfig, needs_keyframe
+from mapper.backend.keyframes.map_cache import MapCache
+from mapper.backend.keyframes.prediction_check import finite_prediction
+from mapper.backend.keyframes.segment_units import SegmentUnits, median_depth
+from mapper.core.prediction import Prediction
+from mapper.vision.local_features import FeatureExtractor
+
+
+class KeyframeTracker:
+    """Averages each frame into the open keyframe's map, until one has to open the next."""
+
+    def __init__(self, config: KeyframeConfig, placement: PlacementConfig, maps: MapCache) -> None:
+        self._config = config
+        self._maps = maps
+        self._units = SegmentUnits()
+        self._placer = FramePlacer(placement)
+        self._extract_features = FeatureExtractor()
+        self._current: Keyframe | None = None  # open; None at the start and after a restore
+
+    def resume(self, keyframes: Sequence[Keyframe]) -> None:
+        """Go on after the closed keyframes of an earlier run, of which there is at least one."""
+        units = {keyframe.segment: keyframe.units for keyframe in keyframes}
+        self._units.resume(units, keyframes[-1].median_depth)
+
+    def usable(self, prediction: Prediction) -> Prediction | None:
+        """The prediction in its segment's units, without what is not finite; None: all of it."""
+        finite = finite_prediction(prediction)
+        return None if finite is None else self._units(finite)
+
+    def expected(self, previous: Keyframe | None, prediction: Prediction) -> np.ndarray | None:
+        """T_previous_camera (4, 4), by the frontend's motion; None where it knows of none."""
+        if previous is None or previous.segment != prediction.segment:
+            return None
+        return self._placer.expected(previous, prediction.T_world_camera)
+
+    def track(self, prediction: Prediction, expected: np.ndarray) -> None:
+        """Place the frame and average it into the open keyframe. expected: T_keyframe_camera."""
+        current = self._current
+        assert current is not None
+        placement = self._placer.place(self._maps.pyramid(current.id), prediction, expected)
+        T_keyframe_camera = placement.T_keyframe_camera
+        current.frames.append(
+            HungFrame(prediction.frame_index, prediction.timestamp, T_keyframe_camera)
+        )
+        current.T_odometry_last = prediction.T_world_camera
+        self._maps.map(current.id).absorb(prediction, T_keyframe_camera, placement.scale)
+
+    def needs_keyframe(self, prediction: Prediction, expected: np.ndarray) -> bool:
+        """Whether the frame must open a keyframe; if not, it can be tracked."""
+        current = self._current
+        if current is None:
+            return True
+        depth = self._maps.map(current.id).depth
+        return needs_keyframe(current, depth, prediction, expected, self._config)
+
+    def close(self) -> Keyframe | None:
+        """Close the open keyframe, whose map is then final; returns it."""
+        closed, self._current = self._current, None
+        if closed is not None:
+            self._maps.close(closed)
+        return closed
+
+    def open(
+        self, keyframe_id: int, prediction: Prediction, T_previous: np.ndarray | None
+    ) -> Keyframe:
+        """The keyframe that the frame opens. T_previous: (4, 4), in the keyframe before, if known.
+
+        The one before must be closed.
+        """
+        keyframe = Keyframe(
+            keyframe_id,
+            prediction.segment,
+            prediction.T_world_camera,
+            self._extract_features(prediction.image, prediction.pointmap),
+            prediction.intrinsics,
+            [HungFrame(prediction.frame_index, prediction.timestamp, np.eye(4))],
+            median_depth(prediction),
+            prediction.descriptor,
+            prediction.is_metric,
+            self._units.factor(prediction.segment),
+            T_previous,
+        )
+        self._maps.put(keyframe.id, KeyframeMap.of(prediction))
+        self._placer.begin(keyframe.T_odometry_keyframe)
+        self._current = keyframe
+        return keyframe
