@@ -13,8 +13,8 @@ from mapper.backend.alignment.geometry import Pairs, State
 from mapper.backend.alignment.problem import FOCAL_SIGMA, Problem
 from mapper.backend.alignment.similarities import POSE
 
-# On each step, of each variable: what no residual holds would follow the rounding of its gradient,
-# which is a 1e-16th of matrices of 1e7 and more. Of what one sigma holds it is a 1e-4th or less.
+# Information on each step, of each variable: what no residual holds would follow the rounding of
+# its gradient. Matches say up to 4e8 of one (see problem.HELD): beside that this is nothing.
 STILL = 1e-4
 
 
