@@ -2,64 +2,84 @@
 
 from __future__ import annotations
 
+import io
 import json
+import shutil
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from mapper.cli import main
 from mapper.io.meshes.mesh_files import read_mesh
 from mapper.io.trajectory_files import read_tum
 from mapper.run.directory import RunDirectory
+from tests.support.shared_folder import made_once
 
 FAST = ("--set", "alignment.width=160", "--set", "alignment.device=cpu")
 
 
-def test_a_run_is_aligned_and_its_files_are_new(finished: RunDirectory, command) -> None:
-    before = {path: path.read_bytes() for path in (finished.trajectory, finished.mesh)}
-    frames = len(read_tum(finished.trajectory))
-    code, out, _ = command("align", finished.path, *FAST, "--json")
-    assert code == 0
-    summary = json.loads(out)
+@pytest.fixture(scope="session")
+def aligned_once(mapped: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run that all tests look at, aligned once; what the command printed lies beside it."""
+
+    def align(path: Path) -> None:
+        shutil.copytree(mapped, path)
+        with redirect_stdout(io.StringIO()) as printed:
+            assert main(["align", str(path), *FAST, "--json"]) == 0
+        path.with_suffix(".json").write_text(printed.getvalue())
+
+    return made_once(tmp_path_factory, "aligned", align)
+
+
+@pytest.fixture
+def aligned(aligned_once: Path, tmp_path: Path) -> RunDirectory:
+    """A run that was aligned, to write into."""
+    return RunDirectory.open(Path(shutil.copytree(aligned_once, tmp_path / "aligned")))
+
+
+def test_a_run_is_aligned_and_its_files_are_new(
+    finished: RunDirectory, aligned: RunDirectory, aligned_once: Path
+) -> None:
+    summary = json.loads(aligned_once.with_suffix(".json").read_text())
     alignment = summary["alignment"]
     assert alignment["left_out"] == [] and alignment["matches"] > 100
-    assert all(path.read_bytes() != content for path, content in before.items())
-    assert len(read_tum(finished.trajectory)) == frames
+    for name in ("trajectory", "mesh"):
+        assert getattr(aligned, name).read_bytes() != getattr(finished, name).read_bytes()
+    assert len(read_tum(aligned.trajectory)) == len(read_tum(finished.trajectory))
     # The sequence is 0.1 m a second of noisy but metric depth: a centimetre is more than enough.
     assert summary["evaluation"]["ate_se3"]["rmse"] < 0.02
-    assert json.loads((finished.path / "alignment.json").read_text()) == alignment
+    assert json.loads((aligned.path / "alignment.json").read_text()) == alignment
 
 
-def test_twice_gives_the_same_poses(finished: RunDirectory, command) -> None:
-    command("align", finished.path, *FAST)
-    first = read_tum(finished.trajectory)
-    code, out, _ = command("align", finished.path, *FAST)
-    assert code == 0 and "keyframes aligned over" in out and str(finished.mesh) in out
+def test_twice_gives_the_same_poses(aligned: RunDirectory, command) -> None:
+    first = read_tum(aligned.trajectory)
+    code, out, _ = command("align", aligned.path, *FAST)
+    assert code == 0 and "keyframes aligned over" in out and str(aligned.mesh) in out
     np.testing.assert_allclose(
-        read_tum(finished.trajectory).T_world_camera, first.T_world_camera, atol=1e-6
+        read_tum(aligned.trajectory).T_world_camera, first.T_world_camera, atol=1e-6
     )
 
 
 def test_a_killed_run_is_aligned_like_a_finished_one(
-    finished: RunDirectory, killed: RunDirectory, command
+    aligned: RunDirectory, killed: RunDirectory, command
 ) -> None:
-    for run in (finished, killed):
-        assert command("align", run.path, *FAST)[0] == 0
-    whole, rest = read_tum(finished.keyframe_trajectory), read_tum(killed.keyframe_trajectory)
+    assert command("align", killed.path, *FAST)[0] == 0
+    whole, rest = read_tum(aligned.keyframe_trajectory), read_tum(killed.keyframe_trajectory)
     # The last keyframe is in the journal of both.
     np.testing.assert_allclose(rest.T_world_camera, whole.T_world_camera, atol=2e-3)
     assert killed.mesh.exists() and killed.cloud.exists()
 
 
-def test_the_mesh_command_takes_up_the_corrections(finished: RunDirectory, command) -> None:
-    command("mesh", finished.path, "--voxel-size", 0.02, "--out", finished.path / "before.ply")
-    command("align", finished.path, *FAST)
-    command("mesh", finished.path, "--voxel-size", 0.02, "--out", finished.path / "after.ply")
-    own, before, after = (
-        read_mesh(path)
-        for path in (finished.mesh, finished.path / "before.ply", finished.path / "after.ply")
-    )
+def test_the_mesh_command_takes_up_the_corrections(
+    finished: RunDirectory, aligned: RunDirectory, tmp_path: Path, command
+) -> None:
+    paths = tmp_path / "before.ply", tmp_path / "after.ply"
+    for run, path in zip((finished, aligned), paths, strict=True):
+        assert command("mesh", run.path, "--voxel-size", 0.02, "--out", path)[0] == 0
+    own, before, after = (read_mesh(path) for path in (aligned.mesh, *paths))
     ours, theirs = (np.unique(m.vertices.round(3), axis=0) for m in (after, own))
     assert after.faces.shape == own.faces.shape and len(ours) == pytest.approx(
         len(theirs), rel=1e-3
