@@ -68,4 +68,5 @@ def test_the_wheel_holds_code_settings_and_licences(clone: Path, tmp_path: Path)
         for path in [*(clone / folder).rglob("*.py"), *(clone / folder).rglob("*.yaml")]:
             inside = path.relative_to(clone)
             assert str(inside if folder == "mapper" else Path("mapper", inside)) in names
+    assert "mapper/io/viewer/no_analytics/rerun/analytics.json" in names
     assert not [name for name in names if name.startswith(("tests", "tools", "io/", "backend"))]

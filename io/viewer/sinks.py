@@ -18,12 +18,12 @@ import rerun as rr
 
 from mapper.errors import OutputError
 from mapper.io.viewer.blueprint import map_blueprint
+from mapper.io.viewer.viewer_process import LOCALHOST, answers, end_page, serve_page, start_viewer
 
 logger = logging.getLogger(__name__)
 
 Viewer = Literal["none", "window", "web"]
 
-LOCALHOST: Final = "127.0.0.1"  # a server that others should reach is a matter for ssh -L
 GRPC_PORT: Final = 9876
 WEB_PORT: Final = 9090
 FLUSH_TIMEOUT_S: Final = 30.0
@@ -57,13 +57,15 @@ class Outlets:
     They are two, as a stream whose viewer has gone loses the end of its file with it.
 
     url: of the web viewer. tunnel: what makes it reachable from another machine, for ssh.
-    window: the process of the native viewer. None where there is none of these.
+    window: the process of the native viewer. page: the one that serves the web viewer. None where
+    there is none of these.
     """
 
     streams: tuple[rr.RecordingStream, ...]
     url: str | None = None
     tunnel: str | None = None
     window: subprocess.Popen[bytes] | None = None
+    page: subprocess.Popen[bytes] | None = None
 
     @property
     def was_closed(self) -> bool:
@@ -136,6 +138,14 @@ def check_space(path: Path | None) -> None:
 
 def finish(outlets: Outlets, path: Path | None) -> None:
     """Writes what is pending and closes file and viewer; OutputError where the file fails."""
+    try:
+        _end_streams(outlets, path)
+    finally:
+        if outlets.page is not None:
+            end_page(outlets.page)
+
+
+def _end_streams(outlets: Outlets, path: Path | None) -> None:
     for stream in outlets.streams:
         is_file = path is not None and stream is outlets.streams[0]
         try:
@@ -168,12 +178,12 @@ def _connected(address: str) -> rr.GrpcSink:
 def _serve_web_viewer() -> tuple[Outlets, rr.GrpcServerSink]:
     web, grpc = free_port(WEB_PORT), free_port(GRPC_PORT)
     server = rr.GrpcServerSink(LOCALHOST, grpc)
-    try:
-        rr.serve_web_viewer(web_port=web, open_browser=False)
-    except (RuntimeError, OSError) as error:
-        raise OutputError(f"the web viewer cannot be served on port {web}: {error}") from error
+    page = serve_page(web, server.uri)
+    if not answers(page, web):
+        end_page(page)
+        raise OutputError(f"the web viewer does not start on port {web}; see the lines above")
     url = f"http://{LOCALHOST}:{web}/?url={quote(server.uri, safe='')}"
-    return Outlets((), url, tunnel(web, grpc)), server
+    return Outlets((), url, tunnel(web, grpc), page=page), server
 
 
 def tunnel(*ports: int) -> str:
@@ -188,11 +198,8 @@ def _open_window(path: Path | None) -> tuple[Outlets, list[rr.GrpcSink]]:
         if not has_display():
             raise RuntimeError("no display: neither DISPLAY nor WAYLAND_DISPLAY is set")
         port = free_port(GRPC_PORT)
-        command = [sys.executable, "-m", "rerun", "--bind", LOCALHOST, "--port", str(port)]
-        command += ["--hide-welcome-screen", "--expect-data-soon"]
-        # A session of its own: Ctrl-C ends the mapping, and the window stays.
-        window = subprocess.Popen(
-            command, env={"RUST_LOG": "warn", **os.environ}, start_new_session=True
+        window = start_viewer(  # which stays when Ctrl-C ends the mapping
+            "--port", str(port), "--hide-welcome-screen", "--expect-data-soon"
         )
     except (RuntimeError, OSError) as error:
         message = f"no viewer window ({error}); use the web viewer, or open the .rrd file later"
