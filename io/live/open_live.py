@@ -7,9 +7,10 @@ from pathlib import Path
 from mapper.errors import ConfigError, InputError
 from mapper.io.live.camera import CameraSource, RealtimeVideo
 from mapper.io.live.source import LiveSource
+from mapper.io.rosbag.bag import is_bag
+from mapper.io.rosbag.topics import parse_choice
 from mapper.io.sequences.video import VIDEO_SUFFIXES
 
-_BAG_SUFFIXES = (".bag", ".db3", ".mcap")
 _STREAMS = ("rtsp://", "rtsps://", "http://", "https://", "udp://", "tcp://")
 _DEVICES = ("/dev/", "realsense:", *_STREAMS)
 _KNOWN = (
@@ -19,18 +20,23 @@ _KNOWN = (
 
 
 def open_live(
-    source: str, *, realtime: bool = False, size: tuple[int, int] | None = None
+    source: str,
+    *,
+    realtime: bool = False,
+    size: tuple[int, int] | None = None,
+    topics: str | None = None,
 ) -> LiveSource:
     """The live source of that name; it is not opened yet.
 
     realtime: play a video file at its own speed. size: (width, height) to ask a camera for.
+    topics: of a bag, like colour=/a,depth=/b.
     Raises ConfigError for what is none, InputError for a file that is not there.
     """
     is_device = source.isdecimal() or source == "realsense" or source.startswith(_DEVICES)
     path = Path(source).expanduser()
-    if realtime and (is_device or _is_bag(path)):
+    if realtime and (is_device or is_bag(path)):
         raise ConfigError(f"{source} has no other speed than its own: leave --realtime out")
-    return _open_device(source, size) if is_device else _open_file(path, realtime)
+    return _open_device(source, size) if is_device else _open_file(path, realtime, topics)
 
 
 def _open_device(source: str, size: tuple[int, int] | None) -> LiveSource:
@@ -43,13 +49,13 @@ def _open_device(source: str, size: tuple[int, int] | None) -> LiveSource:
     return CameraSource(source, size if source.startswith("/dev/") else None)
 
 
-def _open_file(path: Path, realtime: bool) -> LiveSource:
+def _open_file(path: Path, realtime: bool, topics: str | None) -> LiveSource:
     if not path.exists():
         raise InputError(f"{path}: no such camera or file; expected {_KNOWN}")
-    if _is_bag(path):
+    if is_bag(path):
         from mapper.io.live.rosbag import RosbagSource
 
-        return RosbagSource(path)
+        return RosbagSource(path, parse_choice(topics) if topics else None)
     if path.suffix.lower() not in VIDEO_SUFFIXES:
         raise ConfigError(f"{path}: no live source; expected {_KNOWN}")
     if not realtime:
@@ -58,7 +64,3 @@ def _open_file(path: Path, realtime: bool) -> LiveSource:
             "a camera"
         )
     return RealtimeVideo(path)
-
-
-def _is_bag(path: Path) -> bool:
-    return path.suffix.lower() in _BAG_SUFFIXES or (path / "metadata.yaml").is_file()

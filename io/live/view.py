@@ -44,13 +44,14 @@ class LiveView:
         image = _fitted(seen.image, rig.color_size)
         if seen.depth is None:
             return Frame(index, seen.timestamp, rig.color_only(image), None, rig.intrinsics)
-        height, width = seen.depth.shape
+        seen_depth = rig.fitted(seen.depth)
+        height, width = seen_depth.shape
         if (width, height) != rig.depth_size:
             raise InputError(
                 f"depth of {width}x{height} pixels, but the calibration says "
                 f"{rig.depth_size[0]}x{rig.depth_size[1]}; calibrate at the size that is used"
             )
-        image, depth = rig.register(image, seen.depth)
+        image, depth = rig.register(image, seen_depth)
         return Frame(index, seen.timestamp, image, depth, rig.intrinsics)
 
     def _rig_of(self, first: np.ndarray | None) -> Rig:

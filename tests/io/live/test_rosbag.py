@@ -72,7 +72,7 @@ def test_a_bag_gives_colour_with_its_depth_and_the_camera(tmp_path: Path) -> Non
 
 def test_a_bag_without_images_is_refused(tmp_path: Path) -> None:
     write_bag(tmp_path / "walk", images=False)
-    with pytest.raises(InputError, match="no image topic"):
+    with pytest.raises(InputError, match="no colour image topic"):
         open_live(str(tmp_path / "walk"))
 
 
