@@ -62,7 +62,12 @@ def map_camera(
     if before is not None:
         config = settings_of(before, config, request.asks_for_settings)
     calibration = _calibration(request, before)
-    source = open_live(request.camera, realtime=request.realtime, size=_size(calibration))
+    source = open_live(
+        request.camera,
+        realtime=request.realtime,
+        size=_size(calibration),
+        topics=request.topics,
+    )
     name, why = choose_frontend(config, source.has_depth)
     frontend = create_frontend(config, name)
     past = None if before is None else read_live_past(before)

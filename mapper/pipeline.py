@@ -14,6 +14,7 @@ from mapper.config.settings import MapperConfig
 from mapper.errors import ConfigError, InputError
 from mapper.frontends.base import Frontend, PreparingFrontend
 from mapper.frontends.registry import AUTO, choose_frontend, create_frontend, frontend_spec
+from mapper.io.sequences.depth_range import check_depth_range
 from mapper.io.sequences.fingerprint import fingerprint
 from mapper.io.sequences.open_sequence import open_sequence, sequence_name
 from mapper.io.sequences.prefetch import Prefetch
@@ -65,12 +66,15 @@ def map_into(
             if (metrics := before.read_json(before.metrics)).get("complete"):
                 say(f"{before.path}: this run is complete already")
                 return before, metrics
+        check_depth_range(sequence)
         name, why = choose_frontend(config, sequence.has_depth)
         frontend = create_frontend(config, name)  # before a folder is made: this may be refused
         run = before or _begin(request, out, sequence, frontend, config)
         why = why if before is None else "as before"
         what = f"{sequence.kind} sequence {sequence.name}: {len(sequence)} frames"
         say(f"{what}; {introduced(name, why)}")
+        for note in sequence.notes:
+            say(f"  {note}")
         return run, _run(Job(request, config, sequence, frontend, run), say, progress)
 
 
@@ -121,7 +125,15 @@ def _run(job: Job, say: Say, progress: Callable[[int], Progress]) -> dict[str, A
         if result.keyframes == 0:
             raise InputError(_nothing_mapped(sequence, mapper))
         course = Course(mapper.stopwatch, time.perf_counter() - started, interrupted)
-        return write_outputs(run, result, sequence.ground_truth, course, show)
+        return write_outputs(run, result, sequence.ground_truth, course, show, found(sequence))
+
+
+def found(sequence: Sequence) -> dict[str, Any]:
+    """What the reader has to say, for the metrics.
+
+    without_depth: colour images that are no frames for want of depth; coverage counts them.
+    """
+    return {"input_notes": list(sequence.notes), "without_depth": len(sequence.lonely_times)}
 
 
 def _map_frames(job: Job, mapper: Mapper, first: int, progress: Progress) -> bool:
@@ -166,6 +178,7 @@ def _open_sequence(request: RunRequest) -> Sequence:
         start=request.start,
         stride=request.stride,
         max_frames=request.max_frames,
+        topics=request.topics,
     )
 
 

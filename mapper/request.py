@@ -19,6 +19,7 @@ class MapRequest:
     out: run directory. config: YAML file or profile. changes: what --set says, settings like
     "backend.fusion.tsdf.voxel_size=0.01". frontend, weights, align, kv_budget: settings with an
     option of their own, taken as they are given; None = as the configuration says.
+    topics: of a ROS bag, like colour=/a,depth=/b,info=/c; None = found out.
     calib: calibration file. connect: address of a viewer that runs already. save_recording: write
     run.rrd. resume: carry on the run in `out`. overwrite: replace it.
     """
@@ -31,6 +32,7 @@ class MapRequest:
     align: str | None = None
     kv_budget: str | None = None
     calib: Path | None = None
+    topics: str | None = None
     viewer: ViewerKind = "none"
     connect: str | None = None
     save_recording: bool = True

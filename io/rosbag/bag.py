@@ -124,7 +124,7 @@ class Bag:
             self.lonely_times = times[0][pairs.lonely_color]
             notes += depth_notes + pairing_notes(pairs)
         self.timestamps = _seconds(self._color)
-        self.notes = notes
+        self.notes = _others(topics, firsts) + notes
 
     def _message(self, topic: str, place: _Place) -> Any:
         with self._lock:
@@ -163,6 +163,15 @@ class _Cursor:
 
     def close(self) -> None:
         self._reader.close()
+
+
+def _others(topics: Topics, firsts: dict[str, Any]) -> tuple[str, ...]:
+    """A sentence about the choice, where there was one."""
+    taken = [topic for topic in (topics.color, topics.depth) if topic is not None]
+    others = sorted(set(firsts) - set(taken))
+    if not others:
+        return ()
+    return (f"taken: {' and '.join(taken)}; not {', '.join(others)} (--topics names others)",)
 
 
 def _places(reader: Any, topic: str) -> list[_Place]:

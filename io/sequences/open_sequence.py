@@ -6,9 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from mapper.errors import InputError
+from mapper.errors import ConfigError, InputError
 from mapper.io.sequences.image_folder import is_image_folder, open_image_folder
 from mapper.io.sequences.kitti import is_kitti, kitti_name, open_kitti
+from mapper.io.sequences.rosbag import is_rosbag, open_rosbag
 from mapper.io.sequences.sequence import Sequence
 from mapper.io.sequences.sevenscenes import (
     is_sevenscenes,
@@ -35,6 +36,7 @@ def _is_video(path: Path) -> bool:
 # The first that recognises a path. An image folder comes last: others hold images too.
 _FORMATS: Final = (
     _Format(_is_video, open_video, lambda path: path.stem),
+    _Format(is_rosbag, open_rosbag, lambda path: path.stem),
     _Format(is_tum, open_tum, lambda path: path.resolve().name),
     _Format(is_sevenscenes, open_sevenscenes, sevenscenes_name),
     _Format(is_kitti, open_kitti, kitti_name),
@@ -42,7 +44,7 @@ _FORMATS: Final = (
 )
 _KNOWN = (
     "a TUM folder (rgb.txt), a 7-Scenes folder (frame-000000.color.png), a KITTI folder (image_2 "
-    "or image_0), a folder of images (perhaps with depth/ beside it) or a video file"
+    "or image_0), a folder of images (perhaps with depth/ beside it), a video file or a ROS bag"
 )
 
 
@@ -54,15 +56,23 @@ def open_sequence(
     start: int = 0,
     stride: int = 1,
     max_frames: int | None = None,
+    topics: str | None = None,
 ) -> Sequence:
     """The sequence at a path, its format found out; frames start, start + stride, ... of it.
 
     calibration: file that goes before calibration.yaml in the folder and the published values.
     registration: "auto", "color_to_depth", "depth_to_color" or "none" (see mapper.io.cameras.rig).
+    topics: of a bag, like colour=/a,depth=/b,info=/c; those that are not named are found out.
     Reads lists and headers, not every image. Raises InputError or ConfigError.
     """
     path = Path(path).expanduser()
-    sequence = _format_of(path).open(path, calibration, registration)
+    known = _format_of(path)
+    if topics is None:
+        sequence = known.open(path, calibration, registration)
+    elif known.open is open_rosbag:
+        sequence = open_rosbag(path, calibration, registration, topics)
+    else:
+        raise ConfigError(f"{path}: --topics is for ROS bags; leave it out")
     if (start, stride, max_frames) == (0, 1, None):
         return sequence
     try:
@@ -81,7 +91,7 @@ def sequence_name(path: Path | str) -> str:
 def _format_of(path: Path) -> _Format:
     if not path.exists():
         raise InputError(f"{path}: no such file or folder; check the path")
-    if path.is_file() and not _is_video(path):
+    if path.is_file() and not (_is_video(path) or is_rosbag(path)):
         raise InputError(f"{path}: this file is no sequence; expected {_KNOWN}")
     try:
         if path.is_dir() and not any(path.iterdir()):

@@ -48,8 +48,7 @@ class BagSequence:
             size = width, height
         self._rig = Rig(cameras, registration if self.has_depth else "none", size)
         self.intrinsics: Intrinsics | None = self._rig.intrinsics
-        taken = [self._bag.topics.color, self._bag.topics.depth or "no depth"]
-        self.notes = (f"topics: {', '.join(taken)}", *self._bag.notes)
+        self.notes = self._bag.notes
 
     def __len__(self) -> int:
         return len(self._bag)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mapper.commands.mesh import positive
-from mapper.commands.run import print_summary, say, stop_on_sigterm
+from mapper.commands.run import TOPICS_HELP, print_summary, say, stop_on_sigterm
 from mapper.frontends.registry import frontend_help
 from mapper.request import LiveRequest
 
@@ -47,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--set", action="append", default=[], metavar="KEY=VALUE", help="change one setting"
     )
     parser.add_argument("--calib", type=Path, metavar="FILE", help="from mapper calibrate")
+    parser.add_argument("--topics", metavar="LIST", help=TOPICS_HELP)
     parser.add_argument("--out", type=Path, metavar="DIR", help="run directory (runs/live)")
     target = parser.add_mutually_exclusive_group()
     target.add_argument("--resume", action="store_true", help="carry on an earlier live run")
@@ -83,6 +84,7 @@ def _request(arguments: argparse.Namespace) -> LiveRequest:
         frontend=arguments.frontend,
         weights=arguments.weights,
         calib=arguments.calib,
+        topics=arguments.topics,
         viewer=arguments.viewer,
         connect=arguments.connect,
         record=arguments.record,

@@ -11,6 +11,7 @@ from typing import Any
 from mapper.frontends.registry import frontend_help
 from mapper.request import RunRequest
 
+TOPICS_HELP = "of a ROS bag: colour=TOPIC,depth=TOPIC,info=TOPIC (depth=none: without)"
 EPILOG = """examples:
   mapper run rgbd_dataset_freiburg1_desk/
   mapper run redkitchen/seq-01 --viewer web --set backend.fusion.tsdf.voxel_size=0.01
@@ -26,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "sequence",
         type=Path,
         metavar="SEQUENCE",
-        help="TUM, 7-Scenes or KITTI folder, folder of images (depth/ beside it or not), or video",
+        help="TUM, 7-Scenes or KITTI folder, images (depth/ beside them or not), video, or ROS bag",
     )
     parser.add_argument("--frontend", metavar="NAME", help=frontend_help())
     parser.add_argument(
@@ -72,7 +73,10 @@ def _add_input_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stride", type=int, default=1, metavar="N", help="take every N-th frame")
     parser.add_argument("--start", type=int, default=0, metavar="N", help="first frame")
     parser.add_argument("--max-frames", type=int, metavar="N", help="stop after N frames")
-    parser.add_argument("--calib", type=Path, metavar="FILE", help="camera calibration, YAML")
+    parser.add_argument(
+        "--calib", type=Path, metavar="FILE", help="camera calibration, ours or another program's"
+    )
+    parser.add_argument("--topics", metavar="LIST", help=TOPICS_HELP)
     parser.add_argument(
         "--registration",
         choices=("auto", "color_to_depth", "depth_to_color", "none"),
@@ -105,6 +109,8 @@ def execute(arguments: argparse.Namespace) -> int:
 
 def print_summary(metrics: dict[str, Any]) -> None:
     """The figures of a run that matter most, in a few lines."""
+    from mapper.report.problems import thin_map
+
     print(
         f"  {metrics['tracked']} of {metrics['frames']} frames placed, {metrics['lost']} lost, "
         f"{metrics['skipped']} unreadable; {metrics['keyframes']} keyframes, "
@@ -114,6 +120,8 @@ def print_summary(metrics: dict[str, Any]) -> None:
         f"  {metrics['fps']:.1f} frames a second ({metrics['wall_time_s']:.1f} s), "
         f"peak memory {metrics['peak_memory_mb']:.0f} MB"
     )
+    for sentence in thin_map(metrics):
+        print(f"  {sentence}")
     if "evaluation" in metrics:
         evaluation = metrics["evaluation"]
         metric = metrics["units"] == "metres"
@@ -149,6 +157,7 @@ def _request(arguments: argparse.Namespace) -> RunRequest:
         align=arguments.align,
         kv_budget=arguments.kv_budget,
         calib=arguments.calib,
+        topics=arguments.topics,
         registration=arguments.registration,
         start=arguments.start,
         stride=arguments.stride,

@@ -13,6 +13,8 @@ from mapper.report.loops import PLAIN
 
 LONG_GAP: Final = 3.0  # times the usual time between two poses
 MAX_STRETCHES: Final = 5
+FEW_FRAMES: Final = 3  # below which no share is meant
+THIN_SHARE: Final = 0.25  # of the frames, placed, up to which a map is nearly empty
 SLOW_SHARE: Final = 0.05  # of the images, dropped, that is worth a word
 
 
@@ -25,6 +27,8 @@ def problems(
     """
     return [
         *_early(metrics),
+        *thin_map(metrics),
+        *_input(metrics),
         *_lost(metrics, timestamps),
         *_stream(metrics),
         *_record(metrics),
@@ -37,6 +41,32 @@ def _early(metrics: Mapping[str, Any]) -> list[str]:
     if metrics.get("complete", True):
         return []
     return ["The run ended before its sequence did: the map holds what was seen until then."]
+
+
+def thin_map(metrics: Mapping[str, Any]) -> list[str]:
+    """Why a map is empty or nearly so, in a sentence; nothing of a map that is neither."""
+    frames, tracked = int(metrics.get("frames", 0)), int(metrics.get("tracked", 0))
+    lost, skipped = int(metrics.get("lost", 0)), int(metrics.get("skipped", 0))
+    if frames >= FEW_FRAMES and tracked <= THIN_SHARE * frames:
+        why = (
+            "most could not be read, or had the wrong size"
+            if skipped > lost
+            else "the others show too little that was seen before: too fast a camera, too little "
+            "overlap, bare walls, or a wrong depth scale or calibration"
+        )
+        return [f"Nearly nothing is mapped, {tracked} of {frames} frames: {why}."]
+    if tracked and metrics.get("mesh_vertices", 1) == 0:
+        return [
+            "The mesh is empty: depth lies beyond the limit of the fusion, was seen too seldom, or "
+            "its scale is wrong."
+        ]
+    return []
+
+
+def _input(metrics: Mapping[str, Any]) -> list[str]:
+    """What the reader of the input had to say."""
+    notes = [str(note) for note in metrics.get("input_notes", [])]
+    return [f"Of the input: {note.rstrip('.')}." for note in notes]
 
 
 def _lost(metrics: Mapping[str, Any], timestamps: np.ndarray) -> list[str]:

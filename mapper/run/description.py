@@ -40,6 +40,7 @@ def described_sequence(request: RunRequest, sequence: Sequence) -> dict[str, Any
         "max_frames": request.max_frames,
         "calibration": str(request.calib) if request.calib else None,
         "registration": request.registration,
+        "topics": request.topics,
         "save_predictions": request.save_predictions,
         "fingerprint": fingerprint(sequence),
     }

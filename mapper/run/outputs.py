@@ -66,7 +66,8 @@ def write_outputs(
 
     truth: None where nobody knows the poses.
     """
-    metrics = {**_course_metrics(course), **map_metrics(result, truth), **extra}
+    left_out = int(extra.get("without_depth", 0))
+    metrics = {**_course_metrics(course), **map_metrics(result, truth, left_out), **extra}
     durations = list(course.stopwatch.durations.get("track", []))
     track_ms = [round(duration * 1e3, 3) for duration in durations]
     run.write_json(run.path / FRAME_TIMES, {"track_ms": track_ms}, indent=None)
@@ -109,8 +110,13 @@ def _course_metrics(course: Course) -> dict[str, Any]:
     }
 
 
-def map_metrics(result: MappingResult, truth: Trajectory | None) -> dict[str, Any]:
-    """What poses and map say, however long it took to make them: counts, loops, sizes, errors."""
+def map_metrics(
+    result: MappingResult, truth: Trajectory | None, without_depth: int = 0
+) -> dict[str, Any]:
+    """What poses and map say, however long it took to make them: counts, loops, sizes, errors.
+
+    without_depth: images of the input that could be no frames; coverage counts them.
+    """
     tracked, counts = len(result.trajectory), result.counts
     loops = result.decisions
     metrics: dict[str, Any] = {
@@ -126,15 +132,15 @@ def map_metrics(result: MappingResult, truth: Trajectory | None) -> dict[str, An
         "mesh_vertices": len(result.mesh.vertices),
         "mesh_faces": len(result.mesh.faces),
     }
-    return metrics if truth is None else metrics | _errors(result, truth)
+    return metrics if truth is None else metrics | _errors(result, truth, without_depth)
 
 
-def _errors(result: MappingResult, truth: Trajectory) -> dict[str, Any]:
+def _errors(result: MappingResult, truth: Trajectory, without_depth: int) -> dict[str, Any]:
     try:
         evaluation = evaluate(
             result.trajectory,
             truth,
-            expected_frames=result.counts.frames,
+            expected_frames=result.counts.frames + without_depth,
         )
     except InputError as error:
         return {"evaluation_failed": str(error)}

@@ -92,7 +92,8 @@ def _metrics(
     """Those of the mapping, with everything anew that depends on poses and map."""
     before = run.read_json(run.metrics)
     kept = {key: value for key, value in before.items() if key not in ERRORS}
-    metrics = {"complete": False, **kept, **map_metrics(result, truth)}
+    left_out = int(kept.get("without_depth", 0))
+    metrics = {"complete": False, **kept, **map_metrics(result, truth, left_out)}
     if truth is None and any(key in before for key in ERRORS):
         metrics["evaluation_failed"] = TRUTH_IS_GONE
     stopwatch = Stopwatch()

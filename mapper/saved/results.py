@@ -48,9 +48,13 @@ def sequence_value(run: RunDirectory, key: str) -> Any:
 
 
 def expected_frames(run: RunDirectory) -> int:
-    """Frames that should have got a pose: all of the sequence, if the run was interrupted too."""
+    """Frames that should have got a pose: all of the sequence, if the run was interrupted too.
+
+    So should colour images that were left out for want of depth.
+    """
     if is_complete(run):
-        return int(run.read_json(run.metrics)["frames"])
+        metrics = run.read_json(run.metrics)
+        return int(metrics["frames"]) + int(metrics.get("without_depth", 0))
     return int(sequence_value(run, "frames"))
 
 

@@ -100,7 +100,7 @@ def as_before(request: RunRequest, run: RunDirectory) -> RunRequest:
                 f"{run.path} was made with --{name.replace('_', '-')} {value}, not {given}: "
                 "leave the option out to resume"
             )
-    more = {"registration": stored["registration"]}
+    more = {"registration": stored["registration"], "topics": stored.get("topics")}
     return replace(
         request, **before, **more, save_predictions=stored.get("save_predictions", False)
     )
