@@ -47,5 +47,6 @@ class RosbagSource:
         return None
 
     def close(self) -> None:
+        """Closes the bag; harmless when it is closed."""
         self._bag.close()
         self._next = None

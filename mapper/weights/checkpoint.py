@@ -17,13 +17,23 @@ from mapper.errors import InputError
 from mapper.weights.container import AGAIN, recognise
 from mapper.weights.inert import only_inert_globals, stored_text
 
-INNER_NAMES: Final = ("model", "state_dict")
-TRAINING_PREFIX: Final = "net."  # STream3R's trainer wraps the model and stores counters beside it
-TRAINING_COUNTERS: Final = ("epoch_fraction", "train_total_samples", "train_total_images")
+# Where trainers put the weights; of several the first. Averaged ones (EMA) come last.
+INNER_NAMES: Final = ("model", "state_dict", "model_state_dict", "model_state", "weights") + (
+    ("module", "net", "model_ema", "ema", "ema_state_dict", "state_dict_ema")
+)
+NESTED: Final = 4  # as deep as weights are looked for
+# What wraps a model puts before every name: data parallelism, compilation, a trainer of its own.
+COMPILED: Final = "_orig_mod."
+WRAPPERS: Final = ("module.", COMPILED, "net.")
+TRAINING_COUNTERS: Final = (
+    ("epoch_fraction", "train_total_samples", "train_total_images")  # STream3R's
+    + ("n_averaged",)  # torch.optim.swa_utils
+)
 FOLDER_FILES: Final = (
     "model.safetensors",
     "model.safetensors.index.json",
     "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
     "checkpoints.pth",
     "model.pt",
 )
@@ -34,7 +44,7 @@ class Checkpoint:
     """The tensors of a file by name, on the CPU, without prefixes that a trainer added.
 
     model_text: the stored constructor expression, where there is one; see parse_model_text
-    format: torch-zip, torch-legacy, safetensors or safetensors-sharded
+    format: torch-zip, torch-legacy or safetensors; with -sharded behind it where it is in parts
     config: the content of the config.json beside the weights of a Hugging Face folder
     """
 
@@ -54,6 +64,8 @@ def load_checkpoint(path: Path | str) -> Checkpoint:
     container = recognise(path)
     if container == "folder":
         return _load_folder(path)
+    if container == "index":
+        return _load_folder(path.parent, path)
     if container == "safetensors":
         return _load_safetensors(path)
     content = _unpickle(path, mapped=container == "torch-zip")
@@ -115,8 +127,8 @@ def _reason(error: Exception) -> str:
 
 
 def _tensors_in(content: Any, path: Path) -> dict[str, Tensor]:
-    """The named tensors in a pickled object, inside "model" or "state_dict" where these exist."""
-    for _ in range(len(INNER_NAMES)):
+    """The named tensors in a pickled object, inside a name of INNER_NAMES where one exists."""
+    for _ in range(NESTED):
         inner = [
             content[name]
             for name in INNER_NAMES
@@ -136,19 +148,29 @@ def _tensors_in(content: Any, path: Path) -> dict[str, Tensor]:
 
 
 def _clean(tensors: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
-    """Without the prefixes of data-parallel and Lightning trainers, where all names have them."""
-    if all(name.startswith("module") for name in tensors):
-        tensors = {name.removeprefix("module."): tensor for name, tensor in tensors.items()}
+    """Without the prefixes of what wrapped the model, where all names have them."""
     inner = {name: tensors[name] for name in tensors if name not in TRAINING_COUNTERS}
-    if inner and all(name.startswith(TRAINING_PREFIX) for name in inner):
-        tensors = {name.removeprefix(TRAINING_PREFIX): tensor for name, tensor in inner.items()}
+    while prefix := next((p for p in WRAPPERS if inner and _all_begin(inner, p)), None):
+        tensors = inner = {name.removeprefix(prefix): value for name, value in inner.items()}
+    # Parts of a model may have been compiled alone.
+    tensors = {name.replace(COMPILED, ""): value for name, value in tensors.items()}
     for name, tensor in tensors.items():
         if tensor.layout is not torch.strided or tensor.is_quantized or tensor.is_meta:
             raise InputError(f"{path}: {name} is not a plain tensor; give the original weights")
     return tensors
 
 
+def _all_begin(tensors: Mapping[str, Tensor], prefix: str) -> bool:
+    return all(name.startswith(prefix) for name in tensors)
+
+
 def _load_safetensors(path: Path) -> Checkpoint:
+    tensors, metadata = _safetensors(path)
+    return Checkpoint(_clean(tensors, path), metadata.get("model_text"), "safetensors")
+
+
+def _safetensors(path: Path) -> tuple[dict[str, Tensor], Mapping[str, str]]:
+    """Tensors by their stored names, and the text beside them."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -160,12 +182,16 @@ def _load_safetensors(path: Path) -> Checkpoint:
         raise InputError(f"{path}: the file is cut off or damaged ({reason}); {AGAIN}") from error
     if not tensors:
         raise InputError(f"{path}: holds no tensors; {AGAIN}")
-    return Checkpoint(_clean(tensors, path), metadata.get("model_text"), "safetensors")
+    return tensors, metadata
 
 
-def _load_folder(folder: Path) -> Checkpoint:
-    """A folder as Hugging Face lays it out: config.json, and the weights whole or in parts."""
+def _load_folder(folder: Path, index: Path | None = None) -> Checkpoint:
+    """A folder as Hugging Face lays it out: config.json, and the weights whole or in parts.
+
+    index: of the parts, where that very file was given.
+    """
     found = [folder / name for name in FOLDER_FILES if (folder / name).is_file()]
+    found = found if index is None else [index]
     if not found:
         raise InputError(
             f"{folder}: a folder without weights ({', '.join(FOLDER_FILES)}); give the file itself"
@@ -173,27 +199,40 @@ def _load_folder(folder: Path) -> Checkpoint:
     config_path = folder / "config.json"
     config = _read_json(config_path) if config_path.is_file() else None
     if found[0].name.endswith(".index.json"):
-        return Checkpoint(_load_parts(found[0]), None, "safetensors-sharded", config)
+        tensors, kind = _load_parts(found[0])
+        return Checkpoint(tensors, None, f"{kind}-sharded", config)
     whole = load_checkpoint(found[0])
     return Checkpoint(whole.tensors, whole.model_text, whole.format, config)
 
 
-def _load_parts(index: Path) -> dict[str, Tensor]:
-    """The tensors of all files that an index names; each must be where the index says."""
+def _load_parts(index: Path) -> tuple[dict[str, Tensor], str]:
+    """The tensors of all files that an index names, which must all be there, and their format."""
     places = _read_json(index).get("weight_map")
     if not isinstance(places, dict) or not places:
         raise InputError(f"{index}: has no weight_map; {AGAIN}")
     tensors: dict[str, Tensor] = {}
+    kind = ""
     for part in sorted({str(part) for part in places.values()}):
         if Path(part).name != part:
             raise InputError(f"{index}: names {part!r}, which is not a file beside it; {AGAIN}")
-        tensors.update(_load_safetensors(index.parent / part).tensors)
+        found, kind = _load_part(index.parent / part)
+        tensors.update(found)
     missing = sorted(set(places) - set(tensors))
     if missing:
         raise InputError(
             f"{index}: {len(missing)} tensors are missing, {missing[0]} first; {AGAIN}"
         )
-    return _clean({name: tensors[name] for name in places}, index)
+    return _clean({name: tensors[name] for name in places}, index), kind
+
+
+def _load_part(path: Path) -> tuple[dict[str, Tensor], str]:
+    """The tensors of one part by the names that the index has, and its format."""
+    container = recognise(path)
+    if container == "safetensors":
+        return _safetensors(path)[0], container
+    if container in ("folder", "index"):
+        raise InputError(f"{path}: a part of the weights should be here; {AGAIN}")
+    return _tensors_in(_unpickle(path, mapped=container == "torch-zip"), path), container
 
 
 def _read_json(path: Path) -> dict[str, Any]:

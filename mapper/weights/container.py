@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from mapper.errors import InputError
 
-Container = Literal["torch-zip", "torch-legacy", "safetensors", "folder"]
+Container = Literal["torch-zip", "torch-legacy", "safetensors", "folder", "index"]
 
 AGAIN: Final = "delete it and download it again (mapper weights list shows from where)"
 MAX_SAFETENSORS_HEADER: Final = 100_000_000  # bytes; the limit of the safetensors library
@@ -39,6 +39,8 @@ def recognise(path: Path) -> Container:
         if 8 + length > size:
             raise InputError(f"{path}: the file is cut off after {size} bytes; {AGAIN}")
         return "safetensors"
+    if head.lstrip()[:1] == b"{" and path.name.endswith(".index.json"):
+        return "index"
     if head[:1] == b"\x80":  # the first instruction of a pickle: its protocol
         return "torch-legacy"
     raise InputError(f"{path}: {_describe(head)}")

@@ -142,7 +142,7 @@ def test_folder_in_parts(tmp_path: Path) -> None:
     ("index", "expected"),
     [
         ('{"weight_map": {"a": "../other.safetensors"}}', "not a file beside it"),
-        ('{"weight_map": {"a": "absent.safetensors"}}', "cut off or damaged"),
+        ('{"weight_map": {"a": "absent.safetensors"}}', "absent.safetensors: no such file"),
         ('{"weight_map": {"unknown": "model-0.safetensors"}}', "1 tensors are missing"),
         ("{}", "no weight_map"),
         ("[", "cannot be read as JSON"),
@@ -217,3 +217,41 @@ def test_no_named_tensors(tmp_path: Path, content: object) -> None:
     torch.save(content, tmp_path / "w.pth")
     with pytest.raises(InputError, match="no named tensors"):
         load_checkpoint(tmp_path / "w.pth")
+
+
+@pytest.mark.parametrize(
+    "prefix", ["_orig_mod.", "module._orig_mod.", "_orig_mod.module.", "module.net.", "module."]
+)
+@pytest.mark.parametrize("name", ["model_state_dict", "model_ema", "ema", "state_dict", None])
+def test_whatever_wrapped_the_model(tmp_path: Path, prefix: str, name: str | None) -> None:
+    wrapped = {prefix + key: value for key, value in tensors().items()}
+    torch.save(wrapped if name is None else {name: wrapped, "epoch": 3}, tmp_path / "w.pt")
+    assert same(load_checkpoint(tmp_path / "w.pt").tensors, tensors())
+
+
+def test_parts_that_were_compiled_alone_and_averages(tmp_path: Path) -> None:
+    (first, value), *rest = tensors().items()
+    head, _, tail = first.partition(".")
+    stored = {f"module.{head}._orig_mod.{tail}": value, "n_averaged": torch.tensor(5)}
+    stored |= {f"module.{key}": value for key, value in rest}
+    torch.save({"model": {"state_dict": stored}}, tmp_path / "w.pt")
+    assert same(load_checkpoint(tmp_path / "w.pt").tensors, tensors())
+
+
+@pytest.mark.parametrize("by_index", [False, True])
+def test_pickles_in_parts(tmp_path: Path, by_index: bool) -> None:
+    places = {}
+    for number, (name, value) in enumerate(tensors().items()):
+        part = f"pytorch_model-{number:05d}.bin"
+        torch.save({f"module.{name}": value}, tmp_path / part)
+        places[f"module.{name}"] = part
+    index = tmp_path / "pytorch_model.bin.index.json"
+    index.write_text(json.dumps({"weight_map": places}))
+    checkpoint = load_checkpoint(index if by_index else tmp_path)
+    assert same(checkpoint.tensors, tensors())
+    assert checkpoint.format == "torch-zip-sharded"
+
+
+def test_safetensors_by_their_index(tmp_path: Path) -> None:
+    checkpoint = load_checkpoint(write_parts(tmp_path))
+    assert same(checkpoint.tensors, tensors()) and checkpoint.format == "safetensors-sharded"
