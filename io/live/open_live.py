@@ -7,8 +7,8 @@ from pathlib import Path
 from mapper.errors import ConfigError, InputError
 from mapper.io.live.camera import CameraSource, RealtimeVideo
 from mapper.io.live.source import LiveSource
-from mapper.io.rosbag.bag import is_bag
-from mapper.io.rosbag.topics import parse_choice
+from mapper.io.sequences.bags.bag import is_bag
+from mapper.io.sequences.bags.topics import parse_choice
 from mapper.io.sequences.video import VIDEO_SUFFIXES
 
 _STREAMS = ("rtsp://", "rtsps://", "http://", "https://", "udp://", "tcp://")

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from mapper.errors import InputError
 from mapper.io.live.source import LiveImage, StreamBroken, arrival_time
-from mapper.io.rosbag.bag import Bag
-from mapper.io.rosbag.topics import TopicChoice
+from mapper.io.sequences.bags.bag import Bag
+from mapper.io.sequences.bags.topics import TopicChoice
 
 
 class RosbagSource:
-    """Colour images of a bag, each with its depth if there is any; see mapper.io.rosbag.bag.
+    """Colour images of a bag, each with its depth if there is any; see mapper.io.sequences.bags.
 
     An image that cannot be decoded is left out. Timestamps are those of the images' headers.
     """

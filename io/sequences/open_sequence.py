@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from mapper.errors import ConfigError, InputError
+from mapper.io.sequences.bags.bag_sequence import is_rosbag, open_rosbag
 from mapper.io.sequences.image_folder import is_image_folder, open_image_folder
 from mapper.io.sequences.kitti import is_kitti, kitti_name, open_kitti
-from mapper.io.sequences.rosbag import is_rosbag, open_rosbag
 from mapper.io.sequences.sequence import Sequence
 from mapper.io.sequences.sevenscenes import (
     is_sevenscenes,

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from mapper.errors import ConfigError, InputError
-from mapper.io.rosbag.topics import parse_choice
-from mapper.io.sequences.rosbag import BagSequence
+from mapper.io.sequences.bags.bag_sequence import BagSequence
+from mapper.io.sequences.bags.topics import parse_choice
 from tests.support.bags import (
     COMPRESSED,
     HEIGHT,

@@ -11,8 +11,8 @@ from mapper.core.trajectory import Trajectory
 from mapper.errors import InputError
 from mapper.io.cameras.calibration import find_calibration
 from mapper.io.cameras.rig import Rig, check_size
-from mapper.io.rosbag.bag import Bag, is_bag
-from mapper.io.rosbag.topics import TopicChoice, parse_choice
+from mapper.io.sequences.bags.bag import Bag, is_bag
+from mapper.io.sequences.bags.topics import TopicChoice, parse_choice
 
 
 class BagSequence:

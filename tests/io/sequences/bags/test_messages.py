@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mapper.errors import InputError
-from mapper.io.rosbag.messages import color_image, depth_image
+from mapper.io.sequences.bags.messages import color_image, depth_image
 
 RED = [200, 0, 0]
 

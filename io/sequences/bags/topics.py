@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from mapper.errors import ConfigError, InputError, unknown_name
-from mapper.io.rosbag.messages import COLORED, DEEP, encoding_of
+from mapper.io.sequences.bags.messages import COLORED, DEEP, encoding_of
 
 IMAGES: Final = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 INFO: Final = "sensor_msgs/msg/CameraInfo"

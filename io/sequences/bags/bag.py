@@ -18,9 +18,9 @@ from mapper.core.geometry import inverse
 from mapper.errors import ConfigError, InputError
 from mapper.io.cameras.calibration import Calibration
 from mapper.io.cameras.camera import Camera
-from mapper.io.rosbag.cameras import camera_of_info, relative_pose, transform
-from mapper.io.rosbag.messages import MILLIMETRES, color_image, depth_image
-from mapper.io.rosbag.topics import IMAGES, TopicChoice, Topics, choose_topics, is_rectified
+from mapper.io.sequences.bags.cameras import camera_of_info, relative_pose, transform
+from mapper.io.sequences.bags.messages import MILLIMETRES, color_image, depth_image
+from mapper.io.sequences.bags.topics import IMAGES, TopicChoice, Topics, choose_topics, is_rectified
 from mapper.io.sequences.pairing import pair_times, pairing_notes
 
 BAG_SUFFIXES: Final = (".bag", ".db3", ".mcap")
