@@ -18,7 +18,7 @@ from mapper.backend.graph.graph_solver import InProcess, Solver
 from mapper.backend.graph.optimisation_schedule import OptimisationSchedule
 from mapper.backend.graph.pose_graph import PoseGraph
 from mapper.backend.graph_update import GraphUpdate
-from mapper.backend.keyframe_culling import KeyframeReuse, Released
+from mapper.backend.keyframe_culling import CulledKeyframe, KeyframeCuller
 from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.backend.keyframes.keyframe_tracker import KeyframeTracker
 from mapper.backend.keyframes.map_cache import MapCache, MapStore
@@ -53,7 +53,7 @@ class Backend:
         self.fusion = MapFusion(config.fusion, self.maps.map)
         self._tracker = KeyframeTracker(config.keyframes, config.placement, self.maps)
         self.linker = KeyframeLinker(self.graph, self.maps, config.edges, config.loops)
-        self._reuse = KeyframeReuse(config.reuse, self.graph, self.maps)
+        self._culler = KeyframeCuller(config.reuse, self.graph, self.maps)
         self._schedule = OptimisationSchedule(config.optimise_every, config.optimise_share)
         self._final: GlobalMap | None = None  # known at the end
 
@@ -73,7 +73,7 @@ class Backend:
             return GraphUpdate(self._newest_pose())
         with self._stopwatch.measure("keyframe"):
             closed = self._tracker.close()
-            released = self._release()
+            culled = self._cull()
             opened = self._open(previous, usable, expected)
         with self._stopwatch.measure("loops"):
             edges, decisions = self.linker.link(previous, self.keyframes)
@@ -88,7 +88,7 @@ class Backend:
             self._newest_pose(),
             opened,
             closed,
-            released,
+            culled,
             self.maps.map(opened.id),
             tuple(edges),
             tuple(decisions),
@@ -182,15 +182,15 @@ class Backend:
         keyframe = self.keyframes[-1]
         return rigid_part(self.poses[keyframe.id] @ keyframe.frames[-1].T_keyframe_camera)
 
-    def _release(self) -> Released | None:
+    def _cull(self) -> CulledKeyframe | None:
         """Let go of the keyframe before the one that was just closed, if nothing needs it."""
-        released = self._reuse.release(self.keyframes)
-        if released is not None:
+        culled = self._culler.cull(self.keyframes)
+        if culled is not None:
             del self.keyframes[-2]
-            self.fusion.remove(released.keyframe.id)
-            self.linker.forget(released.keyframe)
-            self.maps.forget(released.keyframe.id)
-        return released
+            self.fusion.remove(culled.keyframe.id)
+            self.linker.forget(culled.keyframe)
+            self.maps.forget(culled.keyframe.id)
+        return culled
 
     def _open(
         self, previous: Keyframe | None, prediction: Prediction, T_previous: np.ndarray | None
@@ -214,6 +214,6 @@ class Backend:
 
     def _settled_poses(self) -> dict[int, np.ndarray]:
         """Of the keyframes that are closed and will stay."""
-        newest = self.keyframes[-self._reuse.pending(len(self.keyframes)) :]
+        newest = self.keyframes[-self._culler.pending(len(self.keyframes)) :]
         pending = {keyframe.id for keyframe in newest}
         return {k: S for k, S in self.global_map().poses.items() if k not in pending}

@@ -12,7 +12,7 @@ from mapper.backend.alignment.online import OnlineAlignmentConfig
 from mapper.backend.alignment.refined_maps import RefinementConfig
 from mapper.backend.fusion.map_fusion import FusionConfig
 from mapper.backend.graph.pose_graph import PoseGraphConfig
-from mapper.backend.keyframe_culling import ReuseConfig
+from mapper.backend.keyframe_culling import CullingConfig
 from mapper.backend.keyframes.frame_placement import PlacementConfig
 from mapper.backend.keyframes.keyframe_selector import KeyframeConfig
 from mapper.backend.loops.edge_measurement import EdgeConfig
@@ -49,7 +49,7 @@ class BackendConfig:
     placement: PlacementConfig = field(default_factory=PlacementConfig)
     edges: EdgeConfig = field(default_factory=EdgeConfig)
     loops: LoopCloserConfig = field(default_factory=LoopCloserConfig)
-    reuse: ReuseConfig = field(default_factory=ReuseConfig)
+    reuse: CullingConfig = field(default_factory=CullingConfig)
     graph: PoseGraphConfig = field(default_factory=PoseGraphConfig)
     fusion: FusionConfig = field(default_factory=FusionConfig)
     cached_keyframes: Annotated[Keyframes, Ge(2)] = 64

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mapper.backend.graph.edge import Edge
-from mapper.backend.keyframe_culling import Released
+from mapper.backend.keyframe_culling import CulledKeyframe
 from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
 from mapper.backend.loops.loop_decision import LoopDecision
@@ -19,7 +19,7 @@ class GraphUpdate:
     """What one prediction changed.
 
     T_world_camera: (4, 4), where its frame is now; None where it was refused. opened, closed,
-    released: keyframes, or None. opened_map: of the one that opened. edges: of the same.
+    culled: keyframes, or None. opened_map: of the one that opened. edges: of the same.
     decisions: on every pair that was tried.
     With a keyframe that opened, the graph as it is until the next prediction: poses:
     S_world_keyframe of every keyframe; graph_edges: all.
@@ -28,7 +28,7 @@ class GraphUpdate:
     T_world_camera: np.ndarray | None = None
     opened: Keyframe | None = None
     closed: Keyframe | None = None
-    released: Released | None = None
+    culled: CulledKeyframe | None = None
     opened_map: KeyframeMap | None = None
     edges: tuple[Edge, ...] = ()
     decisions: tuple[LoopDecision, ...] = ()

@@ -1,4 +1,4 @@
-"""Lets go of keyframes that show nothing new, so that a map grows with the place and not with time.
+"""Culls keyframes that show nothing new, so that a map grows with the place and not with time.
 
 Source of the idea: Johannsson et al., "Temporally scalable visual SLAM using a reduced pose graph",
 ICRA 2013. There the next keyframe is an old one; here a keyframe is judged when its own loops have
@@ -24,12 +24,12 @@ from mapper.core.sim3 import inverse_similarity
 
 
 @settings
-class ReuseConfig:
+class CullingConfig:
     """When keyframes of places seen before are culled.
 
     after: keyframes of a map below which each one stays, as every view makes it better; 0 = off.
-    min_covered: share of a keyframe's points that others must hold before it is let go.
-    min_shared: share that the one which its frames then hang on must hold alone.
+    min_covered: share of a keyframe's points that others must hold before it is culled.
+    min_shared: share that the one which its frames are then placed in must hold alone.
     """
 
     after: KeyframesOrZero = 200
@@ -44,7 +44,7 @@ class ReuseConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class Released:
+class CulledKeyframe:
     """keyframe: taken out of the graph. anchor_id: of the keyframe that `visit` was added to.
 
     edges: that now join its neighbours in its stead.
@@ -56,23 +56,23 @@ class Released:
     edges: tuple[Edge, ...]
 
 
-class KeyframeReuse:
+class KeyframeCuller:
     """Judges the last keyframe but one, each time that one is closed."""
 
-    def __init__(self, config: ReuseConfig, graph: PoseGraph, maps: MapCache) -> None:
+    def __init__(self, config: CullingConfig, graph: PoseGraph, maps: MapCache) -> None:
         self.config = config
         self._graph = graph
         self._maps = maps
 
     def pending(self, keyframes: int) -> int:
-        """How many of the newest keyframes, the open one among them, may still be let go."""
+        """How many of the newest keyframes, the open one among them, may still be culled."""
         return 2 if self._is_due(keyframes) else 1
 
     def _is_due(self, keyframes: int) -> bool:
         return 0 < self.config.after < keyframes
 
-    def release(self, keyframes: list[Keyframe]) -> Released | None:
-        """Take it out of the graph and hang its frames on an earlier one that it saw again, if
+    def cull(self, keyframes: list[Keyframe]) -> CulledKeyframe | None:
+        """Take it out of the graph and place its frames in an earlier one that it saw again, if
         that one and others hold what it shows. The list and the maps are left to the caller."""
         if not self._is_due(len(keyframes)):
             return None
@@ -89,7 +89,7 @@ class KeyframeReuse:
         self._graph.remove(keyframe.id)
         anchor = next(k for k in keyframes if k.id == anchor_id)
         anchor.visits.append(visit)
-        return Released(keyframe, anchor_id, visit, edges)
+        return CulledKeyframe(keyframe, anchor_id, visit, edges)
 
     def _anchor(self, keyframe: Keyframe) -> int | None:
         """The earlier keyframe that shares most with this one, by an edge that was verified.
@@ -108,7 +108,7 @@ class KeyframeReuse:
         return best if best is not None and shared[best] >= self.config.min_shared else None
 
     def _is_covered(self, keyframe_id: int) -> bool:
-        """By the earlier keyframes of its world. The one after it may be let go itself."""
+        """By the earlier keyframes of its world. The one after it may be culled itself."""
         component = self._graph.component_of()
         world = {
             k: S for k, S in self._graph.poses.items() if component[k] == component[keyframe_id]

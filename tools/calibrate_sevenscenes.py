@@ -36,7 +36,7 @@ STEP = np.array([100, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1])  # typical size of f and of
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class CalibrationView:
     """What a frame gives, and the two kinds of edge evidence.
 
     keypoints: (N, 2) pixels. descriptors: (N, 128). points: (H, W, 3) of the depth camera.
@@ -92,7 +92,7 @@ def parse_options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def load_view(folder: Path, index: int) -> View:
+def load_view(folder: Path, index: int) -> CalibrationView:
     stem = folder / f"frame-{index:06d}"
     grey = cv2.cvtColor(read_image(next(folder.glob(f"{stem.name}.color.*"))), cv2.COLOR_RGB2GRAY)
     keypoints, descriptors = cv2.SIFT.create(nfeatures=1500).detectAndCompute(grey, None)
@@ -103,7 +103,7 @@ def load_view(folder: Path, index: int) -> View:
     kind = np.repeat([0, 0, 1, 1], [len(side) for side in sides])
     pose = np.loadtxt(f"{stem}.pose.txt")
     jumps = np.concatenate(sides)
-    return View(pixels, descriptors, points, pose, edge_distances(grey), jumps, kind)
+    return CalibrationView(pixels, descriptors, points, pose, edge_distances(grey), jumps, kind)
 
 
 def edge_distances(grey: np.ndarray) -> np.ndarray:
@@ -131,7 +131,7 @@ def depth_jumps(depth: np.ndarray, points: np.ndarray, axis: int, sign: int) -> 
     return found
 
 
-def match_views(views: list[View], spans: list[int]) -> Matches:
+def match_views(views: list[CalibrationView], spans: list[int]) -> Matches:
     matcher = cv2.BFMatcher(cv2.NORM_L2, crossCheck=True)
     parts = []
     for (i, a), span in itertools.product(enumerate(views), spans):
@@ -148,7 +148,7 @@ def match_views(views: list[View], spans: list[int]) -> Matches:
     return Matches(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-def refine(parameters: np.ndarray, matches: Matches, views: list[View]) -> np.ndarray:
+def refine(parameters: np.ndarray, matches: Matches, views: list[CalibrationView]) -> np.ndarray:
     """One round: planes and inliers at the present estimate, then a robust fit of f and T."""
     origins, normals, valid = planes(parameters, matches, views)
     error = residuals(parameters, matches, origins, normals)
@@ -162,7 +162,9 @@ def refine(parameters: np.ndarray, matches: Matches, views: list[View]) -> np.nd
     return least_squares(cost, parameters, loss="cauchy", x_scale=STEP).x
 
 
-def report(label: str, parameters: np.ndarray, matches: Matches, views: list[View]) -> None:
+def report(
+    label: str, parameters: np.ndarray, matches: Matches, views: list[CalibrationView]
+) -> None:
     origins, normals, valid = planes(parameters, matches, views)
     error = np.linalg.norm(residuals(parameters, matches, origins, normals), axis=1)[valid]
     inliers = error[error < GATE]
@@ -174,7 +176,7 @@ def report(label: str, parameters: np.ndarray, matches: Matches, views: list[Vie
     )
 
 
-def edge_errors(parameters: np.ndarray, views: list[View]) -> np.ndarray:
+def edge_errors(parameters: np.ndarray, views: list[CalibrationView]) -> np.ndarray:
     """(M,) pixels from each jump in depth to the next edge of its kind in the colour image."""
     parts = []
     T_color_depth = exp_se3(parameters[1:])
@@ -188,7 +190,7 @@ def edge_errors(parameters: np.ndarray, views: list[View]) -> np.ndarray:
 
 
 def planes(
-    parameters: np.ndarray, matches: Matches, views: list[View]
+    parameters: np.ndarray, matches: Matches, views: list[CalibrationView]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Per match: a point (3,) and normal (3,) of the surface at the source feature; validity."""
     origins, normals = np.zeros((2, len(matches.source), 3))

@@ -85,7 +85,7 @@ def align_newest(
 def _hanging_together(window: list[int], graph: PoseGraph) -> list[int]:
     """Those that edges within the window join to its newest: nothing would hold the others.
 
-    Where keyframes were let go, neighbours in time may be joined by way of older ones only.
+    Where keyframes were culled, neighbours in time may be joined by way of older ones only.
     """
     joined, edges = set(window[-1:]), graph.edges_among(window)
     for _ in window:

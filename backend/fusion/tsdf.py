@@ -9,8 +9,8 @@ import numpy as np
 from mapper.backend.fusion.tsdf_kernels import (
     BLOCK,
     Band,
+    FusedView,
     Pool,
-    View,
     allocate_blocks,
     integrate_blocks,
     rehash,
@@ -98,7 +98,7 @@ class TsdfVolume:
         image: uint8 (H, W, 3). T_world_camera: (4, 4). To take a view out, hand in exactly what
         was added.
         """
-        view = View(depth, weight, image, camera_of(intrinsics))
+        view = FusedView(depth, weight, image, camera_of(intrinsics))
         band = self._band(depth, noise)
         motion = motion_of(T_world_camera)
         touched = self._touched_blocks(view, motion, band)
@@ -129,7 +129,7 @@ class TsdfVolume:
             noise.coefficients,
         )
 
-    def _touched_blocks(self, view: View, motion: Motion, band: Band) -> np.ndarray:
+    def _touched_blocks(self, view: FusedView, motion: Motion, band: Band) -> np.ndarray:
         """Indices of all blocks near the view's surface; new ones are allocated."""
         step = self._pixel_step(float(view.camera.fx), float(band.max_depth))
         while True:

@@ -17,7 +17,7 @@ FAST_BUT_FOR_NAN = {"reassoc", "nsz", "arcp", "contract", "afn"}  # NaN stands f
 NEAREST: Final = f32(0.1)  # metres: a voxel nearer to the camera is not seen by it
 
 
-class View(NamedTuple):
+class FusedView(NamedTuple):
     """depth, weight: float32 (H, W), metres along z and confidence. image: uint8 (H, W, 3)."""
 
     depth: np.ndarray

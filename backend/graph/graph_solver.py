@@ -23,7 +23,7 @@ class Kernel:
     name: str
     scale: float
 
-    def made(self) -> gtsam.noiseModel.mEstimator.Base:
+    def created(self) -> gtsam.noiseModel.mEstimator.Base:
         """GTSAM's kernel of this name and scale."""
         return getattr(gtsam.noiseModel.mEstimator, self.name)(self.scale)
 
@@ -56,7 +56,7 @@ class EdgeFactors:
         factor = self._made[id(edge)][1]
         if kernel is None or edge.kind.is_trusted:
             return factor
-        robust = gtsam.noiseModel.Robust.Create(kernel.made(), factor.noiseModel())
+        robust = gtsam.noiseModel.Robust.Create(kernel.created(), factor.noiseModel())
         return self.group.between(edge.i, edge.j, factor.measured(), robust)
 
     def forget(self, edges: Collection[Edge]) -> None:

@@ -20,7 +20,7 @@ class OptimisationSchedule:
         all keyframes, if more."""
         self._every = every
         self._share = share
-        self._since = 0  # keyframes that came, some of which may have been let go again
+        self._since = 0  # keyframes that came, some of which may have been culled again
 
     def run(self, graph: PoseGraph, new_edges: Iterable[Edge]) -> bool:
         """Optimise after a keyframe's edges were added; True where all poses moved."""

@@ -115,7 +115,7 @@ class PoseGraph:
         return list(self._edges_of[keyframe_id])
 
     def remove(self, keyframe_id: int) -> None:
-        """Take a keyframe and its edges out; the others must hang together without it."""
+        """Take a keyframe and its edges out; the others must stay connected without it."""
         root = self._root_of.pop(keyframe_id)
         if root == keyframe_id:
             raise ValueError(f"keyframe {keyframe_id} holds the world of {self._members[root]}")

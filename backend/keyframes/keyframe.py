@@ -1,4 +1,4 @@
-"""A keyframe: the view that a stretch of frames hangs on."""
+"""A keyframe: the view that a stretch of tracked frames is placed in."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import numpy as np
 from mapper.core.intrinsics import Intrinsics
 from mapper.vision.local_features import LocalFeatures
 
-# A HungFrame, in a visit.
+# A tracked frame, in a visit.
 PACKED: Final = np.dtype(
     [("index", np.int64), ("timestamp", np.float64), ("T_visit_camera", np.float32, (3, 4))]
 )
 
 
 @dataclass(frozen=True, slots=True)
-class HungFrame:
+class TrackedFrame:
     """A frame placed relative to its keyframe, so that it follows when the graph moves.
 
     T_keyframe_camera: (4, 4), in the keyframe's own units.
@@ -33,9 +33,9 @@ class HungFrame:
 class Visit:
     """A stretch of frames that was a keyframe's own until that showed nothing new.
 
-    It hangs on an earlier keyframe. id: what it had as a keyframe; ids follow each other in time.
-    S_keyframe_visit: (4, 4), its origin in the keyframe that it hangs on. T_previous_keyframe: as
-    a keyframe's. packed: (N,) of PACKED, its frames in little memory, as there is no end to them;
+    It is placed in an earlier keyframe, its anchor. id: what it had as a keyframe; ids follow each
+    other in time. S_keyframe_visit: (4, 4), its origin in its anchor. T_previous_keyframe: as a
+    keyframe's. packed: (N,) of PACKED, its frames in little memory, as there is no end to them;
     their poses have seven digits.
     """
 
@@ -50,7 +50,7 @@ class Visit:
         id: int,
         S_keyframe_visit: np.ndarray,
         T_previous_keyframe: np.ndarray | None,
-        frames: Sequence[HungFrame],
+        frames: Sequence[TrackedFrame],
     ) -> Visit:
         """frames: as a keyframe holds them."""
         rows = [(f.frame_index, f.timestamp, f.T_keyframe_camera[:3]) for f in frames]
@@ -67,13 +67,13 @@ class Visit:
         return float(self.packed["timestamp"][0])
 
     @property
-    def frames(self) -> list[HungFrame]:
+    def frames(self) -> list[TrackedFrame]:
         """As a keyframe holds them; unpacked at each call."""
         T_visit_camera = np.tile(np.eye(4), (len(self.packed), 1, 1))
         T_visit_camera[:, :3] = self.packed["T_visit_camera"]
         indices, timestamps = self.packed["index"].tolist(), self.packed["timestamp"].tolist()
         each = zip(indices, timestamps, T_visit_camera, strict=True)
-        return [HungFrame(*frame) for frame in each]
+        return [TrackedFrame(*frame) for frame in each]
 
 
 @dataclass
@@ -85,8 +85,8 @@ class Keyframe:
     is_metric: its units are metres; else they are the frontend's times `units`.
     T_previous_keyframe: (4, 4), in the keyframe before, by the frames in between; None where
     those are of another segment. T_odometry_last: (4, 4), of its last frame; None where that is
-    the keyframe itself. visits: later stretches that hang on it too. Its depth map is large and
-    lives in the MapCache under its id.
+    the keyframe itself. visits: later stretches that are placed in it too. Its depth map is large
+    and lives in the MapCache under its id.
     """
 
     id: int
@@ -94,7 +94,7 @@ class Keyframe:
     T_odometry_keyframe: np.ndarray
     features: LocalFeatures
     intrinsics: Intrinsics
-    frames: list[HungFrame] = field(default_factory=list)
+    frames: list[TrackedFrame] = field(default_factory=list)
     median_depth: float = 1.0
     descriptor: np.ndarray | None = None
     is_metric: bool = True
@@ -114,7 +114,7 @@ class Keyframe:
         return self.frames[0].timestamp
 
     @property
-    def stretches(self) -> list[tuple[np.ndarray, list[HungFrame]]]:
+    def stretches(self) -> list[tuple[np.ndarray, list[TrackedFrame]]]:
         """Where its stretches of frames begin, in the keyframe (4, 4), and their frames."""
         visits = [(visit.S_keyframe_visit, visit.frames) for visit in self.visits]
         return [(np.eye(4), self.frames), *visits]

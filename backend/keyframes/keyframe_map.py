@@ -1,4 +1,4 @@
-"""The depth map of a keyframe, averaged over the frames that hang on it."""
+"""The depth map of a keyframe, averaged over its tracked frames."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class KeyframeMap:
         depth = np.where(weight > 0, depth, np.float32(0))
         return cls(depth, weight, prediction.image, prediction.intrinsics, prediction.noise)
 
-    def absorb(
+    def fuse(
         self, prediction: Prediction, T_keyframe_camera: np.ndarray, scale: float = 1.0
     ) -> None:
         """Average another frame's points into the map where they lie on the same surface.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mapper.backend.keyframes.frame_placement import FramePlacer, PlacementConfig
-from mapper.backend.keyframes.keyframe import HungFrame, Keyframe
+from mapper.backend.keyframes.keyframe import Keyframe, TrackedFrame
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
 from mapper.backend.keyframes.keyframe_selector import KeyframeConfig, needs_keyframe
 from mapper.backend.keyframes.map_cache import MapCache
@@ -51,10 +51,10 @@ class KeyframeTracker:
         placement = self._placer.place(self._maps.pyramid(current.id), prediction, expected)
         T_keyframe_camera = placement.T_keyframe_camera
         current.frames.append(
-            HungFrame(prediction.frame_index, prediction.timestamp, T_keyframe_camera)
+            TrackedFrame(prediction.frame_index, prediction.timestamp, T_keyframe_camera)
         )
         current.T_odometry_last = prediction.T_world_camera
-        self._maps.map(current.id).absorb(prediction, T_keyframe_camera, placement.scale)
+        self._maps.map(current.id).fuse(prediction, T_keyframe_camera, placement.scale)
 
     def needs_keyframe(self, prediction: Prediction, expected: np.ndarray) -> bool:
         """Whether the frame must open a keyframe; if not, it can be tracked."""
@@ -84,7 +84,7 @@ class KeyframeTracker:
             prediction.T_world_camera,
             self._extract_features(prediction.image, prediction.pointmap),
             prediction.intrinsics,
-            [HungFrame(prediction.frame_index, prediction.timestamp, np.eye(4))],
+            [TrackedFrame(prediction.frame_index, prediction.timestamp, np.eye(4))],
             median_depth(prediction),
             prediction.descriptor,
             prediction.is_metric,

@@ -74,7 +74,7 @@ class MapCache:
         self._evict()
 
     def map(self, keyframe_id: int) -> KeyframeMap:
-        """The map of a keyframe, read again if it was let go."""
+        """The map of a keyframe, read again if it was put out of memory."""
         if keyframe_id not in self._maps:
             assert self._store is not None
             loaded = self._maps[keyframe_id] = self._store.load(keyframe_id)

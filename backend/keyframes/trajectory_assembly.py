@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mapper.backend.keyframes.keyframe import HungFrame, Keyframe, Visit
+from mapper.backend.keyframes.keyframe import Keyframe, TrackedFrame, Visit
 from mapper.core.geometry import inverse
 from mapper.core.sim3 import exp_sim3, inverse_similarity, log_sim3, rigid_part
 from mapper.core.trajectory import Trajectory
@@ -18,13 +18,13 @@ class _Stretch:
     """Frames that were placed against one view: a keyframe, or a visit to the keyframe anchor."""
 
     anchor: int
-    hung_on: Keyframe | Visit
+    view: Keyframe | Visit
 
     def S_world_stretch(self, poses: dict[int, np.ndarray]) -> np.ndarray:
         """Where that view is now."""
-        if isinstance(self.hung_on, Keyframe):
+        if isinstance(self.view, Keyframe):
             return poses[self.anchor]
-        return poses[self.anchor] @ self.hung_on.S_keyframe_visit
+        return poses[self.anchor] @ self.view.S_keyframe_visit
 
 
 def assemble_trajectory(
@@ -52,7 +52,7 @@ def placed_stretches(
     last_index = None
     stretches = _stretches(keyframes)
     for stretch, following in zip(stretches, [*stretches[1:], None], strict=False):
-        frames = stretch.hung_on.frames
+        frames = stretch.view.frames
         if frames[0].frame_index == last_index:
             frames = frames[1:]  # shared by two segments
         if not frames:
@@ -69,19 +69,19 @@ def _stretches(keyframes: list[Keyframe]) -> list[_Stretch]:
     for keyframe in keyframes:
         found.append(_Stretch(keyframe.id, keyframe))
         found += [_Stretch(keyframe.id, visit) for visit in keyframe.visits]
-    return sorted(found, key=lambda stretch: stretch.hung_on.id)
+    return sorted(found, key=lambda stretch: stretch.view.id)
 
 
 def _placed(
     stretch: _Stretch,
     following: _Stretch | None,
-    frames: list[HungFrame],
+    frames: list[TrackedFrame],
     poses: dict[int, np.ndarray],
 ) -> np.ndarray:
     """T_world_camera (n, 4, 4) of some frames of the stretch."""
     correction = log_sim3(_correction(stretch, following, poses))
-    start = stretch.hung_on.timestamp
-    span = 0.0 if following is None else following.hung_on.timestamp - start
+    start = stretch.view.timestamp
+    span = 0.0 if following is None else following.view.timestamp - start
     S_world_stretch = stretch.S_world_stretch(poses)
     S_world_camera = np.empty((len(frames), 4, 4))
     for place, frame in enumerate(frames):
@@ -95,8 +95,8 @@ def _correction(
     stretch: _Stretch, following: _Stretch | None, poses: dict[int, np.ndarray]
 ) -> np.ndarray:
     """(4, 4): what the graph adds, in the stretch, to the motion of the frames in between."""
-    if following is None or following.hung_on.T_previous_keyframe is None:
+    if following is None or following.view.T_previous_keyframe is None:
         return np.eye(4)
     S_world_stretch = stretch.S_world_stretch(poses)
     S_graph = inverse_similarity(S_world_stretch) @ following.S_world_stretch(poses)
-    return S_graph @ inverse(following.hung_on.T_previous_keyframe)
+    return S_graph @ inverse(following.view.T_previous_keyframe)

@@ -86,8 +86,8 @@ class KeyframeLinker:
         if measured.T_previous_new is not None:  # the frames before the jump keep their places
             opened.T_previous_keyframe = measured.T_previous_new
         edge = measured.edge
-        unborne = None if measured.aligned else np.linalg.inv(edge.information)
-        self._chain.extend(edge.i, edge.j, edge.S_i_j, measured.correction, unborne)
+        unaligned = None if measured.aligned else np.linalg.inv(edge.information)
+        self._chain.extend(edge.i, edge.j, edge.S_i_j, measured.correction, unaligned)
         graph.add_edge(edge)
         graph.poses[edge.j] = graph.poses[edge.i] @ edge.S_i_j
         return [edge]

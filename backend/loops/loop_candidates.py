@@ -99,11 +99,11 @@ class CandidateFinder:
         """By each kind of place recognition, best first."""
         count = 3 * self.config.max_retrieved
         found = self._places.query(new.features.descriptors, count)
-        look_alikes = [("appearance", [i for i, _ in found])]
+        retrieved = [("appearance", [i for i, _ in found])]
         if new.descriptor is not None:
             found = self._descriptors.query(new.descriptor, count)
-            look_alikes.append(("descriptor", [i for i, _ in found]))
-        return look_alikes
+            retrieved.append(("descriptor", [i for i, _ in found]))
+        return retrieved
 
     def _overlaps(self, new_id: int, poses: dict[int, np.ndarray], maps: MapCache) -> list[int]:
         """Keyframes that share enough of the view, the most shared first."""

@@ -66,7 +66,7 @@ class PairwiseMap:
     aligned, in the keyframes' units as before. losses: of the optimisation, before each iteration
     and after the last.
 
-    A keyframe's scale changes as its depth did: what hangs on it follows.
+    A keyframe's scale changes as its depth did: its frames follow.
     """
 
     poses: dict[int, np.ndarray]

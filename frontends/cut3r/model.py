@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from mapper.frontends.cut3r.network import Cut3rNetwork, Decoded
-from mapper.frontends.cut3r.state import Cut3rPrediction, Cut3rState, View
+from mapper.frontends.cut3r.state import Cut3rPrediction, Cut3rState, StreamInput
 from mapper.frontends.cut3r.stepping import Rollout, StepOptions
 from mapper.frontends.cut3r.update_rules import Change, Gate, UpdateRule
 from mapper.frontends.layers.attention import LogitObserver
@@ -25,14 +25,14 @@ class Cut3r(Cut3rNetwork):
         return Cut3rState(tokens, memory, None, None, learned_pose=fresh, plain_gate=fresh)
 
     def step(
-        self, view: View | Tensor, state: Cut3rState, options: StepOptions | None = None
+        self, view: StreamInput | Tensor, state: Cut3rState, options: StepOptions | None = None
     ) -> tuple[Cut3rPrediction, Cut3rState]:
         """One frame of every sequence of the batch; an image (B, 3, H, W) stands for its view.
 
         The prediction of a frame never depends on its own gate or reset: those act afterwards.
         """
         options = options or StepOptions()
-        view = View(image=view) if isinstance(view, Tensor) else view
+        view = StreamInput(image=view) if isinstance(view, Tensor) else view
         observer = options.rule.observer()
         encoded = self.encode(view, options.rollout)
         decoded = self.decode(encoded, state, observer)
@@ -47,7 +47,7 @@ class Cut3r(Cut3rNetwork):
 
     def change(
         self,
-        view: View,
+        view: StreamInput,
         encoded: Encoded,
         decoded: Decoded,
         state: Cut3rState,
@@ -64,7 +64,7 @@ class Cut3r(Cut3rNetwork):
             observer=observer,
         )
 
-    def after_reset(self, state: Cut3rState, view: View, rollout: Rollout) -> Cut3rState:
+    def after_reset(self, state: Cut3rState, view: StreamInput, rollout: Rollout) -> Cut3rState:
         """The state with the sequences whose view says so back at their beginning.
 
         Candidate and features stay: TTSA3R compares across a reset, as published.

@@ -16,7 +16,7 @@ from mapper.frontends.cut3r.activations import confidence_exp, points_exp, pose_
 from mapper.frontends.cut3r.config import Cut3rConfig
 from mapper.frontends.cut3r.heads import HeadInput, build_heads
 from mapper.frontends.cut3r.pose_memory import PoseMemory
-from mapper.frontends.cut3r.state import Cut3rPrediction, Cut3rState, View
+from mapper.frontends.cut3r.state import Cut3rPrediction, Cut3rState, StreamInput
 from mapper.frontends.cut3r.stepping import Rollout, StepOptions
 from mapper.frontends.layers.attention import LogitObserver
 from mapper.frontends.layers.block import DecoderBlock, EncoderBlock, layer_norm
@@ -90,7 +90,7 @@ class Cut3rNetwork(nn.Module):
         """Where the weights are."""
         return self.pose_token.device
 
-    def encode(self, view: View, rollout: Rollout) -> Encoded:
+    def encode(self, view: StreamInput, rollout: Rollout) -> Encoded:
         """Features of one frame of every sequence; knows nothing of the past."""
         height, width = view.size
         patch = self.config.patch_size

@@ -14,7 +14,7 @@ from mapper.frontends.cut3r.activations import confidence_exp, points_exp
 from mapper.frontends.cut3r.heads import HeadInput
 from mapper.frontends.cut3r.model import Cut3r, blend, gate_of
 from mapper.frontends.cut3r.network import Decoded
-from mapper.frontends.cut3r.state import Cut3rState, View
+from mapper.frontends.cut3r.state import Cut3rState, StreamInput
 from mapper.frontends.cut3r.stepping import whole_sequence
 from mapper.frontends.cut3r.update_rules import UpdateRule
 from mapper.frontends.layers.encoded import Encoded
@@ -37,7 +37,7 @@ def rollout_pairs(
     """
     if len({image.shape for image in images}) > 1:
         raise InputError("the images differ in size; pairwise alignment needs frames of one size")
-    views = [View(image=image[None].to(model.device)) for image in images]
+    views = [StreamInput(image=image[None].to(model.device)) for image in images]
     encoded = [model.encode(view, whole_sequence(any_ray_map=False)) for view in views]
     pairs: list[ImagePair] = []
     for count, indices in enumerate(rollout_indices(len(images)), 1):
@@ -49,7 +49,7 @@ def rollout_pairs(
 
 
 def _rollout(
-    model: Cut3r, frames: Sequence[tuple[int, View, Encoded]], rule: UpdateRule
+    model: Cut3r, frames: Sequence[tuple[int, StreamInput, Encoded]], rule: UpdateRule
 ) -> Iterator[ImagePair]:
     """The root with each of the others, from a fresh state."""
     (root, view, encoded), *others = frames
@@ -64,7 +64,7 @@ def _rollout(
 
 
 def _step(
-    model: Cut3r, view: View, encoded: Encoded, state: Cut3rState, rule: UpdateRule
+    model: Cut3r, view: StreamInput, encoded: Encoded, state: Cut3rState, rule: UpdateRule
 ) -> tuple[Decoded, Cut3rState]:
     """`Cut3r.step` of an image that is encoded already, without heads."""
     observer = rule.observer()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class View:
+class StreamInput:
     """One time step of a batch of sequences.
 
     No frontend shows ray maps: the published training does, and the recorded run

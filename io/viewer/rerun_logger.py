@@ -135,7 +135,7 @@ class RerunLogger:
     def keyframe(
         self, id: int, points: np.ndarray, colors: np.ndarray, T_world_camera: np.ndarray
     ) -> None:
-        """Points float32 (N, 3) in the camera frame with colors uint8 (N, 3), hung on their pose.
+        """Points float32 (N, 3) in the camera frame, colors uint8 (N, 3), moved with their pose.
 
         Later poses move the points without logging them again.
         """

@@ -131,10 +131,10 @@ def answers_with_backend(
         raise InputError("not one frame could be placed, so there is nothing to compare")
     keyframes = mapper.backend.main_keyframes()
     scales = {
-        hung.frame_index: float(scale_of(mapper.backend.poses[keyframe.id] @ S))
+        tracked.frame_index: float(scale_of(mapper.backend.poses[keyframe.id] @ S))
         for keyframe in keyframes
         for S, frames in keyframe.stretches
-        for hung in frames
+        for tracked in frames
     }
     answers = {
         int(i): Answer(T, scales[int(i)], keeper.maps.get(int(i)))

@@ -12,7 +12,7 @@ from mapper.errors import InputError
 from mapper.evaluate.job import SequenceJob
 from mapper.evaluate.metrics.reconstruction import Normalisation, along_z, cloud_errors
 from mapper.evaluate.predicting import Answer, Answers
-from mapper.evaluate.views import View
+from mapper.evaluate.views import PreparedView
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def _from_first(job: SequenceJob, answers: Answers, indices: list[int]) -> list[
     return [replace(f, T_world_camera=T_first_world @ f.T_world_camera) for f in frames]
 
 
-def _pair(view: View, T_first_camera: np.ndarray, answer: Answer, crop: int) -> _PointPairs:
+def _pair(view: PreparedView, T_first_camera: np.ndarray, answer: Answer, crop: int) -> _PointPairs:
     """Of one view; the prediction's pixels are those of the view, at whatever resolution."""
     if view.depth is None or view.intrinsics is None:
         raise InputError("the dataset has no depth or no camera, which reconstruction needs")

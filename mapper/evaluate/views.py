@@ -21,7 +21,7 @@ FILLING = 1e-8  # added to a scale, so that rounding down never leaves a pixel u
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class PreparedView:
     """image: uint8 (H, W, 3). depth: float32 (H, W), metres, 0 = none, of the same pixels; or None.
     intrinsics: of both, where they are known."""
 
@@ -53,7 +53,7 @@ class ViewReader:
             return Frame(index, timestamp, view.image)
         return Frame(index, timestamp, view.image, view.depth, view.intrinsics)
 
-    def view(self, index: int) -> View:
+    def view(self, index: int) -> PreparedView:
         """Image, depth and camera at the size at which the protocol compares them."""
         image, depth = self._image(index), self._depth(index)
         if self._undistorter is not None:
@@ -61,7 +61,7 @@ class ViewReader:
             depth = None if depth is None else self._undistorter.depth(depth)
         if depth is not None and depth.shape != image.shape[:2]:
             depth = _nearest(depth, image.shape[1], image.shape[0])
-        view = View(image, depth, self._sequence.intrinsics)
+        view = PreparedView(image, depth, self._sequence.intrinsics)
         size = (self._preparation.width, self._preparation.height)
         return windowed(view, *size) if all(size) else view
 
@@ -88,7 +88,7 @@ class ViewReader:
         return loader(image, self._preparation.size, not self._preparation.squeeze)
 
 
-def windowed(view: View, width: int, height: int) -> View:
+def windowed(view: PreparedView, width: int, height: int) -> PreparedView:
     """The view cut symmetrically about its principal point and scaled to fill width x height.
 
     Depth is taken from the nearest pixel. Source: specs of CUT3R's evaluation, section D.
@@ -105,10 +105,10 @@ def windowed(view: View, width: int, height: int) -> View:
     depth = None if view.depth is None else _nearest(view.depth, *size)
     intrinsics = view.intrinsics.resized(*size)
     left, top = (size[0] - width) // 2, (size[1] - height) // 2
-    return _cropped(View(image, depth, intrinsics), left, top, width, height)
+    return _cropped(PreparedView(image, depth, intrinsics), left, top, width, height)
 
 
-def _about_principal_point(view: View, camera: Intrinsics) -> View:
+def _about_principal_point(view: PreparedView, camera: Intrinsics) -> PreparedView:
     height, width = view.image.shape[:2]
     cx, cy = round(camera.cx), round(camera.cy)
     half = min(cx, width - cx), min(cy, height - cy)
@@ -119,10 +119,10 @@ def _about_principal_point(view: View, camera: Intrinsics) -> View:
     return _cropped(view, cx - half[0], cy - half[1], 2 * half[0], 2 * half[1])
 
 
-def _cropped(view: View, left: int, top: int, width: int, height: int) -> View:
+def _cropped(view: PreparedView, left: int, top: int, width: int, height: int) -> PreparedView:
     window = np.s_[top : top + height, left : left + width]
     assert view.intrinsics is not None
-    return View(
+    return PreparedView(
         np.ascontiguousarray(view.image[window]),
         None if view.depth is None else np.ascontiguousarray(view.depth[window]),
         view.intrinsics.cropped(left, top, width, height),

@@ -18,7 +18,7 @@ from mapper.run.records import (
 from mapper.slam.checkpoint import Checkpoint
 from mapper.slam.recorder import MapNow
 
-LEAVING: Final = 32  # keyframes that were let go and whose files are still there
+LEAVING: Final = 32  # keyframes that were culled and whose files are still there
 
 
 class JournalRecorder:
@@ -30,23 +30,23 @@ class JournalRecorder:
         """keep_bytes: of the journal, which a run that is carried on had written."""
         self._run = run
         self._journal = Journal(run.journal, keep_bytes)
-        self._leaving: deque[int] = deque()  # let go, their files still there
+        self._leaving: deque[int] = deque()  # culled, their files still there
 
     def update(self, update: GraphUpdate, checkpoint: Checkpoint) -> None:
         """A keyframe opened: what closed with it, then what is known of the new one."""
         if update.opened is None:
             return
         self._close(update)
-        if update.released is not None:
-            self._journal.append("visit", **visit_record(update.released))
+        if update.culled is not None:
+            self._journal.append("visit", **visit_record(update.culled))
         note = {
             **checkpoint.note(),
             "next_frame": update.opened.frame_index,
             "journal_bytes": self._journal.bytes_written,
         }
         self._run.write_json(self._run.checkpoint, note, indent=None)
-        if update.released is not None:
-            self._delete_later(update.released.visit.id)
+        if update.culled is not None:
+            self._delete_later(update.culled.visit.id)
         for edge in update.edges:
             self._journal.append("edge", **edge_record(edge))
         for decision in update.decisions:
@@ -68,7 +68,7 @@ class JournalRecorder:
             self._journal.append("keyframe", **keyframe_record(update.closed))
 
     def _delete_later(self, keyframe_id: int) -> None:
-        """A keyframe was let go. Its file goes when the journal's line is surely on disk."""
+        """A keyframe was culled. Its file goes when the journal's line is surely on disk."""
         self._leaving.append(keyframe_id)
         if len(self._leaving) > LEAVING:
             self._run.keyframes.delete(self._leaving.popleft())

@@ -72,8 +72,8 @@ class MapView:
         """A keyframe opened: its points, what moved, and what was decided about loops."""
         if update.opened is None or update.opened_map is None:
             return
-        if update.released is not None:
-            self._forget(update.released.visit.id)
+        if update.culled is not None:
+            self._forget(update.culled.visit.id)
         for decision in update.decisions:
             if decision.kind == EdgeKind.LOOP:
                 self._logger.event(loop_text(decision, update.opened.is_metric))

@@ -10,8 +10,8 @@ import numpy as np
 
 from mapper.backend.global_map import GlobalMap
 from mapper.backend.graph.edge import Edge, EdgeKind
-from mapper.backend.keyframe_culling import Released
-from mapper.backend.keyframes.keyframe import HungFrame, Keyframe, Visit
+from mapper.backend.keyframe_culling import CulledKeyframe
+from mapper.backend.keyframes.keyframe import Keyframe, TrackedFrame, Visit
 from mapper.backend.loops.loop_decision import LoopDecision, Measured, Refusal
 from mapper.core.intrinsics import Intrinsics
 from mapper.errors import InputError
@@ -81,14 +81,14 @@ def keyframe_from_record(
     )
 
 
-def visit_record(released: Released) -> dict[str, Any]:
+def visit_record(culled: CulledKeyframe) -> dict[str, Any]:
     """Which keyframe became a visit to which; the rest is in the line that it had as a keyframe."""
     return {
-        "id": released.visit.id,
-        "anchor": released.anchor_id,
-        "S_keyframe_visit": released.visit.S_keyframe_visit.ravel().tolist(),
+        "id": culled.visit.id,
+        "anchor": culled.anchor_id,
+        "S_keyframe_visit": culled.visit.S_keyframe_visit.ravel().tolist(),
         # Here and not in lines of their own, so that a kill leaves all of it or nothing.
-        "edges": [edge_record(edge) for edge in released.edges],
+        "edges": [edge_record(edge) for edge in culled.edges],
     }
 
 
@@ -102,9 +102,9 @@ def visit_from_record(record: dict[str, Any], keyframe: dict[str, Any]) -> Visit
     )
 
 
-def _frames(keyframe: dict[str, Any]) -> list[HungFrame]:
+def _frames(keyframe: dict[str, Any]) -> list[TrackedFrame]:
     return [
-        HungFrame(int(index), float(timestamp), np.array(T).reshape(4, 4))
+        TrackedFrame(int(index), float(timestamp), np.array(T).reshape(4, 4))
         for index, timestamp, T in keyframe["frames"]
     ]
 

@@ -37,12 +37,12 @@ def load_graph(
     lines = read_journal(run.journal, max_bytes)
     with _of_this_version(run):
         visits = [line for line in lines if line["event"] == "visit"]
-        released = {line["id"] for line in visits}
+        culled = {line["id"] for line in visits}
         records = {line["id"]: line for line in lines if line["event"] == "keyframe"}
         keyframes = [
             keyframe_from_record(line, run.keyframes, damaged)
             for line in records.values()
-            if line["id"] not in released
+            if line["id"] not in culled
         ]
         by_id = {keyframe.id: keyframe for keyframe in keyframes}
         for line in visits:

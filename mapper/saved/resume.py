@@ -25,7 +25,7 @@ from mapper.saved.results import known_counts
 from mapper.slam.mapper import Mapper
 from mapper.slam.result import FrameCounts
 
-SETTLED: Final = ("keyframe", "visit")  # the journal's events: closed, let go
+SETTLED: Final = ("keyframe", "visit")  # the journal's events: closed, culled
 OF_THE_FRAMES: Final = ("start", "stride", "max_frames")
 
 
@@ -172,5 +172,5 @@ def set_aside(run: RunDirectory, past: Past | None, records: bool = True) -> Non
 
 
 def _end_of_keyframes(journal: Path) -> int:
-    """Bytes up to the end of the last whole line of a keyframe that was closed or let go."""
+    """Bytes up to the end of the last whole line of a keyframe that was closed or culled."""
     return max((end for _, _, end in whole_lines(journal, *SETTLED)), default=0)

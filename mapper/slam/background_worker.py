@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 Job = TypeVar("Job")
@@ -40,7 +41,8 @@ class Worker(Generic[Job]):
         """Returns the job that is left out for this one, if any."""
         self._raise_fault()
         if self._thread is None:
-            self._do(job)
+            with self._keeping_its_fault():
+                self._work(job)
             self._raise_fault()
             return None
         with self._changed:
@@ -78,7 +80,8 @@ class Worker(Generic[Job]):
     def _run(self) -> None:
         while taken := self._take():
             if self._fault is None:  # else drain, so that put() never waits for nothing
-                self._do(*taken)
+                with self._keeping_its_fault():
+                    self._work(*taken)
 
     def _take(self) -> tuple[Job, ...]:
         """The next job, once there is one; nothing at the end."""
@@ -88,9 +91,10 @@ class Worker(Generic[Job]):
             self._changed.notify_all()
             return taken
 
-    def _do(self, job: Job) -> None:
+    @contextmanager
+    def _keeping_its_fault(self) -> Iterator[None]:
         try:
-            self._work(job)
+            yield
         except BaseException as fault:
             self._fault = fault
 

@@ -121,7 +121,8 @@ class Mapper:
         self.counts.lost += frontend.state == TrackingState.LOST
         track_ms = self.stopwatch.last_ms("track")
         values = {**frontend.values, **(values or {}), "track_ms": track_ms}
-        self._hand_over(FrameJob(frame, predictions, frontend.state, values, checkpoint))
+        job = FrameJob(frame, predictions, frontend.state, values, checkpoint)
+        self._count_left_out(self._worker.put(job))
         return frontend.state
 
     def start_segment(self) -> None:
@@ -134,7 +135,8 @@ class Mapper:
             return
         checkpoint = self._checkpoint(frontend)
         if predictions := frontend.flush():
-            self._hand_over(FrameJob(None, predictions, frontend.state, {}, checkpoint))
+            job = FrameJob(None, predictions, frontend.state, {}, checkpoint)
+            self._count_left_out(self._worker.put(job))
         frontend.reset()
 
     def skip(self, error: InputError) -> None:
@@ -230,11 +232,10 @@ class Mapper:
         memory = frontend.snapshot() if isinstance(frontend, ResumableFrontend) else None
         return Checkpoint(replace(self.counts), memory)
 
-    def _hand_over(self, job: FrameJob) -> None:
-        """To the backend, which may be so far behind that another job is left out for it."""
-        left_out = self._worker.put(job)
-        if left_out is not None:
-            self.counts.left_out += len({p.frame_index for p in left_out.predictions})
+    def _count_left_out(self, job: FrameJob | None) -> None:
+        """The backend may be so far behind that a job is left out for a newer one."""
+        if job is not None:
+            self.counts.left_out += len({p.frame_index for p in job.predictions})
 
     def _process(self, job: FrameJob) -> None:
         """The backend's share of a frame; runs in the worker's thread."""

@@ -11,7 +11,7 @@ from mapper.core.geometry import exp_se3
 from mapper.core.quantities import LISTED, Metres, NonNegative, SigmasOrZero, Whole
 from mapper.core.settings_model import settings
 from mapper.core.sim3 import rigid_part, scale_of, similarity
-from mapper.vision.dense_residuals import Limits, Motion, Scene, View, accumulate
+from mapper.vision.dense_residuals import AlignmentView, Limits, Scene, SimilarityMotion, accumulate
 from mapper.vision.depth_pyramid import LEVELS, DepthPyramid, Level
 
 if TYPE_CHECKING:
@@ -114,14 +114,18 @@ class _Progress:
 
 
 def _descend(
-    now: _Progress, views: tuple[View, View], limits: Limits, steps: tuple[int, float], dof: int
+    now: _Progress,
+    views: tuple[AlignmentView, AlignmentView],
+    limits: Limits,
+    steps: tuple[int, float],
+    dof: int,
 ) -> bool:
     """Gauss-Newton at one level; False where too little is seen of the reference. steps: at most
     so many, until one is shorter than that."""
     most, short = steps
     for _ in range(most):
         R, t = now.T[:3, :3].astype(np.float32), now.T[:3, 3].astype(np.float32)
-        scene = Scene(*views, Motion(R, t, np.float32(now.scale)), limits)
+        scene = Scene(*views, SimilarityMotion(R, t, np.float32(now.scale)), limits)
         upper, b, now.sums = accumulate(scene, dof)
         H = upper + np.triu(upper, 1).T
         now.information[:dof, :dof] = H
@@ -137,9 +141,9 @@ def _descend(
     return True
 
 
-def _view(level: Level) -> View:
+def _view(level: Level) -> AlignmentView:
     fx, fy, cx, cy = level.camera.astype(np.float32)
-    return View(level.depth, level.normals, level.intensity, (fx, fy, cx, cy))
+    return AlignmentView(level.depth, level.normals, level.intensity, (fx, fy, cx, cy))
 
 
 def _limits(reference: Level, config: AlignmentConfig, index: int) -> Limits:

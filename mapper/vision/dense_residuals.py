@@ -17,7 +17,7 @@ INTENSITY_SIGMA = 0.03  # of 0..1: larger differences are occlusion or exposure
 MIN_NORMAL_COSINE = 0.7  # surfaces that face further apart are not the same one
 
 
-class View(NamedTuple):
+class AlignmentView(NamedTuple):
     """depth: (h, w), 0 = none. normals: (h, w, 3). intensity: (h, w). camera: fx fy cx cy.
 
     All float32.
@@ -29,7 +29,7 @@ class View(NamedTuple):
     camera: tuple[np.float32, np.float32, np.float32, np.float32]
 
 
-class Motion(NamedTuple):
+class SimilarityMotion(NamedTuple):
     """Of the source's points into the reference: X = R (scale X_source) + t. float32."""
 
     R: Float32[np.ndarray, "3 3"]
@@ -49,9 +49,9 @@ class Limits(NamedTuple):
 class Scene(NamedTuple):
     """Two views, how one lies in the other, and how far apart their pairs may be."""
 
-    reference: View
-    source: View
-    motion: Motion
+    reference: AlignmentView
+    source: AlignmentView
+    motion: SimilarityMotion
     limits: Limits
 
 

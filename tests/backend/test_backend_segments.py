@@ -160,7 +160,7 @@ def test_a_restored_keyframe_is_closed_for_good(room: Room) -> None:
     restored = Backend(CONFIG, store)
     restored.restore(whole.keyframes, whole.graph.edges, fuse=False)
     before = [len(k.frames) for k in whole.keyframes]
-    # So near to the last keyframe that it would hang on it if that were open.
+    # So near to the last keyframe that it would be tracked in it if that were open.
     update = restored.add(room.prediction(whole.keyframes[-1].frame_index))
     assert update.closed is None and update.opened is not None
     assert update.opened.id == len(before)

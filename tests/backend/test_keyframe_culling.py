@@ -14,7 +14,7 @@ from mapper.backend.config import BackendConfig
 from mapper.backend.fusion.map_fusion import FusionConfig
 from mapper.backend.fusion.tsdf import TsdfConfig
 from mapper.backend.graph.pose_graph import PoseGraph
-from mapper.backend.keyframe_culling import KeyframeReuse, ReuseConfig
+from mapper.backend.keyframe_culling import CullingConfig, KeyframeCuller
 from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.backend.keyframes.map_cache import MapCache
 from mapper.backend.keyframes.trajectory_assembly import assemble_trajectory
@@ -37,7 +37,7 @@ NEW_PLACE = range(64, 120, 4)
 
 
 def config(after: int = AFTER) -> BackendConfig:
-    return BackendConfig(fusion=FUSION, align="off", reuse=ReuseConfig(after=after))
+    return BackendConfig(fusion=FUSION, align="off", reuse=CullingConfig(after=after))
 
 
 def walk(room: Room, views: Iterable[int]) -> list[Prediction]:
@@ -54,7 +54,7 @@ class Run:
     def __init__(self, predictions: list[Prediction], settings: BackendConfig) -> None:
         self.backend = Backend(settings)
         self.updates = [self.backend.add(prediction) for prediction in predictions]
-        self.released = [u.released for u in self.updates if u.released is not None]
+        self.culled = [u.culled for u in self.updates if u.culled is not None]
         self.backend.finish()
 
     @property
@@ -73,7 +73,7 @@ def twice(room: Room) -> Run:
 
 
 def test_the_map_stops_growing_and_every_frame_is_in_it(thrice: Run, twice: Run) -> None:
-    assert len(thrice.released) > len(twice.released) + 4 > 8
+    assert len(thrice.culled) > len(twice.culled) + 4 > 8
     assert len(thrice.backend.keyframes) <= len(twice.backend.keyframes) + 1
     assert len(thrice.backend.graph.edges) <= len(twice.backend.graph.edges) + 8
     indices, trajectory = thrice.backend.trajectory()
@@ -90,12 +90,12 @@ def test_frames_of_a_visit_are_where_the_camera_was(thrice: Run, room: Room) -> 
     ]
     assert max(errors) < 0.01
     keyframes = {k.id: k for k in thrice.backend.keyframes}
-    for released in thrice.released:
-        assert released.visit in keyframes[released.anchor_id].visits
+    for culled in thrice.culled:
+        assert culled.visit in keyframes[culled.anchor_id].visits
 
 
 def test_nothing_holds_on_to_what_was_let_go(thrice: Run) -> None:
-    backend, gone = thrice.backend, {released.visit.id for released in thrice.released}
+    backend, gone = thrice.backend, {culled.visit.id for culled in thrice.culled}
     assert not gone & thrice.ids
     assert set(backend.graph.poses) == thrice.ids
     assert {k for edge in backend.graph.edges for k in (edge.i, edge.j)} == thrice.ids
@@ -104,8 +104,8 @@ def test_nothing_holds_on_to_what_was_let_go(thrice: Run) -> None:
     with pytest.raises(KeyError):
         backend.maps.coarse(next(iter(gone)))
     query = backend.linker.loop_closer.finder._places.query
-    for released in thrice.released:
-        found = query(released.keyframe.features.descriptors, 50)
+    for culled in thrice.culled:
+        found = query(culled.keyframe.features.descriptors, 50)
         assert not gone & {view for view, _ in found}
 
 
@@ -113,7 +113,7 @@ def test_a_new_place_gets_its_keyframes(room: Room) -> None:
     views = [*THERE_AND_BACK, *range(4, 60, 4), *NEW_PLACE]
     run = Run(walk(room, views), config())
     start = views.index(NEW_PLACE[0])
-    assert any(released.visit.frames[0].frame_index < start for released in run.released)
+    assert any(culled.visit.frames[0].frame_index < start for culled in run.culled)
     assert sum(keyframe.frame_index >= start for keyframe in run.backend.keyframes) >= 4
 
 
@@ -146,20 +146,20 @@ def test_online_alignment_keeps_its_pace_where_the_map_has_stopped_growing(
 
     monkeypatch.setattr("mapper.backend.backend.align_newest", noted)
     run = Run(walk(room, 2 * THERE_AND_BACK), replace(config(), align="online"))
-    assert run.released and run.backend.config.online.every == 5
+    assert run.culled and run.backend.config.online.every == 5
     assert aligned_at == [*range(3, run.backend.keyframes[-1].id, 5)]
 
 
 def test_small_maps_keep_every_keyframe(room: Room) -> None:
-    assert not Run(walk(room, THERE_AND_BACK), config(after=1000)).released
+    assert not Run(walk(room, THERE_AND_BACK), config(after=1000)).culled
 
 
 def test_reuse_can_be_switched_off() -> None:
     graph, maps = PoseGraph(), MapCache(None, 2)
-    reuse = KeyframeReuse(ReuseConfig(after=0), graph, maps)
+    culler = KeyframeCuller(CullingConfig(after=0), graph, maps)
     many = [Keyframe(k, 0, np.eye(4), NO_FEATURES, SMALL) for k in range(500)]
-    assert reuse.release(many) is None and reuse.pending(500) == 1
-    assert KeyframeReuse(ReuseConfig(after=100), graph, maps).pending(500) == 2
+    assert culler.cull(many) is None and culler.pending(500) == 1
+    assert KeyframeCuller(CullingConfig(after=100), graph, maps).pending(500) == 2
 
 
 def test_the_journal_brings_the_visits_back(room: Room, tmp_path: Path) -> None:
@@ -212,18 +212,18 @@ def test_a_keyframe_with_a_contradicted_edge_stays(room: Room) -> None:
     """Composed with others the edge would be in less doubt than it deserves."""
     run = Run(walk(room, THERE_AND_BACK), config(after=1000))
     backend = run.backend
-    reuse = KeyframeReuse(ReuseConfig(after=AFTER), backend.graph, backend.maps)
+    culler = KeyframeCuller(CullingConfig(after=AFTER), backend.graph, backend.maps)
     candidate = backend.keyframes[-2]
     loops = [e for e in backend.graph.edges_at(candidate.id) if not e.kind.is_trusted]
     away = np.eye(4)
     away[0, 3] = 2.0
     backend.graph.add_edge(replace(loops[0], S_i_j=loops[0].S_i_j @ away))
-    assert reuse.release(list(backend.keyframes)) is None
+    assert culler.cull(list(backend.keyframes)) is None
     backend.graph.replace_edges(loops[:1])
-    assert reuse.release(list(backend.keyframes)) is not None
+    assert culler.cull(list(backend.keyframes)) is not None
 
 
 @pytest.mark.parametrize("wrong", [{"after": -1}, {"min_covered": 1.2}, {"min_shared": 0.95}])
 def test_settings_without_sense_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match=rf"{next(iter(wrong))}.*({next(iter(wrong.values()))})"):
-        ReuseConfig(**wrong)  # type: ignore[arg-type]
+        CullingConfig(**wrong)  # type: ignore[arg-type]

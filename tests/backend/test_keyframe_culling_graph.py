@@ -1,4 +1,4 @@
-"""Edges that take the place of a keyframe that was let go: as certain as what they are made of."""
+"""Edges that take the place of a keyframe that was culled: as certain as what they are made of."""
 
 from __future__ import annotations
 

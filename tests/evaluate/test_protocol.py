@@ -21,7 +21,7 @@ from mapper.evaluate.protocol import (
     protocol_names,
 )
 from mapper.evaluate.selection import plan, preparation_notes, selected_frames
-from mapper.evaluate.views import View, windowed
+from mapper.evaluate.views import PreparedView, windowed
 from mapper.io.datasets.dataset import BenchSequence
 from mapper.io.datasets.preparation import Preparation
 from mapper.io.datasets.registry import DATASETS
@@ -230,7 +230,7 @@ def test_a_window_keeps_points_where_they_are() -> None:
     rows, columns = np.indices((480, 640))
     camera = Intrinsics(525.0, 525.0, 330.2, 236.9, 640, 480)
     depth = (2 + columns / 640 + rows / 480).astype(np.float32)
-    view = windowed(View(np.zeros((480, 640, 3), np.uint8), depth, camera), 512, 384)
+    view = windowed(PreparedView(np.zeros((480, 640, 3), np.uint8), depth, camera), 512, 384)
     assert view.depth is not None
     assert view.intrinsics is not None
     assert view.depth.shape == (384, 512)

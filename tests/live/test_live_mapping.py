@@ -16,7 +16,7 @@ from mapper import MapperConfig
 from mapper.backend.config import BackendConfig
 from mapper.backend.fusion.map_fusion import FusionConfig
 from mapper.backend.fusion.tsdf import TsdfConfig
-from mapper.backend.keyframe_culling import ReuseConfig
+from mapper.backend.keyframe_culling import CullingConfig
 from mapper.errors import InputError
 from mapper.io.cameras.calibration import Calibration
 from mapper.io.cameras.camera import Camera
@@ -179,7 +179,7 @@ def test_two_minutes_of_a_looped_stream_leave_no_thread_and_little_memory(
         def frame(self, *_: object, **__: object) -> None:
             memory.append(resident_mb())
 
-    few = replace(CONFIG, backend=replace(CONFIG.backend, reuse=ReuseConfig(after=10)))
+    few = replace(CONFIG, backend=replace(CONFIG.backend, reuse=CullingConfig(after=10)))
     with MjpegServer(images + images[::-1], Faults(drop_at=(900,)), rate=15) as server:
         metrics, _, _ = live(
             room, server, tmp_path / "run", Sampled(), config=few, max_seconds=120.0

@@ -201,7 +201,7 @@ def test_a_cut_off_line_makes_no_difference(parts: Any, tmp_path: Path) -> None:
 
 
 def test_what_the_checkpoint_vouches_for_is_kept(parts: Any, tmp_path: Path) -> None:
-    # Such as the line of a keyframe that was let go: its file is deleted then.
+    # Such as the line of a keyframe that was culled: its file is deleted then.
     run = RunDirectory(Path(shutil.copytree(parts[1], tmp_path / "run")))
     checkpoint = run.read_json(run.checkpoint)
     kept = run.journal.read_bytes()[: checkpoint["journal_bytes"]] + b'{"event": "later"}\n'

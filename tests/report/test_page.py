@@ -186,7 +186,7 @@ class Plan:
 
 
 def test_loops_are_drawn_between_the_rows_of_their_keyframes(tmp_path: Path) -> None:
-    """Ids have gaps where keyframes were let go or are in no one's map."""
+    """Ids have gaps where keyframes were culled or are in no one's map."""
     positions = np.array([[0.0, 0, 1], [2, 0, 3], [4, 0, 5]])
     closed = loop(7, 90)
     report = replace(

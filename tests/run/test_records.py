@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from mapper.backend.graph.edge import Edge, EdgeKind
-from mapper.backend.keyframes.keyframe import HungFrame, Keyframe, Visit
+from mapper.backend.keyframes.keyframe import Keyframe, TrackedFrame, Visit
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
 from mapper.backend.loops.loop_decision import LoopDecision, Refusal
 from mapper.core.geometry import exp_se3
@@ -42,7 +42,9 @@ def test_an_edge_survives_json(kind: EdgeKind) -> None:
 
 
 def test_the_frames_of_a_visit_are_those_of_its_keyframe() -> None:
-    frames = [HungFrame(2**40 + k, 1e9 + 0.1 * k, exp_se3(np.arange(6) * k / 9)) for k in range(3)]
+    frames = [
+        TrackedFrame(2**40 + k, 1e9 + 0.1 * k, exp_se3(np.arange(6) * k / 9)) for k in range(3)
+    ]
     visit = Visit.of(7, np.eye(4), None, frames)
     assert (visit.frame_count, visit.timestamp) == (3, 1e9)
     for packed, frame in zip(visit.frames, frames, strict=True):
@@ -53,7 +55,7 @@ def test_the_frames_of_a_visit_are_those_of_its_keyframe() -> None:
 
 def test_a_keyframe_survives_json_and_its_file(room: Room, tmp_path: Path) -> None:
     prediction, files = room.prediction(0), KeyframeFiles(tmp_path)
-    frames = [HungFrame(k, 0.1 * k, exp_se3(np.arange(6) * k / 9)) for k in range(3)]
+    frames = [TrackedFrame(k, 0.1 * k, exp_se3(np.arange(6) * k / 9)) for k in range(3)]
     keyframe = Keyframe(
         5,
         2,

@@ -15,7 +15,7 @@ from mapper.backend.config import BackendConfig
 from mapper.backend.fusion.map_fusion import FusionConfig
 from mapper.backend.fusion.tsdf import TsdfConfig
 from mapper.backend.graph.edge import Edge, EdgeKind
-from mapper.backend.keyframes.keyframe import HungFrame
+from mapper.backend.keyframes.keyframe import TrackedFrame
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
 from mapper.core.geometry import pose
 from mapper.core.mesh import Mesh
@@ -50,7 +50,7 @@ def write_run(path: Path, room: Room) -> RunDirectory:
         prediction = room.prediction(STEP * k)
         keyframe = keyframe_of(k, prediction, blind=True)
         keyframe.frames.append(
-            HungFrame(STEP * k + 1, (STEP * k + 1) / 30, room.relative(STEP * k, STEP * k + 1))
+            TrackedFrame(STEP * k + 1, (STEP * k + 1) / 30, room.relative(STEP * k, STEP * k + 1))
         )
         if k:
             S = room.relative(STEP * (k - 1), STEP * k) @ OFF

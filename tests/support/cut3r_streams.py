@@ -8,12 +8,12 @@ from dataclasses import replace
 import torch
 
 from mapper.frontends.cut3r.model import Cut3r
-from mapper.frontends.cut3r.state import Cut3rPrediction, Cut3rState, View
+from mapper.frontends.cut3r.state import Cut3rPrediction, Cut3rState, StreamInput
 from mapper.frontends.cut3r.stepping import StepOptions
 
 
 def stream(
-    model: Cut3r, views: Iterable[View], options: StepOptions | None = None
+    model: Cut3r, views: Iterable[StreamInput], options: StepOptions | None = None
 ) -> Iterator[Cut3rPrediction]:
     """Predictions of a whole sequence, one at a time; only the state is kept."""
     state: Cut3rState | None = None
@@ -24,7 +24,7 @@ def stream(
         yield prediction
 
 
-def revisited(views: Sequence[View], passes: int, update: bool) -> Iterator[View]:
+def revisited(views: Sequence[StreamInput], passes: int, update: bool) -> Iterator[StreamInput]:
     """The views `passes` times over; later passes write to the state only with `update`."""
     for number in range(passes):
         for view in views:

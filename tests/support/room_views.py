@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from mapper.backend.keyframes.keyframe import HungFrame, Keyframe
+from mapper.backend.keyframes.keyframe import Keyframe, TrackedFrame
 from mapper.core.depth_noise import LEARNED, STRUCTURED_LIGHT, depth_confidence
 from mapper.core.frame import Frame
 from mapper.core.geometry import backproject, inverse, rotation_angle
@@ -94,7 +94,7 @@ def keyframe_of(keyframe_id: int, prediction: Prediction, blind: bool = False) -
     features = NO_FEATURES
     if not blind:
         features = FeatureExtractor()(prediction.image, prediction.pointmap)
-    frame = HungFrame(prediction.frame_index, prediction.timestamp, np.eye(4))
+    frame = TrackedFrame(prediction.frame_index, prediction.timestamp, np.eye(4))
     return Keyframe(
         keyframe_id,
         prediction.segment,

@@ -71,5 +71,5 @@ def test_points_beside_the_image_are_not_averaged_into_its_border() -> None:
         0, 0.0, pointmap, np.ones((1, 2), np.float32), np.eye(4), camera,
         np.zeros((1, 2, 3), np.uint8), True,
     )  # fmt: skip
-    keyframe_map.absorb(prediction, np.eye(4))
+    keyframe_map.fuse(prediction, np.eye(4))
     assert np.argwhere(keyframe_map.depth > 0).tolist() == [[1, 1]]

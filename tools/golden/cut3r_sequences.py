@@ -15,7 +15,7 @@ from mapper.errors import InputError
 from mapper.frontends.cut3r.config import Cut3rConfig
 from mapper.frontends.cut3r.model import Cut3r, blend, gate_of
 from mapper.frontends.cut3r.network import Decoded
-from mapper.frontends.cut3r.state import Cut3rPrediction, Cut3rState, View
+from mapper.frontends.cut3r.state import Cut3rPrediction, Cut3rState, StreamInput
 from mapper.frontends.cut3r.stepping import (
     FRAME_BY_FRAME,
     FRAME_BY_FRAME_TTT3R,
@@ -119,7 +119,7 @@ def run_sequence(golden: Golden) -> Iterator[tuple[str, Tensor]]:
         yield from run_query(model, tensors, state, options)
 
 
-def views_of(golden: Golden) -> Iterator[View]:
+def views_of(golden: Golden) -> Iterator[StreamInput]:
     """The recorded inputs; absent flags take the sidecar's defaults."""
     tensors = golden.tensors
     images, rays = tensors.get("in.img"), tensors.get("in.ray_map")
@@ -135,7 +135,7 @@ def views_of(golden: Golden) -> Iterator[View]:
         if name in FLAG_DEFAULTS
     }
     for i in range(len(given)):
-        yield View(
+        yield StreamInput(
             image=None if images is None else images[i],
             ray_map=None if rays is None else rays[i],
             image_mask=flags["img_mask"][i],
@@ -145,7 +145,7 @@ def views_of(golden: Golden) -> Iterator[View]:
         )
 
 
-def options_of(golden: Golden, views: list[View]) -> StepOptions:
+def options_of(golden: Golden, views: list[StreamInput]) -> StepOptions:
     """The update rule and the frame loop that the protocol names, with all heads."""
     protocol = golden.protocol
     try:
@@ -155,7 +155,7 @@ def options_of(golden: Golden, views: list[View]) -> StepOptions:
     return StepOptions(rule, rollout_of(protocol, views), world=True, rgb=True)
 
 
-def rollout_of(protocol: Mapping[str, Any], views: list[View]) -> Rollout:
+def rollout_of(protocol: Mapping[str, Any], views: list[StreamInput]) -> Rollout:
     """Frame by frame where the path is "recurrent"; every other name is the whole sequence."""
     if protocol.get("path", "recurrent") != "recurrent":
         return whole_sequence(any(bool(view.has_rays.any()) for view in views))
@@ -164,7 +164,7 @@ def rollout_of(protocol: Mapping[str, Any], views: list[View]) -> Rollout:
     return FRAME_BY_FRAME
 
 
-def record(model: Cut3r, view: View, state: Cut3rState, options: StepOptions) -> Recorded:
+def record(model: Cut3r, view: StreamInput, state: Cut3rState, options: StepOptions) -> Recorded:
     """`model.step`, stage by stage, keeping what each left behind."""
     observer = options.rule.observer()
     recorder = LogitRecorder(observer)
@@ -266,5 +266,5 @@ def query(
     The pose token always comes from the memory, even before the first frame, as published.
     """
     remembered = replace(state, learned_pose=torch.zeros_like(state.learned_pose))
-    encoded = model.encode(View(ray_map=ray_map), FRAME_BY_FRAME)
+    encoded = model.encode(StreamInput(ray_map=ray_map), FRAME_BY_FRAME)
     return model.predict(encoded, model.decode(encoded, remembered), options)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mapper.backend.keyframes.frame_placement import FramePlacer, Placement, PlacementConfig
-from mapper.backend.keyframes.keyframe import HungFrame
+from mapper.backend.keyframes.keyframe import TrackedFrame
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
 from mapper.backend.keyframes.map_cache import MapCache
 from mapper.core.geometry import exp_se3, inverse, rotation_angle
@@ -106,7 +106,7 @@ def test_before_any_keyframe_was_begun_the_odometry_is_expected(room: Room) -> N
 def test_after_an_interruption_the_motion_goes_on_from_the_last_placed_frame(room: Room) -> None:
     keyframe = keyframe_of(0, room.prediction(0), blind=True)
     # The last frame was placed at the truth, though the frontend had drifted away from it.
-    keyframe.frames.append(HungFrame(4, 0.4, room.relative(0, 4)))
+    keyframe.frames.append(TrackedFrame(4, 0.4, room.relative(0, 4)))
     keyframe.T_odometry_last = drifted(room, 4)
     expected = FramePlacer(PlacementConfig()).expected(keyframe, drifted(room, 5))
     np.testing.assert_allclose(expected, room.relative(0, 5) @ DRIFT, atol=1e-9)

@@ -43,14 +43,14 @@ def test_a_new_map_is_its_first_view() -> None:
 
 def test_the_map_does_not_share_memory_with_the_prediction() -> None:
     source = prediction(2.0)
-    KeyframeMap.of(source).absorb(prediction(2.02), np.eye(4))
+    KeyframeMap.of(source).fuse(prediction(2.02), np.eye(4))
     np.testing.assert_array_equal(source.pointmap[..., 2], 2.0)
     np.testing.assert_array_equal(source.confidence, 1.0)
 
 
 def test_readings_of_one_surface_are_averaged_by_confidence() -> None:
     made = KeyframeMap.of(prediction(2.0, 1.0))
-    made.absorb(prediction(2.02, 3.0), np.eye(4))  # within 4 sigma + 0.5 %: 34 mm
+    made.fuse(prediction(2.02, 3.0), np.eye(4))  # within 4 sigma + 0.5 %: 34 mm
     np.testing.assert_allclose(made.depth, 2.015, rtol=1e-6)
     np.testing.assert_allclose(made.weight, 4.0)
 
@@ -58,14 +58,14 @@ def test_readings_of_one_surface_are_averaged_by_confidence() -> None:
 def test_a_third_view_weighs_as_much_as_it_should() -> None:
     made = KeyframeMap.of(prediction(2.0))
     for z in (2.01, 2.02):
-        made.absorb(prediction(z), np.eye(4))
+        made.fuse(prediction(z), np.eye(4))
     np.testing.assert_allclose(made.depth, 2.01, rtol=1e-6)
 
 
 def test_readings_of_another_surface_are_left_out() -> None:
     made = KeyframeMap.of(prediction(2.0))
     for z in (1.9, 2.1):
-        made.absorb(prediction(z), np.eye(4))
+        made.fuse(prediction(z), np.eye(4))
     np.testing.assert_array_equal(made.depth, 2.0)
     np.testing.assert_array_equal(made.weight, 1.0)
 
@@ -74,14 +74,14 @@ def test_holes_are_filled() -> None:
     depth = np.full((30, 40), 2.0, np.float32)
     depth[10:20, 10:20] = 0
     made = KeyframeMap.of(prediction(depth))
-    made.absorb(prediction(2.0, 0.5), np.eye(4))
+    made.fuse(prediction(2.0, 0.5), np.eye(4))
     np.testing.assert_allclose(made.depth, 2.0, rtol=1e-6)
     np.testing.assert_array_equal(np.unique(made.weight), [0.5, 1.5])
 
 
 def test_another_camera_s_readings_are_carried_over() -> None:
     made = KeyframeMap.of(prediction(2.0))
-    made.absorb(prediction(1.9), shifted(x=0.2, z=0.1))  # stands 10 cm ahead: the same wall
+    made.fuse(prediction(1.9), shifted(x=0.2, z=0.1))  # stands 10 cm ahead: the same wall
     np.testing.assert_allclose(made.depth, 2.0, rtol=1e-5)
     # 0.2 m aside is 5 pixels at 2 m: the left columns get nothing, the middle gets its share.
     assert (made.weight[:, :4] == 1.0).all()
@@ -90,14 +90,14 @@ def test_another_camera_s_readings_are_carried_over() -> None:
 
 def test_readings_in_other_units_are_brought_into_the_map_s() -> None:
     made = KeyframeMap.of(prediction(2.0))
-    made.absorb(prediction(0.505, 3.0), np.eye(4), 4.0)  # 2.02 in the map's units
+    made.fuse(prediction(0.505, 3.0), np.eye(4), 4.0)  # 2.02 in the map's units
     np.testing.assert_allclose(made.depth, 2.015, rtol=1e-6)
 
 
 def test_points_without_confidence_or_behind_the_camera_are_ignored() -> None:
     made = KeyframeMap.of(prediction(2.0))
-    made.absorb(prediction(2.0, 0.0), np.eye(4))
-    made.absorb(prediction(2.0), shifted(z=-3.0))
+    made.fuse(prediction(2.0, 0.0), np.eye(4))
+    made.fuse(prediction(2.0), shifted(z=-3.0))
     np.testing.assert_array_equal(made.weight, 1.0)
 
 
@@ -105,7 +105,7 @@ def test_nan_points_do_not_spread() -> None:
     depth = np.full((30, 40), 2.0, np.float32)
     depth[10] = np.nan
     made = KeyframeMap.of(prediction(2.0))
-    made.absorb(prediction(depth), np.eye(4))
+    made.fuse(prediction(depth), np.eye(4))
     assert np.isfinite(made.depth).all() and np.isfinite(made.weight).all()
     np.testing.assert_array_equal(made.weight[10], 1.0)
 

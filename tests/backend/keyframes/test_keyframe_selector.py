@@ -7,7 +7,7 @@ import pytest
 
 from mapper.backend.backend import Backend
 from mapper.backend.config import BackendConfig
-from mapper.backend.keyframes.keyframe import HungFrame, Keyframe
+from mapper.backend.keyframes.keyframe import Keyframe, TrackedFrame
 from mapper.backend.keyframes.keyframe_selector import KeyframeConfig, needs_keyframe, shared_view
 from mapper.core.geometry import backproject, pose
 from mapper.core.intrinsics import Intrinsics
@@ -26,8 +26,8 @@ def aside(x: float, z: float = 0.0) -> np.ndarray:
 
 
 def keyframe(frames: int = 1, segment: int = 0) -> Keyframe:
-    hung = [HungFrame(k, k / 30, np.eye(4)) for k in range(frames)]
-    return Keyframe(0, segment, np.eye(4), NO_FEATURES, CAMERA, hung)
+    tracked = [TrackedFrame(k, k / 30, np.eye(4)) for k in range(frames)]
+    return Keyframe(0, segment, np.eye(4), NO_FEATURES, CAMERA, tracked)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.25, 0.5, 0.75, 1.0])

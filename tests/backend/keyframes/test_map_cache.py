@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mapper.backend.keyframes.keyframe import HungFrame, Keyframe
+from mapper.backend.keyframes.keyframe import Keyframe, TrackedFrame
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
 from mapper.backend.keyframes.map_cache import MapCache
 from mapper.errors import InputError
@@ -36,8 +36,8 @@ class CountingFiles(KeyframeFiles):
 def keyframe(room: Room, number: int) -> tuple[Keyframe, KeyframeMap]:
     prediction = room.prediction(5 * number)
     features = FeatureExtractor()(prediction.image, prediction.pointmap)
-    hung = [HungFrame(5 * number, prediction.timestamp, np.eye(4))]
-    made = Keyframe(number, 0, prediction.T_world_camera, features, prediction.intrinsics, hung)
+    tracked = [TrackedFrame(5 * number, prediction.timestamp, np.eye(4))]
+    made = Keyframe(number, 0, prediction.T_world_camera, features, prediction.intrinsics, tracked)
     return made, KeyframeMap.of(prediction)
 
 

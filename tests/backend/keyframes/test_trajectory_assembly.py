@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from mapper.backend.keyframes.keyframe import HungFrame, Keyframe
+from mapper.backend.keyframes.keyframe import Keyframe, TrackedFrame
 from mapper.backend.keyframes.trajectory_assembly import assemble_trajectory
 from mapper.core.geometry import pose
 from mapper.core.intrinsics import Intrinsics
@@ -29,7 +29,9 @@ def stretch(
 ) -> Keyframe:
     """A keyframe at x of the odometry, which is how far it is from the one before; its frames go
     on from it by `step` each."""
-    frames = [HungFrame(10 * keyframe_id + k, time, at(step * k)) for k, time in enumerate(times)]
+    frames = [
+        TrackedFrame(10 * keyframe_id + k, time, at(step * k)) for k, time in enumerate(times)
+    ]
     keyframe = Keyframe(keyframe_id, segment, at(x), NO_FEATURES, CAMERA, frames)
     if segment == 0 and keyframe_id:
         keyframe.T_previous_keyframe = at(x)

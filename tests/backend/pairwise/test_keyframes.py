@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mapper.backend.keyframes.keyframe import HungFrame, Keyframe
+from mapper.backend.keyframes.keyframe import Keyframe, TrackedFrame
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
 from mapper.backend.pairwise.config import PairwiseConfig
 from mapper.backend.pairwise.keyframes import PairwiseTask, align_keyframes_pairwise
@@ -38,7 +38,7 @@ def mapped(scene: Scene, scales: Sequence[float]) -> PairwiseTask:
         weight = np.full((HEIGHT, WIDTH), 0.2, np.float32)
         own_depth = depth / np.float32(scales[k])
         maps[10 + k] = KeyframeMap(own_depth, weight, image, scene.intrinsics, LEARNED)
-        frames = [HungFrame(10 * k, 0.1 * k, np.eye(4))]
+        frames = [TrackedFrame(10 * k, 0.1 * k, np.eye(4))]
         keyframes.append(Keyframe(10 + k, k // 3, T, NO_FEATURES, scene.intrinsics, frames))
         poses[10 + k] = similarity(scales[k], T)
     return PairwiseTask(keyframes, poses, maps.__getitem__)
@@ -178,7 +178,7 @@ def test_cut3r_looks_at_the_keyframes_again(cut3r: Cut3rFrontend) -> None:
     camera, flat = Intrinsics(50, 50, 32, 24, 64, 48), np.full((48, 64), 2, np.float32)
     maps = [KeyframeMap(flat, flat, image, camera, LEARNED) for image in images]
     keyframes = [
-        Keyframe(k, 0, np.eye(4), NO_FEATURES, camera, [HungFrame(k, 0.1 * k, np.eye(4))])
+        Keyframe(k, 0, np.eye(4), NO_FEATURES, camera, [TrackedFrame(k, 0.1 * k, np.eye(4))])
         for k in range(3)
     ]
     task = PairwiseTask(

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mapper.errors import InputError
 from mapper.frontends.cut3r.model import Cut3r, gate_of
-from mapper.frontends.cut3r.state import Cut3rState, View
+from mapper.frontends.cut3r.state import Cut3rState, StreamInput
 from mapper.frontends.cut3r.stepping import (
     FRAME_BY_FRAME,
     FRAME_BY_FRAME_TTT3R,
@@ -78,7 +78,7 @@ def second_frame(
     _, state = model.step(image(0), model.initial_state(), StepOptions(rule))
     inner = rule.observer()
     observer = AllLogits(inner)
-    view = View(image=image(1))
+    view = StreamInput(image=image(1))
     encoded = model.encode(view, FRAME_BY_FRAME)
     change = model.change(view, encoded, model.decode(encoded, state, observer), state, inner)
     return torch.stack(observer.layers), change, gate_of(rule, change, state)
@@ -119,7 +119,7 @@ def test_the_damped_rule_goes_half_way(model: Cut3r) -> None:
 @pytest.mark.parametrize("rule", ["cut3r", "damped", "ttt3r"])
 def test_without_permission_state_and_memory_stay(model: Cut3r, rule: str) -> None:
     _, before = model.step(image(0), model.initial_state())
-    view = View(image=image(1), update=torch.tensor([False]))
+    view = StreamInput(image=image(1), update=torch.tensor([False]))
     _, after = model.step(view, before, StepOptions(RULES[rule]()))
     torch.testing.assert_close(after.tokens, before.tokens)
     torch.testing.assert_close(after.memory, before.memory)
@@ -127,7 +127,7 @@ def test_without_permission_state_and_memory_stay(model: Cut3r, rule: str) -> No
 
 def test_ttsa3r_moves_the_state_but_not_the_memory_without_permission(model: Cut3r) -> None:
     _, before = model.step(image(0), model.initial_state())
-    view = View(image=image(1), update=torch.tensor([False]))
+    view = StreamInput(image=image(1), update=torch.tensor([False]))
     _, after = model.step(view, before, StepOptions(TemporalSpatialRule()))
     assert (after.tokens - before.tokens).abs().max() > 1e-3
     torch.testing.assert_close(after.memory, before.memory)
@@ -136,7 +136,7 @@ def test_ttsa3r_moves_the_state_but_not_the_memory_without_permission(model: Cut
 def test_a_reset_acts_after_its_frame(model: Cut3r) -> None:
     _, before = model.step(image(0), model.initial_state())
     plain, _ = model.step(image(1), before)
-    reset, after = model.step(View(image=image(1), reset=torch.tensor([True])), before)
+    reset, after = model.step(StreamInput(image=image(1), reset=torch.tensor([True])), before)
     torch.testing.assert_close(reset.pose, plain.pose)
     fresh = model.initial_state()
     torch.testing.assert_close(after.tokens, fresh.tokens)
@@ -145,7 +145,7 @@ def test_a_reset_acts_after_its_frame(model: Cut3r) -> None:
 
 def test_only_ttt3r_starts_a_new_chunk_from_the_learned_pose_token(model: Cut3r) -> None:
     first, _ = model.step(image(2), model.initial_state())
-    view = View(image=image(1), reset=torch.tensor([True]))
+    view = StreamInput(image=image(1), reset=torch.tensor([True]))
     same = {}
     for name, rollout in (("cut3r", FRAME_BY_FRAME), ("ttt3r", FRAME_BY_FRAME_TTT3R)):
         options = StepOptions(rollout=rollout)
@@ -156,7 +156,7 @@ def test_only_ttt3r_starts_a_new_chunk_from_the_learned_pose_token(model: Cut3r)
 
 
 def test_masked_rows_may_be_full_of_nan(model: Cut3r) -> None:
-    view = View(
+    view = StreamInput(
         image=torch.full_like(image(0), torch.nan),
         ray_map=rays(0),
         image_mask=torch.tensor([False]),
@@ -169,9 +169,9 @@ def test_masked_rows_may_be_full_of_nan(model: Cut3r) -> None:
 
 def test_masked_tokens_make_whole_sequences_differ_only_with_ray_maps(model: Cut3r) -> None:
     model.masked_ray_map_token.fill_(0.5)
-    frame = model.encode(View(image=image(0)), FRAME_BY_FRAME).features
-    alone = model.encode(View(image=image(0)), whole_sequence(any_ray_map=False)).features
-    mixed = model.encode(View(image=image(0)), whole_sequence(any_ray_map=True)).features
+    frame = model.encode(StreamInput(image=image(0)), FRAME_BY_FRAME).features
+    alone = model.encode(StreamInput(image=image(0)), whole_sequence(any_ray_map=False)).features
+    mixed = model.encode(StreamInput(image=image(0)), whole_sequence(any_ray_map=True)).features
     torch.testing.assert_close(alone, frame)
     torch.testing.assert_close(mixed, frame + 0.5)
 
@@ -180,10 +180,10 @@ def test_masked_tokens_make_whole_sequences_differ_only_with_ray_maps(model: Cut
 def test_sequences_of_a_batch_do_not_touch_one_another(model: Cut3r, rule: str) -> None:
     options = StepOptions(RULES[rule](), world=True, rgb=True)
     together = list(
-        stream(model, [View(torch.cat([image(i), image(i + 9)])) for i in range(3)], options)
+        stream(model, [StreamInput(torch.cat([image(i), image(i + 9)])) for i in range(3)], options)
     )
     for row, offset in enumerate((0, 9)):
-        alone = list(stream(model, [View(image(i + offset)) for i in range(3)], options))
+        alone = list(stream(model, [StreamInput(image(i + offset)) for i in range(3)], options))
         # Rounding in half precision (image encoder) lets the batch size show a little.
         for a, b in zip(together, alone, strict=True):
             torch.testing.assert_close(a.pose[row], b.pose[0], rtol=1e-3, atol=1e-4)
@@ -199,7 +199,7 @@ def test_a_query_leaves_the_state_alone_and_needs_no_image(model: Cut3r) -> None
 
 
 def test_a_revisit_without_update_leaves_the_state_of_the_first_pass(model: Cut3r) -> None:
-    views = [View(image(i)) for i in range(2)]
+    views = [StreamInput(image(i)) for i in range(2)]
     state: Cut3rState = model.initial_state()
     ends = []
     for view in revisited(views, passes=2, update=False):

@@ -14,7 +14,7 @@ from mapper.core.image_pairs import pair_indices, rollout_indices
 from mapper.errors import InputError
 from mapper.frontends.cut3r.model import Cut3r
 from mapper.frontends.cut3r.rollouts import rollout_pairs
-from mapper.frontends.cut3r.state import View
+from mapper.frontends.cut3r.state import StreamInput
 from mapper.frontends.cut3r.stepping import Rollout, StepOptions, whole_sequence
 from mapper.frontends.cut3r.update_rules import ReplaceRule, TemporalSpatialRule, UpdateRule
 from mapper.frontends.layers.encoded import Encoded
@@ -43,7 +43,7 @@ def plainly(model: Cut3r, images: list[Tensor], rule: UpdateRule) -> dict[tuple[
     options = StepOptions(rule, whole_sequence(any_ray_map=False), world=True)
     found = {}
     for root, *others in rollout_indices(len(images)):
-        views = [View(image=images[k][None]) for k in (root, *others)]
+        views = [StreamInput(image=images[k][None]) for k in (root, *others)]
         first, *rest = list(stream(model, views, options))
         for other, seen in zip(others, rest, strict=True):
             maps = (first.pointmap, first.confidence, seen.pointmap_world, seen.confidence_world)
@@ -73,11 +73,11 @@ def test_the_update_rule_of_the_model_applies() -> None:
 
 def test_an_image_is_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
     network, images = random_network(), pictures(5)
-    calls: list[View] = []
+    calls: list[StreamInput] = []
     done: list[int] = []
     encode = Cut3r.encode
 
-    def counted(model: Cut3r, view: View, rollout: Rollout) -> Encoded:
+    def counted(model: Cut3r, view: StreamInput, rollout: Rollout) -> Encoded:
         calls.append(view)
         return encode(model, view, rollout)
 
