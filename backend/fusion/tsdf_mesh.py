@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from mapper.backend.fusion.mesh_order import in_order
 from mapper.backend.fusion.tsdf_kernels import BLOCK
 from mapper.core.mesh import Mesh
 from mapper.runtime.open3d_loader import load_open3d, own_array
@@ -45,6 +46,7 @@ def extract_mesh(
 
     More than max_blocks are meshed box by box, each with the blocks around it, so that every
     triangle comes out the same as from the whole; it counts in the box that holds its centre.
+    Equal blocks give equal meshes, in whatever order they come, to the last bit: see mesh_order.
     """
     if len(coordinates) == 0:
         return empty_mesh()
@@ -61,7 +63,7 @@ def extract_mesh(
         part, seam = _cut_out(part, box, config.voxel_size)
         parts.append(part)
         seams.append(seam)
-    return _joined(parts, seams)
+    return in_order(_joined(parts, seams), BLOCK * config.voxel_size)
 
 
 def empty_mesh() -> Mesh:
@@ -119,7 +121,8 @@ def _extract_blocks(
             core.Tensor((color / safe[..., None]).reshape(*shape, 3)),
         ],
     )
-    return _to_mesh(grid.extract_triangle_mesh(config.min_weight))
+    mesh = _to_mesh(grid.extract_triangle_mesh(config.min_weight))
+    return in_order(mesh, BLOCK * config.voxel_size)
 
 
 def _to_mesh(triangles: object) -> Mesh:
