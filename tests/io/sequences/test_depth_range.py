@@ -16,7 +16,7 @@ from mapper.io.sequences.open_sequence import open_sequence
 def fill(folder: Path, value: float, dtype: type) -> None:
     for path in (folder / "depth").iterdir():
         path.unlink()
-        depth = np.full((30, 40), value, dtype)
+        depth: np.ndarray = np.full((30, 40), value, dtype)
         if dtype is np.uint16:
             assert cv2.imwrite(str(path), depth)
         else:
