@@ -24,10 +24,7 @@ def steady_video(path: Path) -> Path:
 def with_durations(content: bytes, runs: list[tuple[int, float]]) -> bytes:
     """An MP4 with another table of durations (stts): so many frames of so many usual lengths."""
     at = content.index(b"stts")
-    old, tick = (
-        struct.unpack_from(">I", content, at - 4)[0],
-        struct.unpack_from(">I", content, at + 16),
-    )
+    (old,), (tick,) = (struct.unpack_from(">I", content, at + place) for place in (-4, 16))
     entries = b"".join(struct.pack(">II", n, int(length * tick)) for n, length in runs)
     table = b"stts" + struct.pack(">II", 0, len(runs)) + entries
     table = struct.pack(">I", 4 + len(table)) + table
