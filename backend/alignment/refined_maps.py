@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from mapper.backend.alignment.correction import correction_factors
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
@@ -14,6 +13,7 @@ from mapper.core.depth_noise import depth_sigma
 from mapper.core.quantities import KeyframesOrZero, Sigmas, Whole
 from mapper.core.settings_model import settings
 from mapper.core.sim3 import inverse_similarity
+from mapper.runtime.kernels import kernel
 from mapper.vision.reprojection import (
     IN_FRONT,
     NEAREST,
@@ -131,7 +131,7 @@ class Sums(NamedTuple):
     votes: np.ndarray
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@kernel(fastmath=True)
 def look_up(own, other, motion, allowed, sums):
     """Look every point up in another view; add what that says, and count its yes and its no.
 
@@ -162,7 +162,7 @@ def look_up(own, other, motion, allowed, sums):
                 sums.votes[1, row, column] += 1
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@kernel(fastmath=True)
 def look_through(other, own, motion, allowed, votes):
     """Count where this view looks through a surface that the other one holds.
 

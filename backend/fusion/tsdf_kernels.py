@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 import numpy as np
-from numba import njit
 
 from mapper.core.depth_noise import depth_sigma
+from mapper.runtime.kernels import kernel
 from mapper.vision.reprojection import Camera, f32, moved
 
 BLOCK: Final = 8  # voxels along the side of a block
@@ -58,7 +58,7 @@ class Pool(NamedTuple):
     voxel_size: np.float32
 
 
-@njit(cache=True, nogil=True, inline="always")
+@kernel(inline="always")
 def _key(x, y, z):
     return (
         (np.int64(x + KEY_OFFSET) << (2 * KEY_BITS))
@@ -67,13 +67,13 @@ def _key(x, y, z):
     )
 
 
-@njit(cache=True, nogil=True, inline="always")
+@kernel(inline="always")
 def _first_slot(key, mask):
     mixed = np.uint64(key) * np.uint64(0x9E3779B97F4A7C15)
     return np.int64(mixed >> np.uint64(32)) & mask
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def rehash(pool, count):
     """Enter the first `count` blocks into an empty hash table (open addressing)."""
     keys, coordinates = pool.keys, pool.coordinates
@@ -87,18 +87,18 @@ def rehash(pool, count):
         pool.slots[slot] = block
 
 
-@njit(cache=True, nogil=True, inline="always")
+@kernel(inline="always")
 def _half_width(z, band):
     return min(max(band.narrowest, band.sigmas * depth_sigma(z, band.noise)), band.widest)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@kernel(inline="always")
 def _counts(d, band):
     """Whether a reading is fused; NaN is none."""
     return d > 0 and d <= band.max_depth
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def allocate_blocks(view, motion, band, pool, state, pixel_step):
     """Blocks that the truncation band of every pixel_step-th pixel's ray passes through.
 
@@ -151,7 +151,7 @@ def allocate_blocks(view, motion, band, pool, state, pixel_step):
     return touched[:n_touched], count, complete
 
 
-@njit(cache=True, nogil=True, fastmath=FAST_BUT_FOR_NAN)
+@kernel(fastmath=FAST_BUT_FOR_NAN)
 def integrate_blocks(touched, pool, view, motion, band, sign):
     """Add sign * (weight, weight * distance, weight * colour) of one view to the touched blocks.
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from mapper.core.depth_noise import STRUCTURED_LIGHT, DepthNoise
 from mapper.core.intrinsics import Intrinsics
 from mapper.core.prediction import Prediction
+from mapper.runtime.kernels import kernel
 from mapper.vision.reprojection import (
     AVERAGED,
     NEAREST,
@@ -80,7 +80,7 @@ class KeyframeMap:
             np.bitwise_and(bits, np.uint32(0xFFFFFE00), out=bits)
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@kernel(fastmath=True)
 def average_into(view, pointmap, confidence, motion, noise):
     """Project points into the map; average what lies on its surface, fill holes, leave the rest."""
     for row in range(pointmap.shape[0]):

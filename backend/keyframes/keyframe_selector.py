@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.core.depth_noise import STRUCTURED_LIGHT, DepthNoise
@@ -11,6 +10,7 @@ from mapper.core.intrinsics import Intrinsics
 from mapper.core.prediction import Prediction
 from mapper.core.quantities import Frames, Share
 from mapper.core.settings_model import settings
+from mapper.runtime.kernels import kernel
 from mapper.vision.reprojection import (
     HIDDEN,
     NEAREST,
@@ -80,7 +80,7 @@ def shared_view(
     return 1.0 if points == 0 else shared / points
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _count_shared(pointmap, depth, camera, motion, noise, step):
     points = shared = 0
     for row in range(0, pointmap.shape[0], step):

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from mapper.core.sim3 import inverse_similarity
+from mapper.runtime.kernels import kernel
 from mapper.vision.depth_pyramid import Level
 from mapper.vision.reprojection import (
     AGREEING,
@@ -83,7 +83,7 @@ class _Depths(NamedTuple):
     camera: Camera
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@kernel(fastmath=True)
 def _compare(a, b, motion, noise, step, seen):
     points = agree = conflict = 0
     residual = 0.0

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import cv2
-import numba
 import numpy as np
 
 from mapper.core.geometry import inverse
 from mapper.core.intrinsics import Intrinsics
+from mapper.runtime.kernels import kernel
 
 FAR_DEPTH = 3.0  # metres; taken where neither the row nor the rows above have a reading
 
@@ -84,7 +84,7 @@ def color_pose(T_world_depth: np.ndarray, T_color_depth: np.ndarray) -> np.ndarr
     return T_world_depth @ inverse(T_color_depth)
 
 
-@numba.njit(cache=True, nogil=True, fastmath=False)
+@kernel(fastmath=False)
 def _fill_row(row: np.ndarray, filled: np.ndarray) -> None:
     """Writes `row` to `filled`, gaps with the farther neighbour; all gap: `filled` stays."""
     width = len(row)
@@ -111,7 +111,7 @@ def _fill_row(row: np.ndarray, filled: np.ndarray) -> None:
         filled[u] = row[first]
 
 
-@numba.njit(cache=True, nogil=True, fastmath=False)
+@kernel(fastmath=False)
 def _sample_color(
     image: np.ndarray,
     depth: np.ndarray,
@@ -131,7 +131,7 @@ def _sample_color(
         _sample_row(image, s256, t256, warped[v])
 
 
-@numba.njit(cache=True, nogil=True, fastmath=False)
+@kernel(fastmath=False)
 def _place_row(
     filled: np.ndarray,
     v: int,
@@ -162,7 +162,7 @@ def _place_row(
         t256[u] = np.int32(t * 256.0 + 0.5)
 
 
-@numba.njit(cache=True, nogil=True, fastmath=False)
+@kernel(fastmath=False)
 def _sample_row(image: np.ndarray, s256: np.ndarray, t256: np.ndarray, warped: np.ndarray) -> None:
     """Bilinear interpolation in fixed point with 8 fractional bits; unsigned = quick indexing."""
     last_row, last_column = np.uint64(image.shape[0] - 1), np.uint64(image.shape[1] - 1)
@@ -183,7 +183,7 @@ def _sample_row(image: np.ndarray, s256: np.ndarray, t256: np.ndarray, warped: n
             warped[u, k] = (value + 32768) >> 16
 
 
-@numba.njit(cache=True, nogil=True, fastmath=False)
+@kernel(fastmath=False)
 def _splat_depth(
     depth: np.ndarray,
     to_color: np.ndarray,

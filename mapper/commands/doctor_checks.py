@@ -20,7 +20,6 @@ from mapper.runtime.distributions import how_to_install
 
 Status = Literal["ok", "missing", "warning"]
 
-KERNELS: Final = Path(__file__).parents[1] / "vision"
 MIN_PYTHON: Final = (3, 11)
 MIN_MEMORY_GB: Final = 4.0
 MIN_DISK_GB: Final = 2.0
@@ -172,16 +171,16 @@ def _video() -> Check:
 
 
 def _numba() -> Check:
+    """Where compiled kernels are kept, which numba itself decides and NUMBA_CACHE_DIR changes."""
     import numba
 
-    folder = os.environ.get("NUMBA_CACHE_DIR") or str(KERNELS / "__pycache__")
-    nearest = Path(folder)
-    while not nearest.exists():
-        nearest = nearest.parent
-    if not os.access(nearest, os.W_OK):
+    from mapper.core.depth_noise import depth_sigma
+
+    folder = depth_sigma.stats.cache_path
+    if folder is None or not os.access(folder, os.W_OK):
         remedy = "set NUMBA_CACHE_DIR to a writable folder, or each start compiles anew"
         return Check("numba", "warning", f"{numba.__version__}, cache not writable", remedy)
-    return Check("numba", "ok", f"{numba.__version__}, cache writable")
+    return Check("numba", "ok", f"{numba.__version__}, cache in {folder}")
 
 
 def _rerun() -> Check:

@@ -6,7 +6,8 @@ from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from numba import njit
+
+from mapper.runtime.kernels import kernel
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Float32
@@ -72,14 +73,14 @@ def trusted_depth(depth: Float[np.ndarray, "h w"], noise: DepthNoise) -> float:
     return max(ROOM, MEDIANS * float(np.median(seen))) if len(seen) else ROOM
 
 
-@njit(cache=True, nogil=True, inline="always")
+@kernel(inline="always")
 def depth_sigma(z, noise):
     """Standard deviation of a reading at depth z. noise: float32 (3,), see DepthNoise."""
     near = z - np.float32(0.4)
     return noise[0] + noise[1] * z + noise[2] * near * near
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def depth_confidence(depth, noise):
     """Confidence float32 (H, W): sigma(1)^2 / sigma(z)^2, 0 without a reading."""
     confidence = np.zeros(depth.shape, np.float32)

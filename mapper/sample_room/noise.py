@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
+from mapper.runtime.kernels import kernel
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
+@kernel(error_model="numpy", fastmath=True)
 def cell_hash(i: int, j: int, seed: int) -> float:
     """A number in [0, 1) that depends on the cell (i, j) and the seed only."""
     h = (i * 73856093 ^ j * 19349663 ^ seed * 83492791) & 0xFFFFFFFF
@@ -16,7 +16,7 @@ def cell_hash(i: int, j: int, seed: int) -> float:
     return ((h ^ (h >> 15)) & 0xFFFFFF) / 16777216.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
+@kernel(error_model="numpy", fastmath=True)
 def value_noise(u: float, v: float, seed: int) -> float:
     """Smooth noise in [-0.5, 0.5] with features one unit wide."""
     i, j = math.floor(u), math.floor(v)
@@ -28,7 +28,7 @@ def value_noise(u: float, v: float, seed: int) -> float:
     return low * (1 - b) + high * b - 0.5
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
+@kernel(error_model="numpy", fastmath=True)
 def layered_noise(u: float, v: float, octaves: int, footprint: float, seed: int) -> float:
     """Octaves of value noise; each fades as the pixel's footprint nears its features' width."""
     total, amplitude = 0.0, 1.0
@@ -42,7 +42,7 @@ def layered_noise(u: float, v: float, octaves: int, footprint: float, seed: int)
     return total
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
+@kernel(error_model="numpy", fastmath=True)
 def spots(u: float, v: float, share: float, footprint: float, seed: int) -> float:
     """Dots, at most one a unit cell: 0 outside, else -1..1, another value for each dot."""
     i, j = math.floor(u), math.floor(v)
@@ -60,7 +60,7 @@ def spots(u: float, v: float, share: float, footprint: float, seed: int) -> floa
     return min(max(edge, 0.0), 1.0) * strength
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
+@kernel(error_model="numpy", fastmath=True)
 def joint(u: float, width: float, footprint: float) -> float:
     """1 on the line u = integer, of the given width, 0 away from it; soft at the pixel's width."""
     distance = 0.5 - abs(u - math.floor(u) - 0.5)

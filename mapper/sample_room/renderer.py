@@ -6,9 +6,9 @@ import math
 from typing import Final
 
 import numpy as np
-from numba import njit
 
 from mapper.core.intrinsics import Intrinsics
+from mapper.runtime.kernels import kernel
 from mapper.runtime.open3d_loader import load_open3d, own_array
 from mapper.sample_room.furniture import ROOM, ROOM_SIDES
 from mapper.sample_room.noise import cell_hash
@@ -132,7 +132,7 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
+@kernel(error_model="numpy", fastmath=True)
 def _shade(
     rays: np.ndarray,
     depth: np.ndarray,
@@ -168,7 +168,7 @@ def _shade(
                 image[row, column, channel] = _to_byte(light * color[channel])
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
+@kernel(error_model="numpy", fastmath=True)
 def _to_byte(value: float) -> int:
     """0..255; values above 0.8 are compressed, so that nothing clips hard."""
     if value > 0.8:
@@ -176,7 +176,7 @@ def _to_byte(value: float) -> int:
     return int(255 * max(value, 0.0) + 0.5)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
+@kernel(error_model="numpy", fastmath=True)
 def _color_at(
     k: int,
     place: np.ndarray,
@@ -211,7 +211,7 @@ def _color_at(
         color[channel] = value * max(light, 0.05)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
+@kernel(error_model="numpy", fastmath=True)
 def _light_at(k: int, place: np.ndarray, normal: np.ndarray, shadows: np.ndarray) -> float:
     """Lambert's law for each lamp, with the shadows on walls, floor and ceiling."""
     direct = 0.0

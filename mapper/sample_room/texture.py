@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
+from mapper.runtime.kernels import kernel
 from mapper.sample_room.noise import cell_hash, joint, layered_noise, spots, value_noise
 
 # Every painter takes u, v (metres from the middle of a side), the side's half extents in metres
@@ -13,7 +12,7 @@ from mapper.sample_room.noise import cell_hash, joint, layered_noise, spots, val
 # share of the accent colour in 0..1 and a factor on the result.
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
+@kernel(error_model="numpy", fastmath=True)
 def paint(
     material: int, u: float, v: float, half_u: float, half_v: float, footprint: float, seed: int
 ) -> tuple[float, float, int]:
@@ -47,7 +46,7 @@ def paint(
     return 0.0, 1.0 + 0.12 * layered_noise(30 * u, 30 * v, 3, 30 * footprint, seed), 0
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
+@kernel(error_model="numpy", fastmath=True)
 def _plaster(u: float, v: float, footprint: float, seed: int) -> tuple[float, float, int]:
     broad = 0.22 * layered_noise(2.2 * u, 2.2 * v, 2, 2.2 * footprint, seed)
     fine = 0.20 * layered_noise(45 * u, 45 * v, 3, 45 * footprint, seed + 9)
@@ -56,7 +55,7 @@ def _plaster(u: float, v: float, footprint: float, seed: int) -> tuple[float, fl
     return 0.0, 1.0 + broad + fine + min(dots, 0.05) + min(marks, 0.05), 0
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
+@kernel(error_model="numpy", fastmath=True)
 def _grain(u: float, v: float, footprint: float, seed: int) -> float:
     """Wood, its fibres along u: rings bent by noise, streaks and pores."""
     bend = value_noise(1.5 * u, 6 * v, seed)
@@ -66,7 +65,7 @@ def _grain(u: float, v: float, footprint: float, seed: int) -> float:
     return 1.0 + 0.14 * rings + 0.40 * streaks - 0.45 * abs(knots)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
+@kernel(error_model="numpy", fastmath=True)
 def _planks(u: float, v: float, footprint: float, seed: int) -> tuple[float, float, int]:
     row = math.floor(v / 0.14)
     shift = cell_hash(int(row), 3, seed)
@@ -79,7 +78,7 @@ def _planks(u: float, v: float, footprint: float, seed: int) -> tuple[float, flo
     return 0.75 * lines, (0.72 + 0.5 * tone) * _grain(u, v, footprint, plank), 0
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
+@kernel(error_model="numpy", fastmath=True)
 def _tiles(u: float, v: float, footprint: float, seed: int) -> tuple[float, float, int]:
     size = 0.6 if seed % 64 == 1 else 0.05  # the ceiling's panels, or glazed squares
     lines = max(joint(u / size, 0.03, footprint / size), joint(v / size, 0.03, footprint / size))
@@ -90,7 +89,7 @@ def _tiles(u: float, v: float, footprint: float, seed: int) -> tuple[float, floa
     return 0.5 * lines, light, 0
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
+@kernel(error_model="numpy", fastmath=True)
 def _fabric(u: float, v: float, footprint: float, seed: int) -> tuple[float, float, int]:
     weave = joint(60 * (u + v), 0.4, 60 * footprint) + joint(60 * (u - v), 0.4, 60 * footprint)
     folds = 0.25 * layered_noise(6 * u, 6 * v, 3, 6 * footprint, seed)
@@ -98,7 +97,7 @@ def _fabric(u: float, v: float, footprint: float, seed: int) -> tuple[float, flo
     return 0.0, 1.0 - 0.12 * weave + folds + lint, 0
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
+@kernel(error_model="numpy", fastmath=True)
 def _poster(
     u: float, v: float, half_u: float, half_v: float, footprint: float, seed: int
 ) -> tuple[float, float, int]:
@@ -117,7 +116,7 @@ def _poster(
     return 0.0, 1.0 + 0.35 * strokes + 0.6 * small, hue
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
+@kernel(error_model="numpy", fastmath=True)
 def _label(
     u: float, v: float, half_u: float, half_v: float, footprint: float, seed: int
 ) -> tuple[float, float, int]:
@@ -138,7 +137,7 @@ def _label(
     return 0.0, light, 0
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
+@kernel(error_model="numpy", fastmath=True)
 def _rug(
     u: float, v: float, half_u: float, half_v: float, footprint: float, seed: int
 ) -> tuple[float, float, int]:
@@ -158,14 +157,14 @@ def _rug(
     return mix, 1.0 + pile + wear, 0
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
+@kernel(error_model="numpy", fastmath=True)
 def _leaves(u: float, v: float, footprint: float, seed: int) -> tuple[float, float, int]:
     veins = joint(9 * u + value_noise(8 * u, 8 * v, seed), 0.16, 9 * footprint)
     mottle = 0.9 * layered_noise(28 * u, 28 * v, 3, 28 * footprint, seed)
     return 0.0, 1.0 + mottle + 0.4 * veins, 0
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
+@kernel(error_model="numpy", fastmath=True)
 def _sky(
     u: float, v: float, half_v: float, footprint: float, seed: int
 ) -> tuple[float, float, int]:
@@ -178,7 +177,7 @@ def _sky(
     return 0.0, 1.15 + 0.6 * max(clouds, -0.1), 0
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
+@kernel(error_model="numpy", fastmath=True)
 def _brick(u: float, v: float, footprint: float, seed: int) -> tuple[float, float, int]:
     row = math.floor(v / 0.075)
     shifted = u / 0.24 + 0.5 * (row % 2)
@@ -189,7 +188,7 @@ def _brick(u: float, v: float, footprint: float, seed: int) -> tuple[float, floa
     return lines, (0.65 + 0.7 * tone) * (1 - lines) + lines + rough + pits, 0
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
+@kernel(error_model="numpy", fastmath=True)
 def _wallpaper(u: float, v: float, footprint: float, seed: int) -> tuple[float, float, int]:
     twist = 0.5 * value_noise(5 * u, 5 * v, seed)
     leaf = abs(spots(9 * u + twist, 6 * v - twist, 0.75, 9 * footprint, seed + 1))

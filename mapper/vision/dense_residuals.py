@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numba import njit
 
 from mapper.core.depth_noise import depth_sigma
+from mapper.runtime.kernels import kernel
 from mapper.vision.reprojection import NEAREST, f32
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Scene(NamedTuple):
     limits: Limits
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@kernel(fastmath=True)
 def accumulate(scene, dof):
     """Upper triangle of H (dof, dof), gradient b (dof,), and sums over all source pixels:
 
@@ -79,7 +79,7 @@ def accumulate(scene, dof):
     return products[:dof, :dof].copy(), products[:dof, dof].copy(), sums
 
 
-@njit(cache=True, nogil=True, fastmath=True, inline="always")
+@kernel(fastmath=True, inline="always")
 def _fill(rows, sums, scene, row, dof):
     """Weighted residuals of one row of the source; adds to the sums, returns how many they are."""
     reference, source, limits = scene.reference, scene.source, scene.limits
@@ -122,7 +122,7 @@ def _fill(rows, sums, scene, row, dof):
     return n
 
 
-@njit(cache=True, nogil=True, fastmath=True, inline="always")
+@kernel(fastmath=True, inline="always")
 def _carried(source, motion, row, column):
     """A pixel's point in the reference."""
     R, t = motion.R, motion.t
@@ -137,14 +137,14 @@ def _carried(source, motion, row, column):
     )
 
 
-@njit(cache=True, nogil=True, fastmath=True, inline="always")
+@kernel(fastmath=True, inline="always")
 def _projected(camera, X):
     fx, fy, cx, cy = camera
     inverse_z = f32(1) / X[2]
     return fx * X[0] * inverse_z + cx, fy * X[1] * inverse_z + cy
 
 
-@njit(cache=True, nogil=True, fastmath=True, inline="always")
+@kernel(fastmath=True, inline="always")
 def _is_visible(reference, X, pixel, limits):
     """Whether the reference sees that far there: not beside its image, nor where it knows no
     depth, nor behind its surface."""
@@ -156,7 +156,7 @@ def _is_visible(reference, X, pixel, limits):
     return z > 0 and X[2] <= z + 3 * limits.max_distance
 
 
-@njit(cache=True, nogil=True, fastmath=True, inline="always")
+@kernel(fastmath=True, inline="always")
 def _plane(reference, X, pixel, limits):
     """(the nearest pixel's normal, the distance of X to its plane, its sigma or 0: too far)."""
     fx, fy, cx, cy = reference.camera
@@ -173,7 +173,7 @@ def _plane(reference, X, pixel, limits):
     return n, n[0] * dx + n[1] * dy + n[2] * dz, sigma
 
 
-@njit(cache=True, nogil=True, fastmath=True, inline="always")
+@kernel(fastmath=True, inline="always")
 def _cosine(n, m, R):
     """Between a normal n of the reference and one m (3,) of the source."""
     return (
@@ -183,7 +183,7 @@ def _cosine(n, m, R):
     )
 
 
-@njit(cache=True, nogil=True, fastmath=True, inline="always")
+@kernel(fastmath=True, inline="always")
 def _light(reference, X, pixel, intensity):
     """(derivative by X of the reference's intensity where X appears, the difference there)."""
     fx, fy, _, _ = reference.camera
@@ -202,7 +202,7 @@ def _light(reference, X, pixel, intensity):
     return (gx, gy, gz), difference
 
 
-@njit(cache=True, nogil=True, fastmath=True, inline="always")
+@kernel(fastmath=True, inline="always")
 def _put(rows, place, X, g, values):
     """A residual at place (n, dof) whose derivative by X is g. values: its root weight, its
     derivative by the log scale, and itself."""

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-from numba import njit
 
 from mapper.core.depth_noise import STRUCTURED_LIGHT, DepthNoise
 from mapper.core.intrinsics import Intrinsics
+from mapper.runtime.kernels import kernel
 
 if TYPE_CHECKING:
     from jaxtyping import Float32, Float64, UInt8
@@ -69,7 +69,7 @@ def build_pyramid(
     return DepthPyramid(tuple(built))
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def halve_depth(depth, edge_relative):
     """Half-size depth: mean of each 2x2 block's readings that lie on its nearest surface."""
     height, width = depth.shape[0] // 2, depth.shape[1] // 2
@@ -96,7 +96,7 @@ def halve_depth(depth, edge_relative):
     return halved
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@kernel(fastmath=True)
 def fit_planes(depth, camera, radius):
     """Depth and normals of the planes that fit each pixel's neighbourhood best.
 
@@ -172,7 +172,7 @@ def fit_planes(depth, camera, radius):
     return smoothed, normals
 
 
-@njit(cache=True, nogil=True, fastmath=True, inline="never")
+@kernel(fastmath=True, inline="never")
 def _compare_row(centre, other, edge, inside, difference):
     """inside: 1 where the other reading lies on the centre's surface; difference: there, else 0."""
     for k in range(len(centre)):
@@ -182,7 +182,7 @@ def _compare_row(centre, other, edge, inside, difference):
         difference[k] = w * d
 
 
-@njit(cache=True, nogil=True, fastmath=True, inline="never")
+@kernel(fastmath=True, inline="never")
 def _add_row(total, factor, values):
     for k in range(len(values)):
         total[k] += factor * values[k]

@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
-from numba import njit
 
 from mapper.core.depth_noise import depth_sigma
 from mapper.core.intrinsics import Intrinsics
+from mapper.runtime.kernels import kernel
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Float32
@@ -87,13 +87,13 @@ def motion_of(S_b_a: Float[np.ndarray, "4 4"], dtype: type = np.float32) -> Moti
     return Motion(S_b_a[:3, :3].astype(dtype), S_b_a[:3, 3].astype(dtype))
 
 
-@njit(cache=True, nogil=True, inline="always")
+@kernel(inline="always")
 def backprojected(camera, column, row, z):
     """The point at depth z of a pixel; column and row as numbers of the camera's precision."""
     return (column - camera.cx) / camera.fx * z, (row - camera.cy) / camera.fy * z, z
 
 
-@njit(cache=True, nogil=True, inline="always")
+@kernel(inline="always")
 def moved(motion, X):
     """The point in the other camera."""
     R, t = motion.R, motion.t
@@ -104,19 +104,19 @@ def moved(motion, X):
     )
 
 
-@njit(cache=True, nogil=True, inline="always")
+@kernel(inline="always")
 def carried(camera, motion, column, row, z):
     """A pixel's point in the other camera."""
     return moved(motion, backprojected(camera, column, row, z))
 
 
-@njit(cache=True, nogil=True, inline="always")
+@kernel(inline="always")
 def projected(camera, X):
     """Column and row, with fractions, where a point appears. It must lie in front."""
     return camera.fx * X[0] / X[2] + camera.cx, camera.fy * X[1] / X[2] + camera.cy
 
 
-@njit(cache=True, nogil=True, inline="always")
+@kernel(inline="always")
 def nearest_pixel(camera, X):
     """(column, row) of the pixel in which a point appears. It must lie in front."""
     return (
@@ -125,13 +125,13 @@ def nearest_pixel(camera, X):
     )
 
 
-@njit(cache=True, nogil=True, inline="always")
+@kernel(inline="always")
 def is_inside(image, u, v):
     """Whether an image (H, W) has this pixel."""
     return u >= 0 and v >= 0 and u < image.shape[1] and v < image.shape[0]
 
 
-@njit(cache=True, nogil=True, inline="always")
+@kernel(inline="always")
 def within(tolerance, z, noise):
     """How far apart depths near z may lie. noise: float32 (3,), see depth_sigma."""
     return tolerance.sigmas * depth_sigma(z, noise) + tolerance.share * z

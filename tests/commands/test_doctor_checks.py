@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -69,3 +71,25 @@ def test_weights_are_found_where_the_variable_points(
     check = by_name()["weights"]
     assert check.status == "ok"
     assert check.detail.endswith("a.safetensors, b.pth")
+
+
+def test_the_folder_of_numbas_cache_is_the_true_one(tmp_path: Path) -> None:
+    """Asked of a process that has one of its own: what is compiled is found there."""
+    program = (
+        "from mapper.commands.doctor_checks import _numba\n"
+        "from mapper.core.depth_noise import depth_sigma\n"
+        "depth_sigma(1.0, __import__('numpy').zeros(3))\n"
+        "print(_numba().detail)\n"
+    )
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    line = [sys.executable, "-c", program]
+    told = subprocess.run(line, env=environment, check=True, capture_output=True, text=True).stdout
+    folder = Path(told.split("cache in ")[1].strip())
+    assert tmp_path in folder.parents
+    assert list(folder.glob("depth_noise.depth_sigma-*.nbi"))
+
+
+def test_a_cache_that_cannot_be_written_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    check = doctor_checks._numba()
+    assert check.status == "warning" and "NUMBA_CACHE_DIR" in check.remedy

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
 from mapper.core.geometry import inverse
+from mapper.runtime.kernels import kernel
 from mapper.vision.depth_pyramid import Level
 from mapper.vision.reprojection import (
     NEAREST,
@@ -72,7 +72,7 @@ def point_to_plane(a: Level, b: Level, T_b_a: np.ndarray) -> tuple[np.ndarray, i
     return distances[:met], points
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _meet(depths, normals, cameras, motion, distances):
     """(points of a, how many meet b's surface); `distances` gets those of the latter."""
     R = motion.R
