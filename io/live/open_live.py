@@ -36,7 +36,11 @@ def open_live(
     path = Path(source).expanduser()
     if realtime and (is_device or is_bag(path)):
         raise ConfigError(f"{source} has no other speed than its own: leave --realtime out")
-    return _open_device(source, size) if is_device else _open_file(path, realtime, topics)
+    return (
+        _open_device(source, size)
+        if is_device
+        else _open_file(path, realtime, topics, size is not None)
+    )
 
 
 def _open_device(source: str, size: tuple[int, int] | None) -> LiveSource:
@@ -49,13 +53,13 @@ def _open_device(source: str, size: tuple[int, int] | None) -> LiveSource:
     return CameraSource(source, size if source.startswith("/dev/") else None)
 
 
-def _open_file(path: Path, realtime: bool, topics: str | None) -> LiveSource:
+def _open_file(path: Path, realtime: bool, topics: str | None, calibrated: bool) -> LiveSource:
     if not path.exists():
         raise InputError(f"{path}: no such camera or file; expected {_KNOWN}")
     if is_bag(path):
         from mapper.io.live.rosbag import RosbagSource
 
-        return RosbagSource(path, parse_choice(topics) if topics else None)
+        return RosbagSource(path, parse_choice(topics) if topics else None, calibrated)
     if path.suffix.lower() not in VIDEO_SUFFIXES:
         raise ConfigError(f"{path}: no live source; expected {_KNOWN}")
     if not realtime:

@@ -17,9 +17,11 @@ class RosbagSource:
     An image that cannot be decoded is left out. Timestamps are those of the images' headers.
     """
 
-    def __init__(self, path: Path, topics: TopicChoice | None = None) -> None:
+    def __init__(
+        self, path: Path, topics: TopicChoice | None = None, calibrated: bool = False
+    ) -> None:
         self.name = str(path)
-        self._bag = Bag(path, topics)
+        self._bag = Bag(path, topics, calibrated)
         self._next: int | None = None
         self._offset: float | None = None
         self.calibration = self._bag.calibration

@@ -62,14 +62,17 @@ class Bag:
     lonely_times: np.ndarray
     notes: tuple[str, ...]
 
-    def __init__(self, path: Path, choice: TopicChoice | None = None) -> None:
+    def __init__(
+        self, path: Path, choice: TopicChoice | None = None, calibrated: bool = False
+    ) -> None:
+        """calibrated: the cameras are known already; what the bag says of them is not looked at."""
         self.path = path
         self._library = _load_library()
         self._lock = threading.Lock()
         self._cursors: dict[str, _Cursor] = {}
         with closing(_open(path, self._library)) as reader:
             try:
-                self._look_through(reader, choice or TopicChoice())
+                self._look_through(reader, choice or TopicChoice(), calibrated)
             except (InputError, ConfigError) as error:
                 raise type(error)(f"{path}: {error}") from error
             except Exception as error:  # a damaged bag can raise anything
@@ -98,13 +101,13 @@ class Bag:
                 cursor.close()
             self._cursors.clear()
 
-    def _look_through(self, reader: Any, choice: TopicChoice) -> None:
+    def _look_through(self, reader: Any, choice: TopicChoice, calibrated: bool) -> None:
         """Topics, cameras and the index; no image is decoded."""
         types = {c.topic: c.msgtype for c in reader.connections}
         firsts = {t: _first(reader, t) for t, kind in types.items() if kind in IMAGES}
         firsts = {topic: message for topic, message in firsts.items() if message is not None}
         self.topics = topics = choose_topics(types, firsts, choice)
-        self.calibration = _calibration(reader, topics, firsts)
+        self.calibration = None if calibrated else _calibration(reader, topics, firsts)
         self._depth_scale = _depth_scale(reader, topics)
         color, notes = _ordered(_places(reader, topics.color), topics.color)
         self._color, self._depth = color, list[_Place]()
@@ -125,6 +128,8 @@ class Bag:
             notes += depth_notes + pairing_notes(pairs)
         self.timestamps = _seconds(self._color)
         self.notes = _others(topics, firsts) + notes
+        if self.calibration and topics.depth and not (topics.says_registered or topics.depth_info):
+            self.notes += (f"{topics.depth} has no camera_info: taken to be in colour's view",)
 
     def _message(self, topic: str, place: _Place) -> Any:
         with self._lock:

@@ -33,7 +33,7 @@ class BagSequence:
     ) -> None:
         self.path = path.resolve()
         self.name = path.stem or path.name
-        self._bag = Bag(self.path, topics)
+        self._bag = Bag(self.path, topics, calibrated=calibration is not None)
         self.has_depth = self._bag.topics.depth is not None
         self.timestamps, self.lonely_times = self._bag.timestamps, self._bag.lonely_times
         cameras = find_calibration(calibration, ()) or self._bag.calibration

@@ -127,6 +127,12 @@ def test_depth_of_an_unknown_place_is_not_taken_for_colours(tmp_path: Path) -> N
     with pytest.raises(InputError, match=r"not in the view of .*depth=none"):
         BagSequence(path)
     assert not BagSequence(path, topics=parse_choice("depth=none")).has_depth
+    camera = "{fx: 20, fy: 21, cx: 7, cy: 5, width: 16, height: 12}"
+    (tmp_path / "calibration.yaml").write_text(
+        f"color: {camera}\ndepth: {camera}\n"
+        "T_color_depth: [[1, 0, 0, 0.1], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]\n"
+    )
+    assert BagSequence(path, tmp_path / "calibration.yaml").has_depth
 
 
 def test_static_transforms_tell_how_the_cameras_stand(tmp_path: Path) -> None:
