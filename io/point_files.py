@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
-from mapper.core.npz import UNREADABLE
+from mapper.core.npz import Array, Layout
 from mapper.errors import InputError
 
 EXPECTED = "expected a line x y for each point, in pixels of the first image, or .npz with points"
+LAYOUT: Final = Layout(
+    "the points", EXPECTED, {"points": Array("number", ("n", 2), finite=True)}, others="left"
+)
 
 
 def read_points(path: Path) -> np.ndarray:
@@ -17,21 +21,27 @@ def read_points(path: Path) -> np.ndarray:
 
     Text: two numbers a line, by spaces or a comma; what follows # is a comment.
     """
-    try:
-        if path.suffix.lower() == ".npz":
-            with np.load(path, allow_pickle=False) as file:
-                points = np.asarray(file["points"], float)
-        else:
-            lines = path.read_text(encoding="utf-8").replace(",", " ").splitlines()
-            rows = [line.partition("#")[0].split() for line in lines]
-            points = np.array([[float(word) for word in row] for row in rows if row], float)
-    except UNREADABLE as error:
-        raise InputError(f"{path}: cannot be read as points ({error}); {EXPECTED}") from error
+    if path.suffix.lower() == ".npz":
+        points = np.asarray(LAYOUT.read(path)["points"], float)
+    else:
+        points = _of_text(path)
     if points.size == 0:
         raise InputError(f"{path}: there is no point in it; {EXPECTED}")
     if points.ndim != 2 or points.shape[1] != 2 or not np.isfinite(points).all():
         raise InputError(f"{path}: these are no points; {EXPECTED}")
     return points
+
+
+def _of_text(path: Path) -> np.ndarray:
+    try:
+        lines = path.read_text(encoding="utf-8").replace(",", " ").splitlines()
+        rows = [line.partition("#")[0].split() for line in lines]
+        return np.array([[float(word) for word in row] for row in rows if row], float)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); {EXPECTED}") from error
+    except ValueError as error:
+        reason = str(error)[:80]
+        raise InputError(f"{path}: cannot be read as points ({reason}); {EXPECTED}") from error
 
 
 def check_inside(points: np.ndarray, width: int, height: int, path: Path) -> None:

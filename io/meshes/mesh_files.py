@@ -29,7 +29,12 @@ def read_mesh(path: Path | str) -> Mesh:
     """Read a binary .ply, such as write_mesh writes."""
     if Path(path).suffix.lower() != ".ply":
         raise ConfigError(f"{path}: only .ply meshes are read back")
-    return read_ply(path)
+    mesh = read_ply(path)
+    try:
+        _check(mesh)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    return mesh
 
 
 def _check(mesh: Mesh) -> None:

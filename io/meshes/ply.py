@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import IO, Final
 
@@ -23,6 +24,7 @@ PLY_TYPES: Final = {
     **{"uint32": "<u4", "float": "<f4", "float32": "<f4", "double": "<f8", "float64": "<f8"},
 }
 NAMES: Final = {"<f4": "float", "u1": "uchar", "|u1": "uchar"}
+LONGEST_LINE: Final = 1000  # of a header, in bytes
 NO_COLOR: Final = 200  # grey of vertices without colour
 
 
@@ -53,6 +55,8 @@ def read_ply(path: Path | str) -> Mesh:
             triangles = _read_rows(path, file, face, faces)
     except OSError as error:
         raise InputError(f"cannot read the mesh {path}: {error.strerror}") from error
+    except (ValueError, IndexError) as error:
+        raise InputError(f"{path}: the PLY header is damaged ({str(error)[:80]})") from error
     if faces and (triangles["count"] != 3).any():
         raise InputError(f"{path} has faces that are no triangles; triangulate it first")
     return Mesh(
@@ -74,12 +78,12 @@ def _vertex_rows(mesh: Mesh, part: slice) -> bytes:
 
 def _read_header(path: Path | str, file: IO[bytes]) -> tuple[np.dtype, int, np.dtype, int]:
     """Row types and row counts of vertices and faces."""
-    if file.readline().strip() != b"ply":
+    if file.readline(LONGEST_LINE).strip() != b"ply":
         raise InputError(f"{path} is no PLY file")
     element, counts = "", {"vertex": 0, "face": 0}
     fields: list[tuple[str, str]] = []
     face = FACE
-    while (line := file.readline()).strip() != b"end_header":
+    while (line := file.readline(LONGEST_LINE)).strip() != b"end_header":
         words = line.decode("ascii", "replace").split()
         if not line:
             raise InputError(f"{path}: the PLY header has no end")
@@ -101,9 +105,10 @@ def _read_header(path: Path | str, file: IO[bytes]) -> tuple[np.dtype, int, np.d
 
 
 def _read_rows(path: Path | str, file: IO[bytes], row: np.dtype, count: int) -> np.ndarray:
-    content = file.read(row.itemsize * count)
-    if len(content) < row.itemsize * count:
+    size = os.fstat(file.fileno()).st_size - file.tell()
+    if not 0 <= row.itemsize * count <= size:
         raise InputError(f"{path} is cut short; write it again")
+    content = file.read(row.itemsize * count)
     return np.frombuffer(content, row, count) if count else np.zeros(0, row)
 
 

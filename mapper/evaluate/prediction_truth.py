@@ -12,8 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from mapper.core.npz import UNREADABLE
-from mapper.core.prediction_files import load_prediction
+from mapper.core.prediction_files import load_prediction, load_prediction_pose
 from mapper.errors import InputError
 from mapper.io.datasets.dataset import BenchSequence
 
@@ -41,7 +40,7 @@ class PredictionDataset:
         if name not in self.names():
             raise InputError(f"{self.root}: no sequence {name!r} here, only {self.names()[0]!r}")
         files = _first_of_each_frame(self.root)
-        facts = [_facts(path) for path in files]
+        facts = [load_prediction_pose(path) for path in files]
         frames = [frame for frame, _, _ in facts]
         if frames != list(range(len(frames))):
             raise InputError(f"{self.root}: a frame has no prediction; the truth needs all of them")
@@ -71,16 +70,6 @@ def _first_of_each_frame(root: Path) -> list[Path]:
     for path in sorted(root.glob("*.npz")):
         by_frame.setdefault(path.stem.partition("-")[0], path)
     return list(by_frame.values())
-
-
-def _facts(path: Path) -> tuple[int, float, np.ndarray]:
-    """Frame index, time and T_world_camera, without the maps."""
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            pose = arrays["T_world_camera"]
-            return int(arrays["frame_index"]), float(arrays["timestamp"]), pose
-    except UNREADABLE as error:
-        raise InputError(f"{path}: not a readable prediction ({type(error).__name__})") from error
 
 
 def _image(path: Path) -> np.ndarray:

@@ -6,6 +6,7 @@ import zipfile
 from contextlib import suppress
 from dataclasses import astuple
 from pathlib import Path
+from typing import Final
 
 import cv2
 import numpy as np
@@ -14,11 +15,26 @@ from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
 from mapper.core.depth_noise import DepthNoise
 from mapper.core.intrinsics import Intrinsics
-from mapper.core.npz import UNREADABLE
-from mapper.errors import InputError
+from mapper.core.npz import Array, Layout, stored_intrinsics
 from mapper.runtime.atomic_files import atomic_write
 from mapper.vision.local_features import LocalFeatures
 
+# Kernels take these arrays as they are, so they must be what is said here.
+LAYOUT: Final = Layout(
+    "the keyframe",
+    "run the sequence again with --overwrite",
+    {
+        "depth": Array("<f4", ("h", "w"), finite=True),
+        "weight": Array("<f4", ("h", "w"), finite=True),
+        "image_png": Array("|u1", ("bytes",)),
+        "intrinsics": Array("number", (6,), finite=True),
+        "noise": Array("number", (3,), finite=True),
+        "feature_pixels": Array("<f4", ("n", 2), finite=True),
+        "feature_descriptors": Array("|u1", ("n", 32)),
+        "feature_points": Array("<f4", ("n", 3)),
+        "descriptor": Array("<f4", ("d",), optional=True, finite=True),
+    },
+)
 COMPRESSION_LEVEL = 1  # the depth is noise: harder work would save little
 
 
@@ -34,7 +50,6 @@ class KeyframeFiles:
 
     def save(self, keyframe: Keyframe, keyframe_map: KeyframeMap) -> None:
         """Write the map of a keyframe, once."""
-        k = keyframe_map.intrinsics
         png = cv2.imencode(".png", keyframe_map.image[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])[
             1
         ]
@@ -42,8 +57,8 @@ class KeyframeFiles:
             "depth": keyframe_map.depth,
             "weight": keyframe_map.weight,
             "image_png": png,
-            "intrinsics": np.array([k.fx, k.fy, k.cx, k.cy, k.width, k.height]),
-            "noise": np.array(astuple(keyframe_map.noise)),
+            "intrinsics": np.array(astuple(keyframe_map.intrinsics), np.float64),
+            "noise": np.array(astuple(keyframe_map.noise), np.float64),
             "feature_pixels": keyframe.features.pixels,
             "feature_descriptors": keyframe.features.descriptors,
             "feature_points": keyframe.features.points,
@@ -67,39 +82,37 @@ class KeyframeFiles:
 
     def load(self, keyframe_id: int) -> KeyframeMap:
         """The map of a keyframe as it was written."""
-        arrays = self._read(keyframe_id, ("depth", "weight", "image_png", "intrinsics", "noise"))
-        image = cv2.imdecode(arrays["image_png"], cv2.IMREAD_COLOR)
-        if image is None:
-            raise InputError(f"{self.path(keyframe_id)}: the image in it is damaged")
-        fx, fy, cx, cy, width, height = arrays["intrinsics"]
-        intrinsics = Intrinsics(fx, fy, cx, cy, int(width), int(height))
+        path = self.path(keyframe_id)
+        arrays = LAYOUT.read(path, ("depth", "weight", "image_png", "intrinsics", "noise"))
+        depth, weight = arrays["depth"], arrays["weight"]
+        if min(depth.min(initial=0), weight.min(initial=0)) < 0:
+            raise LAYOUT.unreadable(path, "it has depths or weights below zero")
         return KeyframeMap(
-            arrays["depth"],
-            arrays["weight"],
-            np.ascontiguousarray(image[..., ::-1]),
-            intrinsics,
+            depth,
+            weight,
+            _decoded(path, arrays["image_png"], depth.shape),
+            stored_intrinsics(LAYOUT, path, arrays["intrinsics"], depth.shape),
             DepthNoise(*arrays["noise"].tolist()),
         )
 
     def load_view(self, keyframe_id: int) -> tuple[LocalFeatures, Intrinsics, np.ndarray | None]:
         """What is known of a keyframe besides its map: features, camera, descriptor if any."""
-        names = ("feature_pixels", "feature_descriptors", "feature_points")
-        arrays = self._read(keyframe_id, (*names, "intrinsics"), ("descriptor",))
-        fx, fy, cx, cy, width, height = arrays["intrinsics"]
-        intrinsics = Intrinsics(fx, fy, cx, cy, int(width), int(height))
-        features = LocalFeatures(*(arrays[name] for name in names))
-        return features, intrinsics, arrays.get("descriptor")
+        path, names = self.path(keyframe_id), ("pixels", "descriptors", "points")
+        features = [f"feature_{name}" for name in names]
+        arrays = LAYOUT.read(path, (*features, "intrinsics", "descriptor"))
+        camera = stored_intrinsics(LAYOUT, path, arrays["intrinsics"], None)
+        return LocalFeatures(*(arrays[name] for name in features)), camera, arrays.get("descriptor")
 
-    def _read(
-        self, keyframe_id: int, names: tuple[str, ...], optional: tuple[str, ...] = ()
-    ) -> dict[str, np.ndarray]:
-        path = self.path(keyframe_id)
-        try:
-            with np.load(path, allow_pickle=False) as arrays:
-                present = [name for name in optional if name in arrays]
-                return {name: arrays[name] for name in (*names, *present)}
-        except UNREADABLE as error:
-            raise InputError(
-                f"{path}: the keyframe cannot be read ({type(error).__name__}); "
-                "run the sequence again with --overwrite"
-            ) from error
+
+def _decoded(path: Path, png: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """The image of a keyframe, RGB; InputError unless it is as large as the depth, (H, W)."""
+    sides = tuple(int.from_bytes(png[at : at + 4].tobytes(), "big") for at in (20, 16))
+    if sides != shape:
+        raise LAYOUT.unreadable(path, "the image in it is damaged or not as large as the depth")
+    try:
+        image = cv2.imdecode(png, cv2.IMREAD_COLOR)
+    except cv2.error as error:
+        raise LAYOUT.unreadable(path, "the image in it is damaged") from error
+    if image is None or image.shape[:2] != shape:
+        raise LAYOUT.unreadable(path, "the image in it is damaged")
+    return np.ascontiguousarray(image[..., ::-1])

@@ -150,6 +150,45 @@ def test_a_broken_ply_is_an_input_error(tmp_path: Path) -> None:
         read_mesh(tmp_path / "map.ply")
 
 
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ((b"element vertex 500", b"element vertex 9000000000000"), "cut short"),
+        ((b"element vertex 500", b"element vertex -3"), "cut short"),
+        ((b"element vertex 500", b"element vertex many"), "damaged"),
+        ((b"property float x", b"property float"), "damaged"),
+        ((b"property float nx", b"property float x"), "damaged"),
+        ((b"ply\n", b"ply\ncomment " + b"x" * 5000 + b"\n"), None),
+    ],
+)
+def test_a_header_is_not_believed(
+    tmp_path: Path, change: tuple[bytes, bytes], told: str | None
+) -> None:
+    path = tmp_path / "map.ply"
+    write_mesh(path, _mesh())
+    content = path.read_bytes()
+    assert change[0] in content
+    path.write_bytes(content.replace(*change))
+    if told is None:
+        assert len(read_mesh(path).vertices) == 500
+        return
+    with pytest.raises(InputError, match=told) as raised:
+        read_mesh(path)
+    assert "map.ply" in str(raised.value) and "\n" not in str(raised.value)
+
+
+def test_faces_that_name_no_vertex_are_refused_before_anything_follows_them(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "map.ply"
+    write_mesh(path, _mesh())
+    content = bytearray(path.read_bytes())
+    content[-4:] = (500).to_bytes(4, "little")
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"map\.ply: .*faces that name others"):
+        read_mesh(path)
+
+
 def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"\.ply, \.obj, \.glb"):
         write_mesh(tmp_path / "map.stl", _mesh())
