@@ -11,6 +11,7 @@ from mapper.core.prediction import Prediction
 from mapper.core.quantities import Frames, Share
 from mapper.core.settings_model import settings
 from mapper.runtime.kernels import kernel
+from mapper.vision.image_sizes import sampling_step
 from mapper.vision.reprojection import (
     HIDDEN,
     NEAREST,
@@ -22,7 +23,7 @@ from mapper.vision.reprojection import (
     within,
 )
 
-STEP = 8  # every 8th pixel a side: 4800 of 640x480
+STEP = 8  # every 8th pixel a side: 4800 of 640x480; closer in small images
 
 
 @settings
@@ -54,8 +55,9 @@ def needs_keyframe(
     limit = config.max_frames if prediction.noise.is_measured else config.max_predicted
     if len(current.frames) >= limit:
         return True
-    believed = prediction.confidence[::STEP, ::STEP, None] > 0
-    points = np.where(believed, prediction.pointmap[::STEP, ::STEP], np.float32(0))
+    step = sampling_step(prediction.confidence, STEP)
+    believed = prediction.confidence[::step, ::step, None] > 0
+    points = np.where(believed, prediction.pointmap[::step, ::step], np.float32(0))
     shared = shared_view(
         points, T_keyframe_camera, current_depth, current.intrinsics, 1, prediction.noise
     )

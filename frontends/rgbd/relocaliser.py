@@ -42,7 +42,7 @@ class Relocaliser:
     def add(self, placed: PlacedView) -> None:
         """Remember a view; when full, every second landmark is forgotten."""
         view = placed.view
-        coarse = DepthPyramid(view.pyramid.levels[1:])
+        coarse = view.pyramid.coarser
         landmark = Landmark(view.frame_index, placed.T_world_camera, view.features, coarse)
         self._index.add(len(self._landmarks), landmark.features.descriptors)
         self._landmarks = (*self._landmarks, landmark)
@@ -59,7 +59,7 @@ class Relocaliser:
 
         A candidate must pass both the feature geometry and the dense check.
         """
-        coarse = DepthPyramid(view.pyramid.levels[1:])
+        coarse = view.pyramid.coarser
         candidates = [v for v, _ in self._index.query(view.features.descriptors, CANDIDATES)]
         last = len(self._landmarks) - 1
         for candidate in dict.fromkeys([*candidates, last]):

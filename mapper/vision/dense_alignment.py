@@ -28,7 +28,8 @@ class AlignmentConfig:
     iterations: Gauss-Newton steps of each level, from the finest to the coarsest.
     max_distance: pairs of points further apart are no pairs; doubles per level.
     photometric_weight: of the intensity residual against the geometric one; 0 = depth alone.
-    finest_level: of the pyramid that is aligned; 0 = the image as it is, 1 = half of it.
+    finest_level: of the pyramid that is aligned; 0 = its finest, 1 = half of that. A small image
+        has fewer levels, of which the coarsest is aligned then.
     reach_sigmas: pairs may be apart by this much of the depth's deviation, if that is more.
     """
 
@@ -82,10 +83,11 @@ def align(
     now = _Progress(
         rigid_part(S_reference_source), float(scale_of(S_reference_source)), np.zeros((7, 7))
     )
-    pixels = source.levels[config.finest_level].depth.size
-    for index in reversed(range(config.finest_level, len(reference.levels))):
+    finest = min(config.finest_level, len(reference.levels) - 1)
+    pixels = source.levels[finest].depth.size
+    for index in reversed(range(finest, len(reference.levels))):
         views = _view(reference.levels[index]), _view(source.levels[index])
-        limits = _limits(reference.levels[index], config, index)
+        limits = _limits(reference.levels[index], config, index - finest)
         steps = config.iterations[index], CONVERGED_TWIST * 4.0**index
         if not _descend(now, views, limits, steps, dof):
             S = similarity(now.scale, now.T)
@@ -146,10 +148,11 @@ def _view(level: Level) -> AlignmentView:
     return AlignmentView(level.depth, level.normals, level.intensity, (fx, fy, cx, cy))
 
 
-def _limits(reference: Level, config: AlignmentConfig, index: int) -> Limits:
+def _limits(reference: Level, config: AlignmentConfig, coarser: int) -> Limits:
+    """coarser: by how many levels it is coarser than the finest that is aligned."""
     return Limits(
         reference.noise.coefficients,
-        np.float32(config.max_distance * 2.0 ** (index - config.finest_level)),
+        np.float32(config.max_distance * 2.0**coarser),
         np.float32(config.reach_sigmas),
         np.float32(config.photometric_weight),
     )

@@ -11,13 +11,15 @@ import numpy as np
 from mapper.core.depth_noise import STRUCTURED_LIGHT, DepthNoise
 from mapper.core.intrinsics import Intrinsics
 from mapper.runtime.kernels import kernel
+from mapper.vision.image_sizes import SMALL_PIXELS
 
 if TYPE_CHECKING:
-    from jaxtyping import Float32, Float64, UInt8
+    from jaxtyping import Float32, Float64, Shaped, UInt8
 
 LEVELS = 3
 NORMAL_RADIUS = 2  # pixels: the window of the plane fit is 5x5
 MIN_NEIGHBOURS = 8  # readings that a plane needs
+MIN_LEVEL_PIXELS = SMALL_PIXELS // 4**LEVELS  # a coarser level tells too little
 DEPTH_EDGE_RELATIVE = 0.03  # neighbours further apart than this share of z lie on another surface
 
 
@@ -38,9 +40,15 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class DepthPyramid:
-    """Levels from fine to coarse, each half the size of the one before."""
+    """Levels from fine to coarse, each half the size of the one before; of a small image fewer
+    than LEVELS, but at least one."""
 
     levels: tuple[Level, ...]
+
+    @property
+    def coarser(self) -> DepthPyramid:
+        """Without the finest level, where there is another."""
+        return DepthPyramid(self.levels[1:] or self.levels)
 
 
 def build_pyramid(
@@ -52,21 +60,31 @@ def build_pyramid(
     """Pyramid of a depth image (H, W) float32 [m] and its image (H, W, 3) uint8.
 
     The finest level is half the input's size: averaging four readings first halves the noise
-    at a quarter of the cost of every later step.
+    at a quarter of the cost of every later step. Of a small image it is the input itself, and
+    there are no levels of fewer than MIN_LEVEL_PIXELS but for that.
     """
     intensity = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     built = []
-    for _ in range(LEVELS):
-        depth = halve_depth(depth, np.float32(DEPTH_EDGE_RELATIVE))
-        height, width = depth.shape
-        even = intensity[: 2 * height, : 2 * width]  # halving drops an odd row or column
-        intensity = cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA)
-        intrinsics = intrinsics.cropped(0, 0, 2 * width, 2 * height).resized(width, height)
+    halvings = range(1, LEVELS + 1) if begins_halved(depth) else range(LEVELS)
+    for number in halvings:
+        if number > 0:
+            if built and depth.size < 4 * MIN_LEVEL_PIXELS:
+                break
+            depth = halve_depth(depth, np.float32(DEPTH_EDGE_RELATIVE))
+            height, width = depth.shape
+            even = intensity[: 2 * height, : 2 * width]  # halving drops an odd row or column
+            intensity = cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA)
+            intrinsics = intrinsics.cropped(0, 0, 2 * width, 2 * height).resized(width, height)
         camera = np.array([intrinsics.fx, intrinsics.fy, intrinsics.cx, intrinsics.cy])
         smoothed, normals = fit_planes(depth, camera, NORMAL_RADIUS)
         scaled = intensity.astype(np.float32) / 255.0
         built.append(Level(smoothed, scaled, normals, camera, noise))
     return DepthPyramid(tuple(built))
+
+
+def begins_halved(image: Shaped[np.ndarray, "h w"]) -> bool:
+    """Whether the finest level of a pyramid is half the image; else it is the image itself."""
+    return image.size >= SMALL_PIXELS
 
 
 @kernel()
@@ -105,6 +123,8 @@ def fit_planes(depth, camera, radius):
     inverse depth too, so plain least squares on 1/z is the right fit.
     """
     height, width = depth.shape
+    if height <= 2 * radius or width <= 2 * radius:  # no pixel has a whole window
+        return np.zeros((height, width), np.float32), np.zeros((height, width, 3), np.float32)
     fx, fy, cx, cy = (
         np.float32(camera[0]),
         np.float32(camera[1]),

@@ -10,13 +10,14 @@ import numpy as np
 
 from mapper.core.geometry import inverse, pose
 from mapper.core.intrinsics import Intrinsics
+from mapper.vision.image_sizes import smallness
 
 if TYPE_CHECKING:
     from jaxtyping import Float32, Float64, Int, UInt8
 
 MAX_HAMMING = 64  # of 256 bits; unrelated ORB descriptors differ in about 100 and more
 RANSAC_SEED = 7
-REPROJECTION_PIXELS = 4.0
+REPROJECTION_PIXELS = 4.0  # less in small images
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,11 @@ class LocalFeatures:
 
 
 class FeatureExtractor:
-    """ORB features (Rublee et al., ICCV 2011), lifted to 3D with the depth under them."""
+    """ORB features (Rublee et al., ICCV 2011), lifted to 3D with the depth under them.
+
+    ORB leaves out 31 pixels along each border and describes patches of 31, which is most of a
+    small image: that is enlarged first.
+    """
 
     def __init__(self, max_features: int = 1000, fast_threshold: int = 10) -> None:
         self._orb = cv2.ORB.create(nfeatures=max_features, fastThreshold=fast_threshold)
@@ -45,6 +50,11 @@ class FeatureExtractor:
     ) -> LocalFeatures:
         """Features of an image uint8 (H, W, 3) and its pointmap float32 (H, W, 3)."""
         gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+        height, width = gray.shape
+        enlargement = smallness(width, height)
+        if enlargement > 1:
+            size = round(enlargement * width), round(enlargement * height)
+            gray = cv2.resize(gray, size, interpolation=cv2.INTER_CUBIC)
         keypoints, descriptors = self._orb.detectAndCompute(gray, None)
         if descriptors is None:
             return LocalFeatures(
@@ -53,8 +63,11 @@ class FeatureExtractor:
                 np.zeros((0, 3), np.float32),
             )
         pixels = np.array(cv2.KeyPoint.convert(keypoints), np.float32).reshape(-1, 2)
-        columns = np.clip(np.rint(pixels[:, 0]).astype(int), 0, gray.shape[1] - 1)
-        rows = np.clip(np.rint(pixels[:, 1]).astype(int), 0, gray.shape[0] - 1)
+        if enlargement > 1:
+            share = np.array([width / gray.shape[1], height / gray.shape[0]], np.float32)
+            pixels = (pixels + np.float32(0.5)) * share - np.float32(0.5)
+        columns = np.clip(np.rint(pixels[:, 0]).astype(int), 0, width - 1)
+        rows = np.clip(np.rint(pixels[:, 1]).astype(int), 0, height - 1)
         return LocalFeatures(pixels, descriptors, pointmap[rows, columns])
 
 
@@ -95,7 +108,7 @@ def pose_from_matches(
         camera_b.matrix,
         None,
         iterationsCount=200,
-        reprojectionError=REPROJECTION_PIXELS,
+        reprojectionError=REPROJECTION_PIXELS / smallness(camera_b.width, camera_b.height),
         confidence=0.999,
         flags=cv2.SOLVEPNP_P3P,
     )
