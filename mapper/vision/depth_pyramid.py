@@ -64,7 +64,7 @@ def build_pyramid(
     there are no levels of fewer than MIN_LEVEL_PIXELS but for that.
     """
     intensity = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    built = []
+    built: list[Level] = []
     halvings = range(1, LEVELS + 1) if begins_halved(depth) else range(LEVELS)
     for number in halvings:
         if number > 0:

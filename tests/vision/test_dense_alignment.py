@@ -83,7 +83,7 @@ def test_information_is_small_along_a_wall_and_large_against_it() -> None:
     assert max(along_x, along_y, about_z) < 1e-3 * against
     # Each point pulls along the normal with 1 / sigma^2 of its depth.
     sigma = 0.0012 + 0.0019 * 1.6**2
-    assert 0.5 < against / (80 * 60 / sigma**2) <= 1.0
+    assert 0.5 < against / (160 * 120 / sigma**2) <= 1.0
     np.testing.assert_array_equal(information, information.T)
 
 

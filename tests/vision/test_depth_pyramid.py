@@ -98,7 +98,7 @@ def test_every_level_halves_the_size_and_describes_the_same_plane() -> None:
     grey = np.full((60, 80, 3), 51, np.uint8)
     pyramid = build_pyramid(depth.astype(np.float32), grey, CAMERA)
     shapes = [level.depth.shape for level in pyramid.levels]
-    assert shapes == [(30, 40), (15, 20), (7, 10)]
+    assert shapes == [(60, 80), (30, 40)]  # a small image: its own size, and no third level
     for level in pyramid.levels:
         assert level.depth.dtype == level.normals.dtype == level.intensity.dtype == np.float32
         np.testing.assert_allclose(level.intensity, 0.2, atol=1e-6)
@@ -117,4 +117,27 @@ def test_nan_depth_is_a_hole_at_every_level() -> None:
     pyramid = build_pyramid(holed, np.zeros((60, 80, 3), np.uint8), CAMERA)
     for level in pyramid.levels:
         assert np.isfinite(level.depth).all() and np.isfinite(level.normals).all()
-    assert not pyramid.levels[0].depth[6:14, 6:14].any()
+    assert not pyramid.levels[0].depth[12:28, 12:28].any()
+
+
+@pytest.mark.parametrize(
+    ("size", "levels"),
+    [
+        ((640, 480), [(320, 240), (160, 120), (80, 60)]),
+        ((320, 240), [(160, 120), (80, 60), (40, 30)]),
+        ((160, 120), [(160, 120), (80, 60), (40, 30)]),
+        ((128, 96), [(128, 96), (64, 48), (32, 24)]),
+        ((96, 72), [(96, 72), (48, 36)]),
+        ((2, 2), [(2, 2)]),
+        ((1, 1), [(1, 1)]),
+    ],
+)
+def test_levels_follow_the_size_of_the_image(
+    size: tuple[int, int], levels: list[tuple[int, int]]
+) -> None:
+    width, height = size
+    camera = Intrinsics(width, width, width / 2, height / 2, width, height)
+    depth, image = np.ones((height, width), np.float32), np.zeros((height, width, 3), np.uint8)
+    built = build_pyramid(depth, image, camera)
+    assert [level.depth.shape[::-1] for level in built.levels] == levels
+    assert len(built.coarser.levels) == max(1, len(levels) - 1)

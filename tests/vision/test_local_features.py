@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
+from mapper.core.geometry import backproject
 from mapper.vision.local_features import (
     MAX_HAMMING,
     FeatureExtractor,
@@ -100,3 +102,22 @@ def test_the_same_matches_give_the_same_pose_again(room: Room) -> None:
     poses = [pose_from_matches(a, b, room.intrinsics) for _ in range(2)]
     assert poses[0] is not None and poses[1] is not None
     np.testing.assert_array_equal(poses[0].T_a_b, poses[1].T_a_b)
+
+
+def test_a_small_image_is_placed_by_its_features(room: Room) -> None:
+    a, b = (small_features(room, index) for index in (0, 8))
+    assert len(a) > 200
+    assert np.abs(a.pixels).max() < 96 and a.pixels[:, 1].max() < 72
+    matched = pose_from_matches(a, b, room.intrinsics.resized(96, 72))
+    assert matched is not None
+    metres, degrees = distance(matched.T_a_b, room.relative(0, 8))
+    assert metres < 0.03 and degrees < 1.5  # a pixel of 96 is 0.7 degrees
+
+
+def small_features(room: Room, index: int) -> LocalFeatures:
+    """Of a frame of the walk, seen by a camera of 96x72."""
+    frame = room.frame(index)
+    assert frame.depth is not None
+    image = cv2.resize(frame.image, (96, 72), interpolation=cv2.INTER_AREA)
+    depth = cv2.resize(frame.depth, (96, 72), interpolation=cv2.INTER_NEAREST)
+    return FeatureExtractor()(image, backproject(depth, room.intrinsics.resized(96, 72)))

@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Iterable
 
+import cv2
 import numpy as np
 import pytest
 
@@ -40,6 +41,35 @@ def tracked(
 
 def error(prediction: Prediction, room: Room, first: int = 0) -> tuple[float, float]:
     return distance(prediction.T_world_camera, room.relative(first, prediction.frame_index))
+
+
+@pytest.mark.parametrize("width", [96, 128, 160])
+def test_a_small_camera_is_tracked_as_far(room: Room, width: int) -> None:
+    frames = [small(room.frame(index), width) for index in range(0, FRAMES, 3)]
+    predictions, states = tracked(RgbdFrontend(), frames)
+    assert set(states) == {TRACKING}
+    errors = np.array([error(p, room) for p in predictions.values()])
+    assert errors[:, 0].max() < 0.03 and errors[:, 1].max() < 1.0
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_images_too_small_to_track_lose_the_camera_and_nothing_else(size: int) -> None:
+    camera = sample_intrinsics(size, size)
+    image, depth = np.zeros((size, size, 3), np.uint8), np.ones((size, size), np.float32)
+    _, states = tracked(RgbdFrontend(), [Frame(k, k, image, depth, camera) for k in range(3)])
+    assert states == [TRACKING, LOST, LOST]
+
+
+def small(frame: Frame, width: int) -> Frame:
+    """The frame by a camera of fewer pixels."""
+    assert frame.depth is not None and frame.intrinsics is not None
+    size = width, 3 * width // 4
+    return dataclasses.replace(
+        frame,
+        image=cv2.resize(frame.image, size, interpolation=cv2.INTER_AREA),
+        depth=cv2.resize(frame.depth, size, interpolation=cv2.INTER_NEAREST),
+        intrinsics=frame.intrinsics.resized(*size),
+    )
 
 
 def test_tracks_sixty_frames_of_the_walk_to_a_centimetre(room: Room) -> None:
