@@ -116,7 +116,7 @@ def run_live(
 
     Capture, tracking, backend, viewer and record each have a thread and a bounded queue. Ctrl-C,
     SIGTERM, the viewer's end, max_seconds or the end of a file stop it, and everything seen so far
-    is written. So it is where the source fails for good (InputError), which is raised after that.
+    is written. So it is where anything fails for good, which is raised after that.
     The camera is let go in any case.
     """
     started = time.perf_counter()
@@ -131,13 +131,16 @@ def run_live(
         mapper = _open_mapper(job, show, stack)
         ended_at = None if job.past is None else job.past.last_timestamp
         tracking = LiveTracking(mapper, view, record, job.relocalises, ended_at)
-        fault = tracking.follow(capture, _until(interruption, show, max_seconds), bar)
+        fault: BaseException | None = tracking.follow(
+            capture, _until(interruption, show, max_seconds), bar
+        )
         seconds = time.perf_counter() - started
         capture.close()
         if record is not None:
             record.close()
         bar.settling()
         result = _settled(mapper, tracking, job.run)
+        fault = fault or mapper.fault
         if result is None:
             raise fault or InputError(_nothing_mapped(capture.source, mapper))
         settling = time.perf_counter() - started - seconds

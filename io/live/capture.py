@@ -10,6 +10,7 @@ from typing import Final
 
 from mapper.errors import InputError
 from mapper.io.live.source import LiveImage, LiveSource, StreamBroken
+from mapper.runtime.patience import Patience, told
 
 logger = logging.getLogger(__name__)
 
@@ -19,13 +20,15 @@ JOIN_S: Final = 15.0  # longer than any source waits for an image
 
 @dataclass
 class CaptureCounts:
-    """received: images. dropped: of those, never taken, as a newer one came first.
+    """received: images. dropped: of those, never taken, as a newer one came first. unreadable:
+    times that reading one failed in a way that the source does not know.
 
     breaks: times that the stream broke. reconnections: times that it came back.
     """
 
     received: int = 0
     dropped: int = 0
+    unreadable: int = 0
     breaks: int = 0
     reconnections: int = 0
 
@@ -50,7 +53,8 @@ class LiveCapture:
                 ...
 
     source: what was given. The first open() is the caller's: it raises what the source raises. A
-    fault of the source that opening again cannot mend is raised where the next image was due.
+    fault of the source that opening again cannot mend is raised where the next image was due, as an
+    InputError; whatever else it raises costs one image.
     """
 
     def __init__(self, source: LiveSource, retry: RetryOptions | None = None) -> None:
@@ -61,7 +65,8 @@ class LiveCapture:
         self._changed = threading.Condition()
         self._stop = threading.Event()
         self._ended = False
-        self._fault: Exception | None = None
+        self._fault: InputError | None = None
+        self._patience = Patience(f"{source.name}: an image could not be read")
         self._last_arrival: float | None = None
         source.open()
         self._thread = threading.Thread(target=self._run, name="mapper-capture", daemon=True)
@@ -103,14 +108,23 @@ class LiveCapture:
         if self._thread.is_alive():  # closing under it would crash in native code
             logger.warning("%s: does not answer and is left open", self.source.name)
             return
-        self.source.close()
+        self._close_source()
+
+    def _close_source(self) -> None:
+        """Whatever a device says to that, what it gave is not lost."""
+        try:
+            self.source.close()
+        except Exception as error:
+            logger.warning("%s: could not be closed (%s)", self.source.name, told(error))
 
     def _run(self) -> None:
         try:
             while not self._stop.is_set() and self._read_on():
                 pass
-        except Exception as fault:  # handed to take(), which would wait for ever
+        except InputError as fault:  # handed to take(), which would wait for ever
             self._fault = fault
+        except BaseException as error:
+            self._fault = InputError(f"{self.source.name}: the source failed ({told(error)})")
         with self._changed:
             self._ended = True
             self._changed.notify_all()
@@ -122,6 +136,13 @@ class LiveCapture:
         except StreamBroken as fault:
             self._reconnect(fault)
             return True
+        except InputError:
+            raise
+        except Exception as error:
+            self._patience.forgive(error)
+            self.counts.unreadable += 1
+            return True
+        self._patience.well()
         if image is not None:
             self._offer(image)
         return image is not None
@@ -145,13 +166,13 @@ class LiveCapture:
         """Open the source again, ever more patiently, until it opens or close() is called."""
         self.counts.breaks += 1
         logger.warning("%s; connecting again", fault)
-        self.source.close()
+        self._close_source()
         wait = self._retry.first_wait
         while not self._stop.wait(wait):
             try:
                 self.source.open()
-            except InputError as error:
-                logger.info("%s", error)
+            except Exception as error:
+                logger.info("%s", told(error))
                 wait = min(2 * wait, self._retry.longest_wait)
                 continue
             self.counts.reconnections += 1

@@ -37,6 +37,11 @@ class Worker(Generic[Job]):
             self._thread = threading.Thread(target=self._run, name="mapper-backend", daemon=True)
             self._thread.start()
 
+    @property
+    def fault(self) -> BaseException | None:
+        """What a job raised, after which no other was done."""
+        return self._fault
+
     def put(self, job: Job) -> Job | None:
         """Returns the job that is left out for this one, if any."""
         self._raise_fault()

@@ -13,6 +13,7 @@ from mapper.io.live.capture import LiveCapture
 from mapper.io.live.recording import FrameRecording
 from mapper.io.live.source import LiveImage, arrival_time
 from mapper.io.live.view import LiveView
+from mapper.runtime.patience import told
 from mapper.slam.mapper import Mapper
 from mapper.slam.progress import Progress
 
@@ -44,8 +45,11 @@ class LiveTracking:
 
     def follow(
         self, capture: LiveCapture, stopped: Callable[[], bool], progress: Progress
-    ) -> InputError | None:
-        """Map image after image until the end; returns the fault that was it, if it was one."""
+    ) -> Exception | None:
+        """Map image after image until the end; returns the fault that was it, if it was one.
+
+        Whatever it is: what was mapped before must still be written.
+        """
         mapper = self._mapper
         try:
             for seen in capture.images(stopped):
@@ -56,7 +60,7 @@ class LiveTracking:
                     "left out of the map": mapper.counts.left_out,
                 }
                 progress.update(mapper.state.value if capture.connected else "no signal", counts)
-        except InputError as fault:
+        except Exception as fault:
             return fault
         return None
 
@@ -66,6 +70,9 @@ class LiveTracking:
             frame = self._view.frame(mapper.counts.frames, self._in_order(seen))
         except InputError as error:
             mapper.skip(error)
+            return
+        except Exception as error:  # of OpenCV or NumPy, for this image
+            mapper.skip(InputError(f"an image cannot be prepared ({told(error)})"))
             return
         if seen.after_gap:
             self._gaps += 1
@@ -99,6 +106,7 @@ class LiveTracking:
         return {
             "received": counts.received,
             "dropped": counts.dropped,
+            "unreadable": counts.unreadable,
             "gaps": self._gaps,
             "breaks": counts.breaks,
             "reconnections": counts.reconnections,

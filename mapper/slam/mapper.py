@@ -21,9 +21,10 @@ from mapper.backend.loops.loop_decision import LoopDecision
 from mapper.config.settings import MapperConfig
 from mapper.core.frame import Frame
 from mapper.core.prediction import Prediction
-from mapper.errors import InputError
+from mapper.errors import InputError, OutputError
 from mapper.frontends.base import Frontend, PairFrontend, ResumableFrontend, TrackingState
 from mapper.frontends.registry import choose_frontend, create_frontend
+from mapper.runtime.patience import MOST, Patience, told
 from mapper.runtime.stopwatch import Stopwatch
 from mapper.slam.background_worker import Worker
 from mapper.slam.checkpoint import Checkpoint
@@ -71,6 +72,9 @@ class Mapper:
         self._frontend = frontend
         self._recorder = recorder or NullRecorder()
         self._live = live
+        most = MOST if live else 0  # of a sequence, each frame counts
+        self._tracking = Patience("an image could not be tracked", most)
+        self._mapping = Patience("an image could not be mapped", most)
         self._first_segment = 0  # of the frontend, after the segments of an interrupted run
         thin = least_missed if live else None
         self._worker: Worker[FrameJob] = Worker(self._process, self.config.threads, thin)
@@ -99,6 +103,11 @@ class Mapper:
         return TrackingState.LOST if self._frontend is None else self._frontend.state
 
     @property
+    def fault(self) -> BaseException | None:
+        """What the backend failed over, after which nothing more was mapped."""
+        return self._worker.fault
+
+    @property
     def loops(self) -> int:
         """How many were closed by now."""
         return sum(decision.accepted for decision in list(self.decisions))
@@ -116,7 +125,11 @@ class Mapper:
         frontend = self._frontend or self._create_frontend(frame)
         checkpoint = self._checkpoint(frontend)
         with self.stopwatch.measure("track"):
-            predictions = frontend.step(frame)
+            predictions = self._tracking.attempt(lambda: frontend.step(frame))
+        if predictions is None:  # what it remembers may be half done
+            self.skip(InputError("an image could not be tracked"))
+            frontend.reset()
+            return TrackingState.LOST
         self.counts.frames += 1
         self.counts.lost += frontend.state == TrackingState.LOST
         track_ms = self.stopwatch.last_ms("track")
@@ -151,11 +164,9 @@ class Mapper:
 
     def finish(self) -> MappingResult:
         """Settle everything: last predictions, final optimisation, whole map."""
-        self._worker.join()
+        self._end_worker()
         if self._frontend is not None:
-            checkpoint = self._checkpoint(self._frontend)
-            for prediction in self._frontend.flush():
-                self._take(prediction, checkpoint)
+            self._flush(self._frontend)
         with self.stopwatch.measure("finish"):
             update = self.backend.finish(self._aligner())
             mesh = self.backend.extract_mesh()
@@ -177,6 +188,24 @@ class Mapper:
             True if self._frontend is None else self._frontend.is_metric,
             () if final.alignment is None else tuple(final.alignment.costs),
         )
+
+    def _end_worker(self) -> None:
+        """Live, a fault of one frame leaves a map to settle; a full disk leaves no room for it."""
+        self._worker.close()
+        fault = self._worker.fault
+        if fault is not None and (not self._live or isinstance(fault, OutputError)):
+            raise fault
+
+    def _flush(self, frontend: Frontend) -> None:
+        """The frontend's last predictions, as far as it has any and, live, can give them."""
+        try:
+            checkpoint = self._checkpoint(frontend)
+            for prediction in frontend.flush():
+                self._take(prediction, checkpoint)
+        except Exception as error:
+            if not self._live or isinstance(error, OutputError):
+                raise
+            logger.warning("the last images could not be mapped (%s)", told(error))
 
     def _aligner(self) -> Aligner | None:
         """The reference's way to align, if that was asked for."""
@@ -238,16 +267,24 @@ class Mapper:
             self.counts.left_out += len({p.frame_index for p in job.predictions})
 
     def _process(self, job: FrameJob) -> None:
-        """The backend's share of a frame; runs in the worker's thread."""
+        """The backend's share of a frame; runs in the worker's thread.
+
+        Live, what it fails over is left out, and the run goes on.
+        """
+        if self._mapping.attempt(lambda: self._map(job)) is None:
+            self._count_left_out(job)
+
+    def _map(self, job: FrameJob) -> bool:
         T_world_camera = None
         with self.stopwatch.measure("backend"):
             for prediction in job.predictions:
                 T_world_camera = self._take(prediction, job.checkpoint)
         if job.frame is None:
-            return
+            return True
         values = {**job.values, "backend_ms": self.stopwatch.last_ms("backend")}
         with self.stopwatch.measure("record"):
             self._recorder.frame(job.frame, T_world_camera, job.state.value, values)
+        return True
 
     def _take(self, prediction: Prediction, checkpoint: Checkpoint) -> np.ndarray | None:
         """T_world_camera (4, 4) of its frame, or None where it was refused."""

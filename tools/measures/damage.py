@@ -77,12 +77,11 @@ def outcome_of(seed: int, path: Path, read: Reader) -> Outcome:
     damaged = bytearray(content)
     damaged[rng.integers(len(content))] ^= rng.integers(1, 256)
     path.write_bytes(damaged)
+    found, told = None, None
     try:
         found = read(path)
     except MapperError as error:
-        found, told = None, str(error)
-    else:
-        told = None
+        told = str(error)
     finally:
         path.write_bytes(content)
     if told is not None:
