@@ -91,13 +91,12 @@ def assert_written(run: RunDirectory, tracked: int) -> dict[str, Any]:
     return metrics
 
 
-@pytest.mark.parametrize("odd", ODD, ids=lambda odd: type(odd).__name__)
 def test_whatever_a_source_raises_for_an_image_costs_that_image(
-    room: Room, images: list[np.ndarray], run: RunDirectory, odd: Exception
+    room: Room, images: list[np.ndarray], run: RunDirectory
 ) -> None:
-    live(room, run, [images[0], odd, odd, *images[1:3], odd, *images[3:]])
+    live(room, run, [images[0], *ODD, *images[1:3], *ODD, *images[3:]])
     metrics = assert_written(run, len(images))
-    assert metrics["unreadable"] == 3 and metrics["complete"]
+    assert metrics["unreadable"] == 2 * len(ODD) and metrics["complete"]
 
 
 @pytest.mark.parametrize(
@@ -173,7 +172,7 @@ def test_a_fault_while_mapping_leaves_out_an_image_or_ends_the_run_with_its_map(
     def failing(backend: Backend, prediction: Prediction) -> Any:
         if prediction.frame_index == at:
             failed.append(prediction)
-            pace.ready.release()
+            pace.ready.release(len(images) if most == 1 else 1)  # none is mapped after it
             raise MemoryError
         return add(backend, prediction)
 
