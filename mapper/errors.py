@@ -21,6 +21,10 @@ class OutputError(MapperError):
     """A result cannot be written: the folder exists, is not writable, or the disk is full."""
 
 
+class DiskFullError(OutputError):
+    """There is no space left for a result."""
+
+
 def unknown_name(what: str, name: str, known: Iterable[str], prefix: str = "") -> str:
     """One line about a name that is not known, with the nearest that is.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import reprlib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from mapper.errors import ConfigError, InputError, unknown_name
 from mapper.io.cameras.calibration_formats import camera_of_mapping, camera_of_text, parse_yaml
 from mapper.io.cameras.camera import Camera
 from mapper.io.text_files import read_text
+from mapper.runtime.atomic_files import atomic_write
 
 CALIBRATION_NAME = "calibration.yaml"
 
@@ -75,9 +75,8 @@ def save_calibration(calibration: Calibration, path: Path) -> None:
         content["T_color_depth"] = np.asarray(calibration.T_color_depth, float).tolist()
     if calibration.depth_scale is not None:
         content["depth_scale"] = float(calibration.depth_scale)
-    unfinished = path.with_name(path.name + ".tmp")
-    unfinished.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
-    os.replace(unfinished, path)
+    with atomic_write(path) as file:
+        yaml.safe_dump(content, file, sort_keys=False)
 
 
 def find_calibration(path: Path | None, folders: Iterable[Path]) -> Calibration | None:

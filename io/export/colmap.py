@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,6 +19,7 @@ from mapper.io.export.images import Image, image_names, write_images
 from mapper.runtime.atomic_files import atomic_folder, atomic_write
 
 MODEL: Final = Path("sparse") / "0"
+FILES: Final = re.compile(r"images/frame_\d+\.(jpg|png)|sparse/0/(cameras|images|points3D)\.bin")
 PINHOLE: Final = 1  # the model's number in COLMAP; its parameters are fx fy cx cy
 CAMERA_ID: Final = 1
 PIXEL_CENTER: Final = 0.5  # the first pixel's centre in COLMAP; 0 with us
@@ -42,16 +44,18 @@ def export_colmap(
     cloud: Mesh,
     *,
     image_suffix: str = ".jpg",
+    overwrite: bool = False,
 ) -> Path:
     """Write a new folder with images/ and sparse/0/{cameras,images,points3D}.bin.
 
+    overwrite: replace an earlier one, whose files are named as in FILES.
     trajectory: poses of the keyframes, one image each. cloud: its vertices become the points,
     without tracks. Format: COLMAP's documentation, "Output Format".
     """
     if not len(trajectory):
         raise InputError("there are no keyframes to export; did the run fail?")
     names = image_names(len(trajectory), image_suffix)
-    with atomic_folder(folder) as target:
+    with atomic_folder(folder, FILES if overwrite else None) as target:
         write_images(target / "images", names, images, intrinsics)
         model = target / MODEL
         model.mkdir(parents=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -19,6 +20,7 @@ from mapper.runtime.atomic_files import atomic_folder, atomic_write
 
 POSES: Final = "transforms.json"
 CLOUD: Final = "points.ply"
+FILES: Final = re.compile(r"images/frame_\d+\.(jpg|png)|transforms\.json|points\.ply")
 PIXEL_CENTER: Final = 0.5  # the first pixel's centre in Nerfstudio; 0 with us
 # Camera axes of OpenGL (x right, y up, z backward) and of OpenCV, either to the other.
 FLIP: Final = np.diag([1.0, -1.0, -1.0, 1.0])
@@ -32,10 +34,12 @@ def export_nerfstudio(
     cloud: Mesh,
     *,
     image_suffix: str = ".jpg",
+    overwrite: bool = False,
 ) -> Path:
     """Write a new folder with transforms.json, images/ and points.ply.
 
-    trajectory: poses of the keyframes, one image each. The world frame is kept, for poses and
+    overwrite: replace an earlier one, whose files are named as in FILES. trajectory: poses of the
+    keyframes, one image each. The world frame is kept, for poses and
     points. Format: Nerfstudio's documentation, "Data conventions".
     """
     if not len(trajectory):
@@ -55,7 +59,7 @@ def export_nerfstudio(
     ]
     document = {"camera_model": "OPENCV", **camera, "ply_file_path": CLOUD, "frames": frames}
     points = Mesh(cloud.vertices, np.zeros((0, 3), np.int32), cloud.colors, cloud.normals)
-    with atomic_folder(folder) as target:
+    with atomic_folder(folder, FILES if overwrite else None) as target:
         write_images(target / "images", names, images, intrinsics)
         write_mesh(target / CLOUD, points)
         with atomic_write(target / POSES) as file:

@@ -38,20 +38,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--every", type=int, metavar="N", help="take every N-th picture (10 of a video, else 1)"
     )
+    parser.add_argument("--overwrite", action="store_true", help="replace an earlier file")
 
 
 def execute(arguments: argparse.Namespace) -> int:
     """Carry the command out; the exit code of the process."""
     from tqdm import tqdm
 
-    from mapper.errors import OutputError
     from mapper.io.cameras.calibration import Calibration, save_calibration
     from mapper.io.cameras.camera import Camera
     from mapper.io.cameras.chessboard import calibrate
+    from mapper.runtime.existing_files import make_way
 
     board = _board(arguments.pattern, arguments.square)
-    if not arguments.out.resolve().parent.is_dir():
-        raise OutputError(f"{arguments.out}: create its folder first")
+    make_way(arguments.out, arguments.overwrite)
     with tqdm(unit=" pictures", disable=arguments.json or None, leave=False) as bar:
 
         def progress(count: int, found: int) -> None:

@@ -44,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stride", type=int, default=1, metavar="N", help="take every N-th frame")
     parser.add_argument("--start", type=int, default=0, metavar="N", help="first frame")
     parser.add_argument("--max-frames", type=int, metavar="N", help="stop after N frames")
+    parser.add_argument("--overwrite", action="store_true", help="replace earlier results")
 
 
 def execute(arguments: argparse.Namespace) -> int:
@@ -84,17 +85,12 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 def _folder(arguments: argparse.Namespace) -> Path:
-    """Where the results go; refused where there are some already."""
-    from mapper.errors import OutputError
+    """Where the results go; refused where there are some already, unless they are replaced."""
+    from mapper.runtime.existing_files import make_way
 
     out = Path(arguments.out or Path("runs") / f"{arguments.sequence.resolve().stem}-tracks")
     for name in ("tracks.npz", "run.rrd"):
-        if (out / name).exists():
-            raise OutputError(f"{out / name} exists already; choose another folder with --out")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{out}: cannot be made ({error.strerror}); choose --out") from error
+        make_way(out / name, arguments.overwrite)
     return out
 
 

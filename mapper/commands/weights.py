@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mapper.errors import InputError, OutputError
+from mapper.errors import InputError
 
 if TYPE_CHECKING:
     from mapper.weights.checkpoint import Checkpoint
@@ -215,13 +215,13 @@ def _finite(tensor: Any) -> bool:
 
 
 def _convert(arguments: argparse.Namespace) -> tuple[Any, list[str]]:
+    from mapper.runtime.existing_files import make_way
     from mapper.weights.checkpoint import load_checkpoint
     from mapper.weights.convert import write_safetensors
     from mapper.weights.identify import looks_like
 
     target: Path = arguments.target
-    if target.exists() and not arguments.overwrite:
-        raise OutputError(f"{target} exists already; add --overwrite or choose another name")
+    make_way(target, arguments.overwrite)
     checkpoint = load_checkpoint(arguments.source)
     write_safetensors(checkpoint, target, arguments.source.name)
     model = looks_like(checkpoint.tensors)

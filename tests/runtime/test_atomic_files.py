@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 from pathlib import Path
 
 import pytest
@@ -64,13 +65,14 @@ def test_missing_folder_and_folder_as_file_are_output_errors(tmp_path: Path) -> 
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 
 
-def test_a_link_is_followed(tmp_path: Path) -> None:
+def test_a_link_is_replaced_and_what_it_names_stays(tmp_path: Path) -> None:
     (tmp_path / "real.txt").write_text("old")
     (tmp_path / "link.txt").symlink_to("real.txt")
     with atomic_write(tmp_path / "link.txt") as file:
         file.write("new")
-    assert (tmp_path / "real.txt").read_text() == "new"
-    assert (tmp_path / "link.txt").is_symlink()
+    assert (tmp_path / "real.txt").read_text() == "old"
+    assert (tmp_path / "link.txt").read_text() == "new"
+    assert not (tmp_path / "link.txt").is_symlink()
 
 
 def test_a_folder_appears_at_the_end_only(tmp_path: Path) -> None:
@@ -98,3 +100,35 @@ def test_a_full_folder_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="exists already"), atomic_folder(tmp_path):
         pass
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_a_read_only_disk_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There a file cannot even be removed that is not there."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("builtins.open", refuse)
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(OutputError, match="the disk is read-only"), atomic_write(tmp_path / "a"):
+        pass
+
+
+def test_a_folder_is_replaced_only_where_all_in_it_is_known(tmp_path: Path) -> None:
+    own = re.compile(r"images/\d+\.jpg")
+    folder = tmp_path / "colmap"
+    (folder / "images").mkdir(parents=True)
+    (folder / "images" / "7.jpg").touch()
+
+    def replace() -> None:
+        with atomic_folder(folder, own) as new:
+            (new / "new.txt").touch()
+
+    (folder / "images" / "mask.png").write_text("mine")
+    with pytest.raises(OutputError, match=r"holds images/mask\.png"):
+        replace()
+    assert len(list((folder / "images").iterdir())) == 2
+    (folder / "images" / "mask.png").unlink()
+    replace()
+    assert [path.name for path in folder.iterdir()] == ["new.txt"]
+    assert [path.name for path in tmp_path.iterdir()] == ["colmap"]
