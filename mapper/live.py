@@ -9,8 +9,8 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Callable
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -29,14 +29,15 @@ from mapper.io.live.view import LiveView
 from mapper.io.viewer.map_logger import MapLogger
 from mapper.pipeline import Say, introduced, say_nothing
 from mapper.request import LiveRequest
-from mapper.run.description import describe, described_camera
+from mapper.run.description import describe, described_camera, with_whole_paths
 from mapper.run.directory import RunDirectory
 from mapper.run.outputs import Course, write_outputs
+from mapper.run.ownership import created, reopened
 from mapper.run.recorder import RunRecorder
 from mapper.run.viewing import open_viewer
 from mapper.runtime.interruption import Interruption
 from mapper.saved.map import load_decisions
-from mapper.saved.resume import Past, read_live_past, reopen, set_aside, settings_of
+from mapper.saved.resume import Past, check_live, read_live_past, set_aside, settings_of
 from mapper.slam.live_tracking import LiveTracking
 from mapper.slam.mapper import Mapper
 from mapper.slam.progress import NullProgress, Progress
@@ -57,35 +58,38 @@ def map_camera(
 ) -> tuple[RunDirectory, dict[str, Any]]:
     """Map what a camera sees into a run directory; returns it and the metrics that it holds."""
     out = request.out or DEFAULT_OUT
-    before = reopen(out) if request.resume else None
-    config = load_config(request.config, request.changes, request.settings)
-    if before is not None:
-        config = settings_of(before, config, request.asks_for_settings)
-    calibration = _calibration(request, before)
-    source = open_live(
-        request.camera,
-        realtime=request.realtime,
-        size=_size(calibration),
-        topics=request.topics,
-    )
-    name, why = choose_frontend(config, source.has_depth)
-    frontend = create_frontend(config, name)
-    past = None if before is None else read_live_past(before)
-    if request.record is not None:
-        refuse_used(request.record)
-    with LiveCapture(source) as capture:  # all that may fail, before a former run is touched
+    config = with_whole_paths(load_config(request.config, request.changes, request.settings))
+    with ExitStack() as stack:
+        before = stack.enter_context(reopened(out)) if request.resume else None
+        if before is not None:
+            check_live(before)
+            config = settings_of(before, config, request.asks_for_settings)
+        calibration = _calibration(request, before)
+        source = open_live(
+            request.camera,
+            realtime=request.realtime,
+            size=_size(calibration),
+            topics=request.topics,
+        )
+        name, why = choose_frontend(config, source.has_depth)
+        frontend = create_frontend(config, name)
+        past = None if before is None else read_live_past(before)
+        if request.record is not None:
+            refuse_used(request.record)
+        # All that may fail, before a former run is touched.
+        capture = stack.enter_context(LiveCapture(source))
         if before is None:
-            run = RunDirectory.create(out, request.overwrite)
-            run.write_description(describe(described_camera(request, source), frontend, config))
+            run = stack.enter_context(_begun(request, out, source, frontend, config))
         else:
             set_aside(before, past)
             run = before
-        image_every = config.recording.image_every
-        with closing(open_viewer(request, run, image_every, None, say)) as show:
-            say(f"{source.name}: {introduced(name, why)}; Ctrl-C ends it")
-            relocalises = frontend_spec(name).relocalises
-            job = LiveJob(frontend, config, run, calibration, request.record, relocalises, past)
-            return run, run_live(capture, job, show, request.max_seconds, progress())
+        show = stack.enter_context(
+            closing(open_viewer(request, run, config.recording.image_every, None, say))
+        )
+        say(f"{source.name}: {introduced(name, why)}; Ctrl-C ends it")
+        relocalises = frontend_spec(name).relocalises
+        job = LiveJob(frontend, config, run, calibration, request.record, relocalises, past)
+        return run, run_live(capture, job, show, request.max_seconds, progress())
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,13 +158,24 @@ def run_live(
     return metrics
 
 
+@contextmanager
+def _begun(
+    request: LiveRequest, out: Path, source: LiveSource, frontend: Frontend, config: MapperConfig
+) -> Iterator[RunDirectory]:
+    """A new run directory, in place of an earlier run if that was asked for."""
+    with created(out, request.overwrite) as run:
+        described = described_camera(request, source)
+        run.write_description(describe(run.path, described, frontend, config))
+        yield run
+
+
 def _calibration(request: LiveRequest, before: RunDirectory | None) -> Calibration | None:
     """As given; else, where a run is carried on with its own camera, as then."""
     path = request.calib
     if path is None and before is not None:
-        stored = before.read_description()["sequence"]
-        path = stored["calibration"] if stored.get("camera") == request.camera else None
-    return None if path is None else load_calibration(Path(path))
+        described = before.read_description()
+        path = described.calibration if described.says.sequence.camera == request.camera else None
+    return None if path is None else load_calibration(path)
 
 
 def _size(calibration: Calibration | None) -> tuple[int, int] | None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,10 @@ from mapper.io.sequences.open_sequence import open_sequence, sequence_name
 from mapper.io.sequences.prefetch import Prefetch
 from mapper.io.sequences.sequence import Sequence
 from mapper.request import RunRequest
-from mapper.run.description import describe, described_sequence
+from mapper.run.description import describe, described_sequence, with_whole_paths
 from mapper.run.directory import RunDirectory
 from mapper.run.outputs import Course, write_outputs
+from mapper.run.ownership import created, reopened
 from mapper.run.recorder import RunRecorder
 from mapper.run.viewing import open_viewer
 from mapper.runtime.interruption import Interruption
@@ -53,14 +54,15 @@ def map_into(
     told of each.
     """
     out = request.out or Path("runs") / sequence_name(request.sequence)
-    before = RunDirectory.open(out) if request.resume else None
-    config = load_config(request.config, request.changes, request.settings)
-    if before is not None:
-        request = as_before(request, before)
-        config = settings_of(before, config, request.asks_for_settings)
-    elif config.frontend != AUTO and frontend_spec(config.frontend).sees_raw_images:
-        request = _with_raw_images(request)
-    with closing(_open_sequence(request)) as sequence:
+    config = with_whole_paths(load_config(request.config, request.changes, request.settings))
+    with ExitStack() as stack:
+        before = stack.enter_context(reopened(out)) if request.resume else None
+        if before is not None:
+            config = settings_of(before, config, request.asks_for_settings)
+            request = as_before(request, before)
+        elif config.frontend != AUTO and frontend_spec(config.frontend).sees_raw_images:
+            request = _with_raw_images(request)
+        sequence = stack.enter_context(closing(_open_sequence(request)))
         if before is not None:
             check_same_frames(before, fingerprint(sequence))
             if (metrics := before.read_json(before.metrics)).get("complete"):
@@ -69,7 +71,7 @@ def map_into(
         check_depth_range(sequence)
         name, why = choose_frontend(config, sequence.has_depth)
         frontend = create_frontend(config, name)  # before a folder is made: this may be refused
-        run = before or _begin(request, out, sequence, frontend, config)
+        run = before or stack.enter_context(_begun(request, out, sequence, frontend, config))
         why = why if before is None else "as before"
         what = f"{sequence.kind} sequence {sequence.name}: {len(sequence)} frames"
         say(f"{what}; {introduced(name, why)}")
@@ -182,18 +184,20 @@ def _open_sequence(request: RunRequest) -> Sequence:
     )
 
 
-def _begin(
+@contextmanager
+def _begun(
     request: RunRequest, out: Path, sequence: Sequence, frontend: Frontend, config: MapperConfig
-) -> RunDirectory:
+) -> Iterator[RunDirectory]:
     """A new run directory, in place of an earlier run if that was asked for."""
     predictions = config.replay.predictions
     if predictions and out.resolve() in Path(predictions).resolve().parents:
         raise ConfigError(
             f"{predictions} lies in {out}, which would be replaced: choose another --out"
         )
-    run = RunDirectory.create(out, request.overwrite)
-    run.write_description(describe(described_sequence(request, sequence), frontend, config))
-    return run
+    with created(out, request.overwrite) as run:
+        source = described_sequence(request, sequence)
+        run.write_description(describe(run.path, source, frontend, config))
+        yield run
 
 
 def _nothing_mapped(sequence: Sequence, mapper: Mapper) -> str:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mapper.backend.config import BackendConfig
     from mapper.run.directory import RunDirectory
 
 logger = logging.getLogger(__name__)
@@ -43,22 +42,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Carry the command out; the exit code of the process."""
+    from mapper.commands.run import stop_on_sigterm
+    from mapper.run.ownership import AGAIN, reopened
+
+    stop_on_sigterm()
+    with reopened(arguments.run, AGAIN) as run:
+        before = run.read_json(run.metrics)
+        metrics = _align(run, arguments)
+    summary = {"run": str(run.path), **metrics, "outdated": [str(path) for path in _older(run)]}
+    print(json.dumps(summary)) if arguments.json else _print(run, summary, before)
+    return 0
+
+
+def _align(run: RunDirectory, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Align and write the run; returns its metrics."""
     from tqdm import tqdm
 
-    from mapper.commands.run import stop_on_sigterm
     from mapper.errors import InputError
-    from mapper.run.directory import RunDirectory
-    from mapper.run.update import finish_update
     from mapper.saved.realigned_outputs import write_realignment
     from mapper.saved.realignment import realign
 
-    stop_on_sigterm()
-    run = RunDirectory.open(arguments.run)
-    finish_update(run.path)
     changes = [change.removeprefix("backend.") for change in arguments.set]  # as mapper run says
-    config = _config(run, changes)
+    config = run.read_description().backend_settings(changes)
     truth = _judged_against(run)
-    before = run.read_json(run.metrics)
     with tqdm(unit=" round", disable=arguments.json or None, leave=False) as bar:
 
         def progress(done: int, total: int) -> None:
@@ -71,23 +77,7 @@ def execute(arguments: argparse.Namespace) -> int:
     metrics = write_realignment(run, aligned, changes)
     if truth is not None:
         _judge_again(run, truth)
-    summary = {"run": str(run.path), **metrics, "outdated": [str(path) for path in _older(run)]}
-    print(json.dumps(summary)) if arguments.json else _print(run, summary, before)
-    return 0
-
-
-def _config(run: RunDirectory, changes: list[str]) -> BackendConfig:
-    """The settings that the run was made with, changed by --set."""
-    from mapper.backend.config import BackendConfig
-    from mapper.config.loader import changed
-    from mapper.core.settings_model import from_mapping
-    from mapper.errors import InputError
-
-    try:
-        stored = run.read_description()["config"]["backend"]
-    except (KeyError, TypeError) as error:
-        raise InputError(f"{run.path / 'run.yaml'}: config.backend is missing") from error
-    return from_mapping(BackendConfig, changed(stored, changes, BackendConfig))
+    return metrics
 
 
 def _judged_against(run: RunDirectory) -> Path | None:

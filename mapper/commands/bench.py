@@ -65,6 +65,7 @@ def _add_task(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--repeat", type=int, default=1, metavar="N", help="with mean and spread")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="sequences at once")
     parser.add_argument("--ray", metavar="ADDRESS", help="of a Ray cluster, or auto")
+    parser.add_argument("--overwrite", action="store_true", help="begin anew, not where it ended")
 
 
 def execute(arguments: argparse.Namespace) -> int:
@@ -83,7 +84,7 @@ def _measure(arguments: argparse.Namespace) -> int:
 
     request = _request(arguments)
     out = arguments.out or Path("bench") / _name(request)
-    options = BenchOptions(arguments.repeat, arguments.jobs, arguments.ray)
+    options = BenchOptions(arguments.repeat, arguments.jobs, arguments.ray, arguments.overwrite)
     table, summary = run_benchmark(
         request, out, options, lambda result: None if arguments.json else _tell(result)
     )

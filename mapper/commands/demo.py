@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -166,11 +167,11 @@ def _is_whole(folder: Path, frames: int) -> bool:
 
 def _check_target(out: Path) -> None:
     """Only an earlier demo is ever replaced."""
-    from mapper.errors import OutputError
+    from mapper.errors import InputError, OutputError
     from mapper.run.directory import RunDirectory
-    from mapper.saved.results import sequence_value
 
-    if (out / "run.yaml").is_file():
-        name = Path(str(sequence_value(RunDirectory.open(out), "path"))).name
+    with suppress(InputError):  # none, or a damaged one: that is refused by who would replace it
+        described = RunDirectory.check(out).read_description()
+        name = Path(described.says.sequence.path).name
         if not (name.startswith("sample-") and name.endswith(f"-{SAMPLE_VERSION}")):
             raise OutputError(f"{out} holds a run of another sequence; choose another --out")

@@ -59,10 +59,18 @@ def execute(arguments: argparse.Namespace) -> int:
         print(json.dumps(result))
     else:
         _print_table(result)
-    run.write_json(run.path / RESULT, result)
+    _write(run, result)
     if not arguments.json:
         print(f"\n  {run.path / RESULT}")
     return 0
+
+
+def _write(run: RunDirectory, result: dict[str, Any]) -> None:
+    """eval.json; while somebody else writes into the run, the figures were shown and no more."""
+    from mapper.run.ownership import AGAIN, reopened
+
+    with reopened(run.path, AGAIN):
+        run.write_json(run.path / RESULT, result)
 
 
 def evaluate_run(run: RunDirectory, ground_truth: Path | None = None) -> dict[str, Any]:
@@ -75,17 +83,17 @@ def evaluate_run(run: RunDirectory, ground_truth: Path | None = None) -> dict[st
         expected_frames,
         is_complete,
         load_trajectories,
-        sequence_value,
     )
 
+    described = run.read_description().says
     path = _ground_truth(run, ground_truth)
     truth = _read_truth(path)
     frames, keyframes = load_trajectories(run)
     result: dict[str, Any] = {
-        "sequence": sequence_value(run, "name"),
-        "ground_truth": str(path),
+        "sequence": described.sequence.name,
+        "ground_truth": str(path.resolve()),
         "complete": is_complete(run),
-        "units": run.read_description().get("units", "metres"),
+        "units": described.units,
         "frames": _errors(frames, truth, expected_frames(run)),
     }
     try:

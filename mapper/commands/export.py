@@ -45,21 +45,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, metavar="PATH", help="file or folder (RUN/export/NAME by format)"
     )
+    parser.add_argument("--overwrite", action="store_true", help="replace an earlier export")
 
 
 def execute(arguments: argparse.Namespace) -> int:
     """Carry the command out; the exit code of the process."""
     from mapper.run.directory import RunDirectory
+    from mapper.run.ownership import writing_into
 
     run = RunDirectory.open(arguments.run)
     out = arguments.out or run.path / "export" / DEFAULTS[arguments.format]
-    _check_output(out, arguments.format)
-    if arguments.format in TRAJECTORIES:
-        result = _export_trajectory(run, out, arguments.format)
-    elif arguments.format == "ply":
-        result = _export_cloud(run, out, arguments.json)
-    else:
-        result = _export_scene(run, out, arguments.format, arguments.json)
+    _check_output(out, arguments.format, arguments.overwrite)
+    with writing_into(run, out):
+        if arguments.format in TRAJECTORIES:
+            result = _export_trajectory(run, out, arguments.format)
+        elif arguments.format == "ply":
+            result = _export_cloud(run, out, arguments.json)
+        else:
+            result = _export_scene(run, out, arguments)
     if arguments.json:
         print(json.dumps({"path": str(out), "format": arguments.format, **result}))
         return 0
@@ -71,19 +74,16 @@ def execute(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _check_output(out: Path, format: str) -> None:
+def _check_output(out: Path, format: str, overwrite: bool) -> None:
     """Refuse what exists before the work is done rather than after it; make its folder."""
-    from mapper.errors import ConfigError, OutputError
+    from mapper.errors import ConfigError
+    from mapper.io.export import colmap, nerfstudio
+    from mapper.runtime.existing_files import make_way
 
     if format == "ply" and out.suffix.lower() != ".ply":
         raise ConfigError(f"--out {out}: end the name in .ply")
-    is_empty_folder = out.is_dir() and not any(out.iterdir())
-    if out.exists() and not (is_empty_folder and format in ("colmap", "nerfstudio")):
-        raise OutputError(f"{out} exists already; choose another with --out, or remove it")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{out.parent}: cannot be created ({error.strerror})") from error
+    folders = {"colmap": colmap.FILES, "nerfstudio": nerfstudio.FILES}
+    make_way(out, overwrite, folders.get(format))
 
 
 def _export_trajectory(run: RunDirectory, out: Path, format: str) -> dict[str, Any]:
@@ -111,7 +111,7 @@ def _export_cloud(run: RunDirectory, out: Path, quiet: bool) -> dict[str, Any]:
     return {"points": len(cloud.vertices)}
 
 
-def _export_scene(run: RunDirectory, out: Path, format: str, quiet: bool) -> dict[str, Any]:
+def _export_scene(run: RunDirectory, out: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     """Images and poses of the keyframes and a thinned cloud, for COLMAP or nerfstudio."""
     from functools import partial
 
@@ -122,10 +122,11 @@ def _export_scene(run: RunDirectory, out: Path, format: str, quiet: bool) -> dic
 
     saved = load_map(run)
     intrinsics = _common_intrinsics(run, saved)
-    cloud = thinned(load_cloud(run, saved, quiet), MAX_POINTS)
+    cloud = thinned(load_cloud(run, saved, arguments.json), MAX_POINTS)
     images = [partial(_image, run, keyframe.id) for keyframe in saved.keyframes]
-    export = export_colmap if format == "colmap" else export_nerfstudio
-    export(out, saved.keyframe_trajectory(), images, intrinsics, cloud)
+    export = export_colmap if arguments.format == "colmap" else export_nerfstudio
+    trajectory = saved.keyframe_trajectory()
+    export(out, trajectory, images, intrinsics, cloud, overwrite=arguments.overwrite)
     return {"images": len(images), "points": len(cloud.vertices)}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -110,4 +111,5 @@ def _print_live(metrics: dict[str, Any], record: Path | None) -> None:
         f"{metrics['reconnections']} reconnections"
     )
     if record is not None:
-        print(f"  recorded: {metrics['recorded']} frames; again with: mapper run {record}")
+        again = shlex.join(["mapper", "run", str(record)])
+        print(f"  recorded: {metrics['recorded']} frames; again with: {again}")

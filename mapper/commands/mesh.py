@@ -36,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--depth-max", type=positive, metavar="M", help="leave readings beyond M metres out"
     )
     parser.add_argument("--out", type=Path, metavar="FILE", help="(RUN/mesh_VOXELSIZE.FORMAT)")
+    parser.add_argument("--overwrite", action="store_true", help="replace an earlier file")
     parser.add_argument(
         "--max-memory-mb",
         type=positive,
@@ -55,15 +56,27 @@ def positive(text: str) -> float:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Carry the command out; the exit code of the process."""
+    from mapper.run.directory import RunDirectory
+    from mapper.run.ownership import writing_into
+    from mapper.runtime.existing_files import make_way
+
+    run = RunDirectory.open(arguments.run)
+    out = _output(run, arguments)
+    make_way(out, arguments.overwrite)
+    with writing_into(run, out):
+        result = _fuse(run, out, arguments)
+    print(json.dumps(result)) if arguments.json else _print(result, arguments.max_memory_mb)
+    return 0
+
+
+def _fuse(run: RunDirectory, out: Path, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Write the mesh; what is told of it."""
     from mapper.errors import InputError
     from mapper.io.meshes.mesh_files import write_mesh
-    from mapper.run.directory import RunDirectory
     from mapper.saved.map import load_map
     from mapper.saved.results import fuse_again
 
     started = time.perf_counter()
-    run = RunDirectory.open(arguments.run)
-    out = _output(run, arguments)
     saved = load_map(run)
     mesh, full = fuse_again(run, saved, _config(run, arguments), quiet=arguments.json)
     if not len(mesh.faces):
@@ -72,7 +85,7 @@ def execute(arguments: argparse.Namespace) -> int:
             "try larger voxels or a larger --depth-max"
         )
     write_mesh(out, mesh)
-    result = {
+    return {
         "mesh": str(out),
         "voxel_size": arguments.voxel_size,
         "keyframes": len(saved.keyframes),
@@ -82,13 +95,11 @@ def execute(arguments: argparse.Namespace) -> int:
         "seconds": time.perf_counter() - started,
         "full": full,
     }
-    print(json.dumps(result)) if arguments.json else _print(result, arguments.max_memory_mb)
-    return 0
 
 
 def _output(run: RunDirectory, arguments: argparse.Namespace) -> Path:
-    """The file to write; refused before the work is done rather than after it."""
-    from mapper.errors import ConfigError, OutputError
+    """The file to write."""
+    from mapper.errors import ConfigError
 
     kind = arguments.format or (arguments.out.suffix[1:].lower() if arguments.out else "ply")
     size = f"{arguments.voxel_size:.3f}"
@@ -98,14 +109,6 @@ def _output(run: RunDirectory, arguments: argparse.Namespace) -> Path:
     if kind not in FORMATS or out.suffix.lower() != f".{kind}":
         wanted = f".{arguments.format}" if arguments.format else ", ".join(f".{f}" for f in FORMATS)
         raise ConfigError(f"--out {out}: end the name in {wanted}")
-    if out.exists():
-        raise OutputError(f"{out} exists already; choose another name with --out, or remove it")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"{out.parent}: cannot be made ({error.strerror}); choose --out"
-        ) from error
     return out
 
 

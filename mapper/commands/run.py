@@ -6,10 +6,13 @@ import argparse
 import json
 import signal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mapper.frontends.registry import frontend_help
 from mapper.request import RunRequest
+
+if TYPE_CHECKING:
+    from mapper.run.directory import RunDirectory
 
 TOPICS_HELP = "of a ROS bag: colour=TOPIC,depth=TOPIC,info=TOPIC (depth=none: without)"
 EPILOG = """examples:
@@ -100,11 +103,20 @@ def execute(arguments: argparse.Namespace) -> int:
         print_summary(metrics)
         print("\n".join(f"  {path}" for path in run.outputs()))
         if not metrics["complete"]:
-            print(
-                f"stopped early; carry on with: "
-                f"mapper run {request.sequence} --out {run.path} --resume"
-            )
+            print(f"stopped early; carry on with: {_resume_line(request, run)}")
     return 0 if metrics["complete"] else 130
+
+
+def _resume_line(request: RunRequest, run: RunDirectory) -> str:
+    """What carries the run on as it was shown and recorded; the run knows its other options."""
+    from mapper.saved.resume import resume_command
+
+    more = [] if request.save_recording else ["--no-save-rrd"]
+    if request.viewer != "none":
+        more += ["--viewer", request.viewer]
+    if request.connect is not None:
+        more += ["--connect", request.connect]
+    return resume_command(request.sequence, run, *more)
 
 
 def print_summary(metrics: dict[str, Any]) -> None:

@@ -35,31 +35,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="where to look from: outside and above, straight above, or the first camera",
     )
     parser.add_argument("--size", default="1280x800", metavar="WxH", help="pixels (1280x800)")
+    parser.add_argument("--overwrite", action="store_true", help="replace an earlier picture")
 
 
 def execute(arguments: argparse.Namespace) -> int:
     """Carry the command out; the exit code of the process."""
-    import cv2
-
     from mapper.errors import ConfigError
-    from mapper.io.meshes.mesh_files import read_mesh
     from mapper.run.directory import RunDirectory
-    from mapper.runtime.atomic_files import atomic_write
+    from mapper.run.ownership import writing_into
+    from mapper.runtime.existing_files import make_way
 
     width, height = _size(arguments.size)
     suffix = arguments.out.suffix.lower()
     if suffix not in SUFFIXES:
         raise ConfigError(f"{arguments.out}: a picture ends in {', '.join(SUFFIXES)}")
     run = RunDirectory.open(arguments.run)
-    picture = render(run, read_mesh(run.mesh), arguments.place, (width, height))
-    encoded = cv2.imencode(suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1]
-    with atomic_write(arguments.out, "wb") as file:
-        file.write(encoded.tobytes())
+    make_way(arguments.out, arguments.overwrite)
+    with writing_into(run, arguments.out):
+        _write(run, arguments.out, arguments.place, (width, height))
     if arguments.json:
         print(json.dumps({"picture": str(arguments.out), "width": width, "height": height}))
     else:
         print(f"  {arguments.out}")
     return 0
+
+
+def _write(run: RunDirectory, out: Path, place: str, size: tuple[int, int]) -> None:
+    import cv2
+
+    from mapper.io.meshes.mesh_files import read_mesh
+    from mapper.runtime.atomic_files import atomic_write
+
+    picture = render(run, read_mesh(run.mesh), place, size)
+    encoded = cv2.imencode(out.suffix.lower(), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1]
+    with atomic_write(out, "wb") as file:
+        file.write(encoded.tobytes())
 
 
 def render(run: RunDirectory, mesh: Mesh, place: str, size: tuple[int, int]) -> np.ndarray:

@@ -25,11 +25,15 @@ TABLE: Final = "table"
 
 @dataclass(frozen=True, slots=True)
 class BenchOptions:
-    """repeat: how often each sequence is done. processes: at once. ray: address of a cluster."""
+    """repeat: how often each sequence is done. processes: at once. ray: address of a cluster.
+
+    overwrite: begin anew where there are results.
+    """
 
     repeat: int = 1
     processes: int = 1
     ray: str | None = None
+    overwrite: bool = False
 
     def __post_init__(self) -> None:
         if self.repeat < 1 or self.processes < 1:
@@ -56,18 +60,18 @@ def run_benchmark(
             f"{dataset.root}: none of its sequences is long enough for {request.protocol.name}"
         )
     folder = ResultFolder(out)
-    folder.begin({"request": request_record(request)})
-    results = []
-    for result in _results(request, todo, folder, options):
-        folder.write(result)
-        tell(result)
-        results.append(result)
-    results.sort(key=lambda result: (result.sequence, result.repetition))
-    summary = summary_of(request.protocol, results, todo.excluded)
-    summary = {"request": request_record(request), "code": code_version(), **summary}
-    table = table_of(request.protocol, title_of(request), summary)
-    write_tables(table, out)
-    folder.write_summary(summary)
+    with folder.taken({"request": request_record(request)}, options.overwrite):
+        results = []
+        for result in _results(request, todo, folder, options):
+            folder.write(result)
+            tell(result)
+            results.append(result)
+        results.sort(key=lambda result: (result.sequence, result.repetition))
+        summary = summary_of(request.protocol, results, todo.excluded)
+        summary = {"request": request_record(request), "code": code_version(), **summary}
+        table = table_of(request.protocol, title_of(request), summary)
+        write_tables(table, out)
+        folder.write_summary(summary)
     return table, summary
 
 

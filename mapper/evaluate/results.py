@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -10,7 +12,8 @@ from typing import Any, Final
 import yaml
 
 from mapper.errors import InputError, OutputError
-from mapper.runtime.atomic_files import atomic_write
+from mapper.runtime.atomic_files import atomic_write, output_error
+from mapper.runtime.folder_lock import folder_lock
 
 DESCRIPTION: Final = "bench.yaml"
 SEQUENCES: Final = "sequences"
@@ -61,22 +64,45 @@ class ResultFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def begin(self, description: dict[str, Any]) -> None:
-        """Make the folder, or take up one that was begun with the same request."""
+    @contextmanager
+    def taken(self, description: dict[str, Any], overwrite: bool = False) -> Iterator[None]:
+        """Make the folder, or take up one that was begun with the same request; nobody else may
+        write into it then. overwrite: begin anew in any that a benchmark wrote.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{self.path}: cannot be made ({error.strerror})") from error
+        with folder_lock(self.path):
+            self._begin(description, overwrite)
+            yield
+
+    def _begin(self, description: dict[str, Any], overwrite: bool) -> None:
         file = self.path / DESCRIPTION
-        if file.exists():
+        if file.exists() and overwrite:
+            self._clear()
+        elif file.exists():
             if self.description() != description:
                 raise OutputError(
-                    f"{self.path} holds the results of another benchmark; choose another folder "
-                    "with --out"
+                    f"{self.path} holds the results of another benchmark; replace them with "
+                    "--overwrite, or choose another folder with --out"
                 )
             return
         try:
-            (self.path / SEQUENCES).mkdir(parents=True, exist_ok=True)
+            (self.path / SEQUENCES).mkdir(exist_ok=True)
         except OSError as error:
-            raise OutputError(f"{self.path}: cannot be made ({error.strerror})") from error
+            raise output_error(self.path / SEQUENCES, error) from error
         with atomic_write(file) as stream:
             yaml.safe_dump(description, stream, sort_keys=False)
+
+    def _clear(self) -> None:
+        """Remove the results, and nothing that no benchmark wrote; bench.yaml is then replaced."""
+        files = [self.path / SUMMARY, *(self.path / SEQUENCES).glob("*.json")]
+        try:
+            for file in files:
+                file.unlink(missing_ok=True)
+        except OSError as error:
+            raise output_error(error.filename or self.path, error) from error
 
     def description(self) -> dict[str, Any]:
         """What was asked for."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 from mapper.config.loader import to_mapping
 from mapper.config.settings import MapperConfig
@@ -11,21 +13,47 @@ from mapper.io.live.source import LiveSource
 from mapper.io.sequences.fingerprint import fingerprint
 from mapper.io.sequences.sequence import Sequence
 from mapper.request import LiveRequest, RunRequest
+from mapper.run.stored_run import LIVE, seen_from
 from mapper.runtime.versions import versions
 
-LIVE: Final = "live"  # kind and fingerprint of an input whose frames are gone
 
+def describe(
+    run: Path, source: dict[str, Any], frontend: Frontend, config: MapperConfig
+) -> dict[str, Any]:
+    """The content of run.yaml. source: of the input, as the two functions below say it.
 
-def describe(source: dict[str, Any], frontend: Frontend, config: MapperConfig) -> dict[str, Any]:
-    """The content of run.yaml. source: of the input, as the two functions below say it."""
+    Every file is named as it lies on this disk, and beside that as it is seen from the folder
+    `run`: one of the two holds from another folder, and after both were moved.
+    """
+    for key in ("path", "calibration"):
+        file = Path(source[key] or "")  # a camera's address is no absolute path
+        beside = seen_from(run, file) if file.is_absolute() else None
+        source = {**source, f"{key}_from_run": beside}
+    weights = Path(getattr(frontend, "weights", ""))
     return {
         "sequence": source,
         "frontend": frontend.name,
-        "weights": str(getattr(frontend, "weights", "")) or None,
+        "weights": str(weights.resolve()) if weights.name else None,
         "units": "metres" if frontend.is_metric else "units",
         "versions": versions(),
+        "paths_from_run": {
+            name: seen_from(run, Path(value)) for name, value in _named_files(config).items()
+        },
         "config": to_mapping(config),
     }
+
+
+def with_whole_paths(config: MapperConfig) -> MapperConfig:
+    """The settings with the files that they name, so that they are found from any folder."""
+    files = {name: str(Path(value).resolve()) for name, value in _named_files(config).items()}
+    return replace(
+        config,
+        weights=files.get("weights", config.weights),
+        replay=replace(
+            config.replay,
+            predictions=files.get("replay.predictions", config.replay.predictions),
+        ),
+    )
 
 
 def described_sequence(request: RunRequest, sequence: Sequence) -> dict[str, Any]:
@@ -33,12 +61,12 @@ def described_sequence(request: RunRequest, sequence: Sequence) -> dict[str, Any
     return {
         "name": sequence.name,
         "kind": sequence.kind,
-        "path": str(request.sequence.resolve()),
+        "path": str(request.sequence.expanduser().resolve()),
         "frames": len(sequence),
         "start": request.start,
         "stride": request.stride,
         "max_frames": request.max_frames,
-        "calibration": str(request.calib) if request.calib else None,
+        "calibration": str(request.calib.resolve()) if request.calib else None,
         "registration": request.registration,
         "topics": request.topics,
         "save_predictions": request.save_predictions,
@@ -57,7 +85,13 @@ def described_camera(request: LiveRequest, source: LiveSource) -> dict[str, Any]
         "start": 0,
         "stride": 1,
         "max_frames": None,
-        "calibration": str(request.calib) if request.calib else None,
+        "calibration": str(request.calib.resolve()) if request.calib else None,
         "registration": "none",
         "fingerprint": LIVE,
     }
+
+
+def _named_files(config: MapperConfig) -> dict[str, str]:
+    """Settings that name a file or folder, by their dotted names."""
+    named = {"weights": config.weights, "replay.predictions": config.replay.predictions}
+    return {name: value for name, value in named.items() if value and Path(value).exists()}

@@ -173,12 +173,12 @@ def _aligned_truth(
 def _report(
     run: RunDirectory, result: MappingResult, metrics: dict[str, Any], truth: Trajectory | None
 ) -> ReportData:
-    description = run.read_description()
-    config = yaml.safe_dump(description["config"], sort_keys=False)
+    description = run.read_description().says
+    config = yaml.safe_dump(description.config, sort_keys=False)
     changes = metrics.get("alignment", {}).get("changes", [])
     return ReportData(
-        name=description["sequence"]["name"],
-        frontend=description["frontend"],
+        name=description.sequence.name,
+        frontend=description.frontend,
         metrics=metrics,
         estimate=result.trajectory,
         is_metric=result.is_metric,

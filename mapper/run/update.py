@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from mapper.errors import OutputError
-from mapper.runtime.atomic_files import atomic_folder
+from mapper.runtime.atomic_files import atomic_folder, named
 
 UPDATE: Final = "update"
 
@@ -24,9 +23,7 @@ def run_update(path: Path) -> Iterator[Path]:
     they change places, finish_update does the rest.
     """
     finish_update(path)
-    for left_by_a_kill in path.glob(f".{UPDATE}.*.tmp"):
-        shutil.rmtree(left_by_a_kill, ignore_errors=True)
-    with atomic_folder(path / UPDATE) as folder:
+    with atomic_folder(path / UPDATE) as folder, named(folder, path):
         yield folder
     finish_update(path)
 
@@ -34,7 +31,7 @@ def run_update(path: Path) -> Iterator[Path]:
 def finish_update(path: Path) -> None:
     """Move what a killed update left in the run at `path` to its place; mostly there is nothing."""
     folder = path / UPDATE
-    if not folder.is_dir():
+    if folder.is_symlink() or not folder.is_dir():
         return
     try:
         for file in sorted(folder.iterdir()):

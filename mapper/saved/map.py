@@ -6,14 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from mapper.backend.config import BackendConfig
 from mapper.backend.finalisation import optimised_map
 from mapper.backend.global_map import GlobalMap
 from mapper.backend.graph.edge import Edge, EdgeKind
 from mapper.backend.graph.restoration import restored_graph
 from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.backend.loops.loop_decision import LoopDecision
-from mapper.core.settings_model import from_mapping
 from mapper.errors import InputError
 from mapper.run.directory import RunDirectory
 from mapper.run.journal import read_journal
@@ -80,8 +78,7 @@ def load_map(run: RunDirectory) -> GlobalMap:
             _refuse_damaged(run, set(damaged) - set(saved.left_out))
             return saved
     _refuse_damaged(run, set(damaged))
-    stored = run.read_description()["config"]["backend"]
-    config = from_mapping(BackendConfig, stored)
+    config = run.read_description().backend_settings()
     return optimised_map(keyframes, restored_graph(config.graph, keyframes, edges))
 
 

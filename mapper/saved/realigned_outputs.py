@@ -81,7 +81,7 @@ def _mapping_result(run: RunDirectory, aligned: Realignment) -> MappingResult:
         aligned.keyframes,
         load_decisions(run),
         final.dropped_loops,
-        run.read_description().get("units", "metres") == "metres",
+        run.read_description().says.units == "metres",
         () if final.alignment is None else tuple(final.alignment.costs),
     )
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import replace
 from functools import lru_cache
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -17,9 +15,7 @@ from mapper.backend.fusion.map_fusion import FusionConfig
 from mapper.backend.fusion.tsdf import BYTES_PER_BLOCK
 from mapper.backend.global_map import GlobalMap
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
-from mapper.config.loader import changed
 from mapper.core.mesh import Mesh
-from mapper.core.settings_model import from_mapping
 from mapper.core.trajectory import Trajectory
 from mapper.errors import ConfigError, InputError
 from mapper.io.meshes.mesh_files import read_mesh
@@ -28,6 +24,7 @@ from mapper.io.sequences.open_sequence import open_sequence
 from mapper.io.trajectory_files import read_tum
 from mapper.run.directory import RunDirectory
 from mapper.run.outputs import ALIGNMENT
+from mapper.run.stored_run import LIVE
 from mapper.saved.map import load_map
 from mapper.slam.result import FrameCounts
 
@@ -39,14 +36,6 @@ def is_complete(run: RunDirectory) -> bool:
     return bool(run.read_json(run.metrics).get("complete"))
 
 
-def sequence_value(run: RunDirectory, key: str) -> Any:
-    """What run.yaml says of the sequence under "name", "frames" ...; InputError if nothing."""
-    try:
-        return run.read_description()["sequence"][key]
-    except (KeyError, TypeError) as error:
-        raise InputError(f"{run.path / 'run.yaml'}: sequence.{key} is missing") from error
-
-
 def expected_frames(run: RunDirectory) -> int:
     """Frames that should have got a pose: all of the sequence, if the run was interrupted too.
 
@@ -55,7 +44,10 @@ def expected_frames(run: RunDirectory) -> int:
     if is_complete(run):
         metrics = run.read_json(run.metrics)
         return int(metrics["frames"]) + int(metrics.get("without_depth", 0))
-    return int(sequence_value(run, "frames"))
+    described = run.read_description()
+    if described.says.sequence.frames is None:  # of a live run: what came is what there was
+        return known_counts(run, 0).frames
+    return described.says.sequence.frames
 
 
 def load_trajectories(run: RunDirectory) -> tuple[Trajectory, Trajectory]:
@@ -70,23 +62,24 @@ def true_poses(run: RunDirectory) -> Trajectory | None:
     """The ground truth: the run's copy, else the sequence's if that is still there; or None."""
     if run.ground_truth.exists():
         return read_tum(run.ground_truth)
-    stored = run.read_description().get("sequence", {})
-    if "path" not in stored or stored.get("kind") == "live":
+    described = run.read_description()
+    stored = described.says.sequence
+    if stored.kind == LIVE:
         return None
-    calibration = stored.get("calibration")
     try:
         sequence = open_sequence(
-            stored["path"],
-            calibration=Path(calibration) if calibration else None,
-            registration=stored.get("registration", "auto"),
-            start=stored.get("start", 0),
-            stride=stored.get("stride", 1),
-            max_frames=stored.get("max_frames"),
+            described.sequence_path,
+            calibration=described.calibration,
+            registration=stored.registration,
+            start=stored.start,
+            stride=stored.stride,
+            max_frames=stored.max_frames,
+            topics=stored.topics,
         )
     except (InputError, ConfigError):
         return None
     with closing(sequence):
-        same = fingerprint(sequence) == stored.get("fingerprint")
+        same = fingerprint(sequence) == stored.fingerprint
         return sequence.ground_truth if same else None
 
 
@@ -108,12 +101,8 @@ def fusion_config(run: RunDirectory) -> FusionConfig:
 
 def _map_settings(run: RunDirectory) -> BackendConfig:
     """Those of the run, changed as mapper align was told to."""
-    try:
-        stored = run.read_description()["config"]["backend"]
-    except (KeyError, TypeError) as error:
-        raise InputError(f"{run.path / 'run.yaml'}: config.backend is missing") from error
     changes = run.read_json(run.path / ALIGNMENT).get("changes", [])
-    return from_mapping(BackendConfig, changed(stored, changes, BackendConfig))
+    return run.read_description().backend_settings(changes)
 
 
 def fuse_again(

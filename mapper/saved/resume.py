@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -10,16 +12,16 @@ from typing import Any, Final
 from mapper.backend.graph.edge import Edge
 from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.backend.loops.loop_decision import LoopDecision
-from mapper.config.loader import from_mapping, to_mapping
+from mapper.config.loader import to_mapping
 from mapper.config.settings import MapperConfig
 from mapper.core.frame import Frame
 from mapper.errors import ConfigError, InputError
 from mapper.request import RunRequest
-from mapper.run.description import LIVE
 from mapper.run.directory import RunDirectory
 from mapper.run.journal import whole_lines
 from mapper.run.outputs import remove_later_files
 from mapper.run.recording_parts import set_recording_aside
+from mapper.run.stored_run import LIVE
 from mapper.saved.map import load_decisions, load_graph
 from mapper.saved.results import known_counts
 from mapper.slam.mapper import Mapper
@@ -69,16 +71,20 @@ class Past:
         mapper.decisions += self.decisions
 
 
-def reopen(path: Path) -> RunDirectory:
-    """The run directory of an earlier live run. Raises InputError where it is none."""
-    run = RunDirectory.open(path)
-    sequence = run.read_description()["sequence"]
-    if sequence["kind"] != LIVE:
+def check_live(run: RunDirectory) -> None:
+    """Raise InputError where the run in a directory was not one of a live camera."""
+    described = run.read_description()
+    if described.says.sequence.kind != LIVE:
         raise InputError(
-            f"{path} is no live run: carry on with mapper run {sequence['path']} --out {path} "
-            "--resume, or choose another folder with --out"
+            f"{run.path} is no live run: carry on with "
+            f"{resume_command(described.sequence_path, run)}, or choose another folder with --out"
         )
-    return run
+
+
+def resume_command(sequence: Path, run: RunDirectory, *more: str) -> str:
+    """The line that carries a run on, from whatever folder, to be pasted into a shell."""
+    words = ["mapper", "run", os.path.abspath(sequence.expanduser())]
+    return shlex.join([*words, "--out", os.path.abspath(run.path), "--resume", *more])
 
 
 def as_before(request: RunRequest, run: RunDirectory) -> RunRequest:
@@ -86,12 +92,12 @@ def as_before(request: RunRequest, run: RunDirectory) -> RunRequest:
 
     They need not be given again; given otherwise, they are refused.
     """
-    stored = run.read_description()["sequence"]
-    calibration = stored["calibration"]
-    before = {
-        **{name: stored[name] for name in OF_THE_FRAMES},
-        "calib": Path(calibration) if calibration else None,
-    }
+    described = run.read_description()
+    stored = described.says.sequence
+    before: dict[str, Any] = {name: getattr(stored, name) for name in OF_THE_FRAMES}
+    before["calib"] = described.calibration
+    if request.calib is not None:
+        request = replace(request, calib=request.calib.resolve())
     unset = RunRequest(sequence=request.sequence)
     for name, value in before.items():
         given = getattr(request, name)
@@ -100,31 +106,33 @@ def as_before(request: RunRequest, run: RunDirectory) -> RunRequest:
                 f"{run.path} was made with --{name.replace('_', '-')} {value}, not {given}: "
                 "leave the option out to resume"
             )
-    more = {"registration": stored["registration"], "topics": stored.get("topics")}
     return replace(
-        request, **before, **more, save_predictions=stored.get("save_predictions", False)
+        request,
+        **before,
+        registration=stored.registration,
+        topics=stored.topics,
+        save_predictions=stored.save_predictions,
     )
 
 
 def settings_of(run: RunDirectory, asked: MapperConfig, was_asked: bool) -> MapperConfig:
     """The run's own settings, its frontend by name. Others that were asked for are refused."""
-    description = run.read_description()
-    stored = from_mapping(MapperConfig, description["config"])
-    config = asked if was_asked else stored
-    if to_mapping(stored) != to_mapping(config):
+    described = run.read_description()
+    stored = described.settings()
+    if was_asked and to_mapping(stored) != to_mapping(asked):
         raise ConfigError(
             f"{run.path} was made with other settings: leave out --config, --set and --frontend "
             "to resume with its own"
         )
-    return replace(config, frontend=description["frontend"])
+    return replace(stored, frontend=described.says.frontend)
 
 
 def check_same_frames(run: RunDirectory, fingerprint: str) -> None:
     """Refuse to resume a run with another sequence. fingerprint: of the one that is given."""
-    sequence = run.read_description()["sequence"]
-    if sequence["fingerprint"] != fingerprint:
+    described = run.read_description()
+    if described.says.sequence.fingerprint != fingerprint:
         raise InputError(
-            f"{run.path} was made from another sequence ({sequence['path']}): "
+            f"{run.path} was made from another sequence ({described.sequence_path}): "
             "resume with that one, or start anew with --overwrite"
         )
 

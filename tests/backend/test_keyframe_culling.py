@@ -27,6 +27,7 @@ from mapper.run.journal import read_journal
 from mapper.run.recorder import RunRecorder
 from mapper.saved.map import load_graph, load_map
 from mapper.slam.checkpoint import Checkpoint
+from tests.support.descriptions import described
 from tests.support.room_views import NO_FEATURES, Room, distance
 
 AFTER = 4
@@ -165,7 +166,7 @@ def test_reuse_can_be_switched_off() -> None:
 def test_the_journal_brings_the_visits_back(room: Room, tmp_path: Path) -> None:
     run = RunDirectory.create(tmp_path / "run", False)
     settings = config()
-    run.write_description({"config": {"backend": {"align": "off"}}})
+    run.write_description(described({"backend": {"align": "off"}}))
     recorder = RunRecorder(run, RecordingConfig())
     backend = Backend(settings, run.keyframes)
     for prediction in walk(room, 2 * THERE_AND_BACK):

@@ -13,8 +13,6 @@ import pytest
 from rerun.chunk import RrdReader
 
 from mapper.backend.config import BackendConfig
-from mapper.config.loader import changed
-from mapper.core.settings_model import from_mapping
 from mapper.io.meshes.mesh_files import read_mesh
 from mapper.io.trajectory_files import read_tum
 from mapper.pipeline import map_into
@@ -34,8 +32,7 @@ OF_THE_MAPPING = ("complete", "frames", "skipped", "wall_time_s", "fps", "peak_m
 def result(mapped: Path) -> Realignment:
     """Aligned once, and written into many copies of the run."""
     run = RunDirectory.open(mapped)
-    stored = run.read_description()["config"]["backend"]
-    return realign(run, from_mapping(BackendConfig, changed(stored, CHANGES, BackendConfig)))
+    return realign(run, run.read_description().backend_settings(CHANGES))
 
 
 @pytest.fixture(scope="module")
@@ -294,6 +291,6 @@ def test_a_resumed_run_keeps_nothing_of_an_alignment_before_its_end(
 
 def move_sequence(run: RunDirectory, path: str, kind: str = "tum") -> None:
     """What run.yaml says of where the frames came from."""
-    description = run.read_description()
+    description = run.read_description().says.model_dump()
     description["sequence"].update(path=path, kind=kind)
     run.write_description(description)

@@ -46,7 +46,7 @@ def test_doctor_fails_where_something_is_missing(
 
 
 def test_a_complete_run_is_not_mapped_again(finished: RunDirectory) -> None:
-    sequence = finished.read_description()["sequence"]["path"]
+    sequence = finished.read_description().sequence_path
     before = finished.journal.stat().st_mtime_ns
     request = RunRequest(sequence=sequence, out=finished.path, max_frames=80, resume=True)
     _, metrics = map_into(request)

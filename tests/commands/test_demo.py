@@ -15,6 +15,7 @@ from mapper.core.mesh import Mesh
 from mapper.io.meshes.mesh_files import read_mesh, write_mesh
 from mapper.run.directory import RunDirectory
 from mapper.sample_room.sequence import make_sample
+from tests.support.descriptions import described
 
 
 @pytest.fixture
@@ -31,15 +32,28 @@ def test_the_demo_agrees_with_the_truth_and_replaces_its_former_run(
 ) -> None:
     out_path = tmp_path / "demo"
     out_path.mkdir()
-    (out_path / "run.yaml").write_text(f"sequence: {{path: {cache / 'sample-60-v1'}}}\n")
-    (out_path / "old").touch()
+    run = RunDirectory(out_path)
+    run.write_description(described(kind="tum", path=str(cache / "sample-60-v1")))
+    (out_path / "mesh.ply").write_text("old")
+    (out_path / "notes.md").write_text("mine")
     code, out, _ = command("demo", "--out", out_path)
     assert code == 0
     assert "the map agrees with the truth" in out and "240 of 240 frames placed" in out
     lines = out.splitlines()
     verdict = next(i for i, line in enumerate(lines) if "agrees" in line)
     assert lines[verdict + 1].strip() == str(out_path / "report.html")
-    assert not (out_path / "old").exists()
+    assert (out_path / "mesh.ply").stat().st_size > 1000
+    assert (out_path / "notes.md").read_text() == "mine"
+
+
+def test_a_folder_with_somebody_elses_run_yaml_is_left_alone(
+    cache: Path, tmp_path: Path, command
+) -> None:
+    (tmp_path / "run.yaml").write_text("cmd: ./start.sh\n")
+    (tmp_path / "thesis.tex").write_text("years of work")
+    code, _, err = command("demo", "--out", tmp_path)
+    assert code == 2 and "is not a run of mapper and is left alone" in err
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"
 
 
 def test_a_run_of_something_else_is_left_alone(

@@ -103,7 +103,7 @@ def test_nothing_is_overwritten(finished: RunDirectory, command, format: str) ->
     assert command("export", finished.path, "--format", format)[0] == 0
     code, out, err = command("export", finished.path, "--format", format)
     assert (code, out) == (2, "")
-    assert "exists already" in err and "--out" in err
+    assert "exists already" in err and "--overwrite" in err
 
 
 def test_a_cloud_must_be_named_ply(finished: RunDirectory, command) -> None:

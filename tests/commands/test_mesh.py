@@ -66,7 +66,7 @@ def test_the_format_follows_the_option(finished: RunDirectory, command, suffix: 
 
 def test_nothing_is_overwritten(finished: RunDirectory, command) -> None:
     code, _, err = command("mesh", finished.path, "--out", finished.mesh)
-    assert code == 2 and "exists already" in err and "--out" in err
+    assert code == 2 and "exists already" in err and "--overwrite" in err
 
 
 @pytest.mark.parametrize(

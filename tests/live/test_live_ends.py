@@ -28,6 +28,7 @@ from mapper.live import LiveJob, run_live
 from mapper.run.directory import RunDirectory
 from mapper.saved.map import load_decisions
 from mapper.saved.resume import read_live_past
+from tests.support.descriptions import described
 from tests.support.mjpeg_server import MjpegServer
 from tests.support.paced_source import Pace, PacedSource
 from tests.support.quick_outputs import skip_report
@@ -50,7 +51,7 @@ def images(room: Room) -> list[np.ndarray]:
 @pytest.fixture
 def run(tmp_path: Path) -> RunDirectory:
     run = RunDirectory.create(tmp_path / "run", False)
-    run.write_description({"sequence": {"name": "live"}, "frontend": "room", "config": {}})
+    run.write_description(described())
     return run
 
 

@@ -27,6 +27,7 @@ from mapper.io.trajectory_files import read_tum
 from mapper.io.viewer.map_logger import NullLogger
 from mapper.live import LiveJob, run_live
 from mapper.run.directory import RunDirectory
+from tests.support.descriptions import described
 from tests.support.mjpeg_server import Faults, MjpegServer
 from tests.support.paced_source import Pace, PacedSource
 from tests.support.quick_outputs import shrink_pictures
@@ -35,7 +36,7 @@ from tests.support.room_views import Room
 
 CONFIG = MapperConfig(backend=BackendConfig(fusion=FusionConfig(tsdf=TsdfConfig(voxel_size=0.05))))
 VIEWS = range(0, 90, 2)
-DESCRIPTION = {"sequence": {"name": "live"}, "frontend": "room", "config": {}, "units": "metres"}
+DESCRIPTION = described()
 
 
 class Viewer(NullLogger):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -28,7 +29,8 @@ from mapper.live import LiveJob, run_live
 from mapper.run.directory import RunDirectory
 from mapper.run.journal import read_journal
 from mapper.saved.map import load_map
-from mapper.saved.resume import Past, read_live_past, reopen, set_aside, settings_of
+from mapper.saved.resume import Past, check_live, read_live_past, set_aside, settings_of
+from tests.support.descriptions import described
 from tests.support.paced_source import Pace, PacedSource
 from tests.support.quick_outputs import skip_report
 from tests.support.room_stream import RoomFrontend, marked, pose_errors
@@ -37,12 +39,7 @@ from tests.support.room_views import Room
 CONFIG = MapperConfig(backend=BackendConfig(fusion=FusionConfig(tsdf=TsdfConfig(voxel_size=0.05))))
 FIRST, SECOND = range(0, 40, 2), range(24, 60, 2)
 KILLED_AT = 14  # frames shown
-DESCRIPTION: dict[str, Any] = {
-    "sequence": {"name": "live", "kind": "live", "fingerprint": "live", "path": "0"},
-    "frontend": "room",
-    "units": "metres",
-    "config": to_mapping(CONFIG),
-}
+DESCRIPTION = described(to_mapping(CONFIG))
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -219,17 +216,19 @@ def test_a_run_without_a_keyframe_begins_anew(tmp_path: Path) -> None:
 
 
 def test_only_a_live_run_with_its_own_settings_is_carried_on(parts: Any, tmp_path: Path) -> None:
-    run = reopen(parts[0])
+    run = RunDirectory.open(parts[0])
+    check_live(run)
     assert settings_of(run, MapperConfig(), False).backend == CONFIG.backend
     assert settings_of(run, CONFIG, True).frontend == "room"  # what "auto" had chosen
     with pytest.raises(ConfigError, match="other settings"):
         settings_of(run, MapperConfig(), True)
     with pytest.raises(InputError, match="no run here"):
-        reopen(tmp_path)
+        RunDirectory.open(tmp_path)
     offline = RunDirectory.create(tmp_path / "offline", False)
-    offline.write_description({"sequence": {"kind": "tum", "path": "desk/"}})
-    with pytest.raises(InputError, match="no live run: carry on with mapper run desk/"):
-        reopen(offline.path)
+    offline.write_description(described(kind="tum", path="/data/my desk"))
+    line = f"no live run: carry on with mapper run '/data/my desk' --out {offline.path} --resume"
+    with pytest.raises(InputError, match=re.escape(line)):
+        check_live(offline)
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from mapper.run.directory import RunDirectory
 from mapper.run.shown_points import ShownPoints
 from mapper.sample_room.camera import sample_poses
 from mapper.sample_room.sequence import room_mesh
+from tests.support.descriptions import described
 from tests.support.loop_decisions import MEASURED, loop
 
 TIMES = np.array([0.0, 0.1, 0.2, 1.7, 1.8, 1.9])
@@ -109,7 +110,7 @@ def test_what_a_keyframe_showed_that_was_let_go_may_be_shown_again() -> None:
 @pytest.mark.parametrize("place", ["outside", "above", "camera"])
 def test_a_screenshot_shows_the_map(place: str, tmp_path: Path) -> None:
     run = RunDirectory.create(tmp_path / "run", False)
-    run.write_description({"sequence": {}})
+    run.write_description(described())
     write_mesh(run.mesh, room_mesh())
     write_tum(run.trajectory, Trajectory(np.zeros(1), sample_poses(2)[:1]))
     out = tmp_path / "picture.png"

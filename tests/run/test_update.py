@@ -77,15 +77,6 @@ def test_what_a_kill_left_half_done_is_finished(
     assert contents(run) == {**NEW, "keyframes": ""}
 
 
-def test_the_next_update_removes_what_a_killed_one_was_writing(run: Path) -> None:
-    half = run / ".update.0123456789ab.tmp"
-    half.mkdir()
-    write_new(half)
-    with run_update(run):
-        assert not half.exists()
-    assert contents(run) == {**OLD, "keyframes": ""}
-
-
 def test_there_is_mostly_nothing_to_finish(run: Path) -> None:
     finish_update(run)
     assert contents(run) == {**OLD, "keyframes": ""}

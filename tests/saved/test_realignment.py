@@ -29,6 +29,7 @@ from mapper.saved.map import load_graph, load_map
 from mapper.saved.realigned_outputs import write_realignment
 from mapper.saved.realignment import Realignment, realign
 from mapper.saved.results import fuse_again
+from tests.support.descriptions import described
 from tests.support.room_views import Room, keyframe_of
 
 STEP = 5  # frames between keyframes; each keyframe holds the frame after it too
@@ -43,8 +44,7 @@ OFF = pose(np.eye(3), np.array([0.02, -0.015, 0.01]))  # of every edge
 def write_run(path: Path, room: Room) -> RunDirectory:
     """Exact maps of six keyframes, joined by edges that are 2.7 cm off each."""
     run = RunDirectory.create(path, False)
-    described = {"sequence": {"name": "room"}, "frontend": "rgbd", "units": "metres"}
-    run.write_description({**described, "config": {"backend": asdict(CONFIG)}})
+    run.write_description(described({"backend": asdict(CONFIG)}))
     journal = Journal(run.journal)
     for k in range(COUNT):
         prediction = room.prediction(STEP * k)

@@ -87,7 +87,8 @@ def soak(
     for number in range(VIEWS):
         room.prediction(number)
     run = RunDirectory.create(out, False)
-    description = {"sequence": {"name": "soak"}, "frontend": "room", "config": {}}
+    source = {"name": "soak", "kind": "live", "path": "0", "fingerprint": "live"}
+    description = {"sequence": source, "frontend": "room", "config": {}}
     run.write_description(description)
     cuts = tuple(range(int(60 * rate), int(seconds * rate) + 1, int(60 * rate)))
     stop = threading.Event()
