@@ -251,3 +251,17 @@ def test_the_inverse_of_a_view_is_where_the_camera_was() -> None:
     # Another grid cuts the same plane: no vertex is the same, all lie on it.
     assert np.percentile(np.abs(back[:, 2] - 1.013), 90) < TENTH
     assert np.median(np.abs(vertices_of(volume)[:, 2] - 1.013)) < TENTH
+
+
+def test_a_pixel_is_centred_on_its_coordinates() -> None:
+    """A patch of a wall, seen by pixels of 25 mm, lies where those pixels look, to a quarter."""
+    coarse, pixel = Intrinsics(40, 40, 19.5, 14.5, 40, 30), 1 / 40
+    depth = np.zeros((30, 40), np.float32)
+    depth[8:22, 10:30] = 1.0  # as many on both sides of the middle
+    colors = np.zeros((30, 40, 3), np.uint8)
+    volume = TsdfVolume(TsdfConfig(voxel_size=0.005))
+    volume.integrate(depth, np.ones_like(depth), colors, coarse, np.eye(4))
+    vertices = vertices_of(volume)[:, :2]
+    low, high = vertices.min(0), vertices.max(0)
+    np.testing.assert_allclose((low + high) / 2, 0, atol=pixel / 4)
+    np.testing.assert_allclose((high - low) / 2, [10 * pixel, 7 * pixel], atol=pixel / 2)

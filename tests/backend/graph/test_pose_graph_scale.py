@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
+from scipy.stats import chi2
 
 from mapper.backend.graph.edge import Edge, EdgeKind
 from mapper.backend.graph.pose_graph import PoseGraph, PoseGraphConfig
@@ -233,3 +234,17 @@ def test_an_edge_that_is_not_finite_changes_no_pose(
     assert f"edge 0-{STEPS} is not finite" in caplog.text and "rolled back" not in caplog.text
     for k, S in without.poses.items():
         np.testing.assert_array_equal(graph.poses[k], S)
+
+
+@pytest.mark.parametrize(("scale", "dof"), [("fixed", 6), ("free", 7)])
+def test_an_edge_is_right_up_to_the_quantile_of_its_degrees_of_freedom(
+    scale: Scale, dof: int
+) -> None:
+    graph = PoseGraph(PoseGraphConfig(scale=scale))
+    graph.add_pose(0, np.eye(4))
+    graph.add_pose(1, np.eye(4))
+    limit = chi2.ppf(graph.config.inlier_probability, dof)
+    for share, is_right in ((0.99, True), (1.01, False)):
+        off = pose(np.eye(3), np.array([np.sqrt(share * limit), 0, 0]))
+        assert graph.is_inlier(Edge(0, 1, off, np.eye(7), LOOP)) is is_right
+        assert graph.is_inlier(Edge(0, 1, off, np.eye(7), ODOMETRY))  # never in doubt

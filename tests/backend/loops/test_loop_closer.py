@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -13,6 +15,7 @@ from mapper.backend.loops.loop_candidates import Candidate, CandidateConfig
 from mapper.backend.loops.loop_closer import LoopCloser, LoopCloserConfig, _Pair
 from mapper.backend.loops.loop_decision import LoopDecision, Refusal
 from mapper.backend.loops.odometry_chain import OdometryChain
+from mapper.backend.loops.view_consistency import two_way_consistency
 from mapper.core.geometry import exp_se3, inverse
 from mapper.core.sim3 import rigid_part, scale_of
 from tests.support.room_views import Room, distance, in_units, keyframe_of
@@ -185,3 +188,25 @@ def test_cameras_too_far_apart_for_their_depth_are_refused(room: Room) -> None:
     decision = next(d for d in decisions if d.i == 0)
     assert (decision.refusal, decision.limit) == (Refusal.DISTANCE, 0.01)
     assert decision.measured is not None and decision.measured.distance_ratio > 0.01
+
+
+def test_the_lower_overlap_of_the_two_ways_decides(room: Room) -> None:
+    """Half of the new view has no depth: what it sees the old one sees, but not the reverse."""
+    old, new = room.prediction(0), room.prediction(236)
+    pointmap, confidence = new.pointmap.copy(), new.confidence.copy()
+    pointmap[:, 160:], confidence[:, 160:] = 0.0, 0.0
+    half = dataclasses.replace(new, pointmap=pointmap, confidence=confidence)
+    maps = MapCache(None, 10)
+    keyframes = [keyframe_of(k, p) for k, p in enumerate((old, half))]
+    for k, prediction in enumerate((old, half)):
+        maps.put(k, KeyframeMap.of(prediction))
+    pair = _Pair(*keyframes, room.relative(0, 236), Candidate(0, EdgeKind.LOOP, "proximity"), False)
+    edge, decision = LoopCloser(CONFIG, EdgeConfig())._verify(pair, maps)
+    assert edge is not None and decision.measured is not None
+    levels = (maps.pyramid(k).levels[0] for k in range(2))
+    old_in_new, new_in_old = two_way_consistency(*levels, edge.S_i_j)
+    assert old_in_new.overlap < 0.6 < 0.8 < new_in_old.overlap
+    assert decision.measured.overlap == old_in_new.overlap
+    between = LoopCloserConfig(min_overlap=0.7)
+    edge, decision = LoopCloser(between, EdgeConfig())._verify(pair, maps)
+    assert edge is None and (decision.refusal, decision.limit) == (Refusal.OVERLAP, 0.7)

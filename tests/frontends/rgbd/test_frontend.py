@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 
 from mapper.core.frame import Frame
+from mapper.core.geometry import exp_se3, inverse
 from mapper.core.prediction import Prediction
 from mapper.errors import InputError
 from mapper.frontends.base import TrackingState
 from mapper.frontends.rgbd.frontend import RgbdConfig, RgbdFrontend
 from mapper.sample_room.camera import sample_intrinsics
+from mapper.vision.dense_alignment import align
 from tests.support.room_views import Room, distance
 
 FRAMES = 60
@@ -238,3 +240,25 @@ def test_a_memory_stays_as_it_was_whatever_comes_after(room: Room) -> None:
         notes.append(json.dumps(memories[-1].note()))
     assert [json.dumps(memory.note()) for memory in memories] == notes
     assert len(set(notes)) == len(notes)
+
+
+def test_each_frame_is_looked_for_where_the_camera_would_go_on_to(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At constant velocity: one alignment a frame, which begins next to where it ends."""
+    step = exp_se3(np.array([0.0, 0.02, 0.0, 0.02, 0.0, 0.01]))
+    poses = [room.poses[0] @ np.linalg.matrix_power(step, k) for k in range(6)]
+    starts: list[np.ndarray] = []
+
+    def watched(reference, source, T_reference_source, config):
+        starts.append(T_reference_source)
+        return align(reference, source, T_reference_source, config)
+
+    monkeypatch.setattr("mapper.frontends.rgbd.frontend.align", watched)
+    frontend = RgbdFrontend()
+    for index, T_room_camera in enumerate(poses):
+        frontend.step(room.at(T_room_camera, index))
+    assert len(starts) == len(poses) - 1
+    for k in range(2, len(poses)):  # the first step comes from standing still
+        metres, degrees = distance(starts[k - 1], inverse(poses[0]) @ poses[k])
+        assert metres < 0.004 and degrees < 0.2  # a step is 22 mm and 1.1 degrees
