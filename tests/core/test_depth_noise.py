@@ -10,6 +10,7 @@ from mapper.core.depth_noise import (
     STRUCTURED_LIGHT,
     TRUSTED_SIGMA,
     DepthNoise,
+    depth_confidence,
     trusted_depth,
 )
 
@@ -37,3 +38,19 @@ def test_a_network_is_trusted_by_what_it_sees(median: float, limit: float) -> No
     depth[30:35] = 1000
     assert trusted_depth(depth, LEARNED) == pytest.approx(limit)
     assert trusted_depth(np.zeros_like(depth), LEARNED) == 5.0
+
+
+def test_sigma_is_the_sum_of_its_three_parts() -> None:
+    assert DepthNoise(0.5, 0.0, 0.0).sigma(3.4) == pytest.approx(0.5)
+    assert DepthNoise(0.0, 0.5, 0.0).sigma(3.4) == pytest.approx(1.7)
+    assert DepthNoise(0.0, 0.0, 0.5).sigma(3.4) == pytest.approx(4.5)  # 0.5 * (3.4 - 0.4)^2
+    assert DepthNoise(0.5, 0.5, 0.5).sigma(3.4) == pytest.approx(6.7)
+
+
+def test_confidence_falls_with_the_variance_and_is_one_at_one_unit() -> None:
+    depth = np.array([[1.0, 2.0], [0.0, np.nan], [4.0, -1.0]], np.float32)
+    expected = [[1, 1 / 4], [0, 0], [1 / 16, 0]]  # where sigma grows in proportion to the depth
+    np.testing.assert_allclose(depth_confidence(depth, LEARNED.coefficients), expected, rtol=1e-6)
+    ratio = STRUCTURED_LIGHT.sigma(1.0) / STRUCTURED_LIGHT.sigma(2.0)
+    measured = depth_confidence(depth, STRUCTURED_LIGHT.coefficients)
+    assert measured[0, 1] == pytest.approx(ratio**2, rel=1e-5)
