@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from mapper.io.meshes.mesh_files import read_mesh
 from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.slow
@@ -26,10 +27,8 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
-def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A fresh environment that sees the libraries of this one, and not our own package."""
-    folder = tmp_path_factory.mktemp("environment")
+def environment(folder: Path) -> Path:
+    """The Python of a fresh one that sees the libraries of this one, and not our own package."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
     at = sysconfig.get_path("purelib", "venv", {"base": str(folder)})
     libraries = dict.fromkeys(sysconfig.get_path(kind) for kind in ("purelib", "platlib"))
@@ -47,7 +46,8 @@ def call(*command: str | Path, at: Path) -> str:
     return done.stdout
 
 
-def test_an_editable_install_works_from_everywhere(clone: Path, python: Path) -> None:
+def test_an_editable_install_works_from_everywhere(clone: Path, tmp_path: Path) -> None:
+    python = environment(tmp_path / "environment")
     call(python, "-m", "pip", "install", *OFFLINE, "--editable", clone, at=clone.parent)
     program = "import mapper; from mapper import Frame; print(mapper.__file__)"
     for folder in (clone.parent, clone, clone / "mapper", clone / "io", Path("/")):
@@ -70,3 +70,19 @@ def test_the_wheel_holds_code_settings_and_licences(clone: Path, tmp_path: Path)
             assert str(inside if folder == "mapper" else Path("mapper", inside)) in names
     assert "mapper/io/viewer/no_analytics/rerun/analytics.json" in names
     assert not [name for name in names if name.startswith(("tests", "tools", "io/", "backend"))]
+
+
+def test_the_wheel_maps_a_room_far_from_the_checkout(
+    clone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = environment(tmp_path / "environment")
+    call(sys.executable, "-m", "pip", "wheel", *OFFLINE, "-w", tmp_path, clone, at=tmp_path)
+    (wheel,) = tmp_path.glob("mapper3d-*.whl")
+    pip = (sys.executable, "-m", "pip", "--python", python)
+    call(*pip, "install", *OFFLINE, "--ignore-installed", wheel, at=tmp_path)
+    printed = call(python, "-c", "import mapper; print(mapper.__file__)", at=tmp_path).strip()
+    assert Path(printed).is_relative_to(tmp_path / "environment")
+    monkeypatch.setenv("MAPPER_CACHE", str(tmp_path / "cache"))
+    said = call(python.with_name("mapper"), "demo", "--frames", "40", "--out", "run", at=tmp_path)
+    assert "the map agrees with the truth" in said
+    assert len(read_mesh(tmp_path / "run" / "mesh.ply").faces) > 10000
