@@ -49,7 +49,9 @@ def test_sigma_is_the_sum_of_its_three_parts() -> None:
 
 def test_confidence_falls_with_the_variance_and_is_one_at_one_unit() -> None:
     depth = np.array([[1.0, 2.0], [0.0, np.nan], [4.0, -1.0]], np.float32)
-    expected = [[1, 1 / 4], [0, 0], [1 / 16, 0]]  # where sigma grows in proportion to the depth
+    expected = np.array(
+        [[1, 1 / 4], [0, 0], [1 / 16, 0]]
+    )  # where sigma grows in proportion to the depth
     np.testing.assert_allclose(depth_confidence(depth, LEARNED.coefficients), expected, rtol=1e-6)
     ratio = STRUCTURED_LIGHT.sigma(1.0) / STRUCTURED_LIGHT.sigma(2.0)
     measured = depth_confidence(depth, STRUCTURED_LIGHT.coefficients)

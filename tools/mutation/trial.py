@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -118,8 +119,7 @@ class Copy:
         os.chdir(self.root)
         os.environ["PYTHONPATH"] = str(self.root)
         if caches is not None:
-            os.environ["NUMBA_CACHE_DIR"] = numba.config.CACHE_DIR = str(caches)
-        import sys
-
+            os.environ["NUMBA_CACHE_DIR"] = str(caches)  # for what the tests start
+            numba.config.reload_config()  # type: ignore[no-untyped-call]
         sys.path[:0] = [str(self.root)]
         return int(pytest.main([*OPTIONS, *tests]))
