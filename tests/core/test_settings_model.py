@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import pickle
 from dataclasses import FrozenInstanceError, field, replace
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
 
-from mapper.core.quantities import LISTED, WORD, Count, Metres, NonNegative, Switch, Text
-from mapper.core.settings_model import from_mapping, settings
+from mapper.core.quantities import (
+    LISTED,
+    WORD,
+    Count,
+    Metres,
+    NonNegative,
+    PositiveShare,
+    Probability,
+    Share,
+    Switch,
+    Text,
+)
+from mapper.core.settings_model import allowed, from_mapping, settings
 from mapper.errors import ConfigError
 
 
@@ -89,3 +100,26 @@ def test_settings_are_values() -> None:
     assert pickle.loads(pickle.dumps(made)) == made
     with pytest.raises(FrozenInstanceError):
         made.legs = 3  # type: ignore[misc]
+
+
+def test_an_unknown_key_is_named_with_its_group_and_the_nearest_name() -> None:
+    with pytest.raises(ConfigError, match=r"'leg\.lenght'.*length"):
+        from_mapping(Table, {"leg": {"lenght": 1}})
+
+
+@pytest.mark.parametrize(
+    ("hint", "words"),
+    [
+        (Share, "a number from 0 to 1"),
+        (Probability, "a number above 0 and below 1"),
+        (PositiveShare, "a number above 0 and at most 1"),
+        (NonNegative, "a number of at least 0"),
+        (Count, "a whole number of at least 1"),
+        (Literal["a"], "a"),
+        (Literal["a", "b"], "a or b"),
+        (Literal["a", "b", "c"], "a, b or c"),
+        (Switch, "true or false"),
+    ],
+)
+def test_what_is_allowed_is_said_with_its_bounds(hint: Any, words: str) -> None:
+    assert allowed(hint) == words

@@ -75,3 +75,15 @@ def test_the_end_of_the_walk_finds_its_beginning(room: Room) -> None:
         index.add(number, features_of(room.frame(number)).descriptors)
     found = index.query(features_of(room.frame(238)).descriptors, 2)
     assert found[0][0] == 0
+
+
+def test_a_view_scores_the_rarity_of_its_keys_for_each_key_asked() -> None:
+    """So few features that hardly two of them share a key: each is one view's of all."""
+    index, few = PlaceIndex(), views(20, 10)
+    for number, descriptors in enumerate(few):
+        index.add(number, descriptors)
+    for asked in (3, 11):
+        view, score = index.query(few[asked], 1)[0]
+        assert view == asked and abs(score - np.log1p(20)) < 0.05
+    half = np.concatenate([few[3], views(21, 10)[20]])
+    assert abs(index.query(half, 1)[0][1] - np.log1p(20) / 2) < 0.05

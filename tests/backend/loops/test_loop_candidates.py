@@ -17,6 +17,7 @@ from mapper.backend.loops.loop_candidates import (
     CandidateConfig,
     CandidateFinder,
     in_reach,
+    reach_of,
 )
 from mapper.core.geometry import exp_se3, pose
 from mapper.core.sim3 import similarity
@@ -159,3 +160,11 @@ def test_nobody_is_in_reach_of_the_first() -> None:
     assert in_reach(0, {0: np.eye(4)}, ROOM_REACH) == []
     predecessor = {0: np.eye(4), 1: np.eye(4)}  # does not count
     assert in_reach(1, predecessor, ROOM_REACH) == []
+
+
+@pytest.mark.parametrize(("scale", "seen", "reach"), [(1.0, 4.0, 4.0), (0.5, 20.0, 8.0)])
+def test_reach_is_a_share_of_what_is_seen_in_the_worlds_units_and_of_a_room_at_least(
+    scale: float, seen: float, reach: float
+) -> None:
+    maps = MapCache(None, 1, max_depth=seen)
+    assert reach_of(3, {3: similarity(scale, facing(1.0, 40))}, maps) == pytest.approx(reach)

@@ -197,14 +197,15 @@ def test_the_lower_overlap_of_the_two_ways_decides(room: Room) -> None:
     pointmap[:, 160:], confidence[:, 160:] = 0.0, 0.0
     half = dataclasses.replace(new, pointmap=pointmap, confidence=confidence)
     maps = MapCache(None, 10)
-    keyframes = [keyframe_of(k, p) for k, p in enumerate((old, half))]
     for k, prediction in enumerate((old, half)):
         maps.put(k, KeyframeMap.of(prediction))
-    pair = _Pair(*keyframes, room.relative(0, 236), Candidate(0, EdgeKind.LOOP, "proximity"), False)
+    candidate = Candidate(0, EdgeKind.LOOP, "proximity")
+    keyframes = keyframe_of(0, old), keyframe_of(1, half)
+    pair = _Pair(keyframes[0], keyframes[1], room.relative(0, 236), candidate, False)
     edge, decision = LoopCloser(CONFIG, EdgeConfig())._verify(pair, maps)
     assert edge is not None and decision.measured is not None
-    levels = (maps.pyramid(k).levels[0] for k in range(2))
-    old_in_new, new_in_old = two_way_consistency(*levels, edge.S_i_j)
+    a, b = (maps.pyramid(k).levels[0] for k in range(2))
+    old_in_new, new_in_old = two_way_consistency(a, b, edge.S_i_j)
     assert old_in_new.overlap < 0.6 < 0.8 < new_in_old.overlap
     assert decision.measured.overlap == old_in_new.overlap
     between = LoopCloserConfig(min_overlap=0.7)

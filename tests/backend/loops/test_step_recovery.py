@@ -10,6 +10,7 @@ import pytest
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
 from mapper.backend.keyframes.map_cache import MapCache
 from mapper.backend.loops.step_recovery import recognised_start, recover_step
+from mapper.backend.loops.view_consistency import two_way_consistency
 from mapper.core.prediction import Prediction
 from mapper.core.sim3 import scale_of
 from mapper.vision.dense_alignment import Alignment, AlignmentConfig
@@ -68,3 +69,18 @@ def test_depth_that_does_not_agree_is_not_believed(room: Room) -> None:
     new = lost(room.prediction(SECOND))
     further = replace(new, pointmap=new.pointmap * np.float32(1.5))
     assert recovered(room.prediction(FIRST), further) is None
+
+
+def test_surfaces_that_contradict_in_one_direction_only_are_not_believed(room: Room) -> None:
+    """Half of the new view looks through the walls of the old one, which hide it from that."""
+    new = lost(room.prediction(SECOND))
+    factors = np.ones((1, 320, 1), np.float32)
+    factors[:, 160:] = 1.5
+    half = replace(new, pointmap=new.pointmap * factors)
+    previous, maps = room.prediction(FIRST), MapCache(None, 10)
+    for k, prediction in enumerate((previous, half)):
+        maps.put(k, KeyframeMap.of(prediction))
+    a, b = (maps.pyramid(k).levels[0] for k in range(2))
+    old_in_new, new_in_old = two_way_consistency(a, b, room.relative(FIRST, SECOND))
+    assert old_in_new.agreement < 0.7 < 0.9 < new_in_old.agreement
+    assert recovered(previous, half) is None

@@ -1,0 +1,79 @@
+"""Keyframes are tied to the one before, and a new world begins a new chain."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mapper.backend.graph.edge import EdgeKind
+from mapper.backend.graph.pose_graph import PoseGraph
+from mapper.backend.keyframes.keyframe import Keyframe
+from mapper.backend.keyframes.keyframe_map import KeyframeMap
+from mapper.backend.keyframes.map_cache import MapCache
+from mapper.backend.loops.edge_measurement import EdgeConfig
+from mapper.backend.loops.linker import KeyframeLinker
+from mapper.backend.loops.loop_closer import LoopCloserConfig
+from mapper.core.geometry import exp_se3
+from tests.support.room_views import Room, distance, keyframe_of
+
+FRAMES, SEGMENTS = (0, 4, 8, 120), (0, 0, 0, 1)  # the last one elsewhere, in a world of its own
+CONFIG = EdgeConfig()
+
+
+@pytest.fixture
+def keyframes(room: Room) -> list[Keyframe]:
+    made = [
+        keyframe_of(k, room.prediction(frame, segment=segment))
+        for k, (frame, segment) in enumerate(zip(FRAMES, SEGMENTS, strict=True))
+    ]
+    for k in (1, 2):
+        made[k].T_previous_keyframe = room.relative(FRAMES[k - 1], FRAMES[k])
+    return made
+
+
+def linked(room: Room, keyframes: list[Keyframe]) -> tuple[KeyframeLinker, PoseGraph]:
+    graph, maps = PoseGraph(), MapCache(None, 10)
+    linker = KeyframeLinker(graph, maps, CONFIG, LoopCloserConfig())
+    for k, keyframe in enumerate(keyframes):
+        maps.put(k, KeyframeMap.of(room.prediction(FRAMES[k])))
+        previous = keyframes[k - 1] if k else None
+        linker.place(previous, keyframe)
+        linker.link(previous, keyframes[: k + 1])
+    return linker, graph
+
+
+def test_each_keyframe_is_tied_to_the_one_before(room: Room, keyframes: list[Keyframe]) -> None:
+    _, graph = linked(room, keyframes)
+    chain = [(e.i, e.j) for e in graph.edges if e.kind is EdgeKind.ODOMETRY]
+    assert chain == [(0, 1), (1, 2)]
+    for k in (1, 2):
+        metres, degrees = distance(graph.poses[k], room.relative(0, FRAMES[k]))
+        assert metres < 0.01 and degrees < 0.3
+    assert graph.component_of()[3] == 3
+
+
+def test_the_chain_doubts_an_aligned_step_by_what_steps_were_off(
+    room: Room, keyframes: list[Keyframe]
+) -> None:
+    linker, graph = linked(room, keyframes)
+    aside = exp_se3(np.array([0, 0, 0, 0.05, 0, 0]))
+    T = np.linalg.inv(graph.poses[0]) @ graph.poses[2] @ aside
+    squared = linker._chain.squared_distance(0, 2, T)
+    assert squared is not None
+    # Two steps, the second of which may also have turned: less than if one alone were in doubt.
+    assert 0.1 < squared < (0.05 / CONFIG.odometry_sigma_translation) ** 2 * 2
+    assert linker._chain.squared_distance(0, 3, T) is None  # another world
+
+
+def test_a_frame_that_two_segments_share_ties_them(room: Room, keyframes: list[Keyframe]) -> None:
+    """The frontend began a new segment with the very frame that the last one ended with."""
+    first = keyframes[0]
+    last = replace(first.frames[0], frame_index=4, T_keyframe_camera=room.relative(0, 4))
+    first.frames.append(last)
+    opened = keyframe_of(1, room.prediction(4, np.eye(4), segment=1))
+    _, graph = linked(room, [first, opened])
+    assert [(e.i, e.j, e.kind) for e in graph.edges] == [(0, 1, EdgeKind.OVERLAP)]
+    metres, degrees = distance(graph.poses[1], room.relative(0, 4))
+    assert metres < 0.01 and degrees < 0.3
