@@ -10,6 +10,7 @@ from typing import Final
 
 from mapper.errors import InputError
 from mapper.io.live.source import LiveImage, LiveSource, StreamBroken
+from mapper.runtime.closing import Closing
 from mapper.runtime.patience import Patience, told
 
 logger = logging.getLogger(__name__)
@@ -45,7 +46,7 @@ class RetryOptions:
     gap: float = 1.0
 
 
-class LiveCapture:
+class LiveCapture(Closing):
     """Holds one image, the newest. A source that breaks is opened again until close().
 
         with LiveCapture(source) as capture:
@@ -76,12 +77,6 @@ class LiveCapture:
     def connected(self) -> bool:
         """Whether the stream is up, as far as is known."""
         return self.counts.breaks == self.counts.reconnections and not self._ended
-
-    def __enter__(self) -> LiveCapture:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def images(self, stopped: Callable[[], bool]) -> Iterator[LiveImage]:
         """The newest images, one after the other, until the source ends or stopped() is true."""

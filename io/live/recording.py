@@ -16,6 +16,7 @@ import numpy as np
 from mapper.core.frame import Frame
 from mapper.errors import OutputError
 from mapper.io.cameras.calibration import CALIBRATION_NAME, Calibration, save_calibration
+from mapper.runtime.closing import Closing
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +26,7 @@ MIN_FREE_BYTES: Final = 512 << 20  # left to the map, which needs the disk more
 PNG_COMPRESSION: Final = 1  # three times as fast as the default, a tenth larger
 
 
-class FrameRecording:
+class FrameRecording(Closing):
     """Writes rgb/, depth/, rgb.txt, depth.txt and calibration.yaml from a thread of its own.
 
     The folder is a TUM sequence: `mapper run DIR` maps the very frames that were tracked, without
@@ -44,12 +45,6 @@ class FrameRecording:
         self._prepare(calibration)
         self._thread = threading.Thread(target=self._run, name="mapper-recording", daemon=True)
         self._thread.start()
-
-    def __enter__(self) -> FrameRecording:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def put(self, frame: Frame) -> None:
         """Hand over a frame; without effect once the disk has failed."""

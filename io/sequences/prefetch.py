@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator
 from mapper.core.frame import Frame
 from mapper.errors import InputError
 from mapper.io.sequences.sequence import Sequence
+from mapper.runtime.closing import Closing
 
 QUEUE_LENGTH = 4  # frames read ahead
 
 
-class Prefetch:
+class Prefetch(Closing):
     """Iterates over the frames from `start`; an unreadable one yields its InputError instead.
 
     prepare: called with each frame in the reading thread, before it is handed out.
@@ -51,12 +52,6 @@ class Prefetch:
             self.close()
             raise item.cause
         return item
-
-    def __enter__(self) -> Prefetch:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Stops the thread and waits for the frame that it is reading."""

@@ -3,40 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
 
 import numpy as np
 
-from mapper.core.intrinsics import Intrinsics
+from mapper.core.frame import Frame
 from mapper.core.mesh import Mesh
 
 
-class MapLogger(Protocol):
-    """What the main loop tells a viewer. All poses are camera-to-world, OpenCV axes.
+class MapLogger:
+    """What the main loop tells a viewer; what a viewer does not override it does not show.
+
+    All poses are camera-to-world, OpenCV axes.
 
     frame: without a pose where it could not be placed. url: of the web viewer. tunnel: the ssh
     command that reaches it from another machine.
     closed_by_user: the viewer's window was closed.
     """
 
-    url: str | None
-    tunnel: str | None
+    url: str | None = None
+    tunnel: str | None = None
 
     @property
     def closed_by_user(self) -> bool:
         """Whether the window was closed."""
+        return False
 
     def frame(
         self,
-        index: int,
-        timestamp: float,
-        image_rgb: np.ndarray,
+        frame: Frame,
         T_world_camera: np.ndarray | None,
-        intrinsics: Intrinsics | None,
         state: str,
         values: Mapping[str, float],
     ) -> None:
-        """One frame: its image, pose, state and numbers."""
+        """One frame: its image, pose (4, 4), state of tracking and numbers to plot."""
 
     def at(self, index: int, timestamp: float) -> None:
         """Set the time of what follows."""
@@ -77,48 +76,5 @@ class MapLogger(Protocol):
         """Write out what waits and end."""
 
 
-class NullLogger:
-    """A MapLogger that shows nothing and writes nothing."""
-
-    url: str | None = None
-    tunnel: str | None = None
-    closed_by_user = False
-
-    def frame(self, *args: object, **kwargs: object) -> None:
-        """Shows nothing."""
-
-    def at(self, *args: object, **kwargs: object) -> None:
-        """Shows nothing."""
-
-    def numbers(self, *args: object, **kwargs: object) -> None:
-        """Shows nothing."""
-
-    def keyframe(self, *args: object, **kwargs: object) -> None:
-        """Shows nothing."""
-
-    def forget(self, *args: object, **kwargs: object) -> None:
-        """Shows nothing."""
-
-    def keyframe_maps(self, *args: object, **kwargs: object) -> None:
-        """Shows nothing."""
-
-    def keyframe_poses(self, *args: object, **kwargs: object) -> None:
-        """Shows nothing."""
-
-    def edges(self, *args: object, **kwargs: object) -> None:
-        """Shows nothing."""
-
-    def event(self, *args: object, **kwargs: object) -> None:
-        """Shows nothing."""
-
-    def trajectory(self, *args: object, **kwargs: object) -> None:
-        """Shows nothing."""
-
-    def align_ground_truth(self, *args: object, **kwargs: object) -> None:
-        """Shows nothing."""
-
-    def mesh(self, *args: object, **kwargs: object) -> None:
-        """Shows nothing."""
-
-    def close(self) -> None:
-        """Nothing is open."""
+class NullLogger(MapLogger):
+    """Shows nothing and writes nothing."""

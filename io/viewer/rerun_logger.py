@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 import rerun as rr
 
+from mapper.core.frame import Frame
 from mapper.core.geometry import inverse, transform
 from mapper.core.intrinsics import Intrinsics
 from mapper.core.mesh import Mesh
@@ -46,7 +47,7 @@ MESH_SAMPLE: Final = 5000  # vertices that take their place
 CROWD: Final = 20  # edges that are still drawn at full width
 
 
-class RerunLogger:
+class RerunLogger(MapLogger):
     """Writes a run to a .rrd file and, on request, to a viewer at the same time.
 
     path: file to write, or None for a viewer alone. viewer: "none", "window" or "web". connect:
@@ -97,28 +98,22 @@ class RerunLogger:
 
     def frame(
         self,
-        index: int,
-        timestamp: float,
-        image_rgb: np.ndarray,
+        frame: Frame,
         T_world_camera: np.ndarray | None,
-        intrinsics: Intrinsics | None,
         state: str,
         values: Mapping[str, float],
     ) -> None:
-        """One frame: uint8 (H, W, 3) image, pose (4, 4), tracker state, numbers to plot.
-
-        Without a pose the camera stays where it was seen last, in the colour of its state.
-        """
-        self.at(index, timestamp)
-        height, width = image_rgb.shape[:2]
+        """Without a pose the camera stays where it was seen last, in the colour of its state."""
+        self.at(frame.index, frame.timestamp)
+        height, width = frame.image.shape[:2]
         scale = min(1.0, self._image_width / width)
-        camera = intrinsics or Intrinsics(width, width, width / 2, height / 2, width, height)
+        camera = frame.intrinsics or Intrinsics(width, width, width / 2, height / 2, width, height)
         camera = camera.resized(round(width * scale), round(height * scale))
-        if index % self._image_every == 0:
-            self._log("world/camera/image", jpeg(image_rgb, camera.width, camera.height))
-        self._draw_camera(timestamp, T_world_camera, camera, state)
+        if frame.index % self._image_every == 0:
+            self._log("world/camera/image", jpeg(frame.image, camera.width, camera.height))
+        self._draw_camera(frame.timestamp, T_world_camera, camera, state)
         self.numbers(values)
-        if index % HEALTH_CHECK_INTERVAL == 0:
+        if frame.index % HEALTH_CHECK_INTERVAL == 0:
             check_space(self.path)
 
     def at(self, index: int, timestamp: float) -> None:

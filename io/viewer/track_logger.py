@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import colorsys
 from pathlib import Path
-from types import TracebackType
 from typing import Final
 
 import numpy as np
@@ -13,6 +12,7 @@ import rerun.blueprint as rrb
 
 from mapper.io.viewer.archetypes import jpeg
 from mapper.io.viewer.sinks import Destinations, check_space, finish, open_outlets
+from mapper.runtime.closing import Closing
 
 IMAGE_WIDTH: Final = 640  # pixels that a logged image has at most
 HIDDEN_ALPHA: Final = 60  # of 255, of a point that is not visible
@@ -20,7 +20,7 @@ VISIBLE: Final = 0.5  # visibility from which a point counts as visible
 RADIUS: Final = 3.0  # pixels of the screen
 
 
-class TrackLogger:
+class TrackLogger(Closing):
     """Writes images and the points on them to a .rrd file; a context manager."""
 
     def __init__(self, path: Path, points: int) -> None:
@@ -60,13 +60,6 @@ class TrackLogger:
             positions = (xy + 0.5) * share
             stream.log("camera/image/tracks", rr.Points2D(positions, colors=colors, radii=radii))
 
-    def __enter__(self) -> TrackLogger:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Write out what waits and end."""
         finish(self._outlets, self.path)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import TracebackType
 
 from tqdm import tqdm
+
+from mapper.runtime.closing import Closing
 
 LOOPS = "loops"  # a count whose growth is worth a word
 
@@ -14,7 +15,7 @@ class _Bar(tqdm):  # type: ignore[misc]  # it has no types
     monitor_interval = 0  # else a thread stays behind for good
 
 
-class ProgressBar:
+class ProgressBar(Closing):
     """Frames done, frames a second, tracking state and counts; hidden without a terminal.
 
     total: frames; None where nobody knows, as with a camera.
@@ -24,15 +25,8 @@ class ProgressBar:
         self._bar = _Bar(total=total, unit=" frames", disable=None, dynamic_ncols=True, leave=False)
         self._loops = 0
 
-    def __enter__(self) -> ProgressBar:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Take the line away."""
         self._bar.close()
 
     def begin(self, done: int) -> None:

@@ -58,15 +58,7 @@ class MapView:
         if state == TrackingState.LOST:
             self._logger.at(frame.index, frame.timestamp)
             self._logger.event(f"frame {frame.index}: {state}", "WARN")
-        self._logger.frame(
-            frame.index,
-            frame.timestamp,
-            frame.image,
-            T_world_camera,
-            frame.intrinsics,
-            state,
-            {**values, **health},
-        )
+        self._logger.frame(frame, T_world_camera, state, {**values, **health})
 
     def update(self, update: GraphUpdate) -> None:
         """A keyframe opened: its points, what moved, and what was decided about loops."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-
 import numpy as np
 
 from mapper.backend.graph_update import GraphUpdate
@@ -17,11 +15,12 @@ from mapper.run.directory import RunDirectory
 from mapper.run.journal_recorder import JournalRecorder
 from mapper.run.map_view import MapView
 from mapper.run.trajectory_saver import TrajectorySaver
+from mapper.runtime.closing import Closing
 from mapper.slam.checkpoint import Checkpoint
 from mapper.slam.recorder import MapNow
 
 
-class RunRecorder:
+class RunRecorder(Closing):
     """Writes a run directory as the run goes."""
 
     def __init__(
@@ -39,17 +38,6 @@ class RunRecorder:
         self._view = MapView(logger or NullLogger(), config.keyframe_points)
         if save_predictions:
             run.predictions.mkdir(exist_ok=True)
-
-    def __enter__(self) -> RunRecorder:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def resume(self, keyframes: list[Keyframe]) -> None:
         """Go on where the part before ended, whose keyframes these are."""

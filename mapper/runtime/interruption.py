@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import signal
 import threading
-from types import FrameType, TracebackType
+from types import FrameType
+from typing import Self
+
+from mapper.runtime.closing import Closing
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class Interruption:
+class Interruption(Closing):
     """Within its `with` block the first signal only sets `requested`; a second one interrupts.
 
     An exception raised in the middle of a compiled kernel comes out as something else, and one in
@@ -20,17 +23,13 @@ class Interruption:
         self.requested = False
         self._before: dict[int, object] = {}
 
-    def __enter__(self) -> Interruption:
+    def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             self._before = {number: signal.signal(number, self._note) for number in SIGNALS}
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Signals do again what they did before."""
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
 

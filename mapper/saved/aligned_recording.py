@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 from rerun.chunk import RrdReader
 
+from mapper.core.frame import Frame
 from mapper.core.sim3 import rigid_part
 from mapper.core.trajectory import Trajectory
 from mapper.io.viewer.map_logger import MapLogger, NullLogger
@@ -66,7 +67,8 @@ def _log_end(
         show.keyframe(keyframe.id, points, colors, saved.poses[keyframe.id])
     newest = max(saved.fused_poses)  # of those that can be read
     view, T_world_camera = run.keyframes.load(newest), rigid_part(saved.poses[newest])
-    show.frame(*moment, view.image, T_world_camera, view.intrinsics, "tracking", {})
+    frame = Frame(*moment, view.image, intrinsics=view.intrinsics)
+    show.frame(frame, T_world_camera, "tracking", {})
     show.keyframe_poses(saved.poses)
     show.edges([(e.i, e.j, e.kind.value) for e in aligned.edges], saved.poses)
     show.trajectory(result.trajectory.positions)

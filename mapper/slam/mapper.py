@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,7 @@ from mapper.core.prediction import Prediction
 from mapper.errors import InputError, OutputError
 from mapper.frontends.base import Frontend, PairFrontend, ResumableFrontend, TrackingState
 from mapper.frontends.registry import choose_frontend, create_frontend
+from mapper.runtime.closing import Closing
 from mapper.runtime.patience import MOST, Patience, told
 from mapper.runtime.stopwatch import Stopwatch
 from mapper.slam.background_worker import Worker
@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 SKIPS_NAMED = 3
 
 
-class Mapper:
+class Mapper(Closing):
     """Maps a stream of frames.
 
         with Mapper() as mapper:
@@ -78,17 +78,6 @@ class Mapper:
         self._first_segment = 0  # of the frontend, after the segments of an interrupted run
         thin = least_missed if live else None
         self._worker: Worker[FrameJob] = Worker(self._process, self.config.threads, thin)
-
-    def __enter__(self) -> Mapper:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """What was handed over is still mapped and recorded; no further frame can be."""

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import TracebackType
-from typing import Protocol, Self
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from mapper.runtime.closing import Closing
 
 
-class Progress(Protocol):
+class Progress(AbstractContextManager["Progress", None], Protocol):
     """Told where the run begins, then after every frame, within its `with` block."""
 
-    def __enter__(self) -> Self: ...
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
     def begin(self, done: int) -> None:
         """Frames that an interrupted run had done are not done again."""
         ...
@@ -30,15 +25,10 @@ class Progress(Protocol):
         ...
 
 
-class NullProgress:
+class NullProgress(Closing):
     """Shows nothing."""
 
     def __init__(self, total: int | None = None) -> None: ...
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None: ...
 
     def begin(self, done: int) -> None:
         """Says nothing."""
@@ -48,3 +38,6 @@ class NullProgress:
 
     def settling(self) -> None:
         """Says nothing."""
+
+    def close(self) -> None:
+        """Nothing is open."""

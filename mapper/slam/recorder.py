@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import TracebackType
-from typing import Protocol, Self
+from contextlib import AbstractContextManager
+from typing import Protocol
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from mapper.backend.graph.edge import Edge
 from mapper.backend.graph_update import GraphUpdate
 from mapper.core.frame import Frame
 from mapper.core.prediction import Prediction
+from mapper.runtime.closing import Closing
 from mapper.slam.checkpoint import Checkpoint
 
 
@@ -30,19 +31,12 @@ class MapNow(Protocol):
         """The connected map, in the end with what came of the last optimisation."""
 
 
-class Recorder(Protocol):
+class Recorder(AbstractContextManager["Recorder", None], Protocol):
     """What the mapper tells while it works; all calls come from one thread.
 
     It is closed at the end of its `with` block, and may be before.
     """
 
-    def __enter__(self) -> Self: ...
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
     def frame(
         self, frame: Frame, T_world_camera: np.ndarray | None, state: str, values: dict[str, float]
     ) -> None:
@@ -61,14 +55,8 @@ class Recorder(Protocol):
         """Close what is open."""
 
 
-class NullRecorder:
+class NullRecorder(Closing):
     """A Recorder that writes nothing."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def frame(self, *args: object) -> None:
         """Keeps nothing."""

@@ -49,7 +49,7 @@ class Viewer(NullLogger):
         self.left -= 1
 
     @property
-    def closed_by_user(self) -> bool:  # type: ignore[override]
+    def closed_by_user(self) -> bool:
         return self.left <= 0
 
 
