@@ -67,7 +67,12 @@ def build_parser(argv: list[str]) -> argparse.ArgumentParser:
         dest="command", required=True, metavar="COMMAND", title="commands"
     )
     for name, text in COMMANDS.items():
-        command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        command = commands.add_parser(
+            name,
+            help=text,
+            description=text[0].upper() + text[1:] + ".",
+            formatter_class=argparse.RawDescriptionHelpFormatter,  # the examples keep their lines
+        )
         command.add_argument("-v", "--verbose", action="count", default=0, help="log more (-vv)")
         command.add_argument("--json", action="store_true", help="print results as JSON")
         if name in argv:

@@ -8,6 +8,8 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mapper.commands.options import add_changes, add_run
+
 if TYPE_CHECKING:
     from mapper.run.directory import RunDirectory
 
@@ -29,14 +31,10 @@ out. This is for what networks predict: the map of a depth camera is mostly bett
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the command."""
     parser.epilog = EPILOG
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("run", type=Path, metavar="RUN", help="run directory")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="change one of the run's backend settings, e.g. alignment.rounds=8 (repeatable)",
+    add_run(parser)
+    add_changes(
+        parser,
+        "change one of the run's backend settings, e.g. alignment.rounds=8 (repeatable)",
     )
 
 
@@ -62,7 +60,8 @@ def _align(run: RunDirectory, arguments: argparse.Namespace) -> dict[str, Any]:
     from mapper.saved.realigned_outputs import write_realignment
     from mapper.saved.realignment import realign
 
-    changes = [change.removeprefix("backend.") for change in arguments.set]  # as mapper run says
+    # As mapper run says them.
+    changes = [change.removeprefix("backend.") for change in arguments.changes]
     config = run.read_description().backend_settings(changes)
     truth = _judged_against(run)
     with tqdm(unit=" round", disable=arguments.json or None, leave=False) as bar:

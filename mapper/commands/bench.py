@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mapper.commands.options import add_config, add_weights
+
 if TYPE_CHECKING:
     from mapper.evaluate.job import BenchRequest
     from mapper.evaluate.results import SequenceResult
@@ -33,7 +35,6 @@ ON_OFF = {"on": True, "off": False}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the command."""
     parser.epilog = EPILOG
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     tasks = parser.add_subparsers(dest="task", required=True, metavar="TASK")
     for task in TASKS:
         _add_task(tasks.add_parser(task, help=f"measure {task.replace('-', ' ')}"))
@@ -57,11 +58,8 @@ def _add_task(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--backend", choices=tuple(ON_OFF), default="off", help="default: off")
     parser.add_argument("--protocol", metavar="NAME", help="see mapper bench protocols; or a file")
     parser.add_argument("--out", type=Path, metavar="DIR", help=OUT_HELP)
-    parser.add_argument("--config", metavar="FILE", help="YAML file, or a profile: fast, fine")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting; repeatable"
-    )
-    parser.add_argument("--weights", metavar="PATH", help="checkpoint of a learned frontend")
+    add_config(parser)
+    add_weights(parser)
     parser.add_argument("--repeat", type=int, default=1, metavar="N", help="with mean and spread")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="sequences at once")
     parser.add_argument("--ray", metavar="ADDRESS", help="of a Ray cluster, or auto")
@@ -100,7 +98,7 @@ def _request(arguments: argparse.Namespace) -> BenchRequest:
     from mapper.evaluate.protocol import choose_protocol
 
     protocol = choose_protocol(arguments.task, arguments.dataset, arguments.protocol)
-    changes = list(arguments.set)
+    changes = list(arguments.changes)
     if arguments.weights:
         changes.append(f"weights={Path(arguments.weights)}")
     return BenchRequest(

@@ -26,7 +26,6 @@ GOOD_COVERAGE = 0.6
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the command."""
     parser.epilog = EPILOG
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("pictures", type=Path, metavar="IMAGES|VIDEO", help="folder, or video file")
     parser.add_argument(
         "--pattern", required=True, metavar="9x6", help="inner corners of the board, across x down"

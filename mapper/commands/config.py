@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 
+from mapper.commands.options import add_config
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `mapper config`."""
@@ -14,14 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="show: the values as YAML with comments; schema: a table of all settings, with what "
         "they may be (--json: the JSON schema); diff: only what differs from the defaults",
     )
-    parser.add_argument("--config", metavar="FILE", help="YAML file, or a profile: fast, fine")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="change one setting, e.g. backend.fusion.tsdf.voxel_size=0.01 (repeatable)",
-    )
+    add_config(parser)
     parser.add_argument(
         "--markdown", action="store_true", help="schema as the page docs/settings.md"
     )
@@ -34,7 +29,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from mapper.config.loader import load_config, to_mapping
     from mapper.config.printing import as_page, as_table, as_yaml
 
-    config = load_config(arguments.config, arguments.set)
+    config = load_config(arguments.config, arguments.changes)
     if arguments.what == "schema":
         if arguments.json:
             text = json.dumps(json_schema(type(config)))

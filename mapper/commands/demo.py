@@ -10,6 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mapper.commands.options import add_viewer
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -29,7 +31,6 @@ NEAR = 0.02  # metres
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the command."""
     parser.epilog = EPILOG
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--out", type=Path, default=OUT, metavar="DIR", help=f"({OUT})")
     parser.add_argument(
         "--frames",
@@ -38,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=f"of one loop through the room ({FRAMES}); with fewer the camera moves faster",
     )
-    parser.add_argument("--viewer", choices=("none", "window", "web"), default="none")
+    add_viewer(parser)
 
 
 def execute(arguments: argparse.Namespace) -> int:

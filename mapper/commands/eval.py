@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mapper.commands.options import add_run
+
 if TYPE_CHECKING:
     from mapper.core.trajectory import Trajectory
     from mapper.run.directory import RunDirectory
@@ -39,8 +41,7 @@ WIDTH = 15
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the command."""
     parser.epilog = EPILOG
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("run", type=Path, metavar="RUN", help="run directory")
+    add_run(parser)
     parser.add_argument(
         "--ground-truth",
         type=Path,

@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mapper.commands.options import add_run
+
 if TYPE_CHECKING:
     from mapper.backend.global_map import GlobalMap
     from mapper.core.intrinsics import Intrinsics
@@ -39,8 +41,7 @@ MAX_POINTS = 200_000  # of the clouds that splatting starts from
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the command."""
     parser.epilog = EPILOG
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("run", type=Path, metavar="RUN", help="run directory")
+    add_run(parser)
     parser.add_argument("--format", choices=tuple(DEFAULTS), required=True)
     parser.add_argument(
         "--out", type=Path, metavar="PATH", help="file or folder (RUN/export/NAME by format)"

@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mapper.commands.mesh import positive
-from mapper.commands.run import TOPICS_HELP, print_summary, say, stop_on_sigterm
+from mapper.commands.options import (
+    add_cameras,
+    add_config,
+    add_target,
+    add_viewers,
+    add_weights,
+    request_of,
+)
+from mapper.commands.run import print_summary, say, stop_on_sigterm
 from mapper.frontends.registry import frontend_help
 from mapper.request import LiveRequest
 
@@ -30,7 +38,6 @@ Ctrl-C, SIGTERM, --max-seconds or closing the viewer's window end it; everything
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the command."""
     parser.epilog = EPILOG
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument(
         "--camera",
         default="0",
@@ -42,25 +49,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--realtime", action="store_true", help="play a video file at its own speed, like a camera"
     )
     parser.add_argument("--frontend", metavar="NAME", help=frontend_help())
-    parser.add_argument("--weights", metavar="PATH", help="checkpoint, or a published name")
-    parser.add_argument("--config", metavar="FILE", help="YAML file, or a profile: fast, fine")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="change one setting"
-    )
-    parser.add_argument("--calib", type=Path, metavar="FILE", help="from mapper calibrate")
-    parser.add_argument("--topics", metavar="LIST", help=TOPICS_HELP)
+    add_weights(parser)
+    add_config(parser)
+    add_cameras(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="run directory (runs/live)")
-    target = parser.add_mutually_exclusive_group()
-    target.add_argument("--resume", action="store_true", help="carry on an earlier live run")
-    target.add_argument("--overwrite", action="store_true", help="replace an earlier run")
+    add_target(parser, "earlier live")
     parser.add_argument(
         "--record", type=Path, metavar="DIR", help="keep the frames, for mapper run DIR"
     )
     parser.add_argument("--max-seconds", type=positive, metavar="S", help="stop after so long")
-    parser.add_argument("--viewer", choices=("none", "window", "web"), default="none")
-    parser.add_argument(
-        "--connect", metavar="URL", help="send to a viewer that runs, rerun+http://HOST:PORT/proxy"
-    )
+    add_viewers(parser)
 
 
 def execute(arguments: argparse.Namespace) -> int:
@@ -70,29 +68,9 @@ def execute(arguments: argparse.Namespace) -> int:
 
     stop_on_sigterm()
     told = () if arguments.json else (say, ProgressBar)
-    run, metrics = map_camera(_request(arguments), *told)
+    run, metrics = map_camera(request_of(LiveRequest, arguments), *told)
     _print(arguments, run, metrics)
     return 0
-
-
-def _request(arguments: argparse.Namespace) -> LiveRequest:
-    return LiveRequest(
-        camera=arguments.camera,
-        realtime=arguments.realtime,
-        out=arguments.out,
-        config=arguments.config,
-        changes=tuple(arguments.set),
-        frontend=arguments.frontend,
-        weights=arguments.weights,
-        calib=arguments.calib,
-        topics=arguments.topics,
-        viewer=arguments.viewer,
-        connect=arguments.connect,
-        record=arguments.record,
-        max_seconds=arguments.max_seconds,
-        resume=arguments.resume,
-        overwrite=arguments.overwrite,
-    )
 
 
 def _print(arguments: argparse.Namespace, run: RunDirectory, metrics: dict[str, Any]) -> None:

@@ -10,6 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mapper.commands.options import add_run
+
 if TYPE_CHECKING:
     from mapper.backend.fusion.map_fusion import FusionConfig
     from mapper.run.directory import RunDirectory
@@ -26,8 +28,7 @@ FORMATS = ("ply", "glb", "obj")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the command."""
     parser.epilog = EPILOG
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("run", type=Path, metavar="RUN", help="run directory")
+    add_run(parser)
     parser.add_argument(
         "--voxel-size", type=positive, default=0.01, metavar="M", help="metres (0.01)"
     )

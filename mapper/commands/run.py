@@ -8,13 +8,21 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mapper.commands.options import (
+    add_cameras,
+    add_config,
+    add_frames,
+    add_target,
+    add_viewers,
+    add_weights,
+    request_of,
+)
 from mapper.frontends.registry import frontend_help
 from mapper.request import RunRequest
 
 if TYPE_CHECKING:
     from mapper.run.directory import RunDirectory
 
-TOPICS_HELP = "of a ROS bag: colour=TOPIC,depth=TOPIC,info=TOPIC (depth=none: without)"
 EPILOG = """examples:
   mapper run rgbd_dataset_freiburg1_desk/
   mapper run redkitchen/seq-01 --viewer web --set backend.fusion.tsdf.voxel_size=0.01
@@ -25,7 +33,6 @@ EPILOG = """examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the command."""
     parser.epilog = EPILOG
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument(
         "sequence",
         type=Path,
@@ -33,59 +40,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="TUM, 7-Scenes or KITTI folder, images (depth/ beside them or not), video, or ROS bag",
     )
     parser.add_argument("--frontend", metavar="NAME", help=frontend_help())
-    parser.add_argument(
-        "--weights", metavar="PATH", help="checkpoint of a learned frontend, or a published name"
-    )
+    add_weights(parser)
     parser.add_argument(
         "--kv-budget", metavar="SIZE", help="memory for stream3r's or streamvggt's cache, like 8GB"
     )
-    parser.add_argument("--config", metavar="FILE", help="YAML file, or a profile: fast, fine")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="change one setting, e.g. backend.fusion.tsdf.voxel_size=0.01 (repeatable)",
-    )
+    add_config(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="run directory (runs/NAME)")
-    _add_input_arguments(parser)
-    parser.add_argument(
-        "--align",
-        choices=("auto", "online", "final", "off", "pairwise"),
-        help="global alignment: while mapping and at the end, at the end, not, or the reference's "
-        "(auto: at the end, for what comes from a network)",
-    )
-    parser.add_argument("--viewer", choices=("none", "window", "web"), default="none")
-    parser.add_argument(
-        "--connect", metavar="URL", help="send to a viewer that runs, rerun+http://HOST:PORT/proxy"
-    )
-    parser.add_argument(
-        "--save-rrd",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="write run.rrd, for mapper view (default: yes)",
-    )
-    parser.add_argument("--save-predictions", action="store_true", help="for --frontend replay")
-    target = parser.add_mutually_exclusive_group()
-    target.add_argument("--resume", action="store_true", help="carry on an interrupted run")
-    target.add_argument("--overwrite", action="store_true", help="replace an earlier run")
-
-
-def _add_input_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which frames, and how their cameras see."""
-    parser.add_argument("--stride", type=int, default=1, metavar="N", help="take every N-th frame")
-    parser.add_argument("--start", type=int, default=0, metavar="N", help="first frame")
-    parser.add_argument("--max-frames", type=int, metavar="N", help="stop after N frames")
-    parser.add_argument(
-        "--calib", type=Path, metavar="FILE", help="camera calibration, ours or another program's"
-    )
-    parser.add_argument("--topics", metavar="LIST", help=TOPICS_HELP)
+    add_frames(parser)
+    add_cameras(parser)
     parser.add_argument(
         "--registration",
         choices=("auto", "color_to_depth", "depth_to_color", "none"),
         default="auto",
         help="which camera's view to use when depth and colour come from two",
     )
+    parser.add_argument(
+        "--align",
+        choices=("auto", "online", "final", "off", "pairwise"),
+        help="global alignment: while mapping and at the end, at the end, not, or the reference's "
+        "(auto: at the end, for what comes from a network)",
+    )
+    add_viewers(parser)
+    parser.add_argument(
+        "--save-rrd",
+        dest="save_recording",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="write run.rrd, for mapper view (default: yes)",
+    )
+    parser.add_argument("--save-predictions", action="store_true", help="for --frontend replay")
+    add_target(parser, "interrupted")
 
 
 def execute(arguments: argparse.Namespace) -> int:
@@ -94,7 +78,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from mapper.pipeline import map_into
 
     stop_on_sigterm()
-    request = _request(arguments)
+    request = request_of(RunRequest, arguments)
     told = () if arguments.json else (say, ProgressBar)
     run, metrics = map_into(request, *told)
     if arguments.json:
@@ -156,31 +140,6 @@ def stop_on_sigterm() -> None:
 def say(text: str) -> None:
     """Tell the user what is going to be done, at once."""
     print(text, flush=True)
-
-
-def _request(arguments: argparse.Namespace) -> RunRequest:
-    return RunRequest(
-        sequence=arguments.sequence,
-        out=arguments.out,
-        config=arguments.config,
-        changes=tuple(arguments.set),
-        frontend=arguments.frontend,
-        weights=arguments.weights,
-        align=arguments.align,
-        kv_budget=arguments.kv_budget,
-        calib=arguments.calib,
-        topics=arguments.topics,
-        registration=arguments.registration,
-        start=arguments.start,
-        stride=arguments.stride,
-        max_frames=arguments.max_frames,
-        viewer=arguments.viewer,
-        connect=arguments.connect,
-        save_recording=arguments.save_rrd,
-        save_predictions=arguments.save_predictions,
-        resume=arguments.resume,
-        overwrite=arguments.overwrite,
-    )
 
 
 def _interrupt(*_: object) -> None:

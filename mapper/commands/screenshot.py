@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mapper.commands.options import add_run
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -24,8 +26,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the command."""
     parser.epilog = EPILOG
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("run", type=Path, metavar="RUN", help="run directory")
+    add_run(parser)
     parser.add_argument("out", type=Path, metavar="OUT", help="picture to write, .png or .jpg")
     parser.add_argument(
         "--from",

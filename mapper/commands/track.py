@@ -9,6 +9,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mapper.commands.options import add_changes, add_frames, add_weights
+
 if TYPE_CHECKING:
     from mapper.core.frame import Frame
     from mapper.frontends.vggt.point_tracker import PointTracker, TrackedPoints
@@ -30,20 +32,15 @@ FRONTENDS = ("streamvggt", "vggt")  # those whose published weights have a track
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the command."""
     parser.epilog = EPILOG
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("sequence", type=Path, metavar="SEQUENCE", help="as for mapper run")
     parser.add_argument(
         "--points", type=Path, required=True, metavar="FILE", help="pixels of the first frame"
     )
     parser.add_argument("--frontend", choices=FRONTENDS, default=FRONTENDS[0])
-    parser.add_argument("--weights", metavar="PATH", help="checkpoint, or a published name")
+    add_weights(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder (runs/NAME-tracks)")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="change one setting"
-    )
-    parser.add_argument("--stride", type=int, default=1, metavar="N", help="take every N-th frame")
-    parser.add_argument("--start", type=int, default=0, metavar="N", help="first frame")
-    parser.add_argument("--max-frames", type=int, metavar="N", help="stop after N frames")
+    add_changes(parser)
+    add_frames(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace earlier results")
 
 
@@ -55,7 +52,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
     started = time.perf_counter()
     points = read_points(arguments.points)
-    config = load_config(None, arguments.set)
+    config = load_config(None, arguments.changes)
     out = _folder(arguments)
     opened = open_sequence(
         arguments.sequence,

@@ -20,7 +20,6 @@ EPILOG = """examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the command."""
     parser.epilog = EPILOG
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("run", type=Path, metavar="RUN", help="run directory, or an .rrd file")
     parser.add_argument(
         "--web", action="store_true", help="serve the viewer on localhost until Ctrl-C"

@@ -27,7 +27,6 @@ Weights are kept in $MAPPER_WEIGHTS, or in ~/.cache/mapper/weights. Only fetch u
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the command."""
     parser.epilog = EPILOG
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     everywhere = argparse.ArgumentParser(add_help=False)
     everywhere.add_argument(
