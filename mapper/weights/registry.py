@@ -35,79 +35,54 @@ class Weights:
     size: int | None = None
 
 
+def _cut3r(name: str, identifier: str, file: str, sha256: str, size: int) -> Weights:
+    page, licence = "https://github.com/CUT3R/CUT3R", "CC BY-NC-SA 4.0 (non-commercial)"
+    return Weights(
+        name, "cut3r", "google-drive", identifier, page, file, licence, True, sha256, size
+    )
+
+
+def _hugging_face(
+    name: str, repository: str, file: str, licence: str, verified: bool = True
+) -> Weights:
+    """The model is called as the weights are, without what stands behind a dash."""
+    page = f"https://huggingface.co/{repository}"
+    model = name.partition("-")[0]
+    return Weights(name, model, "hugging-face", repository, page, file, licence, verified)
+
+
 REGISTRY: Final = (
-    Weights(
-        name="cut3r-512-dpt",
-        model="cut3r",
-        source="google-drive",
-        identifier="1Asz-ZB3FfpzZYwunhQvNPZEUA8XUNAYD",
-        page="https://github.com/CUT3R/CUT3R",
-        file="cut3r_512_dpt_4_64.pth",
-        licence="CC BY-NC-SA 4.0 (non-commercial)",
-        verified=True,
-        sha256="45f7e98a0a64dbeb54901ae2b878cd8cd125f20a4497316483f0bd6f109f8103",
-        size=3_173_761_006,
+    _cut3r(
+        "cut3r-512-dpt",
+        "1Asz-ZB3FfpzZYwunhQvNPZEUA8XUNAYD",
+        "cut3r_512_dpt_4_64.pth",
+        "45f7e98a0a64dbeb54901ae2b878cd8cd125f20a4497316483f0bd6f109f8103",
+        3_173_761_006,
     ),
-    Weights(
-        name="cut3r-224-linear",
-        model="cut3r",
-        source="google-drive",
-        identifier="11dAgFkWHpaOHsR6iuitlB_v4NFFBrWjy",
-        page="https://github.com/CUT3R/CUT3R",
-        file="cut3r_224_linear_4.pth",
-        licence="CC BY-NC-SA 4.0 (non-commercial)",
-        verified=True,
-        sha256="7a7d83e47f822e040980c8f5aff4c15aa94366d469d3ceae51fa30cc2f62327d",
-        size=2_994_205_002,
+    _cut3r(
+        "cut3r-224-linear",
+        "11dAgFkWHpaOHsR6iuitlB_v4NFFBrWjy",
+        "cut3r_224_linear_4.pth",
+        "7a7d83e47f822e040980c8f5aff4c15aa94366d469d3ceae51fa30cc2f62327d",
+        2_994_205_002,
     ),
-    Weights(
-        name="stream3r",
-        model="stream3r",
-        source="hugging-face",
-        identifier="yslan/STream3R",
-        page="https://huggingface.co/yslan/STream3R",
-        file="model.safetensors",
-        licence="S-Lab License 1.0 (non-commercial)",
-        verified=True,
+    _hugging_face(
+        "stream3r", "yslan/STream3R", "model.safetensors", "S-Lab License 1.0 (non-commercial)"
     ),
-    Weights(
-        name="streamvggt",
-        model="streamvggt",
-        source="hugging-face",
-        identifier="lch01/StreamVGGT",
-        page="https://huggingface.co/lch01/StreamVGGT",
-        file="checkpoints.pth",
-        licence="CC BY-NC-SA 4.0 (non-commercial)",
-        verified=True,
+    _hugging_face(
+        "streamvggt", "lch01/StreamVGGT", "checkpoints.pth", "CC BY-NC-SA 4.0 (non-commercial)"
     ),
-    Weights(
-        name="wint3r",
-        model="wint3r",
-        source="hugging-face",
-        identifier="lizizun/WinT3R",
-        page="https://huggingface.co/lizizun/WinT3R",
-        file="pytorch_model.bin",
-        licence="WinT3R licence (non-commercial)",
-        verified=True,
+    _hugging_face(
+        "wint3r", "lizizun/WinT3R", "pytorch_model.bin", "WinT3R licence (non-commercial)"
     ),
-    Weights(
-        name="vggt-1b",
-        model="vggt",
-        source="hugging-face",
-        identifier="facebook/VGGT-1B",
-        page="https://huggingface.co/facebook/VGGT-1B",
-        file="model.pt",
-        licence="VGGT licence of Meta (non-commercial)",
-        verified=True,
+    _hugging_face(
+        "vggt-1b", "facebook/VGGT-1B", "model.pt", "VGGT licence of Meta (non-commercial)"
     ),
-    Weights(
-        name="pi3",
-        model="pi3",
-        source="hugging-face",
-        identifier="yyfz233/Pi3",
-        page="https://huggingface.co/yyfz233/Pi3",
-        file="model.safetensors",
-        licence="not checked here, to be taken as non-commercial; read the page",
+    _hugging_face(
+        "pi3",
+        "yyfz233/Pi3",
+        "model.safetensors",
+        "not checked here, to be taken as non-commercial; read the page",
         verified=False,
     ),
 )

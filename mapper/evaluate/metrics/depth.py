@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Final
 
 import numpy as np
@@ -12,13 +12,14 @@ from torch import Tensor
 
 from mapper.errors import InputError
 from mapper.evaluate.metrics.depth_alignment import ALIGNMENTS
+from mapper.evaluate.metrics.figures import Figures
 
 SMALLEST_PREDICTION: Final = 1e-5  # metres, for what takes a logarithm or a ratio
 THRESHOLD: Final = 1.25
 
 
 @dataclass(frozen=True, slots=True)
-class DepthErrors:
+class DepthErrors(Figures):
     """abs_rel, sq_rel (metres), rmse (metres), log_rmse: of all valid pixels together.
 
     delta_*: the share of pixels for which neither depth is more than 1, 1.25, 1.25^2, 1.25^3 times
@@ -34,10 +35,6 @@ class DepthErrors:
     delta_2: float
     delta_3: float
     valid_pixels: int
-
-    def to_dict(self) -> dict[str, float]:
-        """Its fields by name."""
-        return asdict(self)
 
 
 def valid_depth(true: np.ndarray, max_depth: float = 0.0) -> np.ndarray:

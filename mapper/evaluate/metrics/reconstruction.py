@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -10,6 +10,7 @@ import torch
 from scipy.spatial import KDTree
 
 from mapper.errors import InputError
+from mapper.evaluate.metrics.figures import Figures
 from mapper.runtime.open3d_loader import load_open3d
 
 SCALE_BOUNDS: Final = (1e-3, 1e3)  # of the predicted scale
@@ -49,7 +50,7 @@ class Normalisation:
 
 
 @dataclass(frozen=True, slots=True)
-class CloudErrors:
+class CloudErrors(Figures):
     """accuracy: distances (metres) from predicted to nearest true points; completeness: the other
     way. normal_1, normal_2: |cosine| of the normals of the same pairs. normal: their mean.
     icp_fitness: share of predicted points with a true one within the threshold.
@@ -67,10 +68,6 @@ class CloudErrors:
     normal_median: float
     icp_fitness: float
     points: int
-
-    def to_dict(self) -> dict[str, float]:
-        """Its fields by name."""
-        return asdict(self)
 
 
 def cloud_errors(

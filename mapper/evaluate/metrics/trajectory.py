@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from mapper.core.trajectory import MATCH_SECONDS, Trajectory
 from mapper.errors import InputError
+from mapper.evaluate.metrics.figures import Figures
 
 if TYPE_CHECKING:
     from evo.core.trajectory import PoseTrajectory3D
@@ -37,7 +38,7 @@ class AbsoluteError:
 
 
 @dataclass(frozen=True, slots=True)
-class Evaluation:
+class Evaluation(Figures):
     """Errors of an estimate against a reference.
 
     ate_se3, ate_sim3: after the best rigid, and the best similarity, alignment.
@@ -55,13 +56,9 @@ class Evaluation:
     expected_poses: int
     coverage: float
 
-    def to_dict(self) -> dict[str, Any]:
-        """The same numbers as nested dictionaries, for JSON."""
-        return asdict(self)
-
 
 @dataclass(frozen=True, slots=True)
-class PoseErrors:
+class PoseErrors(Figures):
     """ate: RMSE of the camera centres' distances (metres) after the alignment. ate_sim3: the same
     after the best similarity.
 
@@ -78,10 +75,6 @@ class PoseErrors:
     scale: float
     scale_error: float
     poses: int
-
-    def to_dict(self) -> dict[str, float]:
-        """Its fields by name."""
-        return asdict(self)
 
 
 def evaluate(
