@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from mapper.errors import ConfigError
+from mapper.frontends.layers.trunk import TrunkSizes
 
 # Arguments of the published constructor that do not change the network or its outputs.
 WITHOUT_EFFECT = frozenset(
@@ -44,13 +45,12 @@ class DptConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class Cut3rConfig:
+class Cut3rConfig(TrunkSizes):
     """Sizes of the network, under the names of the published constructor.
 
-    enc_*: image encoder. ray_enc_depth: blocks of the ray-map encoder. dec_*: image decoder, and
-    the state decoder but for its heads, state_dec_num_heads. state_size: state tokens, laid out by
-    state_pe ("2d", "1d", "none"). local_mem_size: slots of the pose memory. head_type: "dpt" or
-    "linear". rgb_head: whether colour parameters exist. conf_mode: ("exp", floor, ceiling).
+    ray_enc_depth: blocks of the ray-map encoder. state_size: state tokens, laid out by state_pe
+    ("2d", "1d", "none"). local_mem_size: slots of the pose memory. head_type: "dpt" or "linear".
+    rgb_head: whether colour parameters exist. conf_mode: ("exp", floor, ceiling).
     """
 
     head_type: str = "dpt"
@@ -58,15 +58,7 @@ class Cut3rConfig:
     state_pe: str = "2d"
     local_mem_size: int = 256
     patch_size: int = 16
-    enc_embed_dim: int = 1024
-    enc_depth: int = 24
-    enc_num_heads: int = 16
     ray_enc_depth: int = 2
-    dec_embed_dim: int = 768
-    dec_depth: int = 12
-    dec_num_heads: int = 12
-    state_dec_num_heads: int = 16
-    mlp_ratio: float = 4.0
     rgb_head: bool = True
     conf_mode: tuple[str, float, float] = ("exp", 1.0, math.inf)
     dpt: DptConfig = field(default_factory=DptConfig)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from mapper.errors import ConfigError
+from mapper.frontends.layers.trunk import TrunkSizes
 
 # Arguments of the published constructor, and entries of its manifest, that change no output.
 WITHOUT_EFFECT = frozenset(
@@ -46,24 +47,15 @@ class CameraHeadConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class Wint3rConfig:
+class Wint3rConfig(TrunkSizes):
     """Sizes of the network, under the names of the published constructor.
 
-    enc_*: image encoder. dec_*: image decoder, and the state decoder but for its heads,
-    state_dec_num_heads. state_size: state tokens, laid out by state_pe ("2d", "1d").
+    state_size: state tokens, laid out by state_pe ("2d", "1d").
     window_size: frames decoded together, as trained. camera_head, pts_head: of the heads.
     """
 
     state_size: int = 1024
     state_pe: str = "2d"
-    enc_embed_dim: int = 1024
-    enc_depth: int = 24
-    enc_num_heads: int = 16
-    dec_embed_dim: int = 768
-    dec_depth: int = 12
-    dec_num_heads: int = 12
-    state_dec_num_heads: int = 16
-    mlp_ratio: float = 4.0
     window_size: int = 4
     camera_head: CameraHeadConfig = field(default_factory=CameraHeadConfig)
     pts_head: PointHeadConfig = field(default_factory=PointHeadConfig)

@@ -14,7 +14,12 @@ import yaml
 from mapper.core.geometry import is_rigid
 from mapper.core.intrinsics import Intrinsics
 from mapper.errors import ConfigError, InputError, unknown_name
-from mapper.io.cameras.calibration_formats import camera_of_mapping, camera_of_text, parse_yaml
+from mapper.io.cameras.calibration_formats import (
+    camera_of_mapping,
+    camera_of_text,
+    finite_number,
+    parse_yaml,
+)
 from mapper.io.cameras.camera import Camera
 from mapper.io.text_files import read_text
 from mapper.runtime.atomic_files import atomic_write
@@ -139,11 +144,8 @@ def _camera(content: Any, name: str) -> Camera:
 
 
 def _number(value: Any, name: str) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = np.nan
-    if isinstance(value, bool) or not np.isfinite(number):
+    number = finite_number(value)
+    if number is None:
         raise ConfigError(f"{name} is {reprlib.repr(value)}; must be a finite number")
     return number
 

@@ -250,15 +250,21 @@ def _first(content: Mapping[Any, Any], *names: str, missing: Any = ()) -> Any:
     return next((content[name] for name in names if name in content), missing)
 
 
+def finite_number(value: Any) -> float | None:
+    """The number, also where it is written as text; None for anything else."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return None if isinstance(value, bool) or not np.isfinite(number) else number
+
+
 def _numbers(values: Any) -> list[float]:
     """Finite numbers, also where they are written as text."""
     found = []
     for value in values if isinstance(values, Sequence) and not isinstance(values, str) else []:
-        try:
-            number = float(value)
-        except (TypeError, ValueError):
-            number = np.nan
-        if isinstance(value, bool) or not np.isfinite(number):
+        number = finite_number(value)
+        if number is None:
             raise ConfigError(f"{reprlib.repr(value)} in the calibration is no finite number")
         found.append(number)
     return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -14,8 +13,8 @@ from mapper.core.geometry import inverse, pose_to_quaternion_xyzw
 from mapper.core.intrinsics import Intrinsics
 from mapper.core.mesh import Mesh
 from mapper.core.trajectory import Trajectory
-from mapper.errors import InputError
-from mapper.io.export.images import Image, image_names, write_images
+from mapper.io.export.images import image_names, write_images
+from mapper.io.export.scene import Scene
 from mapper.runtime.atomic_files import atomic_folder, atomic_write
 
 MODEL: Final = Path("sparse") / "0"
@@ -37,31 +36,21 @@ CHUNK: Final = 1 << 18  # points in memory at once
 
 
 def export_colmap(
-    folder: Path | str,
-    trajectory: Trajectory,
-    images: Iterable[Image],
-    intrinsics: Intrinsics,
-    cloud: Mesh,
-    *,
-    image_suffix: str = ".jpg",
-    overwrite: bool = False,
+    folder: Path | str, scene: Scene, *, image_suffix: str = ".jpg", overwrite: bool = False
 ) -> Path:
     """Write a new folder with images/ and sparse/0/{cameras,images,points3D}.bin.
 
-    overwrite: replace an earlier one, whose files are named as in FILES.
-    trajectory: poses of the keyframes, one image each. cloud: its vertices become the points,
-    without tracks. Format: COLMAP's documentation, "Output Format".
+    overwrite: replace an earlier one, whose files are named as in FILES. The points are without
+    tracks. Format: COLMAP's documentation, "Output Format".
     """
-    if not len(trajectory):
-        raise InputError("there are no keyframes to export; did the run fail?")
-    names = image_names(len(trajectory), image_suffix)
+    names = image_names(len(scene.trajectory), image_suffix)
     with atomic_folder(folder, FILES if overwrite else None) as target:
-        write_images(target / "images", names, images, intrinsics)
+        write_images(target / "images", names, scene.images, scene.intrinsics)
         model = target / MODEL
         model.mkdir(parents=True)
-        _write_camera(model / "cameras.bin", intrinsics)
-        _write_poses(model / "images.bin", names, trajectory)
-        _write_points(model / "points3D.bin", cloud)
+        _write_camera(model / "cameras.bin", scene.intrinsics)
+        _write_poses(model / "images.bin", names, scene.trajectory)
+        _write_points(model / "points3D.bin", scene.cloud)
     return Path(folder)
 
 

@@ -10,11 +10,9 @@ from typing import Final
 
 import numpy as np
 
-from mapper.core.intrinsics import Intrinsics
 from mapper.core.mesh import Mesh
-from mapper.core.trajectory import Trajectory
-from mapper.errors import InputError
-from mapper.io.export.images import Image, image_names, write_images
+from mapper.io.export.images import image_names, write_images
+from mapper.io.export.scene import Scene
 from mapper.io.meshes.mesh_files import write_mesh
 from mapper.runtime.atomic_files import atomic_folder, atomic_write
 
@@ -27,24 +25,15 @@ FLIP: Final = np.diag([1.0, -1.0, -1.0, 1.0])
 
 
 def export_nerfstudio(
-    folder: Path | str,
-    trajectory: Trajectory,
-    images: Iterable[Image],
-    intrinsics: Intrinsics,
-    cloud: Mesh,
-    *,
-    image_suffix: str = ".jpg",
-    overwrite: bool = False,
+    folder: Path | str, scene: Scene, *, image_suffix: str = ".jpg", overwrite: bool = False
 ) -> Path:
     """Write a new folder with transforms.json, images/ and points.ply.
 
-    overwrite: replace an earlier one, whose files are named as in FILES. trajectory: poses of the
-    keyframes, one image each. The world frame is kept, for poses and
-    points. Format: Nerfstudio's documentation, "Data conventions".
+    overwrite: replace an earlier one, whose files are named as in FILES. The world frame is kept,
+    for poses and points. Format: Nerfstudio's documentation, "Data conventions".
     """
-    if not len(trajectory):
-        raise InputError("there are no keyframes to export; did the run fail?")
-    names = image_names(len(trajectory), image_suffix)
+    names = image_names(len(scene.trajectory), image_suffix)
+    intrinsics, cloud = scene.intrinsics, scene.cloud
     camera = {
         "fl_x": intrinsics.fx,
         "fl_y": intrinsics.fy,
@@ -55,12 +44,12 @@ def export_nerfstudio(
     }
     frames = [
         {"file_path": f"images/{name}", "transform_matrix": T.tolist(), **camera}
-        for name, T in zip(names, trajectory.T_world_camera @ FLIP, strict=True)
+        for name, T in zip(names, scene.trajectory.T_world_camera @ FLIP, strict=True)
     ]
     document = {"camera_model": "OPENCV", **camera, "ply_file_path": CLOUD, "frames": frames}
     points = Mesh(cloud.vertices, np.zeros((0, 3), np.int32), cloud.colors, cloud.normals)
     with atomic_folder(folder, FILES if overwrite else None) as target:
-        write_images(target / "images", names, images, intrinsics)
+        write_images(target / "images", names, scene.images, scene.intrinsics)
         write_mesh(target / CLOUD, points)
         with atomic_write(target / POSES) as file:
             json.dump(document, file, indent=1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,10 +13,11 @@ from mapper.core.trajectory import Trajectory
 from mapper.errors import InputError
 from mapper.io.cameras.rig import Rig, check_size
 from mapper.io.sequences.decode import read_depth, read_image
+from mapper.io.sequences.numbered import NumberedFrames
 
 
 @dataclass(slots=True)
-class FileSequence:
+class FileSequence(NumberedFrames):
     """Frames of TUM, 7-Scenes, KITTI and image folders; see mapper.io.sequences.sequence.Sequence.
 
     color_paths, depth_paths: one a frame; depth_paths is empty where there is no depth.
@@ -53,12 +53,7 @@ class FileSequence:
     def __len__(self) -> int:
         return len(self.color_paths)
 
-    def __iter__(self) -> Iterator[Frame]:
-        return (self[index] for index in range(len(self)))
-
-    def __getitem__(self, index: int) -> Frame:
-        if not 0 <= index < len(self):
-            raise IndexError(f"frame {index} of {len(self)}")
+    def _frame(self, index: int) -> Frame:
         calibrated = self.intrinsics is not None
         # With depth as stored: depth and its calibration know nothing of how it is to be shown.
         image = read_image(self.color_paths[index], as_stored=self.has_depth)

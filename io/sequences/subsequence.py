@@ -3,30 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from mapper.core.frame import Frame
-from mapper.core.intrinsics import Intrinsics
-from mapper.core.trajectory import Trajectory
 from mapper.errors import ConfigError, InputError
+from mapper.io.sequences.numbered import NumberedFrames
 from mapper.io.sequences.sequence import Sequence
 
 
-class Subsequence:
+class Subsequence(NumberedFrames):
     """Frames start, start + stride, ... of a sequence, numbered anew from 0; times stay."""
-
-    kind: str
-    name: str
-    path: Path
-    has_depth: bool
-    intrinsics: Intrinsics | None
-    timestamps: np.ndarray
-    ground_truth: Trajectory | None
-    lonely_times: np.ndarray
-    notes: tuple[str, ...]
 
     def __init__(
         self, sequence: Sequence, start: int = 0, stride: int = 1, max_frames: int | None = None
@@ -52,12 +40,7 @@ class Subsequence:
     def __len__(self) -> int:
         return len(self._indices)
 
-    def __iter__(self) -> Iterator[Frame]:
-        return (self[index] for index in range(len(self)))
-
-    def __getitem__(self, index: int) -> Frame:
-        if not 0 <= index < len(self):
-            raise IndexError(f"frame {index} of {len(self)}")
+    def _frame(self, index: int) -> Frame:
         return dataclasses.replace(self._sequence[self._indices[index]], index=index)
 
     def source_files(self, index: int) -> tuple[Path, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -16,6 +15,7 @@ from mapper.core.trajectory import Trajectory
 from mapper.errors import ConfigError, InputError
 from mapper.io.cameras.calibration import find_calibration
 from mapper.io.cameras.rig import Rig, check_size
+from mapper.io.sequences.numbered import NumberedFrames
 
 VIDEO_SUFFIXES = frozenset(
     {".mp4", ".m4v", ".avi", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".wmv", ".ogv"}
@@ -27,7 +27,7 @@ _SKIP = 60  # frames up to which reading on is quicker than seeking
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # FFmpeg would write to stderr by itself
 
 
-class VideoSequence:
+class VideoSequence(NumberedFrames):
     """Frames of a video; see mapper.io.sequences.sequence.Sequence. Quick in order, slow at random.
 
     timestamps: from 0; as the container has them where the rate varies, else the index over it.
@@ -63,12 +63,7 @@ class VideoSequence:
     def __len__(self) -> int:
         return self._length
 
-    def __iter__(self) -> Iterator[Frame]:
-        return (self[index] for index in range(len(self)))
-
-    def __getitem__(self, index: int) -> Frame:
-        if not 0 <= index < self._length:
-            raise IndexError(f"frame {index} of {self._length}")
+    def _frame(self, index: int) -> Frame:
         with self._lock:
             image = self._read(index)
         calibrated = self.intrinsics is not None

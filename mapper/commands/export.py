@@ -118,6 +118,7 @@ def _export_scene(run: RunDirectory, out: Path, arguments: argparse.Namespace) -
 
     from mapper.io.export.colmap import export_colmap
     from mapper.io.export.nerfstudio import export_nerfstudio
+    from mapper.io.export.scene import Scene
     from mapper.saved.map import load_map
     from mapper.saved.results import load_cloud, thinned
 
@@ -126,8 +127,8 @@ def _export_scene(run: RunDirectory, out: Path, arguments: argparse.Namespace) -
     cloud = thinned(load_cloud(run, saved, arguments.json), MAX_POINTS)
     images = [partial(_image, run, keyframe.id) for keyframe in saved.keyframes]
     export = export_colmap if arguments.format == "colmap" else export_nerfstudio
-    trajectory = saved.keyframe_trajectory()
-    export(out, trajectory, images, intrinsics, cloud, overwrite=arguments.overwrite)
+    scene = Scene(saved.keyframe_trajectory(), images, intrinsics, cloud)
+    export(out, scene, overwrite=arguments.overwrite)
     return {"images": len(images), "points": len(cloud.vertices)}
 
 

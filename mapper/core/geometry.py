@@ -25,10 +25,16 @@ def pose(
 
 def inverse(T: Float[np.ndarray, "*batch 4 4"]) -> Float[np.ndarray, "*batch 4 4"]:
     """Inverse of rigid transforms, (..., 4, 4)."""
-    R_t = np.swapaxes(T[..., :3, :3], -1, -2)
+    return inverse_with(np.swapaxes(T[..., :3, :3], -1, -2), T)
+
+
+def inverse_with(
+    A: Float[np.ndarray, "*batch 3 3"], T: Float[np.ndarray, "*batch 4 4"]
+) -> Float[np.ndarray, "*batch 4 4"]:
+    """Inverse of transforms (..., 4, 4) whose upper left blocks have the inverse A (..., 3, 3)."""
     result = np.zeros_like(T)
-    result[..., :3, :3] = R_t
-    result[..., :3, 3] = -(R_t @ T[..., :3, 3, None])[..., 0]
+    result[..., :3, :3] = A
+    result[..., :3, 3] = -(A @ T[..., :3, 3, None])[..., 0]
     result[..., 3, 3] = 1.0
     return result
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import gtsam
 import numpy as np
 
-from mapper.core.geometry import orthonormalised
+from mapper.core.geometry import inverse_with, orthonormalised
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Float64
@@ -42,11 +42,7 @@ def rigid_part(S: Float[np.ndarray, "*batch 4 4"]) -> Float[np.ndarray, "*batch 
 def inverse_similarity(S: Float[np.ndarray, "*batch 4 4"]) -> Float[np.ndarray, "*batch 4 4"]:
     """Inverses of similarities (..., 4, 4): (1 / s, R^T, -R^T t / s)."""
     sR_t = np.swapaxes(S[..., :3, :3], -1, -2) / (scale_of(S) ** 2)[..., None, None]
-    result = np.zeros_like(S)
-    result[..., :3, :3] = sR_t
-    result[..., :3, 3] = -(sR_t @ S[..., :3, 3, None])[..., 0]
-    result[..., 3, 3] = 1.0
-    return result
+    return inverse_with(sR_t, S)
 
 
 def exp_sim3(xi: Float[np.ndarray, " 7"]) -> Float64[np.ndarray, "4 4"]:

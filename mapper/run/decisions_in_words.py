@@ -25,6 +25,18 @@ def decision_in_words(record: dict[str, Any]) -> LoopDecision:
     """record: accepted, reason, and every number, 0 where it was not measured."""
     reason = str(record["reason"])
     refusal = None if record["accepted"] else _refusal(reason)
+    limit = None if refusal is None else _limit(reason)
+    measured = None if refusal == Refusal.NO_MATCHES else _measured(record)
+    return decision_of(record, refusal, limit, measured)
+
+
+def decision_of(
+    record: dict[str, Any],
+    refusal: Refusal | None,
+    limit: float | None,
+    measured: Measured | None,
+) -> LoopDecision:
+    """With what is written alike in journals of every age."""
     return LoopDecision(
         int(record["i"]),
         int(record["j"]),
@@ -32,8 +44,8 @@ def decision_in_words(record: dict[str, Any]) -> LoopDecision:
         record["found_by"],
         int(record["feature_inliers"]),
         refusal,
-        None if refusal is None else _limit(reason),
-        None if refusal == Refusal.NO_MATCHES else _measured(record),
+        limit,
+        measured,
     )
 
 

@@ -15,7 +15,7 @@ from mapper.backend.keyframes.keyframe import Keyframe, TrackedFrame, Visit
 from mapper.backend.loops.loop_decision import LoopDecision, Measured, Refusal
 from mapper.core.intrinsics import Intrinsics
 from mapper.errors import InputError
-from mapper.run.decisions_in_words import decision_in_words
+from mapper.run.decisions_in_words import decision_in_words, decision_of
 from mapper.run.keyframe_files import KeyframeFiles
 from mapper.vision.local_features import LocalFeatures
 
@@ -160,12 +160,8 @@ def decision_from_record(record: dict[str, Any]) -> LoopDecision:
     if "reason" in record:
         return decision_in_words(record)
     measured = record["measured"]
-    return LoopDecision(
-        int(record["i"]),
-        int(record["j"]),
-        EdgeKind(record["kind"]),
-        record["found_by"],
-        int(record["feature_inliers"]),
+    return decision_of(
+        record,
         None if record["refusal"] is None else Refusal(record["refusal"]),
         record["limit"],
         None if measured is None else Measured(**measured),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,6 @@ from mapper.frontends.vggt.frontend import create
 from mapper.frontends.vggt.options import Stream3rOptions
 from mapper.frontends.wint3r.frontend import Wint3rFrontend
 from mapper.frontends.wint3r.options import Wint3rOptions
-from mapper.runtime.torch_threads import one_thread
 from tests.support.tiny_cut3r import write_checkpoint
 from tests.support.tiny_wint3r import save_tiny, smooth, tiny_model
 from tests.support.vggt_networks import write_folder
@@ -36,10 +35,7 @@ SIZES = {"cut3r": (64, 48), "stream3r": (56, 42), "wint3r": (64, 28)}
 Build = Callable[..., LearnedFrontend]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def only_one_thread() -> Iterator[None]:
-    with one_thread():
-        yield
+pytestmark = pytest.mark.usefixtures("only_one_thread")
 
 
 @pytest.fixture(scope="module")

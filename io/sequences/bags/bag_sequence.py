@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from mapper.core.frame import Frame
@@ -13,9 +12,10 @@ from mapper.io.cameras.calibration import find_calibration
 from mapper.io.cameras.rig import Rig, check_size
 from mapper.io.sequences.bags.bag import Bag, is_bag
 from mapper.io.sequences.bags.topics import TopicChoice, parse_choice
+from mapper.io.sequences.numbered import NumberedFrames
 
 
-class BagSequence:
+class BagSequence(NumberedFrames):
     """Frames of a bag; see mapper.io.sequences.sequence.Sequence. Quick in order, slow at random.
 
     topics: which to take; None = found out.
@@ -53,12 +53,7 @@ class BagSequence:
     def __len__(self) -> int:
         return len(self._bag)
 
-    def __iter__(self) -> Iterator[Frame]:
-        return (self[index] for index in range(len(self)))
-
-    def __getitem__(self, index: int) -> Frame:
-        if not 0 <= index < len(self):
-            raise IndexError(f"frame {index} of {len(self)}")
+    def _frame(self, index: int) -> Frame:
         calibrated, time = self.intrinsics is not None, float(self.timestamps[index])
         image, depth = self._bag.color(index), self._bag.depth(index)
         what = f"{self.path.name} image {index}"

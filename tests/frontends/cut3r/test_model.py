@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import resource
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -30,17 +29,13 @@ from mapper.frontends.cut3r.update_rules import (
     TemporalSpatialRule,
 )
 from mapper.frontends.layers.attention import LogitObserver
-from mapper.runtime.torch_threads import one_thread
 from tests.support.cut3r_streams import revisited, stream
 from tests.support.tiny_cut3r import random_network
 
 HEIGHT, WIDTH = 48, 64
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread_without_gradients() -> Iterator[None]:
-    with one_thread(), torch.inference_mode():
-        yield
+pytestmark = pytest.mark.usefixtures("without_gradients")
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 from golden.cut3r_sequences import build
@@ -18,7 +16,6 @@ from mapper.frontends.cut3r.state import StreamInput
 from mapper.frontends.cut3r.stepping import Rollout, StepOptions, whole_sequence
 from mapper.frontends.cut3r.update_rules import ReplaceRule, TemporalSpatialRule, UpdateRule
 from mapper.frontends.layers.encoded import Encoded
-from mapper.runtime.torch_threads import one_thread
 from tests.support.cut3r_streams import stream
 from tests.support.paths import COMMITTED_GOLDEN
 from tests.support.tiny_cut3r import random_network
@@ -26,10 +23,7 @@ from tests.support.tiny_cut3r import random_network
 FOLDER = COMMITTED_GOLDEN / "cut3r"
 
 
-@pytest.fixture(autouse=True)
-def only_one_thread() -> Iterator[None]:
-    with one_thread():
-        yield
+pytestmark = pytest.mark.usefixtures("only_one_thread")
 
 
 def pictures(count: int) -> list[Tensor]:

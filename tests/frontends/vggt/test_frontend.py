@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -21,16 +20,12 @@ from mapper.frontends.base import TrackingState
 from mapper.frontends.vggt.frontend import OfflineFrontend, StreamingFrontend, VggtFrontend, create
 from mapper.frontends.vggt.options import Stream3rOptions, StreamVggtOptions, VggtOptions
 from mapper.frontends.vggt.preprocess import as_tensor
-from mapper.runtime.torch_threads import one_thread
 from tests.support.vggt_networks import HEIGHT, WIDTH, random_network, write_flat, write_folder
 
 STREAM3R = Stream3rOptions(min_confidence=0.0, device="cpu")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def only_one_thread() -> Iterator[None]:
-    with one_thread():
-        yield
+pytestmark = pytest.mark.usefixtures("only_one_thread")
 
 
 @pytest.fixture(scope="module")

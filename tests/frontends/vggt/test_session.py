@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import logging
 import resource
-from collections.abc import Iterator
 
 import pytest
 import torch
@@ -15,14 +14,9 @@ from mapper.errors import ConfigError, InputError
 from mapper.frontends.vggt.network import Heads, Vggt, VggtPrediction
 from mapper.frontends.vggt.precision import to_bfloat16
 from mapper.frontends.vggt.session import NotFiniteError, SessionOptions, StreamSession
-from mapper.runtime.torch_threads import one_thread
 from tests.support.vggt_networks import HEIGHT, TRACK, WIDTH, random_images, random_network
 
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread_without_gradients() -> Iterator[None]:
-    with one_thread(), torch.inference_mode():
-        yield
+pytestmark = pytest.mark.usefixtures("without_gradients")
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ from mapper.core.trajectory import Trajectory
 from mapper.errors import ConfigError, InputError
 from mapper.io.export.colmap import export_colmap
 from mapper.io.export.nerfstudio import export_nerfstudio
+from mapper.io.export.scene import Scene
 from mapper.io.meshes.mesh_files import read_mesh
 from tests.support.exports import colmap_poses, nerfstudio_poses
 
@@ -62,7 +63,8 @@ def test_poses_and_images_come_back(
 ) -> None:
     folder = tmp_path / "export"
     images = (_image(index) for index in range(COUNT))
-    assert export(folder, trajectory, images, INTRINSICS, cloud, image_suffix=suffix) == folder
+    scene = Scene(trajectory, images, INTRINSICS, cloud)
+    assert export(folder, scene, image_suffix=suffix) == folder
     np.testing.assert_allclose(read_poses(folder), trajectory.T_world_camera, atol=1e-9)
     paths = sorted((folder / "images").iterdir())
     assert len(paths) == COUNT
@@ -77,7 +79,7 @@ def test_pycolmap_reads_the_model(trajectory: Trajectory, cloud: Mesh, tmp_path:
     """A point seen at a pixel with us is seen half a pixel to the right and below in COLMAP."""
     pycolmap = pytest.importorskip("pycolmap")
     images = (_image(index) for index in range(COUNT))
-    export_colmap(tmp_path / "export", trajectory, images, INTRINSICS, cloud)
+    export_colmap(tmp_path / "export", Scene(trajectory, images, INTRINSICS, cloud))
     model = pycolmap.Reconstruction(str(tmp_path / "export" / "sparse" / "0"))
     assert model.num_reg_images() == COUNT
     camera = next(iter(model.cameras.values()))
@@ -105,7 +107,7 @@ def test_nerfstudio_axes_and_intrinsics(
     """OpenGL cameras look along -z and have y up."""
     folder = tmp_path / "export"
     images = (_image(index) for index in range(COUNT))
-    export_nerfstudio(folder, trajectory, images, INTRINSICS, cloud)
+    export_nerfstudio(folder, Scene(trajectory, images, INTRINSICS, cloud))
     document = json.loads((folder / "transforms.json").read_text())
     expected = {"fl_x": 50, "fl_y": 52, "cx": 32, "cy": 23.5, "w": 64, "h": 48}
     for index, frame in enumerate(document["frames"]):
@@ -126,12 +128,12 @@ def test_images_are_loaded_one_at_a_time(
 ) -> None:
     """Each is on disk before the next is asked for."""
 
-    def images() -> Iterator[object]:
+    def images() -> Iterator[Callable[[], np.ndarray]]:
         for index in range(COUNT):
             yield lambda index=index: _image(index)
             assert len(list(tmp_path.glob(".export*/images/*"))) == index + 1
 
-    export(tmp_path / "export", trajectory, images(), INTRINSICS, cloud)
+    export(tmp_path / "export", Scene(trajectory, images(), INTRINSICS, cloud))
 
 
 @pytest.mark.parametrize(("export", "_"), EXPORTS)
@@ -148,7 +150,8 @@ def test_what_does_not_fit_leaves_no_folder(
         (none, [], "no keyframes"),
     ):
         with pytest.raises(InputError, match=message):
-            export(tmp_path / "export", given, images, INTRINSICS, cloud)
+            export(tmp_path / "export", Scene(given, images, INTRINSICS, cloud))
+    scene = Scene(trajectory, all_images, INTRINSICS, cloud)
     with pytest.raises(ConfigError, match=r"\.jpg, \.png"):
-        export(tmp_path / "export", trajectory, all_images, INTRINSICS, cloud, image_suffix=".gif")
+        export(tmp_path / "export", scene, image_suffix=".gif")
     assert list(tmp_path.iterdir()) == []

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 from golden.recording import Golden, load_tensors
@@ -12,7 +10,6 @@ from golden.vggt_sequences import build
 from mapper.errors import ConfigError, InputError
 from mapper.frontends.vggt.network import Vggt
 from mapper.frontends.vggt.session import SessionOptions, StreamSession
-from mapper.runtime.torch_threads import one_thread
 from tests.support.paths import COMMITTED_GOLDEN
 from tests.support.vggt_networks import TRACK, random_images, random_network
 
@@ -20,10 +17,7 @@ FOLDER = COMMITTED_GOLDEN / "vggt"
 QUERY = torch.tensor([[[20.0, 15.0], [30.0, 30.0], [5.0, 8.0]]])
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread_without_gradients() -> Iterator[None]:
-    with one_thread(), torch.inference_mode():
-        yield
+pytestmark = pytest.mark.usefixtures("without_gradients")
 
 
 @pytest.fixture(scope="module")
