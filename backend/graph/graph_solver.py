@@ -3,42 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import gtsam
 import numpy as np
 
 from mapper.backend.graph.edge import Edge
+from mapper.backend.graph.graph_problem import Kernel, Problem
 from mapper.core.sim3 import from_gtsam, to_gtsam
 
 HELD_SIGMA = 1e-6  # rad, metres and log scale: of what is held still
-
-
-@dataclass(frozen=True, slots=True)
-class Kernel:
-    """A robust cost. name: Huber (convex) or GemanMcClure (redescending). scale: Mahalanobis
-    distance from which an edge loses weight."""
-
-    name: str
-    scale: float
-
-    def created(self) -> gtsam.noiseModel.mEstimator.Base:
-        """GTSAM's kernel of this name and scale."""
-        return getattr(gtsam.noiseModel.mEstimator, self.name)(self.scale)
-
-
-@dataclass(frozen=True, slots=True)
-class SolveOptions:
-    """free_scale: Sim(3) variables; else SE(3). kernel: for the edges that may be wrong, or None.
-
-    held: keyframes that stay where they are; each connected part needs one at least.
-    """
-
-    free_scale: bool
-    kernel: Kernel | None
-    held: Collection[int] = field(default_factory=tuple)
-    max_iterations: int = 30
 
 
 class EdgeFactors:
@@ -78,13 +53,7 @@ class Solution:
 class Solver(Protocol):
     """Solves in this process (InProcess) or in another (solver_process.SolverProcess)."""
 
-    def solve(
-        self,
-        poses: Mapping[int, np.ndarray],
-        edges: Collection[Edge],
-        options: SolveOptions,
-        factors: EdgeFactors,
-    ) -> Solution:
+    def solve(self, problem: Problem, factors: EdgeFactors) -> Solution:
         """Poses that fit the edges best, near the given ones; see solve()."""
 
     def close(self) -> None:
@@ -94,31 +63,21 @@ class Solver(Protocol):
 class InProcess:
     """A Solver that holds Python's lock while it works, as GTSAM does."""
 
-    def solve(
-        self,
-        poses: Mapping[int, np.ndarray],
-        edges: Collection[Edge],
-        options: SolveOptions,
-        factors: EdgeFactors,
-    ) -> Solution:
+    def solve(self, problem: Problem, factors: EdgeFactors) -> Solution:
         """As solve(), which holds Python while it works."""
-        return solve(poses, edges, options, factors)
+        return solve(problem, factors)
 
     def close(self) -> None:
         """Nothing is held."""
 
 
-def solve(
-    poses: Mapping[int, np.ndarray],
-    edges: Collection[Edge],
-    options: SolveOptions,
-    factors: EdgeFactors | None = None,
-) -> Solution:
+def solve(problem: Problem, factors: EdgeFactors | None = None) -> Solution:
     """factors: those kept from earlier solves with the same free_scale.
 
     Levenberg-Marquardt. An optimisation that ends worse than it began, or with numbers that are
     not finite, is given up: the poses come back as they were.
     """
+    poses, options = problem.poses, problem.options
     factors = factors or EdgeFactors(options.free_scale)
     group = factors.group
     graph = gtsam.NonlinearFactorGraph()
@@ -126,7 +85,7 @@ def solve(
     still = gtsam.noiseModel.Isotropic.Sigma(group.dof, HELD_SIGMA)
     for keyframe_id in options.held:
         graph.add(group.prior(keyframe_id, group.wrap(poses[keyframe_id]), still))
-    for edge in edges:
+    for edge in problem.edges:
         graph.add(factors.of(edge, options.kernel))
     parameters = gtsam.LevenbergMarquardtParams()
     parameters.setMaxIterations(options.max_iterations)

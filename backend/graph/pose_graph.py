@@ -12,12 +12,11 @@ from scipy.sparse.csgraph import connected_components
 from scipy.special import gammaincinv
 
 from mapper.backend.graph.edge import Edge
+from mapper.backend.graph.graph_problem import Kernel, Problem, SolveOptions
 from mapper.backend.graph.graph_relaxation import relaxed_poses
 from mapper.backend.graph.graph_solver import (
     EdgeFactors,
     InProcess,
-    Kernel,
-    SolveOptions,
     Solver,
     squared_distance,
     squared_distances,
@@ -278,7 +277,7 @@ class PoseGraph:
         self, poses: dict[int, np.ndarray], edges: Collection[Edge], options: SolveOptions
     ) -> float:
         """Take the poses over that a solve ends with; returns its error."""
-        solution = self._solver.solve(poses, edges, options, self._factors)
+        solution = self._solver.solve(Problem(poses, edges, options), self._factors)
         if solution.fault:
             logger.warning(
                 "the pose graph's optimisation failed and was rolled back: %s", solution.fault

@@ -12,14 +12,15 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from contextlib import suppress
 from typing import IO, Any
 
 import numpy as np
 
 from mapper.backend.graph.edge import Edge, EdgeKind
-from mapper.backend.graph.graph_solver import EdgeFactors, Solution, SolveOptions, solve
+from mapper.backend.graph.graph_problem import Problem
+from mapper.backend.graph.graph_solver import EdgeFactors, Solution, solve
 
 logger = logging.getLogger(__name__)
 
@@ -40,18 +41,12 @@ class SolverProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._lost = False
 
-    def solve(
-        self,
-        poses: Mapping[int, np.ndarray],
-        edges: Collection[Edge],
-        options: SolveOptions,
-        factors: EdgeFactors,
-    ) -> Solution:
+    def solve(self, problem: Problem, factors: EdgeFactors) -> Solution:
         """As solve(); in this process where the graph is small or the other one was lost."""
-        if len(edges) < MIN_EDGES or self._lost:
-            return solve(poses, edges, options, factors)
+        if len(problem.edges) < MIN_EDGES or self._lost:
+            return solve(problem, factors)
         try:
-            return self._ask(_packed(poses, edges, options))
+            return self._ask(_packed(problem))
         except (OSError, EOFError, pickle.UnpicklingError) as error:
             self._lost = True
             self.close()
@@ -60,7 +55,7 @@ class SolverProcess:
                 "the process that solves the pose graph is lost (%s): tracking waits for it now",
                 reason,
             )
-            return solve(poses, edges, options, factors)
+            return solve(problem, factors)
 
     def close(self) -> None:
         """End the process; it is idle, or lost."""
@@ -95,7 +90,7 @@ def serve(questions: IO[bytes], answers: IO[bytes]) -> None:
             question = pickle.load(questions)
         except EOFError:
             return
-        solution = solve(**_restored(question))
+        solution = solve(_restored(question))
         ids = list(solution.poses)
         poses = np.array([solution.poses[k] for k in ids])
         answer = (ids, poses, solution.error, solution.fault)
@@ -106,28 +101,26 @@ def serve(questions: IO[bytes], answers: IO[bytes]) -> None:
             return
 
 
-def _packed(
-    poses: Mapping[int, np.ndarray], edges: Collection[Edge], options: SolveOptions
-) -> dict[str, Any]:
+def _packed(problem: Problem) -> dict[str, Any]:
     """Few large arrays: a pickle of many small ones would itself hold the lock for long."""
+    poses, edges = problem.poses, problem.edges
     return {
         "ids": list(poses),
         "poses": np.array(list(poses.values())),
         "pairs": [(e.i, e.j, e.kind.value) for e in edges],
         "S": np.array([e.S_i_j for e in edges]),
         "information": np.array([e.information for e in edges]),
-        "options": options,
+        "options": problem.options,
     }
 
 
-def _restored(question: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of solve()."""
+def _restored(question: dict[str, Any]) -> Problem:
     measured = zip(question["pairs"], question["S"], question["information"], strict=True)
-    return {
-        "poses": dict(zip(question["ids"], question["poses"], strict=True)),
-        "edges": [Edge(i, j, S, H, EdgeKind(kind)) for (i, j, kind), S, H in measured],
-        "options": question["options"],
-    }
+    return Problem(
+        dict(zip(question["ids"], question["poses"], strict=True)),
+        [Edge(i, j, S, H, EdgeKind(kind)) for (i, j, kind), S, H in measured],
+        question["options"],
+    )
 
 
 def _unpacked(answer: tuple[list[int], np.ndarray, float, str]) -> Solution:

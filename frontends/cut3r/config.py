@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 from mapper.errors import ConfigError
 from mapper.frontends.layers.trunk import TrunkSizes
+from mapper.frontends.published_arguments import PublishedArguments
 
 # Arguments of the published constructor that do not change the network or its outputs.
 WITHOUT_EFFECT = frozenset(
@@ -33,6 +34,7 @@ FIXED: Mapping[str, Any] = {
     "pose_conf_head": False,
     "norm_im2_in_dec": True,
 }
+ARGUMENTS = PublishedArguments("CUT3R", FIXED, WITHOUT_EFFECT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +79,7 @@ class Cut3rConfig(TrunkSizes):
 
         dpt: feature_dim, last_dim and layer_dims where they are not the published ones.
         """
-        known = {entry.name for entry in fields(Cut3rConfig)}
-        chosen: dict[str, Any] = {}
-        for name, given in arguments.items():
-            value = tuple(given) if isinstance(given, list) else given
-            if name in known:
-                chosen[name] = value
-            elif name in FIXED and value != FIXED[name]:
-                raise ConfigError(f"{name}={given!r} is not supported, only {FIXED[name]!r}")
-            elif name not in FIXED and name not in WITHOUT_EFFECT:
-                raise ConfigError(f"unknown argument of CUT3R: {name}={given!r}")
+        chosen = ARGUMENTS.known(Cut3rConfig, arguments)
         if dpt:
             a, b, c, d = dpt["layer_dims"]
             chosen["dpt"] = DptConfig(dpt["feature_dim"], dpt["last_dim"], (a, b, c, d))

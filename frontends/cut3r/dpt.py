@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mapper.frontends.cut3r.config import DptConfig
+from mapper.frontends.layers.convolution_pair import ConvolutionPair
 
 
 def upsampled(image: Tensor) -> Tensor:
@@ -16,13 +17,8 @@ def upsampled(image: Tensor) -> Tensor:
     return functional.interpolate(image, scale_factor=2, mode="bilinear", align_corners=True)
 
 
-class ResidualUnit(nn.Module):
+class ResidualUnit(ConvolutionPair):
     """Two 3x3 convolutions around a skip connection."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, image: Tensor) -> Tensor:
         """(B, C, h, w) to the same."""

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Final
 
 from mapper.errors import ConfigError
+from mapper.frontends.published_arguments import PublishedArguments
 
 Levels = tuple[int, int, int, int]
 
 # Keys of recorded configurations that do not change the network.
 WITHOUT_EFFECT: Final = frozenset({"freeze", "image_hw", "tokens_per_frame", "frames"})
 FIXED: Final[Mapping[str, Any]] = {"qk_norm": True}
+ARGUMENTS: Final = PublishedArguments("VGGT", FIXED, WITHOUT_EFFECT)
 ITERATIONS: Final = 4  # of the camera head, through one trunk
 PUBLISHED_TAPS: Final[Levels] = (4, 11, 17, 23)
 PUBLISHED_CHANNELS: Final[Levels] = (256, 512, 1024, 1024)
@@ -94,22 +96,9 @@ class VggtConfig:
         track = chosen.pop("track", None) or {}
         width = chosen.pop("vit_embed_dim", None)
         config = VggtConfig(
-            **_known(VggtConfig, chosen),
-            track=TrackConfig(**_known(TrackConfig, track)) if track_head else None,
+            **ARGUMENTS.known(VggtConfig, chosen),
+            track=TrackConfig(**ARGUMENTS.known(TrackConfig, track)) if track_head else None,
         )
         if width not in (None, config.embed_dim):
             raise ConfigError(f"vit_embed_dim={width}: must be embed_dim, {config.embed_dim}")
         return config
-
-
-def _known(kind: type, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    names = {entry.name for entry in fields(kind)}
-    chosen: dict[str, Any] = {}
-    for name, given in arguments.items():
-        if name in names:
-            chosen[name] = tuple(given) if isinstance(given, list) else given
-        elif name in FIXED and given != FIXED[name]:
-            raise ConfigError(f"{name}={given!r} is not supported, only {FIXED[name]!r}")
-        elif name not in FIXED and name not in WITHOUT_EFFECT:
-            raise ConfigError(f"unknown argument of VGGT: {name}={given!r}")
-    return chosen

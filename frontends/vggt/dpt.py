@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mapper.frontends.layers.convolution_pair import ConvolutionPair
 from mapper.frontends.layers.linear import PointwiseConv2d, product
 from mapper.frontends.vggt.config import Levels, VggtConfig
 from mapper.frontends.vggt.map_positions import add_positions
@@ -64,13 +65,8 @@ def resized(image: Tensor, size: tuple[int, int]) -> Tensor:
     return functional.interpolate(image, size=size, mode="bilinear", align_corners=True)
 
 
-class ResidualUnit(nn.Module):
+class ResidualUnit(ConvolutionPair):
     """Two 3x3 convolutions around a skip that is rectified, as the network was trained."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, image: Tensor) -> Tensor:
         """(N, C, h, w) to the same."""

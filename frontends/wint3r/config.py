@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 from mapper.errors import ConfigError
 from mapper.frontends.layers.trunk import TrunkSizes
+from mapper.frontends.published_arguments import PublishedArguments
 
 # Arguments of the published constructor, and entries of its manifest, that change no output.
 WITHOUT_EFFECT = frozenset(
@@ -19,6 +20,7 @@ FIXED: Mapping[str, Any] = {
     "patch_size": 16,
     "norm_eps_encoder_decoder": 1e-6,
 }
+ARGUMENTS = PublishedArguments("WinT3R", FIXED, WITHOUT_EFFECT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +75,7 @@ class Wint3rConfig(TrunkSizes):
         point_head: dim_proj, dim_upsample and last_conv_channels where they are not the published
         ones.
         """
-        known = {entry.name for entry in fields(Wint3rConfig)}
-        chosen: dict[str, Any] = {}
-        for name, value in arguments.items():
-            if name in known:
-                chosen[name] = value
-            elif name in FIXED and value != FIXED[name]:
-                raise ConfigError(f"{name}={value!r} is not supported, only {FIXED[name]!r}")
-            elif name not in FIXED and name not in WITHOUT_EFFECT:
-                raise ConfigError(f"unknown argument of WinT3R: {name}={value!r}")
+        chosen = ARGUMENTS.known(Wint3rConfig, arguments)
         if "camera_head" in chosen:
             chosen["camera_head"] = _camera_head(chosen["camera_head"])
         if point_head is not None:

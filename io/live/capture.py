@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
+from mapper.core.quantities import SecondsOrZero
+from mapper.core.settings_model import settings
 from mapper.errors import InputError
 from mapper.io.live.source import LiveImage, LiveSource, StreamBroken
 from mapper.runtime.closing import Closing
@@ -34,16 +36,18 @@ class CaptureCounts:
     reconnections: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class RetryOptions:
-    """first_wait, longest_wait: seconds before a broken stream is opened again; doubles each time.
+    """How patiently a broken stream is opened again.
 
-    gap: seconds without an image after which the camera may be anywhere.
+    first_wait: before the first time; doubles each time.
+    longest_wait: at most.
+    gap: without an image, after which the camera may be anywhere.
     """
 
-    first_wait: float = 0.25
-    longest_wait: float = 8.0
-    gap: float = 1.0
+    first_wait: SecondsOrZero = 0.25
+    longest_wait: SecondsOrZero = 8.0
+    gap: SecondsOrZero = 1.0
 
 
 class LiveCapture(Closing):

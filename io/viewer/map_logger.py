@@ -29,11 +29,7 @@ class MapLogger:
         return False
 
     def frame(
-        self,
-        frame: Frame,
-        T_world_camera: np.ndarray | None,
-        state: str,
-        values: Mapping[str, float],
+        self, frame: Frame, T_world_camera: np.ndarray | None, state: str, values: dict[str, float]
     ) -> None:
         """One frame: its image, pose (4, 4), state of tracking and numbers to plot."""
 

@@ -97,11 +97,7 @@ class RerunLogger(MapLogger):
         return self._outlets.was_closed
 
     def frame(
-        self,
-        frame: Frame,
-        T_world_camera: np.ndarray | None,
-        state: str,
-        values: Mapping[str, float],
+        self, frame: Frame, T_world_camera: np.ndarray | None, state: str, values: dict[str, float]
     ) -> None:
         """Without a pose the camera stays where it was seen last, in the colour of its state."""
         self.at(frame.index, frame.timestamp)

@@ -26,7 +26,7 @@ from mapper.run.directory import RunDirectory
 from mapper.run.outputs import ALIGNMENT
 from mapper.run.stored_run import LIVE
 from mapper.saved.map import load_map
-from mapper.slam.result import FrameCounts
+from mapper.slam.frame_counts import FrameCounts
 
 CACHED_MAPS = 64  # keyframes, 3 MB each at 640x480
 

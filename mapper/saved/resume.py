@@ -24,8 +24,8 @@ from mapper.run.recording_parts import set_recording_aside
 from mapper.run.stored_run import LIVE
 from mapper.saved.map import load_decisions, load_graph
 from mapper.saved.results import known_counts
+from mapper.slam.frame_counts import FrameCounts
 from mapper.slam.mapper import Mapper
-from mapper.slam.result import FrameCounts
 
 SETTLED: Final = ("keyframe", "visit")  # the journal's events: closed, culled
 OF_THE_FRAMES: Final = ("start", "stride", "max_frames")

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from mapper.frontends.base import FrontendMemory
-from mapper.slam.result import FrameCounts
+from mapper.slam.frame_counts import FrameCounts
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,9 +28,10 @@ from mapper.runtime.patience import MOST, Patience, told
 from mapper.runtime.stopwatch import Stopwatch
 from mapper.slam.background_worker import Worker
 from mapper.slam.checkpoint import Checkpoint
+from mapper.slam.frame_counts import FrameCounts
 from mapper.slam.frame_job import FrameJob, least_missed
 from mapper.slam.recorder import NullRecorder, Recorder
-from mapper.slam.result import FrameCounts, MappingResult
+from mapper.slam.result import MappingResult
 
 logger = logging.getLogger(__name__)
 SKIPS_NAMED = 3

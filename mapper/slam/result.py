@@ -9,19 +9,7 @@ import numpy as np
 from mapper.backend.loops.loop_decision import LoopDecision
 from mapper.core.mesh import Mesh
 from mapper.core.trajectory import Trajectory
-
-
-@dataclass
-class FrameCounts:
-    """frames: handed in. lost: not placed by the frontend. skipped: unreadable.
-
-    left_out: tracked, but not in the map, as the backend was behind (live only).
-    """
-
-    frames: int = 0
-    lost: int = 0
-    skipped: int = 0
-    left_out: int = 0
+from mapper.slam.frame_counts import FrameCounts
 
 
 @dataclass(frozen=True, slots=True)

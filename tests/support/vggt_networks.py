@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
@@ -15,29 +16,16 @@ from mapper.frontends.vggt.network import Vggt
 
 HEIGHT, WIDTH = 42, 56
 STORED = {"img_size": 56, "patch_size": 14, "embed_dim": 32, "freeze": "none"}
-TRACK = TrackConfig(
-    features=16,
-    hidden_size=32,
-    corr_levels=3,
-    corr_radius=3,
-    depth=1,
-    dpt_features=16,
-    dpt_layer_idx=(0, 1, 2, 3),
-    dpt_out_channels=(8, 12, 16, 16),
-)
-TINY = VggtConfig(
-    img_size=56,
-    embed_dim=32,
-    vit_depth=1,
-    vit_heads=2,
-    agg_depth=4,
-    agg_heads=2,
-    cam_trunk_depth=2,
-    cam_heads=2,
-    dpt_features=16,
-    dpt_out_channels=(8, 12, 16, 16),
-    dpt_layer_idx=(0, 1, 2, 3),
-)
+# Of the dense heads and of the track head.
+DPT: dict[str, Any] = {
+    "dpt_features": 16,
+    "dpt_layer_idx": (0, 1, 2, 3),
+    "dpt_out_channels": (8, 12, 16, 16),
+}
+TRACK = TrackConfig(features=16, hidden_size=32, corr_levels=3, corr_radius=3, depth=1, **DPT)
+DEPTHS: dict[str, Any] = {"vit_depth": 1, "agg_depth": 4, "cam_trunk_depth": 2}
+HEADS: dict[str, Any] = {"vit_heads": 2, "agg_heads": 2, "cam_heads": 2}
+TINY = VggtConfig(img_size=56, embed_dim=32, **DEPTHS, **HEADS, **DPT)
 
 
 def random_network(track: TrackConfig | None = None) -> Vggt:

@@ -24,7 +24,8 @@ import numpy as np
 from benchmarks.graph_growth import measure_growth
 from benchmarks.public_pose_graphs import PublicGraph, load_public
 from mapper.backend.graph.edge import Edge, EdgeKind
-from mapper.backend.graph.graph_solver import EdgeFactors, Kernel
+from mapper.backend.graph.graph_problem import Kernel
+from mapper.backend.graph.graph_solver import EdgeFactors
 from mapper.backend.graph.pose_graph import HUBER, PoseGraph, PoseGraphConfig
 from mapper.core.geometry import umeyama
 from mapper.core.sim3 import inverse_similarity

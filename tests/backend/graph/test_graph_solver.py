@@ -9,13 +9,8 @@ import numpy as np
 import pytest
 
 from mapper.backend.graph.edge import Edge, EdgeKind
-from mapper.backend.graph.graph_solver import (
-    InProcess,
-    Solution,
-    SolveOptions,
-    solve,
-    squared_distance,
-)
+from mapper.backend.graph.graph_problem import Problem, SolveOptions
+from mapper.backend.graph.graph_solver import InProcess, Solution, solve, squared_distance
 from mapper.backend.graph.pose_graph import PoseGraph
 from mapper.core.geometry import exp_se3
 from mapper.core.sim3 import exp_sim3, inverse_similarity, similarity
@@ -62,7 +57,7 @@ class SingularOptimiser(WorseOptimiser):
 def test_a_perfect_loop_edge_has_no_residual(free: bool, a: np.ndarray, b: np.ndarray) -> None:
     edge = Edge(0, 1, inverse_similarity(a) @ b, 1e6 * np.eye(7), LOOP)
     assert squared_distance(edge, a, b, free) == pytest.approx(0.0, abs=1e-12)
-    solution = solve({0: a, 1: b}, [edge], SolveOptions(free, None, [0]))
+    solution = solve(Problem({0: a, 1: b}, [edge], SolveOptions(free, None, [0])))
     assert solution.error == pytest.approx(0.0, abs=1e-12)
     np.testing.assert_allclose(solution.poses[1], b, atol=1e-9)
 
@@ -81,7 +76,7 @@ def test_the_error_is_half_the_squared_perturbation_on_the_right(free: bool) -> 
     edge = Edge(0, 1, inverse_similarity(a) @ b, information, ODOMETRY)
     moved = b @ exp_sim3(xi)
     held = SolveOptions(free, None, [0, 1])  # both held: the error is that of the poses given
-    error = solve({0: a, 1: moved}, [edge], held).error
+    error = solve(Problem({0: a, 1: moved}, [edge], held)).error
     assert error == pytest.approx(0.5 * xi @ information @ xi, rel=1e-3)
     assert squared_distance(edge, a, moved, free) == pytest.approx(2 * error, rel=1e-3)
 
@@ -89,7 +84,7 @@ def test_the_error_is_half_the_squared_perturbation_on_the_right(free: bool) -> 
 def test_the_optimum_moves_by_what_the_edge_says() -> None:
     edge = Edge(0, 1, inverse_similarity(S_I) @ S_J, root_information(), ODOMETRY)
     start = {0: S_I, 1: S_J @ exp_sim3(XI)}
-    solution = solve(start, [edge], SolveOptions(True, None, [0]))
+    solution = solve(Problem(start, [edge], SolveOptions(True, None, [0])))
     assert solution.error == pytest.approx(0.0, abs=1e-6) and not solution.fault
     np.testing.assert_allclose(solution.poses[0], S_I, atol=1e-6)
     np.testing.assert_allclose(solution.poses[1], S_J, atol=1e-4)
@@ -113,7 +108,7 @@ def test_information_that_is_not_finite_is_rolled_back(free: bool, value: float)
         Edge(1, 2, np.eye(4), information, ODOMETRY),
     ]
     before = {k: exp_se3(np.full(6, 0.1 * k)) for k in range(3)}
-    after = solve(before, edges, SolveOptions(free, None, [0]))
+    after = solve(Problem(before, edges, SolveOptions(free, None, [0])))
     assert after.fault
     for k, T in before.items():
         np.testing.assert_array_equal(after.poses[k], T)
@@ -127,7 +122,7 @@ def test_an_optimisation_that_diverges_is_rolled_back(
     monkeypatch.setattr(gtsam, "LevenbergMarquardtOptimizer", optimiser)
     edge = Edge(0, 1, exp_se3(XI[:6]), np.eye(7), ODOMETRY)
     before = {0: S_I, 1: S_J}
-    after = solve(before, [edge], SolveOptions(True, None, [0]))
+    after = solve(Problem(before, [edge], SolveOptions(True, None, [0])))
     assert told in after.fault
     assert after.error == pytest.approx(0.5 * squared_distance(edge, S_I, S_J, True))
     for k, S in before.items():
@@ -138,15 +133,17 @@ def test_a_measurement_that_is_not_finite_is_rolled_back() -> None:
     broken = np.eye(4)
     broken[0, 3] = np.nan
     before = {0: similarity(2.0, T_I), 1: S_J}
-    after = solve(before, [Edge(0, 1, broken, np.eye(7), LOOP)], SolveOptions(True, None, [0]))
+    after = solve(
+        Problem(before, [Edge(0, 1, broken, np.eye(7), LOOP)], SolveOptions(True, None, [0]))
+    )
     assert after.fault
     for k, S in before.items():
         np.testing.assert_array_equal(after.poses[k], S)
 
 
 class FailingSolver(InProcess):
-    def solve(self, poses, edges, options, factors):
-        return Solution(dict(poses), 1.0, "error 1 became 2")
+    def solve(self, problem, factors):
+        return Solution(dict(problem.poses), 1.0, "error 1 became 2")
 
 
 def test_the_graph_logs_what_was_rolled_back(caplog: pytest.LogCaptureFixture) -> None:

@@ -7,11 +7,10 @@ import pytest
 
 from mapper.backend.graph import pose_graph
 from mapper.backend.graph.edge import Edge, EdgeKind
+from mapper.backend.graph.graph_problem import Kernel, Problem, SolveOptions
 from mapper.backend.graph.graph_solver import (
     EdgeFactors,
     InProcess,
-    Kernel,
-    SolveOptions,
     Solver,
     solve,
     squared_distance,
@@ -70,8 +69,8 @@ def test_kept_factors_solve_as_fresh_ones_do_whatever_the_kernel_before(free: bo
     edges.append(Edge(0, 11, np.eye(4), np.eye(7), LOOP))
     kept = EdgeFactors(free)
     for kernel in (Kernel("Huber", 0.5), None, Kernel("GemanMcClure", 2.0), None):
-        options = SolveOptions(free, kernel, (0,))
-        found, expected = solve(poses, edges, options, kept), solve(poses, edges, options)
+        problem = Problem(poses, edges, SolveOptions(free, kernel, (0,)))
+        found, expected = solve(problem, kept), solve(problem)
         assert found.error == pytest.approx(expected.error, rel=1e-12)
         for k, S in expected.poses.items():
             np.testing.assert_allclose(found.poses[k], S, atol=1e-12)
@@ -131,9 +130,9 @@ class CountingSolver(InProcess):
     def __init__(self) -> None:
         self.solved: list[int] = []
 
-    def solve(self, poses, edges, options, factors):
-        self.solved.append(len(edges))
-        return super().solve(poses, edges, options, factors)
+    def solve(self, problem, factors):
+        self.solved.append(len(problem.edges))
+        return super().solve(problem, factors)
 
 
 def test_the_final_pass_solves_once_where_its_choice_stands() -> None:

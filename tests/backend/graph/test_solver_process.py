@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from mapper.backend.graph.edge import Edge, EdgeKind
-from mapper.backend.graph.graph_solver import EdgeFactors, Kernel, SolveOptions, solve
+from mapper.backend.graph.graph_problem import Kernel, Problem, SolveOptions
+from mapper.backend.graph.graph_solver import EdgeFactors, solve
 from mapper.backend.graph.solver_process import MIN_EDGES, SolverProcess
 from mapper.core.sim3 import exp_sim3, inverse_similarity
 
@@ -43,9 +44,9 @@ def solver() -> Iterator[SolverProcess]:
 
 def test_the_other_process_finds_the_same_poses(solver: SolverProcess) -> None:
     poses, edges = noisy_chain()
-    expected = solve(poses, edges, OPTIONS)
+    expected = solve(Problem(poses, edges, OPTIONS))
     for _ in range(2):
-        found = solver.solve(poses, edges, OPTIONS, EdgeFactors(True))
+        found = solver.solve(Problem(poses, edges, OPTIONS), EdgeFactors(True))
         assert found.error == expected.error and not found.fault
         for k, S in expected.poses.items():
             np.testing.assert_array_equal(found.poses[k], S)
@@ -55,7 +56,7 @@ def test_the_other_process_finds_the_same_poses(solver: SolverProcess) -> None:
 def test_a_rollback_over_there_is_told(solver: SolverProcess) -> None:
     poses, edges = noisy_chain()
     edges[5].information[3, 3] = np.nan
-    found = solver.solve(poses, edges, OPTIONS, EdgeFactors(True))
+    found = solver.solve(Problem(poses, edges, OPTIONS), EdgeFactors(True))
     assert found.fault
     np.testing.assert_array_equal(found.poses[6], poses[6])
 
@@ -72,9 +73,9 @@ def test_another_thread_runs_while_the_answer_is_awaited(tmp_path: Path) -> None
     solver = SolverProcess((sys.executable, "-c", waiting))
     timer = threading.Timer(0.2, sign.touch)
     timer.start()
-    found = solver.solve(poses, edges, OPTIONS, EdgeFactors(True))
+    found = solver.solve(Problem(poses, edges, OPTIONS), EdgeFactors(True))
     solver.close()
-    assert sign.exists() and found.error == solve(poses, edges, OPTIONS).error
+    assert sign.exists() and found.error == solve(Problem(poses, edges, OPTIONS)).error
 
 
 @pytest.mark.parametrize(
@@ -85,11 +86,11 @@ def test_where_the_process_is_lost_the_solving_is_done_here(
     command: tuple[str, ...], caplog: pytest.LogCaptureFixture
 ) -> None:
     poses, edges = noisy_chain()
-    expected = solve(poses, edges, OPTIONS)
+    expected = solve(Problem(poses, edges, OPTIONS))
     solver = SolverProcess(command)
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
-            found = solver.solve(poses, edges, OPTIONS, EdgeFactors(True))
+            found = solver.solve(Problem(poses, edges, OPTIONS), EdgeFactors(True))
             assert found.error == pytest.approx(expected.error, rel=1e-9)
     assert caplog.text.count("is lost") == 1
     solver.close()
@@ -98,5 +99,5 @@ def test_where_the_process_is_lost_the_solving_is_done_here(
 def test_a_small_graph_starts_no_process() -> None:
     poses, edges = noisy_chain(4)
     solver = SolverProcess(("/no/such/file",))
-    assert solver.solve(poses, edges, OPTIONS, EdgeFactors(True)).error >= 0
+    assert solver.solve(Problem(poses, edges, OPTIONS), EdgeFactors(True)).error >= 0
     assert solver._process is None and not solver._lost

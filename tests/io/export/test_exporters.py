@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -130,7 +131,7 @@ def test_images_are_loaded_one_at_a_time(
 
     def images() -> Iterator[Callable[[], np.ndarray]]:
         for index in range(COUNT):
-            yield lambda index=index: _image(index)
+            yield partial(_image, index)
             assert len(list(tmp_path.glob(".export*/images/*"))) == index + 1
 
     export(tmp_path / "export", Scene(trajectory, images(), INTRINSICS, cloud))
