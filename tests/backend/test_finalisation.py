@@ -17,7 +17,7 @@ from mapper.backend.graph.pose_graph import PoseGraph, PoseGraphConfig
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
 from mapper.backend.keyframes.map_cache import MapCache
 from mapper.core.sim3 import inverse_similarity, similarity
-from tests.support.plane_views import CONFIG, moved, plane_map
+from tests.support.plane_views import CONFIG, moved, plane_maps
 from tests.support.room_views import Room
 
 TRUTH = {k: moved(0.08 * k, 0.02 * k * k, yaw=-0.01 * k) for k in range(4)}
@@ -25,10 +25,7 @@ TRUTH = {k: moved(0.08 * k, 0.02 * k * k, yaw=-0.01 * k) for k in range(4)}
 
 @pytest.fixture
 def maps() -> MapCache:
-    cache = MapCache(None, 64)
-    for k, T in TRUTH.items():
-        cache.put(k, plane_map(T))
-    return cache
+    return plane_maps(TRUTH)
 
 
 @pytest.fixture

@@ -15,31 +15,20 @@ from mapper.evaluate.benchmark import BenchOptions, run_benchmark
 from mapper.evaluate.comparison import compare
 from mapper.evaluate.job import BenchRequest, Measured, SequenceJob
 from mapper.evaluate.protocol import (
-    DepthProtocol,
     FrameSelection,
-    ImagePreparation,
-    PoseProtocol,
-    Protocol,
     ReconstructionProtocol,
 )
 from mapper.evaluate.results import SequenceResult
 from mapper.evaluate.selection import benchmark_dataset
 from mapper.evaluate.tasks import TASKS, measure_reconstruction
-from tests.support.made_up_scene import CAMERA, FRAMES, write_predictions
+from tests.support.made_up_scene import FRAMES, write_predictions
+from tests.support.made_up_scene import PROTOCOLS as SINGLY
 
-WINDOW = ImagePreparation(loader="window", width=CAMERA.width, height=CAMERA.height)
-PROTOCOLS = {
-    "pose": Protocol("p", task="pose", pose=PoseProtocol(alignment="se3")),
-    "video-depth": Protocol(
-        "v", task="video-depth", average="pixels", depth=DepthProtocol(("metric", "scale"))
-    ),
-    "mono-depth": Protocol(
-        "m", task="mono-depth", average="pixels", depth=DepthProtocol(("metric", "median"))
-    ),
-    "reconstruction": Protocol(
-        "r",
-        task="reconstruction",
-        images=WINDOW,
+PROTOCOLS = SINGLY | {
+    "video-depth": replace(SINGLY["video-depth"], average="pixels"),
+    "mono-depth": replace(SINGLY["mono-depth"], average="pixels"),
+    "reconstruction": replace(
+        SINGLY["reconstruction"],
         frames=FrameSelection(stride=3),
         reconstruction=ReconstructionProtocol(crop=40),
     ),

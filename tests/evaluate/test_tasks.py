@@ -14,29 +14,17 @@ from mapper.errors import InputError
 from mapper.evaluate import tasks
 from mapper.evaluate.job import BenchRequest, Measured, SequenceJob
 from mapper.evaluate.predicting import Answer, Answers
-from mapper.evaluate.protocol import (
-    DepthProtocol,
-    ImagePreparation,
-    PoseProtocol,
-    Protocol,
-    ReconstructionProtocol,
-)
+from mapper.evaluate.protocol import PoseProtocol
 from mapper.evaluate.selection import benchmark_dataset
 from mapper.evaluate.tasks import resized_depth
-from tests.support.made_up_scene import CAMERA, FRAMES, true_depth, true_pose, write_predictions
-
-WINDOW = ImagePreparation(loader="window", width=CAMERA.width, height=CAMERA.height)
-PROTOCOLS = {
-    "pose": Protocol("p", task="pose", pose=PoseProtocol(alignment="se3")),
-    "video-depth": Protocol("v", task="video-depth", depth=DepthProtocol(("metric", "scale"))),
-    "mono-depth": Protocol("m", task="mono-depth", depth=DepthProtocol(("metric", "median"))),
-    "reconstruction": Protocol(
-        "r",
-        task="reconstruction",
-        images=WINDOW,
-        reconstruction=ReconstructionProtocol(crop=CAMERA.height),
-    ),
-}
+from tests.support.made_up_scene import (
+    CAMERA,
+    FRAMES,
+    PROTOCOLS,
+    true_depth,
+    true_pose,
+    write_predictions,
+)
 
 
 @pytest.fixture

@@ -11,9 +11,28 @@ from mapper.core.geometry import backproject, exp_se3
 from mapper.core.intrinsics import Intrinsics
 from mapper.core.prediction import Prediction
 from mapper.core.prediction_files import save_prediction
+from mapper.evaluate.protocol import (
+    DepthProtocol,
+    ImagePreparation,
+    PoseProtocol,
+    Protocol,
+    ReconstructionProtocol,
+)
 
 FRAMES = 8
 CAMERA = Intrinsics(50.0, 50.0, 32.0, 24.0, 64, 48)
+WINDOW = ImagePreparation(loader="window", width=CAMERA.width, height=CAMERA.height)
+PROTOCOLS = {
+    "pose": Protocol("p", task="pose", pose=PoseProtocol(alignment="se3")),
+    "video-depth": Protocol("v", task="video-depth", depth=DepthProtocol(("metric", "scale"))),
+    "mono-depth": Protocol("m", task="mono-depth", depth=DepthProtocol(("metric", "median"))),
+    "reconstruction": Protocol(
+        "r",
+        task="reconstruction",
+        images=WINDOW,
+        reconstruction=ReconstructionProtocol(crop=CAMERA.height),
+    ),
+}
 Change = Callable[[int, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pypose
@@ -14,6 +14,7 @@ from mapper.backend.alignment.geometry import Pairs, State
 from mapper.backend.alignment.similarities import similarities
 from mapper.backend.alignment.views import Views, load_views
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
+from mapper.backend.keyframes.map_cache import MapCache
 from mapper.core.depth_noise import LEARNED
 from mapper.core.geometry import pose
 from mapper.core.intrinsics import Intrinsics
@@ -58,6 +59,14 @@ def plane_map(T_world_camera: np.ndarray, intrinsics: Intrinsics = PLANE) -> Key
     image = np.repeat(_texture(points[..., 0], points[..., 1])[..., None], 3, -1)
     weight = np.ones(depth.shape, np.float32)
     return KeyframeMap(depth.astype(np.float32), weight, image, intrinsics, LEARNED)
+
+
+def plane_maps(poses: Mapping[int, np.ndarray]) -> MapCache:
+    """Those of keyframes by number."""
+    cache = MapCache(None, 64)
+    for k, T in poses.items():
+        cache.put(k, plane_map(T))
+    return cache
 
 
 def _texture(x: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 import torch
-from golden.recording import Golden
+from golden.recording import TOLERANCE, Golden, Verdict, check
+from golden.runners import RUNNERS
 from torch import nn
 
 from tests.support.paths import COMMITTED_GOLDEN, FULL_GOLDEN, SHARED
@@ -32,6 +33,14 @@ def recording(family: str, name: str) -> Golden:
     """One of `recordings`."""
     kind, stem = name.split("/")
     return Golden.open(FOLDERS[kind] / family / f"{stem}.json")
+
+
+def reproduced(family: str, name: str) -> Verdict:
+    """Our network's verdict on one of `recordings`: every tensor was compared, and is near."""
+    verdict = check(recording(family, name), RUNNERS)
+    assert verdict.covered and verdict.differences and verdict.skipped == []
+    assert [d for d in verdict.differences if not d.within(TOLERANCE)] == []
+    return verdict
 
 
 def manifest(name: str) -> Mapping[str, Any]:

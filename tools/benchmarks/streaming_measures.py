@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import torch
 from reference.vggt import ReferenceSession, reference_work
@@ -24,34 +24,36 @@ from mapper.runtime.process_health import peak_memory_mb
 
 OURS, BASELINE = "ours", "baseline"
 STREAMVGGT: Final = "streamvggt"
+
+
+def _network(
+    side: int,
+    width: int,
+    vit: tuple[int, int],
+    agg: tuple[int, int],
+    cam: tuple[int, int],
+    **dpt: Any,
+) -> VggtConfig:
+    """side: pixels. width: of a token. vit, agg, cam: depth and heads of each trunk."""
+    return VggtConfig(
+        img_size=side,
+        embed_dim=width,
+        vit_depth=vit[0],
+        vit_heads=vit[1],
+        agg_depth=agg[0],
+        agg_heads=agg[1],
+        cam_trunk_depth=cam[0],
+        cam_heads=cam[1],
+        **dpt,
+    )
+
+
+MID_DPT: Final = {"dpt_features": 64, "dpt_out_channels": (64, 128, 256, 256)}
+TINY_DPT: Final = {"dpt_features": 32, "dpt_out_channels": (24, 32, 48, 48)}
 CONFIGS: Final = {
     "published": VggtConfig(),
-    "mid": VggtConfig(
-        img_size=224,
-        embed_dim=256,
-        vit_depth=6,
-        vit_heads=4,
-        agg_depth=8,
-        agg_heads=4,
-        cam_trunk_depth=2,
-        cam_heads=8,
-        dpt_features=64,
-        dpt_out_channels=(64, 128, 256, 256),
-        dpt_layer_idx=(1, 3, 5, 7),
-    ),
-    "tiny": VggtConfig(
-        img_size=56,
-        embed_dim=64,
-        vit_depth=2,
-        vit_heads=4,
-        agg_depth=4,
-        agg_heads=4,
-        cam_trunk_depth=2,
-        cam_heads=4,
-        dpt_features=32,
-        dpt_out_channels=(24, 32, 48, 48),
-        dpt_layer_idx=(0, 1, 2, 3),
-    ),
+    "mid": _network(224, 256, (6, 4), (8, 4), (2, 8), **MID_DPT, dpt_layer_idx=(1, 3, 5, 7)),
+    "tiny": _network(56, 64, (2, 4), (4, 4), (2, 4), **TINY_DPT, dpt_layer_idx=(0, 1, 2, 3)),
 }
 SIZES: Final = {"published": (518, 392), "mid": (224, 168), "tiny": (70, 56)}  # width, height
 MEDIAN_OF: Final = 3  # frames up to the one that is named

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
+from typing import Final, Literal, get_args
 
+from mapper.core.quantities import (
+    Count,
+    Frames,
+    LogScale,
+    MetresOrZero,
+    NonNegative,
+    PixelsOrZero,
+    Share,
+    Whole,
+)
+from mapper.core.settings_model import settings
 from mapper.errors import ConfigError
 
-IMAGE_SOURCES = ("rendered", "real")
+ImageSource = Literal["rendered", "real"]
+IMAGE_SOURCES: Final = get_args(ImageSource)
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class DriftConfig:
     """Errors of the relative motion from one frame to the next, correlated over frames.
 
@@ -18,10 +31,10 @@ class DriftConfig:
     correlation_frames: time after which an error has forgotten itself (1/e), frames.
     """
 
-    rotation_deg: float = 0.155
-    translation: float = 0.0033
-    log_scale: float = 0.0025
-    correlation_frames: float = 12.0
+    rotation_deg: NonNegative = 0.155
+    translation: MetresOrZero = 0.0033
+    log_scale: LogScale = 0.0025
+    correlation_frames: NonNegative = 12.0
 
     def scaled(self, factor: float) -> DriftConfig:
         """The same drift with all amplitudes multiplied."""
@@ -33,7 +46,7 @@ class DriftConfig:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class DepthErrorConfig:
     """Errors of one frame's depth map; standard deviations of the logarithm of depth.
 
@@ -42,15 +55,15 @@ class DepthErrorConfig:
     edge_blur: radius in pixels over which depth edges are smeared into flying pixels, 0 = sharp.
     """
 
-    bias: float = 0.015
-    warp: float = 0.015
-    noise: float = 0.005
-    bias_correlation_frames: float = 10.0
-    warp_correlation_frames: float = 30.0
-    edge_blur: int = 1
+    bias: LogScale = 0.015
+    warp: LogScale = 0.015
+    noise: LogScale = 0.005
+    bias_correlation_frames: NonNegative = 10.0
+    warp_correlation_frames: NonNegative = 30.0
+    edge_blur: PixelsOrZero = 1
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class ConfidenceConfig:
     """Confidence 1 + exp(level + spread * z), z of about unit variance.
 
@@ -59,12 +72,12 @@ class ConfidenceConfig:
     """
 
     level: float = 1.0
-    spread: float = 0.8
-    correlation: float = 0.6
-    outlier_factor: float = 0.5
+    spread: NonNegative = 0.8
+    correlation: Share = 0.6
+    outlier_factor: NonNegative = 0.5
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class OutlierConfig:
     """Blobs that drift through the image with wrong depth.
 
@@ -72,13 +85,13 @@ class OutlierConfig:
     log_offset: how far the depth is off at most, logarithm; at least half of it.
     """
 
-    count: int = 3
-    radius: float = 0.06
-    speed: float = 0.015
-    log_offset: float = 0.5
+    count: Whole = 3
+    radius: NonNegative = 0.06
+    speed: NonNegative = 0.015
+    log_offset: LogScale = 0.5
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class ImageConfig:
     """The images that go with the predictions.
 
@@ -88,23 +101,14 @@ class ImageConfig:
     smooth over frames. noise: standard deviation of each pixel, share of white.
     """
 
-    source: str = "rendered"
-    reference_every: int = 15
-    supersample: int = 2
-    exposure: float = 0.1
-    noise: float = 0.01
-
-    def __post_init__(self) -> None:
-        if self.source not in IMAGE_SOURCES:
-            raise ConfigError(f"images {self.source}: expected one of {', '.join(IMAGE_SOURCES)}")
-        if self.reference_every < 1 or self.supersample < 1:
-            raise ConfigError(
-                f"reference_every {self.reference_every}, supersample {self.supersample}: "
-                "both are at least 1"
-            )
+    source: ImageSource = "rendered"
+    reference_every: Frames = 15
+    supersample: Count = 2
+    exposure: NonNegative = 0.1
+    noise: NonNegative = 0.01
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class SimulationConfig:
     """seed: of everything drawn at random. width: of the predictions, pixels.
 

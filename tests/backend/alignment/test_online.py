@@ -15,7 +15,7 @@ from mapper.backend.graph.pose_graph import PoseGraph, PoseGraphConfig
 from mapper.backend.keyframes.map_cache import MapCache
 from mapper.core.sim3 import inverse_similarity, similarity
 from mapper.errors import ConfigError
-from tests.support.plane_views import CONFIG, moved, plane_map
+from tests.support.plane_views import CONFIG, moved, plane_maps
 
 TRUTH = {k: moved(0.06 * k, 0.03 * (k % 2), yaw=-0.01 * k) for k in range(8)}
 ONLINE = OnlineAlignmentConfig(window=6)
@@ -24,10 +24,7 @@ WINDOW = range(2, 8)
 
 @pytest.fixture(scope="module")
 def maps() -> MapCache:
-    cache = MapCache(None, 64)
-    for k, T in TRUTH.items():
-        cache.put(k, plane_map(T))
-    return cache
+    return plane_maps(TRUTH)
 
 
 @pytest.fixture

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import pytest
-from golden.recording import TOLERANCE, check
-from golden.runners import RUNNERS
 
 from mapper.errors import ConfigError
 from mapper.frontends.cut3r.config import Cut3rConfig
 from mapper.frontends.cut3r.model import Cut3r
-from tests.support.published import built_as, manifest, parameter_count, recording, recordings
+from tests.support.published import (
+    built_as,
+    manifest,
+    parameter_count,
+    recordings,
+    reproduced,
+)
 
 MANIFESTS = ("cut3r_512_dpt_4_64", "cut3r_224_linear")
 
 
 @pytest.mark.parametrize("name", recordings("cut3r"))
 def test_every_recorded_tensor_is_reproduced(name: str) -> None:
-    verdict = check(recording("cut3r", name), RUNNERS)
-    assert verdict.covered and verdict.differences and verdict.skipped == []
-    assert [d for d in verdict.differences if not d.within(TOLERANCE)] == []
+    reproduced("cut3r", name)
 
 
 @pytest.mark.parametrize("name", MANIFESTS)

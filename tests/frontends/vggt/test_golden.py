@@ -7,14 +7,19 @@ from typing import Any
 
 import pytest
 import torch
-from golden.recording import TOLERANCE, Golden, check
-from golden.runners import RUNNERS
+from golden.recording import Golden
 from golden.vggt_sequences import calls_of, chosen, fitted, images_of
 
 from mapper.errors import ConfigError, InputError
 from mapper.frontends.vggt.config import VggtConfig
 from mapper.frontends.vggt.network import Vggt
-from tests.support.published import built_as, manifest, parameter_count, recording, recordings
+from tests.support.published import (
+    built_as,
+    manifest,
+    parameter_count,
+    recordings,
+    reproduced,
+)
 
 ELSEWHERE = ("eval_", "loss_")  # recorded of evaluation and training, not of the network
 FILES = [f for f in recordings("vggt") if not f.split("/")[1].startswith(ELSEWHERE)]
@@ -29,9 +34,7 @@ MANIFESTS = {
 
 @pytest.mark.parametrize("name", FILES)
 def test_every_recorded_tensor_is_reproduced(name: str) -> None:
-    verdict = check(recording("vggt", name), RUNNERS)
-    assert verdict.covered and verdict.differences and verdict.skipped == []
-    assert [d for d in verdict.differences if not d.within(TOLERANCE)] == []
+    reproduced("vggt", name)
 
 
 @pytest.mark.parametrize("name", MANIFESTS)

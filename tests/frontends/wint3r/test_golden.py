@@ -7,14 +7,20 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from golden.recording import TOLERANCE, Golden, check
+from golden.recording import Golden, check
 from golden.runners import RUNNERS
 
 from mapper.errors import ConfigError, InputError
 from mapper.frontends.wint3r.config import Wint3rConfig
 from mapper.frontends.wint3r.network import Wint3r
 from tests.support.paths import COMMITTED_GOLDEN
-from tests.support.published import built_as, manifest, parameter_count, recording, recordings
+from tests.support.published import (
+    built_as,
+    manifest,
+    parameter_count,
+    recordings,
+    reproduced,
+)
 
 POSE_TOLERANCE = 1e-5
 # Half-precision rounding in the encoder falls the other way in one place of this recording, whose
@@ -24,9 +30,7 @@ COARSE = "win6_8_online"
 
 @pytest.mark.parametrize("name", recordings("wint3r"))
 def test_every_recorded_tensor_is_reproduced(name: str) -> None:
-    verdict = check(recording("wint3r", name), RUNNERS)
-    assert verdict.covered and verdict.differences and verdict.skipped == []
-    assert [d for d in verdict.differences if not d.within(TOLERANCE)] == []
+    verdict = reproduced("wint3r", name)
     poses = [d for d in verdict.differences if "pos_enc" in d.name or "enc_iter" in d.name]
     if not name.endswith(COARSE):
         assert [d for d in poses if not d.within(POSE_TOLERANCE)] == []
