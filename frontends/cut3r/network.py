@@ -18,7 +18,7 @@ from mapper.frontends.cut3r.heads import HeadInput, build_heads
 from mapper.frontends.cut3r.pose_memory import PoseMemory
 from mapper.frontends.cut3r.state import Cut3rPrediction, Cut3rState, StreamInput
 from mapper.frontends.cut3r.stepping import Rollout, StepOptions
-from mapper.frontends.layers.attention import LogitObserver
+from mapper.frontends.layers.attention import LogitObserver, Reading
 from mapper.frontends.layers.block import DecoderBlock, EncoderBlock, layer_norm
 from mapper.frontends.layers.encoded import Encoded
 from mapper.frontends.layers.patch_embedding import PatchEmbedding
@@ -116,13 +116,14 @@ class Cut3rNetwork(nn.Module):
         pose_token = self._pose_token(encoded, state)
         image = torch.cat([pose_token, self.decoder_embed(encoded.features)], 1)
         tokens = state.tokens
-        image_ropes = self._ropes(encoded.grid, self.config.dec_num_heads)
+        of_image = Reading(*self._ropes(encoded.grid, self.config.dec_num_heads))
         state_ropes = self._ropes(encoded.grid, self.config.state_dec_num_heads)[::-1]
+        of_state = Reading(*state_ropes, observer)
         layers = []
         for image_block, state_block in zip(self.dec_blocks, self.dec_blocks_state, strict=True):
             image, tokens = (
-                image_block(image, tokens, *image_ropes),
-                state_block(tokens, image, *state_ropes, observer),
+                image_block(image, tokens, of_image),
+                state_block(tokens, image, of_state),
             )
             layers.append(image)
         layers[-1] = self.dec_norm(image)

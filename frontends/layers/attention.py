@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, NamedTuple, Protocol
 
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
@@ -17,6 +17,18 @@ class LogitObserver(Protocol):
     def add(self, query: Tensor, key: Tensor) -> None:
         """query (B, m, heads, d) and key (B, n, heads, d), both already rotated."""
         ...
+
+
+class Reading(NamedTuple):
+    """How tokens attend to a context. rope, context_rope: positions of either; None = they have
+    none. observer: is shown the logits."""
+
+    rope: Rope2D | None = None
+    context_rope: Rope2D | None = None
+    observer: LogitObserver | None = None
+
+
+PLAIN: Final = Reading()
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -59,15 +71,9 @@ class CrossAttention(nn.Module):
         self.projv = Linear(width, width)
         self.proj = Linear(width, width)
 
-    def forward(
-        self,
-        tokens: Tensor,
-        context: Tensor,
-        rope: Rope2D | None = None,
-        context_rope: Rope2D | None = None,
-        observer: LogitObserver | None = None,
-    ) -> Tensor:
+    def forward(self, tokens: Tensor, context: Tensor, reading: Reading = PLAIN) -> Tensor:
         """tokens (B, m, width), context (B, n, width); returns (B, m, width)."""
+        rope, context_rope, observer = reading
         if context.shape[1] == 1 and observer is None:
             # The softmax over one key is 1 whatever the query, so neither is needed.
             return self.proj(self.projv(context)).expand(tokens.shape)

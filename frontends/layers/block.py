@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from mapper.frontends.layers.attention import CrossAttention, LogitObserver, SelfAttention
+from mapper.frontends.layers.attention import PLAIN, CrossAttention, Reading, SelfAttention
 from mapper.frontends.layers.mlp import Mlp
 from mapper.frontends.layers.rope import Rope2D
 
@@ -45,19 +45,10 @@ class DecoderBlock(nn.Module):
         self.mlp = Mlp(width, int(width * mlp_ratio))
         self.norm_y = layer_norm(width)
 
-    def forward(
-        self,
-        tokens: Tensor,
-        context: Tensor,
-        rope: Rope2D | None = None,
-        context_rope: Rope2D | None = None,
-        observer: LogitObserver | None = None,
-    ) -> Tensor:
+    def forward(self, tokens: Tensor, context: Tensor, reading: Reading = PLAIN) -> Tensor:
         """tokens (B, m, width), context (B, n, width); returns (B, m, width)."""
-        tokens = tokens + self.attn(self.norm1(tokens), rope)
-        tokens = tokens + self.cross_attn(
-            self.norm2(tokens), self.norm_y(context), rope, context_rope, observer
-        )
+        tokens = tokens + self.attn(self.norm1(tokens), reading.rope)
+        tokens = tokens + self.cross_attn(self.norm2(tokens), self.norm_y(context), reading)
         return tokens + self.mlp(self.norm3(tokens))
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from mapper.frontends.layers.attention import CrossAttention, SelfAttention
+from mapper.frontends.layers.attention import CrossAttention, Reading, SelfAttention
 from mapper.frontends.layers.block import layer_norm
 from mapper.frontends.layers.mlp import Mlp
 from mapper.frontends.layers.rope import Rope2D
@@ -46,7 +46,7 @@ class WindowBlock(nn.Module):
         Returns the tokens after the block and those before its attention within frames.
         """
         tokens = tokens + self.cross_attn(
-            self.norm2(tokens), self.norm_y(state), ropes.window, ropes.state
+            self.norm2(tokens), self.norm_y(state), Reading(ropes.window, ropes.state)
         )
         tokens = tokens + self.attn(self.norm1(tokens), ropes.window)
         across = tokens + self.mlp(self.norm3(tokens))

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from mapper.errors import InputError
+from mapper.frontends.layers.attention import Reading
 from mapper.frontends.layers.block import DecoderBlock, EncoderBlock, layer_norm
 from mapper.frontends.layers.encoded import Encoded
 from mapper.frontends.layers.linear import Linear
@@ -115,11 +116,12 @@ class Wint3r(nn.Module):
         frames = tokens.shape[1]
         image_ropes = self._ropes(grid, frames, self.config.dec_num_heads)
         state_ropes = self._ropes(grid, frames, self.config.state_dec_num_heads)
+        reading = Reading(state_ropes.state, state_ropes.window)
         image = before_frames = tokens.flatten(1, 2)
         for image_block, state_block in zip(self.dec_blocks, self.dec_blocks_state, strict=True):
             (image, before_frames), state = (
                 image_block(image, state, frames, image_ropes),
-                state_block(state, image, state_ropes.state, state_ropes.window),
+                state_block(state, image, reading),
             )
         shape = tokens.shape
         return Decoded(
