@@ -13,7 +13,7 @@ from mapper.core.trajectory import Trajectory
 from mapper.errors import InputError
 from mapper.io.cameras.rig import Rig, check_size
 from mapper.io.sequences.decode import read_depth, read_image
-from mapper.io.sequences.numbered import NumberedFrames
+from mapper.io.sequences.sequence import NumberedFrames
 
 
 @dataclass(slots=True)

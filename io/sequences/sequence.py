@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
@@ -47,3 +48,24 @@ class Sequence(Protocol):
     def close(self) -> None:
         """Release open files (a video's)."""
         ...
+
+
+class NumberedFrames(ABC):
+    """What sequences do alike, who say how many frames they have and make one; see Sequence."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def _frame(self, index: int) -> Frame:
+        """The frame of a number that there is."""
+
+    def __getitem__(self, index: int) -> Frame:
+        if not 0 <= index < len(self):
+            raise IndexError(f"frame {index} of {len(self)}")
+        return self._frame(index)
+
+    def __iter__(self) -> Iterator[Frame]:
+        return (self[index] for index in range(len(self)))

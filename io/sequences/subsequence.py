@@ -9,8 +9,7 @@ import numpy as np
 
 from mapper.core.frame import Frame
 from mapper.errors import ConfigError, InputError
-from mapper.io.sequences.numbered import NumberedFrames
-from mapper.io.sequences.sequence import Sequence
+from mapper.io.sequences.sequence import NumberedFrames, Sequence
 
 
 class Subsequence(NumberedFrames):

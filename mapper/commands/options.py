@@ -14,7 +14,7 @@ Request = TypeVar("Request", bound=MapRequest)
 
 def add_run(parser: argparse.ArgumentParser) -> None:
     """The run directory that a command works on."""
-    add_run(parser)
+    parser.add_argument("run", type=Path, metavar="RUN", help="run directory")
 
 
 def add_changes(

@@ -12,7 +12,7 @@ from mapper.io.cameras.calibration import find_calibration
 from mapper.io.cameras.rig import Rig, check_size
 from mapper.io.sequences.bags.bag import Bag, is_bag
 from mapper.io.sequences.bags.topics import TopicChoice, parse_choice
-from mapper.io.sequences.numbered import NumberedFrames
+from mapper.io.sequences.sequence import NumberedFrames
 
 
 class BagSequence(NumberedFrames):
