@@ -43,6 +43,11 @@ class Messages:
         extra = {"seq": 0} if self.ros1 else {}
         return self.make("std_msgs/msg/Header", stamp=time, frame_id=frame, **extra)
 
+    def sized(self, kind: str, header: Any, size: tuple[int, int], **fields: Any) -> Any:
+        """size: (width, height) of the images, pixels."""
+        width, height = size
+        return self.make(kind, header=header, height=height, width=width, **fields)
+
     def image(
         self, pixels: np.ndarray, encoding: str, stamp: int, padding: int = 0, frame: str = "camera"
     ) -> Any:
@@ -50,11 +55,10 @@ class Messages:
         height, width = pixels.shape[:2]
         rows = np.ascontiguousarray(pixels).reshape(height, -1).view(np.uint8)
         rows = np.pad(rows, ((0, 0), (0, padding)))
-        return self.make(
+        return self.sized(
             IMAGE,
-            header=self.header(stamp, frame),
-            height=height,
-            width=width,
+            self.header(stamp, frame),
+            (width, height),
             encoding=encoding,
             is_bigendian=int(pixels.dtype.byteorder == ">"),
             step=rows.shape[1],
@@ -83,11 +87,10 @@ class Messages:
         names = "DKRP" if self.ros1 else "dkrp"
         projection = np.array([*matrix[:3], 0, *matrix[3:6], 0, *matrix[6:], 0], float)
         values = np.array(coefficients, float), np.array(matrix, float), np.eye(3).ravel()
-        return self.make(
+        return self.sized(
             INFO,
-            header=self.header(START, frame),
-            height=HEIGHT,
-            width=WIDTH,
+            self.header(START, frame),
+            (WIDTH, HEIGHT),
             distortion_model=model,
             binning_x=0,
             binning_y=0,
