@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from mapper.core.quantities import SecondsOrZero
-from mapper.core.settings_model import settings
 from mapper.errors import InputError
+from mapper.io.live.retry import RetryOptions
 from mapper.io.live.source import LiveImage, LiveSource, StreamBroken
 from mapper.runtime.closing import Closing
 from mapper.runtime.patience import Patience, told
@@ -34,20 +33,6 @@ class CaptureCounts:
     unreadable: int = 0
     breaks: int = 0
     reconnections: int = 0
-
-
-@settings
-class RetryOptions:
-    """How patiently a broken stream is opened again.
-
-    first_wait: before the first time; doubles each time.
-    longest_wait: at most.
-    gap: without an image, after which the camera may be anywhere.
-    """
-
-    first_wait: SecondsOrZero = 0.25
-    longest_wait: SecondsOrZero = 8.0
-    gap: SecondsOrZero = 1.0
 
 
 class LiveCapture(Closing):

@@ -8,15 +8,8 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mapper.commands import options
 from mapper.commands.mesh import positive
-from mapper.commands.options import (
-    add_cameras,
-    add_config,
-    add_target,
-    add_viewers,
-    add_weights,
-    request_of,
-)
 from mapper.commands.run import print_summary, say, stop_on_sigterm
 from mapper.frontends.registry import frontend_help
 from mapper.request import LiveRequest
@@ -49,16 +42,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--realtime", action="store_true", help="play a video file at its own speed, like a camera"
     )
     parser.add_argument("--frontend", metavar="NAME", help=frontend_help())
-    add_weights(parser)
-    add_config(parser)
-    add_cameras(parser)
+    options.add_weights(parser)
+    options.add_config(parser)
+    options.add_cameras(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="run directory (runs/live)")
-    add_target(parser, "earlier live")
+    options.add_target(parser, "earlier live")
     parser.add_argument(
         "--record", type=Path, metavar="DIR", help="keep the frames, for mapper run DIR"
     )
     parser.add_argument("--max-seconds", type=positive, metavar="S", help="stop after so long")
-    add_viewers(parser)
+    options.add_viewers(parser)
 
 
 def execute(arguments: argparse.Namespace) -> int:
@@ -68,7 +61,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
     stop_on_sigterm()
     told = () if arguments.json else (say, ProgressBar)
-    run, metrics = map_camera(request_of(LiveRequest, arguments), *told)
+    run, metrics = map_camera(options.request_of(LiveRequest, arguments), *told)
     _print(arguments, run, metrics)
     return 0
 

@@ -8,15 +8,7 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mapper.commands.options import (
-    add_cameras,
-    add_config,
-    add_frames,
-    add_target,
-    add_viewers,
-    add_weights,
-    request_of,
-)
+from mapper.commands import options
 from mapper.frontends.registry import frontend_help
 from mapper.request import RunRequest
 
@@ -40,14 +32,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="TUM, 7-Scenes or KITTI folder, images (depth/ beside them or not), video, or ROS bag",
     )
     parser.add_argument("--frontend", metavar="NAME", help=frontend_help())
-    add_weights(parser)
+    options.add_weights(parser)
     parser.add_argument(
         "--kv-budget", metavar="SIZE", help="memory for stream3r's or streamvggt's cache, like 8GB"
     )
-    add_config(parser)
+    options.add_config(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="run directory (runs/NAME)")
-    add_frames(parser)
-    add_cameras(parser)
+    options.add_frames(parser)
+    options.add_cameras(parser)
     parser.add_argument(
         "--registration",
         choices=("auto", "color_to_depth", "depth_to_color", "none"),
@@ -60,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="global alignment: while mapping and at the end, at the end, not, or the reference's "
         "(auto: at the end, for what comes from a network)",
     )
-    add_viewers(parser)
+    options.add_viewers(parser)
     parser.add_argument(
         "--save-rrd",
         dest="save_recording",
@@ -69,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="write run.rrd, for mapper view (default: yes)",
     )
     parser.add_argument("--save-predictions", action="store_true", help="for --frontend replay")
-    add_target(parser, "interrupted")
+    options.add_target(parser, "interrupted")
 
 
 def execute(arguments: argparse.Namespace) -> int:
@@ -78,7 +70,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from mapper.pipeline import map_into
 
     stop_on_sigterm()
-    request = request_of(RunRequest, arguments)
+    request = options.request_of(RunRequest, arguments)
     told = () if arguments.json else (say, ProgressBar)
     run, metrics = map_into(request, *told)
     if arguments.json:

@@ -28,31 +28,20 @@ from mapper.live import LiveJob, run_live
 from mapper.run.directory import RunDirectory
 from mapper.saved.map import load_decisions
 from mapper.saved.resume import read_live_past
-from tests.support.descriptions import described
 from tests.support.mjpeg_server import MjpegServer
 from tests.support.paced_source import Pace, PacedSource
-from tests.support.quick_outputs import skip_report
 from tests.support.room_stream import RoomFrontend, marked
 from tests.support.room_views import Room
 
 CONFIG = MapperConfig(backend=BackendConfig(fusion=FusionConfig(tsdf=TsdfConfig(voxel_size=0.05))))
 
 
-@pytest.fixture(autouse=True)
-def quick_outputs(monkeypatch: pytest.MonkeyPatch) -> None:
-    skip_report(monkeypatch)
+pytestmark = pytest.mark.usefixtures("quick_outputs")
 
 
 @pytest.fixture(scope="module")
 def images(room: Room) -> list[np.ndarray]:
     return [marked(room.frame(index).image, index) for index in range(0, 48, 6)]
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> RunDirectory:
-    run = RunDirectory.create(tmp_path / "run", False)
-    run.write_description(described())
-    return run
 
 
 def live(room: Room, run: RunDirectory, source: PacedSource, pace: Pace) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -29,7 +28,6 @@ from mapper.run.directory import RunDirectory
 from mapper.runtime.patience import MOST
 from mapper.slam.progress import NullProgress, Progress
 from tests.support.paced_source import Pace, PacedSource
-from tests.support.quick_outputs import skip_report
 from tests.support.room_stream import RoomFrontend, marked
 from tests.support.room_views import Room
 
@@ -38,21 +36,12 @@ ODD = [cv2.error("imdecode"), MemoryError(), ZeroDivisionError("division by zero
 Seen = np.ndarray | BaseException
 
 
-@pytest.fixture(autouse=True)
-def quick_outputs(monkeypatch: pytest.MonkeyPatch) -> None:
-    skip_report(monkeypatch)
+pytestmark = pytest.mark.usefixtures("quick_outputs")
 
 
 @pytest.fixture(scope="module")
 def images(room: Room) -> list[np.ndarray]:
     return [marked(room.frame(index).image, index) for index in range(0, 36, 6)]
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> RunDirectory:
-    run = RunDirectory.create(tmp_path / "run", False)
-    run.write_description({"sequence": {"name": "live"}, "frontend": "room", "config": {}})
-    return run
 
 
 class FaultySource(PacedSource):

@@ -22,7 +22,8 @@ from mapper.io.cameras.calibration import Calibration
 from mapper.io.cameras.camera import Camera
 from mapper.io.live import camera
 from mapper.io.live.camera import CameraSource
-from mapper.io.live.capture import LiveCapture, RetryOptions
+from mapper.io.live.capture import LiveCapture
+from mapper.io.live.retry import RetryOptions
 from mapper.io.trajectory_files import read_tum
 from mapper.io.viewer.map_logger import NullLogger
 from mapper.live import LiveJob, run_live

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from benchmarks.trunks import trunk
 from mapper.frontends.cut3r import dpt
 from mapper.frontends.cut3r.config import Cut3rConfig
 from mapper.frontends.cut3r.model import Cut3r
@@ -35,14 +36,7 @@ HEIGHT, WIDTH = 112, 160
 # Of the reference, specs/cut3r_cost.json: CPU seconds a frame with one thread.
 REFERENCE_SECONDS: Final = {"cut3r": 1.3947, "ttt3r": 1.6466, "ttsa3r": 1.5421}
 MID_SIZE: Final = Cut3rConfig(
-    state_size=256,
-    local_mem_size=128,
-    enc_embed_dim=384,
-    enc_depth=8,
-    enc_num_heads=6,
-    dec_embed_dim=256,
-    dec_depth=6,
-    dec_num_heads=4,
+    state_size=256, local_mem_size=128, **trunk(enc=(384, 8, 6), dec=(256, 6, 4))
 )
 PARTS: Final = {
     "encoder": "encode",

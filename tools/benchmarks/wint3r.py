@@ -19,6 +19,7 @@ import torch
 from reference.wint3r import ReferenceStream, reference_camera_poses, reference_work
 from torch import Tensor, nn
 
+from benchmarks.trunks import trunk
 from mapper.frontends.layers.packed_linear import CAN_PACK, pack_linears
 from mapper.frontends.wint3r.camera_head import CameraHead
 from mapper.frontends.wint3r.camera_pool import PoolOptions
@@ -33,12 +34,7 @@ PUBLISHED_WIDTH, PUBLISHED_HEIGHT = 512, 384
 REFERENCE_SECONDS: Final = 0.1833  # a frame at 16 frames, specs/wint3r_cost.json
 MID_SIZE: Final = Wint3rConfig(
     state_size=256,
-    enc_embed_dim=256,
-    enc_depth=6,
-    enc_num_heads=4,
-    dec_embed_dim=192,
-    dec_depth=4,
-    dec_num_heads=4,
+    **trunk(enc=(256, 6, 4), dec=(192, 4, 4)),
     state_dec_num_heads=8,
     pts_head=PointHeadConfig(192, (96, 32, 32), 32),
 )

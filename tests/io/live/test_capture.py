@@ -13,7 +13,8 @@ from mapper.errors import InputError
 from mapper.io.cameras.calibration import Calibration
 from mapper.io.live import camera
 from mapper.io.live.camera import CameraSource
-from mapper.io.live.capture import LiveCapture, RetryOptions
+from mapper.io.live.capture import LiveCapture
+from mapper.io.live.retry import RetryOptions
 from mapper.io.live.source import LiveImage, StreamBroken
 from tests.support.mjpeg_server import Faults, MjpegServer
 
