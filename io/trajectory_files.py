@@ -12,7 +12,7 @@ import numpy as np
 
 from mapper.core.geometry import pose_from_quaternion_xyzw, pose_to_quaternion_xyzw
 from mapper.core.trajectory import Trajectory
-from mapper.errors import ConfigError, InputError
+from mapper.errors import ConfigError, InputError, shown
 from mapper.io.sequences.tum_lists import content_lines
 from mapper.runtime.atomic_files import atomic_write
 
@@ -27,7 +27,7 @@ def write_trajectory(path: Path | str, trajectory: Trajectory, format: str = "tu
     """Write in a format of WRITERS, with every digit of the numbers."""
     if format not in WRITERS:
         raise ConfigError(
-            f"trajectory format {format!r} is unknown; choose from {', '.join(WRITERS)}"
+            f"trajectory format {shown(format)} is unknown; choose from {', '.join(WRITERS)}"
         )
     WRITERS[format](path, trajectory)
 
@@ -102,7 +102,7 @@ def _seconds(path: Path | str, line: int, text: str) -> float:
         return int(text) / NANOSECONDS
     except ValueError:
         raise InputError(
-            f"{path}, line {line}: timestamp {text.strip()!r} is not in whole nanoseconds"
+            f"{path}, line {line}: timestamp {shown(text.strip())} is not in whole nanoseconds"
         ) from None
 
 
@@ -145,7 +145,7 @@ def _numbers(path: Path | str, lines: list[int], rows: list[list[str]], count: i
             for text in row[:count]
             if not _is_number(text)
         )
-        raise InputError(f"{path}, line {line}: {text.strip()!r} is not a number") from None
+        raise InputError(f"{path}, line {line}: {shown(text.strip())} is not a number") from None
     _refuse(path, lines, ~np.isfinite(numbers).all(axis=1), "a number is not finite")
     return numbers
 

@@ -25,12 +25,25 @@ class DiskFullError(OutputError):
     """There is no space left for a result."""
 
 
+def shown(value: object) -> str:
+    """A value for a message: its beginning, however long or deep it is."""
+    import reprlib  # not before something is wrong: `mapper --help` is instant
+
+    brief = reprlib.Repr()
+    brief.maxlevel, brief.maxstring, brief.maxother = 3, 60, 60
+    try:
+        text = brief.repr(value)
+    except Exception:  # a number of more digits than Python prints
+        return f"a value of type {type(value).__name__}"
+    return text if len(text) <= 200 else f"{text[:200]}..."
+
+
 def unknown_name(what: str, name: str, known: Iterable[str], prefix: str = "") -> str:
     """One line about a name that is not known, with the nearest that is.
 
     prefix: that the name and all the known ones bear, such as the group of a setting.
     """
-    return f"unknown {what} {prefix + name!r}; {did_you_mean(name, known, prefix)}"
+    return f"unknown {what} {shown(prefix + name)}; {did_you_mean(name, known, prefix)}"
 
 
 def did_you_mean(name: str, known: Iterable[str], prefix: str = "") -> str:

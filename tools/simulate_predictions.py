@@ -30,6 +30,7 @@ from mapper.backend.fusion.tsdf import TsdfConfig
 from mapper.core.mesh import Mesh
 from mapper.core.prediction_files import save_prediction
 from mapper.core.trajectory import Trajectory
+from mapper.core.yaml_text import read_mapping
 from mapper.errors import ConfigError, InputError, MapperError
 from mapper.io.meshes.mesh_files import read_mesh, write_mesh
 from mapper.io.sequences.open_sequence import open_sequence
@@ -116,8 +117,8 @@ def _truth(arguments: argparse.Namespace, sequence: Sequence, poses: np.ndarray)
 def _check_same_sequence(folder: Path, sequence: Sequence) -> None:
     path = folder / DESCRIPTION
     try:
-        name = yaml.safe_load(path.read_text(encoding="utf-8"))["sequence"]
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError) as error:
+        name = read_mapping(path)["sequence"]
+    except (ConfigError, KeyError) as error:
         raise InputError(
             f"{path}: does not describe a simulation; name the folder of a finished one"
         ) from error

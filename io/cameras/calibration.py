@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import reprlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +12,12 @@ import yaml
 
 from mapper.core.geometry import is_rigid
 from mapper.core.intrinsics import Intrinsics
-from mapper.errors import ConfigError, InputError, unknown_name
+from mapper.errors import ConfigError, InputError, shown, unknown_name
 from mapper.io.cameras.calibration_formats import (
     camera_of_mapping,
     camera_of_text,
     finite_number,
-    parse_yaml,
+    parse_calibration,
 )
 from mapper.io.cameras.camera import Camera
 from mapper.io.text_files import read_text
@@ -98,7 +97,7 @@ def _from_text(text: str) -> Calibration:
     camera = camera_of_text(text)
     if camera is not None:
         return Calibration(camera)
-    content = parse_yaml(text)
+    content = parse_calibration(text)
     if not isinstance(content, dict):
         raise ConfigError(f"expected keys {', '.join(_TOP_KEYS)} or {', '.join(_NUMBERS)}")
     camera = camera_of_mapping(content)
@@ -132,7 +131,7 @@ def _camera(content: Any, name: str) -> Camera:
     distortion = content.get("distortion") or []
     model = content.get("model", MODELS[0])
     if model not in MODELS:
-        raise ConfigError(f"{name}.model is {reprlib.repr(model)}; known: {', '.join(MODELS)}")
+        raise ConfigError(f"{name}.model is {shown(model)}; known: {', '.join(MODELS)}")
     if not isinstance(distortion, list):
         raise ConfigError(f"{name}.distortion must list 4, 5, 8, 12 or 14 numbers: k1 k2 p1 p2 ...")
     coefficients = tuple(_number(value, f"{name}.distortion") for value in distortion)
@@ -146,7 +145,7 @@ def _camera(content: Any, name: str) -> Camera:
 def _number(value: Any, name: str) -> float:
     number = finite_number(value)
     if number is None:
-        raise ConfigError(f"{name} is {reprlib.repr(value)}; must be a finite number")
+        raise ConfigError(f"{name} is {shown(value)}; must be a finite number")
     return number
 
 

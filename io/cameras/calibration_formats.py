@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import reprlib
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -12,12 +11,11 @@ import numpy as np
 import yaml
 
 from mapper.core.intrinsics import Intrinsics
-from mapper.errors import ConfigError
+from mapper.core.yaml_text import BoundedLoader, parse_yaml
+from mapper.errors import ConfigError, shown
 from mapper.io.cameras.camera import Camera, polynomial
 
 COLMAP_PIXEL_CENTER: Final = 0.5  # of the first pixel there; 0 with us
-MAX_BYTES: Final = 1_000_000  # of a calibration file
-MAX_ALIASES: Final = 20  # of a YAML file; nested ones grow beyond any memory
 
 # Where the parameters of COLMAP's models stand: fx, fy, cx, cy, then the distortion as OpenCV
 # orders it. See github.com/colmap/colmap, src/colmap/sensor/models.h.
@@ -56,18 +54,8 @@ _POLYNOMIALS: Final = (
 ) + ("brown_conrady", "rectified", "thin_prism", "tilted")
 
 
-class _Loader(yaml.SafeLoader):
-    """Reads OpenCV's matrices too, and refuses files that grow when they are read."""
-
-    def __init__(self, stream: str) -> None:
-        super().__init__(stream)
-        self._aliases = 0
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        self._aliases += self.check_event(yaml.AliasEvent)
-        if self._aliases > MAX_ALIASES:
-            raise yaml.YAMLError("too many aliases")
-        return super().compose_node(parent, index)
+class _Loader(BoundedLoader):
+    """Reads OpenCV's matrices too."""
 
 
 def _opencv_matrix(loader: yaml.SafeLoader, node: Any) -> Any:
@@ -78,20 +66,11 @@ _Loader.add_constructor("tag:yaml.org,2002:opencv-matrix", _opencv_matrix)
 _Loader.add_constructor("tag:yaml.org,2002:opencv-nd-matrix", _opencv_matrix)
 
 
-def parse_yaml(text: str) -> Any:
+def parse_calibration(text: str) -> Any:
     """The content of a YAML file of any of the programs; ConfigError where it is none."""
-    if len(text) > MAX_BYTES:
-        raise ConfigError(f"{len(text)} characters are too many for a calibration")
     if text.startswith("%YAML:"):  # OpenCV's own spelling
         text = text.partition("\n")[2]
-    try:
-        # rostopic ends each message like a document.
-        return next(iter(yaml.load_all(text, _Loader)), None)
-    except RecursionError as error:
-        raise ConfigError("the calibration file is nested too deeply") from error
-    except yaml.YAMLError as error:
-        reason = " ".join(str(error).split())[:200]
-        raise ConfigError(f"the calibration file is no YAML: {reason}") from error
+    return parse_yaml(text, _Loader, first=True)  # rostopic ends each message like a document
 
 
 def camera_of_text(text: str) -> Camera | None:
@@ -134,7 +113,7 @@ def lens(model: str, coefficients: Sequence[float]) -> tuple[tuple[float, ...], 
         return found[:4] + (0.0,) * (4 - len(found)), True
     if name not in _POLYNOMIALS:
         known = ", ".join((*_POLYNOMIALS[1:], *_FISHEYES))
-        raise ConfigError(f"the distortion model {model!r} is not known here; known: {known}")
+        raise ConfigError(f"the distortion model {shown(model)} is not known here; known: {known}")
     return polynomial(coefficients), False
 
 
@@ -168,7 +147,9 @@ def _of_message(content: Mapping[Any, Any]) -> Camera:
 def _of_kalibr(content: Mapping[Any, Any]) -> Camera:
     """The first camera of Kalibr's camchain, or EuRoC's sensor.yaml."""
     if content.get("camera_model") != "pinhole":
-        raise ConfigError(f"camera_model {content.get('camera_model')!r}; only pinhole is read")
+        raise ConfigError(
+            f"camera_model {shown(content.get('camera_model'))}; only pinhole is read"
+        )
     numbers = _numbers(content.get("intrinsics", []))
     if len(numbers) != 4:
         raise ConfigError("intrinsics must list fx, fy, cx, cy")
@@ -265,6 +246,6 @@ def _numbers(values: Any) -> list[float]:
     for value in values if isinstance(values, Sequence) and not isinstance(values, str) else []:
         number = finite_number(value)
         if number is None:
-            raise ConfigError(f"{reprlib.repr(value)} in the calibration is no finite number")
+            raise ConfigError(f"{shown(value)} in the calibration is no finite number")
         found.append(number)
     return found

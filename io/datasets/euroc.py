@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from mapper.core.intrinsics import Intrinsics
-from mapper.errors import InputError
+from mapper.core.yaml_text import read_mapping
+from mapper.errors import ConfigError, InputError
 from mapper.io.cameras.camera import Camera
 from mapper.io.datasets.dataset import BenchSequence
 from mapper.io.datasets.layout import require_file, subfolders
@@ -82,11 +82,11 @@ def _image_list(path: Path) -> tuple[np.ndarray, list[Path]]:
 def _read_sensor(path: Path) -> tuple[Camera, np.ndarray]:
     """The camera, and T_body_camera (4, 4), of sensor.yaml."""
     try:
-        content = yaml.safe_load(require_file(path, "the camera's calibration").read_text())
+        content = read_mapping(require_file(path, "the camera's calibration"))
         camera = _camera(content)
         T_body_camera = np.array(content["T_BS"]["data"], np.float64).reshape(1, 4, 4)
-    except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
-        reason = " ".join(str(error).split())
+    except (ConfigError, KeyError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).removeprefix(f"{path}: ").split())
         raise InputError(
             f"{path}: expected T_BS, intrinsics, resolution and radial-tangential "
             f"distortion_coefficients: {reason}"

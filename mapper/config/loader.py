@@ -6,14 +6,13 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
-from typing import Any, Final, TypeVar
-
-import yaml
+from typing import Any, Final, TypeVar, cast
 
 from mapper.config.settings import MapperConfig
 from mapper.core import settings_model
 from mapper.core.settings_model import field_types, is_group, is_text
-from mapper.errors import ConfigError
+from mapper.core.yaml_text import parse_yaml, read_mapping
+from mapper.errors import ConfigError, shown
 
 PROFILES: Final = Path(__file__).parents[1] / "configs"
 # Settings that older runs name, and what stands in their place.
@@ -35,7 +34,7 @@ def load_config(
     values: dict[str, Any] = {}
     if profile is not None:
         path = _profile_path(profile)
-        values = read_yaml(path)
+        values = read_mapping(path)
         _refuse_retired(values, f"{path}: ")
         check_file(path, MapperConfig, values)
     values = changed(values, changes)
@@ -67,20 +66,7 @@ def changed(
 
 def to_mapping(config: Any) -> dict[str, Any]:
     """The configuration as plain nested values, ready for YAML."""
-    return yaml.safe_load(yaml.safe_dump(_plain(dataclasses.asdict(config))))
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """Keys and values of a file, none of an empty one. Raises ConfigError with its name."""
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ConfigError(f"{path}: not valid YAML: {_where(error)}") from error
-    if not isinstance(values, dict):
-        raise ConfigError(f"{path}: expected keys and values, found {type(values).__name__}")
-    return values
+    return cast(dict[str, Any], _plain(dataclasses.asdict(config)))
 
 
 def check_file(path: Path, kind: type[T], values: dict[str, Any]) -> T:
@@ -116,13 +102,6 @@ def _profile_path(profile: str | Path) -> Path:
     return path
 
 
-def _where(error: Exception) -> str:
-    """What is wrong with a text, and in which line, where that is known."""
-    mark = getattr(error, "problem_mark", None)
-    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-    return f"{problem}, line {mark.line + 1}" if mark is not None else problem
-
-
 def _apply(values: dict[str, Any], change: str, kind: Any) -> None:
     key, separator, text = change.partition("=")
     if not separator or not key:
@@ -149,9 +128,9 @@ def _type_of(kind: Any, name: str) -> Any:
 
 def _value(change: str, text: str) -> Any:
     try:
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ConfigError(f"--set {change}: {text!r} is no value") from error
+        return parse_yaml(text)
+    except ConfigError as error:
+        raise ConfigError(f"--set {change.partition('=')[0]}: {shown(text)} is no value") from error
 
 
 def _plain(value: Any) -> Any:

@@ -25,7 +25,7 @@ from pydantic import ConfigDict, ValidationError
 from pydantic import dataclasses as checked
 
 from mapper.core.quantities import Allowed, Unit
-from mapper.errors import ConfigError, unknown_name
+from mapper.errors import ConfigError, shown, unknown_name
 
 T = TypeVar("T")
 CHECKED: Final = ConfigDict(extra="forbid")
@@ -120,9 +120,10 @@ def _one_line(error: ValidationError, kind: Any, prefix: str) -> str:
     if fault["type"] == "missing":
         hint = field_types(hint)[str(fault["loc"][-1])] if is_group(hint) else hint
         return f"{prefix}{fault['loc'][-1]} is missing: expected {allowed(hint)}"
+    value = shown(fault["input"])
     if is_group(hint):
-        return f"{name or 'the configuration'} is a group of keys, not a value: {fault['input']!r}"
-    return f"{name}={fault['input']!r}: expected {allowed(hint)}"
+        return f"{name or 'the configuration'} is a group of keys, not a value: {value}"
+    return f"{name}={value}: expected {allowed(hint)}"
 
 
 def _path(location: tuple[int | str, ...], kind: Any) -> tuple[list[str], Any]:

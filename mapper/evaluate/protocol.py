@@ -6,7 +6,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from mapper.config.loader import PROFILES, check_file, read_yaml
+from mapper.config.loader import PROFILES, check_file
 from mapper.core.quantities import (
     LISTED,
     Count,
@@ -21,7 +21,8 @@ from mapper.core.quantities import (
     Whole,
 )
 from mapper.core.settings_model import settings
-from mapper.errors import ConfigError, unknown_name
+from mapper.core.yaml_text import read_mapping
+from mapper.errors import ConfigError, shown, unknown_name
 
 PROTOCOLS: Final = PROFILES / "protocols"
 # Whose protocol is taken where none is named; the first that there is for a task and a dataset.
@@ -192,9 +193,11 @@ def load_protocol(name: str) -> Protocol:
         raise ConfigError(f"{path}: no such protocol file; mapper bench protocols lists the others")
     if not path.is_file():
         raise ConfigError(unknown_name("protocol", name, protocol_names()))
-    protocol = check_file(path, Protocol, read_yaml(path))
+    protocol = check_file(path, Protocol, read_mapping(path))
     if protocol.name != path.stem:
-        raise ConfigError(f"{path}: its name is {protocol.name!r}; call it as the file is called")
+        raise ConfigError(
+            f"{path}: its name is {shown(protocol.name)}; call it as the file is called"
+        )
     return protocol
 
 

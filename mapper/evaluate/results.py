@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import yaml
 
-from mapper.errors import InputError, OutputError
+from mapper.core.yaml_text import read_mapping
+from mapper.errors import ConfigError, InputError, OutputError
 from mapper.runtime.atomic_files import atomic_write, output_error
 from mapper.runtime.folder_lock import folder_lock
 
@@ -108,12 +109,9 @@ class ResultFolder:
         """What was asked for."""
         file = self.path / DESCRIPTION
         try:
-            return dict(yaml.safe_load(file.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError, yaml.YAMLError) as error:
-            raise InputError(
-                f"{file}: not readable ({type(error).__name__}); name a folder that mapper bench "
-                "wrote"
-            ) from error
+            return read_mapping(file)
+        except ConfigError as error:
+            raise InputError(f"{error}; name a folder that mapper bench wrote") from error
 
     def write(self, result: SequenceResult) -> None:
         """Write one result at once; a kill loses none."""

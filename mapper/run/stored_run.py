@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mapper.backend.config import BackendConfig
 from mapper.config.loader import changed, from_mapping
 from mapper.config.settings import MapperConfig
 from mapper.core import settings_model
+from mapper.core.yaml_text import read_yaml
 from mapper.errors import ConfigError, InputError
 
 LIVE: Final = "live"  # kind and fingerprint of an input whose frames are gone
@@ -125,12 +125,12 @@ class StoredRun:
 def read_stored_run(file: Path) -> StoredRun:
     """What a run.yaml says. Raises InputError, with the file's name, if it is damaged."""
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-        return StoredRun(file, StoredDescription.model_validate(content))
+        return StoredRun(file, StoredDescription.model_validate(read_yaml(file)))
     except ValidationError as error:
         raise InputError(f"{file}: damaged ({_first_fault(error)}); {_REMEDY}") from error
-    except (OSError, ValueError, RecursionError, MemoryError, yaml.YAMLError) as error:
-        raise InputError(f"{file}: damaged ({type(error).__name__}); {_REMEDY}") from error
+    except ConfigError as error:
+        reason = str(error).removeprefix(f"{file}: ")
+        raise InputError(f"{file}: damaged ({reason}); {_REMEDY}") from error
 
 
 def seen_from(run: Path, path: Path) -> str | None:

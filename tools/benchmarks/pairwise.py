@@ -28,7 +28,6 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
-import yaml
 from simulation.config import DriftConfig
 from simulation.drift import simulate_drift
 from simulation.truth import DepthRenderer
@@ -47,7 +46,8 @@ from mapper.core.intrinsics import Intrinsics
 from mapper.core.prediction import Prediction
 from mapper.core.prediction_files import load_prediction, predictions_of
 from mapper.core.trajectory import Trajectory, nearest_times
-from mapper.errors import InputError, MapperError
+from mapper.core.yaml_text import read_mapping
+from mapper.errors import ConfigError, InputError, MapperError
 from mapper.evaluate.metrics.trajectory import evaluate
 from mapper.io.meshes.mesh_files import read_mesh
 from mapper.io.trajectory_files import read_tum
@@ -201,9 +201,9 @@ def _drift(arguments: argparse.Namespace) -> DriftConfig:
     """The sequence's drift, from one keyframe to the next: its errors hardly change in between."""
     path = arguments.folder / "simulation.yaml"
     try:
-        described = yaml.safe_load(path.read_text(encoding="utf-8"))
+        described = read_mapping(path)
         a_frame = DriftConfig(**described["options"]["drift"])
-    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+    except (ConfigError, KeyError, TypeError) as error:
         raise InputError(f"{path}: does not describe a simulation; make it again") from error
     correlation = a_frame.correlation_frames / arguments.stride
     return replace(a_frame.scaled(arguments.stride), correlation_frames=correlation)

@@ -53,7 +53,7 @@ def test_bad_calibrations_are_refused(tmp_path: Path) -> None:
     refused(path, FLAT + "depth_scale: 0", "depth_scale is 0")
     refused(path, FLAT + "distortion: [1, 2, 3]", "4, 5, 8, 12 or 14")
     refused(path, "color: {" + FLAT.replace("\n", ", ") + "}\nT_color_depth: [[1]]", "four rows")
-    refused(path, "[1, 2", "no YAML")
+    refused(path, "[1, 2", "not valid YAML")
     refused(path, "hello", "expected keys")
     refused(path, "", "expected keys")
 

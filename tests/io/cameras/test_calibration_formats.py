@@ -134,7 +134,7 @@ def test_colmap_with_one_focal_length(
         ("<opencv_storage><image_width>", "no XML"),
         ("a: &a [1]\n" + "b: [*a,*a,*a,*a,*a,*a,*a]\n" * 5, "too many aliases"),
         ("[" * 5000, "nested too deeply"),
-        ("fx: !!python/object/apply:os.getcwd []", "no YAML"),
+        ("fx: !!python/object/apply:os.getcwd []", "not valid YAML"),
         ("fx: 1\nfy: 1\ncx: 1\ncy: 1\nwidth: 100000000\nheight: 9", "larger than any image"),
     ],
 )
