@@ -99,3 +99,14 @@ def test_two_views_of_the_room_in_different_units_are_joined(room: Room) -> None
     # ORB is a pixel off, 1 cm at 2 m; dense alignment does the rest.
     assert scale_of(found.S_a_b) == pytest.approx(1 / 0.4, rel=0.02)
     assert metres < 0.05 and degrees < 1.0
+
+
+@pytest.mark.parametrize(("count", "is_found"), [(MIN_INLIERS, True), (MIN_INLIERS - 1, False)])
+def test_the_least_number_of_right_matches_is_enough(count: int, is_found: bool) -> None:
+    a, b = (
+        LocalFeatures(each.pixels[:count], each.descriptors[:count], each.points[:count])
+        for each in two_views(0.0)
+    )
+    found = similarity_from_matches(a, b, CAMERA, CAMERA)
+    assert (found is not None) is is_found
+    assert found is None or found.inliers == found.matches == count
