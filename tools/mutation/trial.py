@@ -21,7 +21,6 @@ LIBRARIES: Final = (
     *("scipy.optimize", "scipy.sparse", "scipy.spatial", "yaml"),
 )
 OPTIONS: Final = ("-x", "-q", "--numprocesses=0", "-p", "no:cacheprovider", "-p", "no:pytest_cov")
-COMPILED: Final = "njit"  # a module that names it has kernels, and others have compiled them in
 
 
 def load_libraries() -> None:
@@ -79,13 +78,11 @@ class Copy:
     def passes(self, path: Path, source: str, tests: list[str], seconds: float) -> bool:
         """Whether the tests pass with that source in the place of a module."""
         original = (self.root / path).read_text(encoding="utf-8")
-        caches = Path(self._folder.name) / "kernels"
         self._write(path, source)
         try:
-            return self._run(tests, seconds, caches if COMPILED in source else None)
+            return self._run(tests, seconds)
         finally:
             self._write(path, original)
-            shutil.rmtree(caches, ignore_errors=True)
 
     def _write(self, path: Path, source: str) -> None:
         """Bytecode of a file of the same second and size would be taken for this one's."""
@@ -93,11 +90,11 @@ class Copy:
         for cached in (self.root / path).parent.glob(f"__pycache__/{path.stem}.*"):
             cached.unlink()
 
-    def _run(self, tests: list[str], seconds: float, caches: Path | None) -> bool:
+    def _run(self, tests: list[str], seconds: float) -> bool:
         """In a child; what it has started ends with it. Too slow is noticed too."""
         child = os.fork()
         if child == 0:
-            os._exit(self._child(tests, caches))
+            os._exit(self._child(tests))
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             ended, status = os.waitpid(child, os.WNOHANG)
@@ -108,8 +105,7 @@ class Copy:
         os.waitpid(child, 0)
         return False
 
-    def _child(self, tests: list[str], caches: Path | None) -> int:
-        import numba
+    def _child(self, tests: list[str]) -> int:
         import pytest
 
         os.setsid()
@@ -117,9 +113,6 @@ class Copy:
         os.dup2(silence, 1)
         os.dup2(silence, 2)
         os.chdir(self.root)
-        os.environ["PYTHONPATH"] = str(self.root)
-        if caches is not None:
-            os.environ["NUMBA_CACHE_DIR"] = str(caches)  # for what the tests start
-            numba.config.reload_config()  # type: ignore[no-untyped-call]
+        os.environ["PYTHONPATH"] = str(self.root)  # for what the tests start
         sys.path[:0] = [str(self.root)]
         return int(pytest.main([*OPTIONS, *tests]))
