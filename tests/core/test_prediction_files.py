@@ -75,6 +75,20 @@ def test_a_damaged_file_is_named(prediction: Prediction, tmp_path: Path) -> None
         load_prediction(path)
 
 
+@pytest.mark.parametrize("name", ["timestamp", "intrinsics", "noise", "descriptor"])
+def test_numbers_that_are_none_are_refused_with_the_files_name(
+    name: str, prediction: Prediction, tmp_path: Path
+) -> None:
+    save_prediction(tmp_path, prediction)
+    path = prediction_path(tmp_path, 42, 3)
+    with np.load(path) as arrays:
+        spoilt = {each: arrays[each] for each in arrays.files}
+    spoilt[name] = spoilt[name] * np.asarray(np.nan, spoilt[name].dtype)
+    np.savez(path, **spoilt)
+    with pytest.raises(InputError, match=rf"000042-003\.npz.*{name}"):
+        load_prediction(path)
+
+
 def test_depth_is_the_third_of_a_point_and_a_segment_is_the_first_unless_told(
     prediction: Prediction,
 ) -> None:

@@ -105,6 +105,8 @@ def test_settings_are_values() -> None:
 def test_an_unknown_key_is_named_with_its_group_and_the_nearest_name() -> None:
     with pytest.raises(ConfigError, match=r"'leg\.lenght'.*length"):
         from_mapping(Table, {"leg": {"lenght": 1}})
+    with pytest.raises(ConfigError, match=r"'lgs'.*legs"):
+        from_mapping(Table, {"lgs": 3})
 
 
 @pytest.mark.parametrize(

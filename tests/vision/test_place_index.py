@@ -87,3 +87,11 @@ def test_a_view_scores_the_rarity_of_its_keys_for_each_key_asked() -> None:
         assert view == asked and abs(score - np.log1p(20)) < 0.05
     half = np.concatenate([few[3], views(21, 10)[20]])
     assert abs(index.query(half, 1)[0][1] - np.log1p(20) / 2) < 0.05
+
+
+def test_keys_of_two_views_are_worth_less_than_keys_of_one() -> None:
+    index, few = PlaceIndex(), views(20, 10)
+    for number, descriptors in enumerate([*few, few[3]]):
+        index.add(number, descriptors)
+    assert [view for view, _ in index.query(few[3], 2)] == [3, 20]
+    assert all(abs(score - np.log1p(21 / 2)) < 0.05 for _, score in index.query(few[3], 2))

@@ -15,7 +15,9 @@ from mapper.backend.keyframes.map_cache import MapCache
 from mapper.backend.loops.edge_measurement import EdgeConfig
 from mapper.backend.loops.linker import KeyframeLinker
 from mapper.backend.loops.loop_closer import LoopCloserConfig
-from mapper.core.geometry import exp_se3
+from mapper.backend.loops.odometry_chain import OdometryChain
+from mapper.core.geometry import exp_se3, inverse
+from mapper.core.sim3 import log_sim3
 from tests.support.room_views import Room, distance, keyframe_of
 
 FRAMES, SEGMENTS = (0, 4, 8, 120), (0, 0, 0, 1)  # the last one elsewhere, in a world of its own
@@ -58,12 +60,18 @@ def test_the_chain_doubts_an_aligned_step_by_what_steps_were_off(
     room: Room, keyframes: list[Keyframe]
 ) -> None:
     linker, graph = linked(room, keyframes)
-    aside = exp_se3(np.array([0, 0, 0, 0.05, 0, 0]))
-    T = np.linalg.inv(graph.poses[0]) @ graph.poses[2] @ aside
+    expected = OdometryChain(
+        CONFIG.odometry_sigma_rotation,
+        CONFIG.odometry_sigma_translation,
+        CONFIG.odometry_sigma_scale,
+    )
+    expected.begin(0)
+    for edge in (e for e in graph.edges if e.kind is EdgeKind.ODOMETRY):
+        said = room.relative(FRAMES[edge.i], FRAMES[edge.j])
+        expected.extend(edge.i, edge.j, edge.S_i_j, log_sim3(inverse(said) @ edge.S_i_j))
+    T = inverse(graph.poses[0]) @ graph.poses[2] @ exp_se3(np.array([0, 0, 0, 0.05, 0, 0]))
     squared = linker._chain.squared_distance(0, 2, T)
-    assert squared is not None
-    # Two steps, the second of which may also have turned: less than if one alone were in doubt.
-    assert 0.1 < squared < (0.05 / CONFIG.odometry_sigma_translation) ** 2 * 2
+    assert squared == pytest.approx(expected.squared_distance(0, 2, T), rel=1e-6)
     assert linker._chain.squared_distance(0, 3, T) is None  # another world
 
 
