@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Final
 
 FIELDS: Final = ("prepare", "cmd", "exit", "contains", "check")
-SECONDS: Final = 300.0
+SECONDS: Final = 600.0
 # As many cases as cores at once: threads of their own would wait for each other's.
 ONE_THREAD: Final = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
