@@ -27,7 +27,7 @@ from mapper.io.live.recording import FrameRecording, refuse_used
 from mapper.io.live.source import LiveSource
 from mapper.io.live.view import LiveView
 from mapper.io.viewer.map_logger import MapLogger
-from mapper.pipeline import Say, introduced, say_nothing
+from mapper.pipeline import Say, introduced, prepared, say_nothing
 from mapper.request import LiveRequest
 from mapper.run.description import describe, described_camera, with_whole_paths
 from mapper.run.directory import RunDirectory
@@ -76,6 +76,7 @@ def map_camera(
         past = None if before is None else read_live_past(before)
         if request.record is not None:
             refuse_used(request.record)
+        seconds = prepared(name, config, say)  # before the first image, or it would be lost
         # All that may fail, before a former run is touched.
         capture = stack.enter_context(LiveCapture(source))
         if before is None:
@@ -88,7 +89,9 @@ def map_camera(
         )
         say(f"{source.name}: {introduced(name, why)}; Ctrl-C ends it")
         relocalises = frontend_spec(name).relocalises
-        job = LiveJob(frontend, config, run, calibration, request.record, relocalises, past)
+        job = LiveJob(
+            frontend, config, run, calibration, request.record, relocalises, past, seconds
+        )
         return run, run_live(capture, job, show, request.max_seconds, progress())
 
 
@@ -97,7 +100,8 @@ class LiveJob:
     """By whom a camera is mapped and where to.
 
     calibration: goes before what the camera says of itself. record: folder for the frames.
-    relocalises: see FrontendSpec. past: of the run that is carried on.
+    relocalises: see FrontendSpec. past: of the run that is carried on. warm_up_s: seconds that it
+    took to be ready for the first image.
     """
 
     frontend: Frontend
@@ -107,6 +111,7 @@ class LiveJob:
     record: Path | None = None
     relocalises: bool = False
     past: Past | None = None
+    warm_up_s: float = 0.0
 
 
 def run_live(
@@ -148,7 +153,11 @@ def run_live(
         if result is None:
             raise fault or InputError(_nothing_mapped(capture.source, mapper))
         settling = time.perf_counter() - started - seconds
-        extra = {**tracking.metrics(capture), "seconds_to_settle": settling}
+        extra = {
+            **tracking.metrics(capture),
+            "seconds_to_settle": settling,
+            "warm_up_s": job.warm_up_s,
+        }
         metrics = write_outputs(
             job.run, result, None, Course(mapper.stopwatch, seconds), show, extra
         )

@@ -37,6 +37,7 @@ from mapper.saved.resume import (
 )
 from mapper.slam.mapper import Mapper
 from mapper.slam.progress import NullProgress, Progress
+from mapper.slam.warm_up import is_cold, warm_up
 
 Say = Callable[[str], None]
 
@@ -77,7 +78,15 @@ def map_into(
         say(f"{what}; {introduced(name, why)}")
         for note in sequence.notes:
             say(f"  {note}")
-        return run, _run(Job(request, config, sequence, frontend, run), say, progress)
+        seconds = prepared(name, config, say)
+        return run, _run(Job(request, config, sequence, frontend, run, seconds), say, progress)
+
+
+def prepared(frontend: str, config: MapperConfig, say: Say) -> float:
+    """Have everything compiled before the first frame is due; the seconds that it took."""
+    if is_cold():
+        say("compiling the kernels, once on this machine")
+    return warm_up(frontend, align=config.backend.align != "off")
 
 
 def introduced(name: str, why: str) -> str:
@@ -89,13 +98,17 @@ def introduced(name: str, why: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What is to be mapped, by whom and where to: all that may be refused has been opened."""
+    """What is to be mapped, by whom and where to: all that may be refused has been opened.
+
+    warm_up_s: seconds that it took to be ready for the first frame.
+    """
 
     request: RunRequest
     config: MapperConfig
     sequence: Sequence
     frontend: Frontend
     run: RunDirectory
+    warm_up_s: float = 0.0
 
 
 def _run(job: Job, say: Say, progress: Callable[[int], Progress]) -> dict[str, Any]:
@@ -127,7 +140,8 @@ def _run(job: Job, say: Say, progress: Callable[[int], Progress]) -> dict[str, A
         if result.keyframes == 0:
             raise InputError(_nothing_mapped(sequence, mapper))
         course = Course(mapper.stopwatch, time.perf_counter() - started, interrupted)
-        return write_outputs(run, result, sequence.ground_truth, course, show, found(sequence))
+        extra = {**found(sequence), "warm_up_s": job.warm_up_s}
+        return write_outputs(run, result, sequence.ground_truth, course, show, extra)
 
 
 def found(sequence: Sequence) -> dict[str, Any]:

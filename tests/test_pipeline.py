@@ -48,6 +48,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, list[Any]]]:
         seen["viewers"].append(Watched())
         return seen["viewers"][-1]
 
+    monkeypatch.setattr("mapper.pipeline.warm_up", lambda *_, **__: 0.0)  # steps no frontend
     monkeypatch.setattr("mapper.pipeline.open_sequence", counted)
     monkeypatch.setattr("mapper.pipeline.open_viewer", viewer)
     monkeypatch.setattr(FileSequence, "close", closed)
