@@ -81,7 +81,7 @@ def _opened(file: Path) -> int:
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise OutputError(f"{file} is a link; remove it") from error
-        raise output_error(file, error) from error
+        raise output_error(file.parent, error) from error
 
 
 def _locked(file: Path, descriptor: int) -> bool:

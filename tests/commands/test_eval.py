@@ -12,6 +12,7 @@ from mapper.core.trajectory import Trajectory
 from mapper.evaluate.metrics.trajectory import evaluate
 from mapper.io.trajectory_files import read_tum, write_tum
 from mapper.run.directory import RunDirectory
+from mapper.run.ownership import reopened
 
 
 def test_it_writes_and_prints_what_evaluate_computes(finished: RunDirectory, command) -> None:
@@ -105,3 +106,12 @@ def test_ground_truth_that_cannot_be_used_is_named(
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path, command) -> None:
     code, _, err = command("eval", tmp_path)
     assert code == 2 and "no run here" in err
+
+
+def test_figures_are_shown_but_not_written_while_another_owns_the_run(
+    finished: RunDirectory, command
+) -> None:
+    with reopened(finished.path):
+        code, out, err = command("eval", finished.path)
+        assert code == 2 and "ATE" in out and "is in use" in err
+    assert not (finished.path / "eval.json").exists()
