@@ -47,6 +47,14 @@ class GlobalMap:
         return {k: S for k, S in self.poses.items() if k not in self.left_out}
 
     @property
+    def image_size(self) -> tuple[int, int] | None:
+        """Width and height of the first keyframe; None where there is none."""
+        if not self.keyframes:
+            return None
+        camera = self.keyframes[0].intrinsics
+        return camera.width, camera.height
+
+    @property
     def is_aligned(self) -> bool:
         """Whether maps are to be fused that are better than those of the keyframes."""
         return bool(self.corrections or self.new_maps)

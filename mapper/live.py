@@ -139,7 +139,8 @@ def run_live(
         record = _open_record(job, view, capture.source, stack)
         mapper = _open_mapper(job, show, stack)
         ended_at = None if job.past is None else job.past.last_timestamp
-        tracking = LiveTracking(mapper, view, record, job.relocalises, ended_at)
+        max_side = job.config.images.max_side
+        tracking = LiveTracking(mapper, view, record, job.relocalises, ended_at, max_side)
         fault: BaseException | None = tracking.follow(
             capture, _until(interruption, show, max_seconds), bar
         )

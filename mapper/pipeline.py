@@ -14,6 +14,7 @@ from mapper.config.settings import MapperConfig
 from mapper.errors import ConfigError, InputError
 from mapper.frontends.base import Frontend, PreparingFrontend
 from mapper.frontends.registry import AUTO, choose_frontend, create_frontend, frontend_spec
+from mapper.io.sequences.bounded import BoundedSequence
 from mapper.io.sequences.depth_range import check_depth_range
 from mapper.io.sequences.fingerprint import fingerprint
 from mapper.io.sequences.open_sequence import open_sequence, sequence_name
@@ -63,19 +64,20 @@ def map_into(
             request = as_before(request, before)
         elif config.frontend != AUTO and frontend_spec(config.frontend).sees_raw_images:
             request = _with_raw_images(request)
-        sequence = stack.enter_context(closing(_open_sequence(request)))
+        stored = stack.enter_context(closing(_open_sequence(request)))
         if before is not None:
-            check_same_frames(before, fingerprint(sequence))
+            check_same_frames(before, fingerprint(stored))
             if (metrics := before.read_json(before.metrics)).get("complete"):
                 say(f"{before.path}: this run is complete already")
                 return before, metrics
-        check_depth_range(sequence)
+        check_depth_range(stored)
+        sequence = BoundedSequence(stored, config.images.max_side)
         name, why = choose_frontend(config, sequence.has_depth)
         frontend = create_frontend(config, name)  # before a folder is made: this may be refused
         run = before or stack.enter_context(_begun(request, out, sequence, frontend, config))
         why = why if before is None else "as before"
         what = f"{sequence.kind} sequence {sequence.name}: {len(sequence)} frames"
-        say(f"{what}; {introduced(name, why)}")
+        say(f"{what}{_reduced(sequence)}; {introduced(name, why)}")
         for note in sequence.notes:
             say(f"  {note}")
         seconds = prepared(name, config, say)
@@ -87,6 +89,14 @@ def prepared(frontend: str, config: MapperConfig, say: Say) -> float:
     if is_cold():
         say("compiling the kernels, once on this machine")
     return warm_up(frontend, align=config.backend.align != "off")
+
+
+def _reduced(sequence: BoundedSequence) -> str:
+    """To what size the images are reduced; empty where they stay as they are."""
+    if sequence.original is None or sequence.size is None or sequence.size == sequence.original:
+        return ""
+    (width, height), (w, h) = sequence.original, sequence.size
+    return f" of {width}x{height}, worked on at {w}x{h} (images.max_side)"
 
 
 def introduced(name: str, why: str) -> str:
@@ -105,7 +115,7 @@ class Job:
 
     request: RunRequest
     config: MapperConfig
-    sequence: Sequence
+    sequence: BoundedSequence
     frontend: Frontend
     run: RunDirectory
     warm_up_s: float = 0.0
@@ -144,12 +154,16 @@ def _run(job: Job, say: Say, progress: Callable[[int], Progress]) -> dict[str, A
         return write_outputs(run, result, sequence.ground_truth, course, show, extra)
 
 
-def found(sequence: Sequence) -> dict[str, Any]:
+def found(sequence: BoundedSequence) -> dict[str, Any]:
     """What the reader has to say, for the metrics.
 
     without_depth: colour images that are no frames for want of depth; coverage counts them.
     """
-    return {"input_notes": list(sequence.notes), "without_depth": len(sequence.lonely_times)}
+    return {
+        "input_notes": list(sequence.notes),
+        "without_depth": len(sequence.lonely_times),
+        "original_size": sequence.original,
+    }
 
 
 def _map_frames(job: Job, mapper: Mapper, first: int, progress: Progress) -> bool:
@@ -200,7 +214,11 @@ def _open_sequence(request: RunRequest) -> Sequence:
 
 @contextmanager
 def _begun(
-    request: RunRequest, out: Path, sequence: Sequence, frontend: Frontend, config: MapperConfig
+    request: RunRequest,
+    out: Path,
+    sequence: BoundedSequence,
+    frontend: Frontend,
+    config: MapperConfig,
 ) -> Iterator[RunDirectory]:
     """A new run directory, in place of an earlier run if that was asked for."""
     predictions = config.replay.predictions

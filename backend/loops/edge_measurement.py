@@ -15,11 +15,11 @@ from mapper.core.geometry import inverse
 from mapper.core.quantities import (
     LogScale,
     Positive,
-    Radians,
+    PositiveLogScale,
+    PositiveRadians,
     Share,
     SigmasOrZero,
     Units,
-    UnitsOrZero,
 )
 from mapper.core.settings_model import settings
 from mapper.core.sim3 import adjoint_sim3, inverse_similarity, log_sim3, rigid_part
@@ -55,13 +55,13 @@ class EdgeConfig:
         default_factory=lambda: AlignmentConfig(iterations=(4, 8, 10), max_distance=0.1)
     )
     independent_residuals: Positive = 8.0
-    sigma_rotation: Radians = 1e-3
-    sigma_translation: UnitsOrZero = 2e-3
+    sigma_rotation: PositiveRadians = 1e-3
+    sigma_translation: Units = 2e-3
     sigma_scale: LogScale = 1e-3
     residual_share: Share = 0.3
-    odometry_sigma_rotation: Radians = 1e-2
-    odometry_sigma_translation: UnitsOrZero = 2e-2
-    odometry_sigma_scale: LogScale = 2e-2
+    odometry_sigma_rotation: PositiveRadians = 1e-2
+    odometry_sigma_translation: Units = 2e-2
+    odometry_sigma_scale: PositiveLogScale = 2e-2
     max_rmse: Units = 0.02
     max_rmse_sigmas: SigmasOrZero = 2.5
     max_refinement: Units = 0.05

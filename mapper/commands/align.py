@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mapper.commands.options import add_changes, add_run
+from mapper.commands.run import print_warnings
 
 if TYPE_CHECKING:
     from mapper.run.directory import RunDirectory
@@ -123,6 +124,7 @@ def _print(run: RunDirectory, summary: dict[str, Any], before: dict[str, Any]) -
             print(f"                before: ATE {_errors(before)}")
     elif "evaluation_failed" in summary:
         print(f"  not evaluated: {summary['evaluation_failed']}")
+    print_warnings(summary)
     for path in run.outputs():
         print(f"  {path}")
     if summary["outdated"]:

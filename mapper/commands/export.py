@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +14,10 @@ from mapper.commands.options import add_run
 if TYPE_CHECKING:
     from mapper.backend.global_map import GlobalMap
     from mapper.core.intrinsics import Intrinsics
+    from mapper.io.sequences.sequence import Sequence
     from mapper.run.directory import RunDirectory
+
+logger = logging.getLogger(__name__)
 
 EPILOG = """formats:
   tum, kitti, euroc    trajectory of all frames, T_world_camera
@@ -125,11 +130,47 @@ def _export_scene(run: RunDirectory, out: Path, arguments: argparse.Namespace) -
     saved = load_map(run)
     intrinsics = _common_intrinsics(run, saved)
     cloud = thinned(load_cloud(run, saved, arguments.json), MAX_POINTS)
-    images = [partial(_image, run, keyframe.id) for keyframe in saved.keyframes]
     export = export_colmap if arguments.format == "colmap" else export_nerfstudio
-    scene = Scene(saved.keyframe_trajectory(), images, intrinsics, cloud)
-    export(out, scene, overwrite=arguments.overwrite)
+    with ExitStack() as stack:
+        sequence = _larger_originals(run, intrinsics)
+        images: list[partial[Any]]
+        if sequence is None or sequence.intrinsics is None:
+            images = [partial(_image, run, keyframe.id) for keyframe in saved.keyframes]
+        else:
+            stack.callback(sequence.close)
+            intrinsics = sequence.intrinsics
+            images = [partial(_original, sequence, k.frame_index) for k in saved.keyframes]
+        scene = Scene(saved.keyframe_trajectory(), images, intrinsics, cloud)
+        export(out, scene, overwrite=arguments.overwrite)
     return {"images": len(images), "points": len(cloud.vertices)}
+
+
+def _larger_originals(run: RunDirectory, intrinsics: Intrinsics) -> Sequence | None:
+    """The sequence, where its images were reduced to be mapped; None where they were not, or where
+    it is gone: then the reduced ones are all that there is."""
+    from mapper.saved.results import sequence_again
+
+    stored = run.read_description().says.sequence
+    size, original = stored.image_size, stored.original_size
+    if size is None or original is None or size == original:
+        return None
+    if size != [intrinsics.width, intrinsics.height]:
+        return None
+    sequence = sequence_again(run)
+    if sequence is None:
+        logger.warning(
+            "%s is gone or changed: the images are exported at %dx%d, as they were mapped, and "
+            "not at %dx%d",
+            stored.path,
+            *size,
+            *original,
+        )
+    return sequence
+
+
+def _original(sequence: Sequence, index: int) -> Any:
+    """uint8 (H, W, 3), RGB, as large as it is stored."""
+    return sequence[index].image
 
 
 def _image(run: RunDirectory, keyframe_id: int) -> Any:

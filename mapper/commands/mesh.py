@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mapper.commands.options import add_run
+from mapper.commands.run import print_warnings
 
 if TYPE_CHECKING:
     from mapper.backend.fusion.map_fusion import FusionConfig
+    from mapper.backend.fusion.tsdf import TsdfConfig
+    from mapper.core.mesh import Mesh
     from mapper.run.directory import RunDirectory
 
 EPILOG = """examples:
@@ -79,7 +82,8 @@ def _fuse(run: RunDirectory, out: Path, arguments: argparse.Namespace) -> dict[s
 
     started = time.perf_counter()
     saved = load_map(run)
-    mesh, full = fuse_again(run, saved, _config(run, arguments), quiet=arguments.json)
+    config = _config(run, arguments)
+    mesh, full = fuse_again(run, saved, config, quiet=arguments.json)
     if not len(mesh.faces):
         raise InputError(
             f"{run.path}: no surface at a voxel size of {arguments.voxel_size:g} m; "
@@ -95,6 +99,7 @@ def _fuse(run: RunDirectory, out: Path, arguments: argparse.Namespace) -> dict[s
         "bytes": out.stat().st_size,
         "seconds": time.perf_counter() - started,
         "full": full,
+        "warnings": _shortfalls(mesh, config.tsdf, run.read_description().says.units),
     }
 
 
@@ -127,6 +132,14 @@ def _config(run: RunDirectory, arguments: argparse.Namespace) -> FusionConfig:
     return replace(config, tsdf=tsdf)
 
 
+def _shortfalls(mesh: Mesh, tsdf: TsdfConfig, units: str) -> list[str]:
+    """Why there is little of a map, where there is."""
+    from mapper.report.shortfall import Fusion, shortfalls
+
+    counts = {"mesh_vertices": len(mesh.vertices), "mesh_faces": len(mesh.faces)}
+    return shortfalls(counts, Fusion(tsdf.voxel_size, tsdf.max_depth, units))
+
+
 def _print(result: dict[str, Any], max_memory_mb: float) -> None:
     print(
         f"{result['keyframes']} keyframes fused at {result['voxel_size']:g} m: "
@@ -137,4 +150,5 @@ def _print(result: dict[str, Any], max_memory_mb: float) -> None:
             f"NOT WHOLE: the map filled its {max_memory_mb:g} MB, the rest was left out; "
             "raise --max-memory-mb or --voxel-size, or lower --depth-max"
         )
+    print_warnings(result)
     print(f"  {result['mesh']} ({result['bytes'] / 1e6:.1f} MB)")

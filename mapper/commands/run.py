@@ -122,6 +122,13 @@ def print_summary(metrics: dict[str, Any]) -> None:
         )
     elif "evaluation_failed" in metrics:
         print(f"  not evaluated: {metrics['evaluation_failed']}")
+    print_warnings(metrics)
+
+
+def print_warnings(metrics: dict[str, Any]) -> None:
+    """Why there is little of a map, where there is."""
+    for warning in metrics.get("warnings", []):
+        print(f"  WARNING: {warning}")
 
 
 def stop_on_sigterm() -> None:

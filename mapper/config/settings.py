@@ -6,7 +6,7 @@ from dataclasses import field
 
 from mapper.backend.config import BackendConfig
 from mapper.backend.pairwise.config import PairwiseConfig
-from mapper.core.quantities import Count, Frames, SecondsOrZero, Switch, Text
+from mapper.core.quantities import Count, Frames, PixelsOrZero, SecondsOrZero, Switch, Text
 from mapper.core.settings_model import settings
 from mapper.frontends.cut3r.options import Cut3rOptions
 from mapper.frontends.replay import ReplayConfig
@@ -30,12 +30,24 @@ class RecordingConfig:
 
 
 @settings
+class ImagesConfig:
+    """How large images are worked on.
+
+    max_side: larger ones are reduced until their longer side is this, colour and depth, and the
+        intrinsics with them; 0 = never.
+    """
+
+    max_side: PixelsOrZero = 1280
+
+
+@settings
 class MapperConfig:
     """All settings.
 
     frontend: its name; auto = by what there is: depth, saved predictions, weights.
     weights: a file, a folder or a published name for the learned frontends; empty = what is found.
     threads: run the backend beside the frontend; results do not depend on it.
+    images: how large images are worked on.
     rgbd: of the frontend rgbd.
     replay: of the frontend replay.
     cut3r: of the frontends cut3r, cut3r-ttsa, cut3r-ttt and cut3r-damped.
@@ -51,6 +63,7 @@ class MapperConfig:
     frontend: Text = "auto"
     weights: Text = ""
     threads: Switch = True
+    images: ImagesConfig = field(default_factory=ImagesConfig)
     rgbd: RgbdConfig = field(default_factory=RgbdConfig)
     replay: ReplayConfig = field(default_factory=ReplayConfig)
     cut3r: Cut3rOptions = field(default_factory=Cut3rOptions)

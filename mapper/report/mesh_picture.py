@@ -25,6 +25,7 @@ AMBIENT: Final = 0.58
 BRIGHTEST: Final = 1.15
 LIGHT_IN_CAMERA: Final = np.array([-0.3, -0.45, -0.84])  # towards the light: left, above, behind
 OUTLIER_PERCENT: Final = 0.5
+MIN_FOR_STRAYS: Final = 1000  # vertices; of fewer, those furthest out are most of the mesh
 UP_CONES: Final = tuple(np.radians([60.0, 40.0, 30.0, 20.0]))  # half angles around "up"
 UP_ROUNDS: Final = 5
 
@@ -87,10 +88,13 @@ def estimate_up(mesh: Mesh) -> np.ndarray:
 
 
 def _visible_points(mesh: Mesh) -> np.ndarray:
-    """Vertices (N, 3) less the outermost strays, float64; InputError where there is no surface."""
+    """Vertices (N, 3) less the outermost strays, float64; all of a few. InputError where there is
+    no surface."""
     if len(mesh.faces) == 0 or len(mesh.vertices) == 0:
         raise InputError("the mesh has no faces, so there is nothing to picture")
     points = mesh.vertices[:: max(1, len(mesh.vertices) // 50_000)].astype(np.float64)
+    if len(points) < MIN_FOR_STRAYS:
+        return points
     low, high = np.percentile(points, [OUTLIER_PERCENT, 100 - OUTLIER_PERCENT], axis=0)
     return points[((points >= low) & (points <= high)).all(axis=1)]
 

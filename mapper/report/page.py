@@ -53,6 +53,8 @@ def as_html(report: ReportData) -> str:
         "report.html",
         report=report,
         verdict=verdict(report),
+        images=_images(report),
+        warnings=report.metrics.get("warnings", []),
         tiles=_tiles(report),
         problems=problems(report.metrics, report.estimate.timestamps, decisions),
         trajectory_figure=figures.trajectory_figure(report) if moves else None,
@@ -61,6 +63,17 @@ def as_html(report: ReportData) -> str:
         stages=stage_rows(report.metrics.get("timings") or {}),
         loops=loop_table(report.loops, report.is_metric) if report.loops else None,
     )
+
+
+def _images(report: ReportData) -> str:
+    """At what size the images were mapped; empty where nobody noted it."""
+    size, original = report.metrics.get("image_size"), report.metrics.get("original_size")
+    if size is None:
+        return ""
+    text = f"images of {size[0]}x{size[1]}"
+    if original is None or tuple(original) == tuple(size):
+        return text
+    return f"{text}, from {original[0]}x{original[1]}"
 
 
 def _tiles(report: ReportData) -> list[Tile]:

@@ -10,8 +10,8 @@ from mapper.config.loader import to_mapping
 from mapper.config.settings import MapperConfig
 from mapper.frontends.base import Frontend
 from mapper.io.live.source import LiveSource
+from mapper.io.sequences.bounded import BoundedSequence
 from mapper.io.sequences.fingerprint import fingerprint
-from mapper.io.sequences.sequence import Sequence
 from mapper.request import LiveRequest, RunRequest
 from mapper.run.stored_run import LIVE, seen_from
 from mapper.runtime.versions import versions
@@ -56,7 +56,7 @@ def with_whole_paths(config: MapperConfig) -> MapperConfig:
     )
 
 
-def described_sequence(request: RunRequest, sequence: Sequence) -> dict[str, Any]:
+def described_sequence(request: RunRequest, sequence: BoundedSequence) -> dict[str, Any]:
     """Enough to open the same frames again and to know them for the same."""
     return {
         "name": sequence.name,
@@ -70,8 +70,14 @@ def described_sequence(request: RunRequest, sequence: Sequence) -> dict[str, Any
         "registration": request.registration,
         "topics": request.topics,
         "save_predictions": request.save_predictions,
-        "fingerprint": fingerprint(sequence),
+        "original_size": _listed(sequence.original),
+        "image_size": _listed(sequence.size),
+        "fingerprint": fingerprint(sequence.stored),
     }
+
+
+def _listed(size: tuple[int, int] | None) -> list[int] | None:
+    return None if size is None else list(size)
 
 
 def described_camera(request: LiveRequest, source: LiveSource) -> dict[str, Any]:

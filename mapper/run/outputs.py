@@ -24,6 +24,7 @@ from mapper.io.viewer.map_logger import MapLogger
 from mapper.report.data import ReportData
 from mapper.report.loops import LoopRow
 from mapper.report.page import write_report
+from mapper.report.shortfall import Fusion, shortfalls
 from mapper.run.directory import RunDirectory
 from mapper.runtime.process_health import peak_memory_mb
 from mapper.runtime.stopwatch import Stopwatch
@@ -87,8 +88,10 @@ def write_results(
 ) -> None:
     """Write mesh, cloud, report and metrics, and the end of the recording.
 
+    The metrics get "warnings": sentences about a map that is empty or nearly so.
     recordings: those that lie elsewhere and belong into the report's list of files.
     """
+    metrics["warnings"] = shortfalls(metrics, _fusion(run, metrics))
     write_mesh(run.mesh, result.mesh)
     write_mesh(run.cloud, replace(result.mesh, faces=np.zeros((0, 3), np.int32)))
     aligned_truth = _aligned_truth(result.trajectory, truth, show, result.is_metric)
@@ -97,6 +100,14 @@ def write_results(
     report = _report(run, result, metrics, aligned_truth)
     write_report(run.report, replace(report, files=[*report.files, *recordings]))
     run.write_json(run.metrics, metrics)  # last: it says that the run is complete
+
+
+def _fusion(run: RunDirectory, metrics: Mapping[str, Any]) -> Fusion:
+    """What the map was fused with; mapper align may have been told otherwise than the run."""
+    described = run.read_description()
+    changes = metrics.get("alignment", {}).get("changes", [])
+    tsdf = described.backend_settings(changes).fusion.tsdf
+    return Fusion(tsdf.voxel_size, tsdf.max_depth, described.says.units)
 
 
 def _course_metrics(course: Course) -> dict[str, Any]:
@@ -131,6 +142,7 @@ def map_metrics(
         "units": "metres" if result.is_metric else "units",
         "mesh_vertices": len(result.mesh.vertices),
         "mesh_faces": len(result.mesh.faces),
+        "image_size": result.image_size,
     }
     return metrics if truth is None else metrics | _errors(result, truth, without_depth)
 

@@ -26,6 +26,7 @@ class StoredSequence(BaseModel):
     """The frames that a run was made from. path, calibration: absolute; of older runs as given.
 
     path_from_run, calibration_from_run: the same seen from the run directory, None if unknown.
+    original_size, image_size: width and height, as they were read and as they were worked on.
     """
 
     model_config = _MODEL
@@ -45,6 +46,8 @@ class StoredSequence(BaseModel):
     topics: str | None = None
     save_predictions: bool = False
     camera: str | None = None
+    original_size: list[int] | None = None
+    image_size: list[int] | None = None
 
 
 class StoredDescription(BaseModel):
@@ -85,6 +88,7 @@ class StoredRun:
     def settings(self) -> MapperConfig:
         """All settings of the run, with the files that they name where these are now."""
         values = deepcopy(self.says.config)
+        values.setdefault("images", {"max_side": 0})  # of before large images were reduced
         try:
             for name in self.says.paths_from_run:
                 self._find_setting(values, name)

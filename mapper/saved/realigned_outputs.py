@@ -83,6 +83,7 @@ def _mapping_result(run: RunDirectory, aligned: Realignment) -> MappingResult:
         final.dropped_loops,
         run.read_description().says.units == "metres",
         () if final.alignment is None else tuple(final.alignment.costs),
+        final.image_size,
     )
 
 

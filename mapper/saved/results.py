@@ -21,6 +21,7 @@ from mapper.errors import ConfigError, InputError
 from mapper.io.meshes.mesh_files import read_mesh
 from mapper.io.sequences.fingerprint import fingerprint
 from mapper.io.sequences.open_sequence import open_sequence
+from mapper.io.sequences.sequence import Sequence
 from mapper.io.trajectory_files import read_tum
 from mapper.run.directory import RunDirectory
 from mapper.run.outputs import ALIGNMENT
@@ -62,6 +63,18 @@ def true_poses(run: RunDirectory) -> Trajectory | None:
     """The ground truth: the run's copy, else the sequence's if that is still there; or None."""
     if run.ground_truth.exists():
         return read_tum(run.ground_truth)
+    sequence = sequence_again(run)
+    if sequence is None:
+        return None
+    with closing(sequence):
+        return sequence.ground_truth
+
+
+def sequence_again(run: RunDirectory) -> Sequence | None:
+    """The sequence that a run was made from; None where it is gone, or another by now.
+
+    Its frames have their own size, whatever size they were worked on at.
+    """
     described = run.read_description()
     stored = described.says.sequence
     if stored.kind == LIVE:
@@ -78,9 +91,10 @@ def true_poses(run: RunDirectory) -> Trajectory | None:
         )
     except (InputError, ConfigError):
         return None
-    with closing(sequence):
-        same = fingerprint(sequence) == stored.fingerprint
-        return sequence.ground_truth if same else None
+    if fingerprint(sequence) == stored.fingerprint:
+        return sequence
+    sequence.close()
+    return None
 
 
 def known_counts(run: RunDirectory, at_least: int) -> FrameCounts:

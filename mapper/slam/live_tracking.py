@@ -13,6 +13,7 @@ from mapper.io.live.capture import LiveCapture
 from mapper.io.live.recording import FrameRecording
 from mapper.io.live.source import LiveImage, arrival_time
 from mapper.io.live.view import LiveView
+from mapper.io.sequences.bounded import bounded_frame
 from mapper.runtime.patience import told
 from mapper.slam.mapper import Mapper
 from mapper.slam.progress import Progress
@@ -25,7 +26,8 @@ class LiveTracking:
 
     record: takes the frames too. relocalises: the frontend finds its place again after a gap; for
     others a segment begins there. ended_at: seconds, timestamp of the last frame of the part
-    before; None where there was none.
+    before; None where there was none. max_side: pixels to which larger images are reduced before
+    they are mapped; 0 = never.
     """
 
     def __init__(
@@ -35,9 +37,12 @@ class LiveTracking:
         record: FrameRecording | None,
         relocalises: bool,
         ended_at: float | None = None,
+        max_side: int = 0,
     ) -> None:
         self._mapper, self._view, self._record = mapper, view, record
         self._relocalises = relocalises
+        self._max_side = max_side
+        self._original_size: tuple[int, int] | None = None
         self._gaps = 0
         self._first = mapper.counts.frames
         self._begin = 0.0 if ended_at is None else ended_at + PAUSE_S
@@ -80,6 +85,8 @@ class LiveTracking:
                 mapper.start_segment()
         if self._record is not None:
             self._record.put(frame)
+        self._original_size = frame.image.shape[1], frame.image.shape[0]
+        frame = bounded_frame(frame, self._max_side)
         values = {
             "live/dropped": float(capture.counts.dropped),
             "live/left_out": float(mapper.counts.left_out),
@@ -104,6 +111,7 @@ class LiveTracking:
         """What became of the images that arrived."""
         counts, record = capture.counts, self._record
         return {
+            "original_size": self._original_size,
             "received": counts.received,
             "dropped": counts.dropped,
             "unreadable": counts.unreadable,

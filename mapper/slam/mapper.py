@@ -158,8 +158,7 @@ class Mapper(Closing):
         if self._frontend is not None:
             self._flush(self._frontend)
         with self.stopwatch.measure("finish"):
-            update = self.backend.finish(self._aligner())
-            mesh = self.backend.extract_mesh()
+            update, mesh = self.backend.finish(self._aligner()), self.backend.extract_mesh()
         final = self.backend.global_map()
         indices, trajectory = final.trajectory()
         if self.backend.keyframes:
@@ -172,11 +171,12 @@ class Mapper(Closing):
             final.keyframe_trajectory(),
             mesh,
             self.counts,
-            len(self.backend.keyframes),
+            self.keyframes,
             self.decisions,
             final.dropped_loops,
             True if self._frontend is None else self._frontend.is_metric,
             () if final.alignment is None else tuple(final.alignment.costs),
+            final.image_size,
         )
 
     def _end_worker(self) -> None:

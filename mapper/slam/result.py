@@ -19,7 +19,8 @@ class MappingResult:
     poses in keyframe_trajectory. decisions: about loops; a live mapper leaves them
     to its recorder. dropped_loops: pairs of keyframes whose loop passed verification and was
     yet given up by the graph. alignment_costs: before and after each round of the global alignment;
-    empty where there was none.
+    empty where there was none. image_size: width and height of the maps, of the first keyframe;
+    None where there is no keyframe.
     """
 
     trajectory: Trajectory
@@ -33,3 +34,4 @@ class MappingResult:
     dropped_loops: set[tuple[int, int]]
     is_metric: bool
     alignment_costs: tuple[tuple[float, float], ...] = ()
+    image_size: tuple[int, int] | None = None

@@ -7,7 +7,7 @@ import pytest
 
 from mapper.core.mesh import Mesh
 from mapper.errors import InputError
-from mapper.report.mesh_picture import render_mesh, render_mesh_top
+from mapper.report.mesh_picture import estimate_up, render_mesh, render_mesh_top
 
 RED, GREEN, BLUE = (220, 30, 30), (30, 200, 30), (30, 30, 220)
 
@@ -74,3 +74,27 @@ def test_a_mesh_without_faces_is_an_input_error() -> None:
         render_mesh(no_faces)
     with pytest.raises(InputError, match="no faces"):
         render_mesh_top(no_faces)
+
+
+@pytest.mark.parametrize("vertices", [3, 4])
+def test_a_mesh_of_a_few_vertices_has_pictures(vertices: int) -> None:
+    corners, faces, colors, normals = mesh_arrays(vertices)
+    mesh = Mesh(corners, faces, colors, normals)
+    for picture in (render_mesh(mesh, 64, 48), render_mesh_top(mesh, 64, 48)):
+        assert picture.shape == (48, 64, 3)
+    assert np.isfinite(estimate_up(mesh)).all()
+
+
+def test_a_mesh_of_one_point_has_pictures() -> None:
+    corners, faces, colors, normals = mesh_arrays(3)
+    mesh = Mesh(0 * corners, faces, colors, 0 * normals)
+    for picture in (render_mesh(mesh, 64, 48), render_mesh_top(mesh, 64, 48)):
+        assert picture.shape == (48, 64, 3)
+
+
+def mesh_arrays(vertices: int) -> tuple[np.ndarray, ...]:
+    """Corners of a square on the floor, their one or two faces, colours and normals."""
+    corners = np.array([[0, 1, 1], [1, 1, 1], [0, 1, 2], [1, 1, 2]], np.float32)[:vertices]
+    faces = np.array([[0, 1, 2], [1, 3, 2]], np.int32)[: vertices - 2]
+    colors = np.full((vertices, 3), 128, np.uint8)
+    return corners, faces, colors, np.tile(np.array([0, -1, 0], np.float32), (vertices, 1))

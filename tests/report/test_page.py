@@ -80,6 +80,15 @@ def test_a_full_report_is_one_file_with_all_sections(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mesh.ply", "report.html"]
 
 
+def test_warnings_and_the_size_of_the_images_stand_at_the_top(tmp_path: Path) -> None:
+    report = full_report(tmp_path)
+    told = {"warnings": ["The mesh is empty: why."], "image_size": [4, 3], "original_size": [8, 6]}
+    write_report(tmp_path / "report.html", replace(report, metrics={**report.metrics, **told}))
+    head = (tmp_path / "report.html").read_text(encoding="utf-8").split('class="tiles"')[0]
+    assert '<p class="warning">The mesh is empty: why.</p>' in head
+    assert "images of 4x3, from 8x6" in head
+
+
 def test_an_empty_run_is_reported_in_words(tmp_path: Path) -> None:
     nothing = Trajectory(np.zeros(0), np.zeros((0, 4, 4)))
     report = ReportData("nothing", "mono", {}, nothing, is_metric=False)

@@ -27,7 +27,7 @@ from tests.support.room_views import Room, distance, in_units, keyframe_of, pyra
 CONFIG = EdgeConfig()
 ERROR = np.array([0.005, 0, 0.005, 0.01, 0, -0.01])
 EXACT = EdgeConfig(
-    independent_residuals=1.0, sigma_rotation=0.0, sigma_translation=1e-12, sigma_scale=0.0
+    independent_residuals=1.0, sigma_rotation=1e-12, sigma_translation=1e-12, sigma_scale=0.0
 )
 DISTANCE_AND_SCALE = np.ix_([5, 6], [5, 6])
 

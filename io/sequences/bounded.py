@@ -1,0 +1,123 @@
+"""Frames that are larger than a map can use, reduced to a bounded size as they are read."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from mapper.core.frame import Frame
+from mapper.errors import InputError
+from mapper.io.sequences.sequence import Sequence
+from mapper.runtime.kernels import kernel
+
+if TYPE_CHECKING:
+    from jaxtyping import Float32
+
+
+class BoundedSequence:
+    """A sequence whose images' longer sides are at most `max_side` pixels; all else stays.
+
+    max_side: 0 = whatever they are. stored: the sequence as it is. original: width and height as
+    they are read. size: as they are handed out. Where nobody knows the intrinsics the first frame
+    tells them; both are None where that one cannot be read.
+    """
+
+    def __init__(self, sequence: Sequence, max_side: int) -> None:
+        self.stored, self._max_side = sequence, max_side
+        self.kind, self.name, self.path = sequence.kind, sequence.name, sequence.path
+        self.has_depth, self.timestamps = sequence.has_depth, sequence.timestamps
+        self.ground_truth, self.notes = sequence.ground_truth, sequence.notes
+        self.lonely_times = sequence.lonely_times
+        self.original = original = _size(sequence)
+        self.size = None if original is None else bounded_size(*original, max_side)
+        camera = sequence.intrinsics
+        self.intrinsics = camera
+        if camera is not None and self.size is not None and self.size != original:
+            self.intrinsics = camera.resized(*self.size)
+
+    def __len__(self) -> int:
+        return len(self.stored)
+
+    def __iter__(self) -> Iterator[Frame]:
+        return (self[index] for index in range(len(self)))
+
+    def __getitem__(self, index: int) -> Frame:
+        return bounded_frame(self.stored[index], self._max_side)
+
+    def source_files(self, index: int) -> tuple[Path, ...]:
+        """The files from which a frame is read; none where the sequence does not tell."""
+        files = getattr(self.stored, "source_files", None)
+        return files(index) if files else ()
+
+    def rig_facts(self) -> str:
+        """Of the sequence within; empty where it does not tell."""
+        facts = getattr(self.stored, "rig_facts", None)
+        return facts() if facts else ""
+
+    def close(self) -> None:
+        """Closes the sequence within."""
+        self.stored.close()
+
+
+def bounded_size(width: int, height: int, max_side: int) -> tuple[int, int]:
+    """(width, height) of the same shape whose longer side is at most max_side pixels; 0 = any."""
+    share = max_side / max(width, height)
+    if share >= 1 or max_side == 0:
+        return width, height
+    return max(1, round(width * share)), max(1, round(height * share))
+
+
+def bounded_frame(frame: Frame, max_side: int) -> Frame:
+    """The frame at that size: colour is averaged over areas, depth is read where it was."""
+    height, width = frame.image.shape[:2]
+    size = bounded_size(width, height, max_side)
+    if size == (width, height):
+        return frame
+    return dataclasses.replace(
+        frame,
+        image=cv2.resize(frame.image, size, interpolation=cv2.INTER_AREA),
+        depth=None if frame.depth is None else reduced_depth(frame.depth, *size),
+        intrinsics=None if frame.intrinsics is None else frame.intrinsics.resized(*size),
+    )
+
+
+@kernel()
+def reduced_depth(
+    depth: Float32[np.ndarray, "h w"], width: int, height: int
+) -> Float32[np.ndarray, "height width"]:
+    """Depth at a smaller size: in each new pixel's area the reading nearest to its middle.
+
+    No two readings are averaged: they may be of two surfaces. An area without one stays 0.
+    """
+    rows, columns = depth.shape
+    reduced = np.zeros((height, width), np.float32)
+    for row in range(height):
+        top, bottom = row * rows // height, (row + 1) * rows // height
+        middle_row = (row + 0.5) * rows / height - 0.5
+        for column in range(width):
+            left, right = column * columns // width, (column + 1) * columns // width
+            middle_column = (column + 0.5) * columns / width - 0.5
+            nearest = np.inf
+            for v in range(top, bottom):
+                for u in range(left, right):
+                    off = (v - middle_row) ** 2 + (u - middle_column) ** 2
+                    if depth[v, u] > 0 and off < nearest:
+                        nearest = off
+                        reduced[row, column] = depth[v, u]
+    return reduced
+
+
+def _size(sequence: Sequence) -> tuple[int, int] | None:
+    """Width and height of its frames."""
+    if sequence.intrinsics is not None:
+        return sequence.intrinsics.width, sequence.intrinsics.height
+    try:
+        height, width = sequence[0].image.shape[:2]
+    except InputError:  # which is counted when the frame's turn comes
+        return None
+    return width, height
