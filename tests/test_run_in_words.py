@@ -12,7 +12,7 @@ from mapper.io.sequences.open_sequence import open_sequence
 from mapper.pipeline import map_into
 from mapper.request import RunRequest
 from mapper.run.directory import RunDirectory
-from mapper.saved.results import reopened
+from mapper.saved.results import sequence_again
 from tests.support.quick_outputs import skip_report
 
 
@@ -36,11 +36,11 @@ def mapped(
 def test_large_images_are_worked_on_at_a_bounded_size(sample: Path, tmp_path: Path) -> None:
     run, metrics, said = mapped(sample, tmp_path / "out", "images.max_side=200")
     assert "3 frames of 320x240, worked on at 200x150" in said
-    stored = run.read_description()["sequence"]
-    assert (stored["original_size"], stored["image_size"]) == ([320, 240], [200, 150])
+    stored = run.read_description().says.sequence
+    assert (stored.original_size, stored.image_size) == ([320, 240], [200, 150])
     assert tuple(metrics["image_size"]) == (200, 150) and metrics["tracked"] == 3
     assert run.keyframes.load(0).image.shape == (150, 200, 3)
-    original = reopened(run)  # for exports
+    original = sequence_again(run)  # for exports
     assert original is not None
     assert original[0].image.shape == open_sequence(sample)[0].image.shape == (240, 320, 3)
 
