@@ -9,7 +9,7 @@ import pytest
 
 from mapper.backend.fusion.tsdf import TsdfConfig
 from mapper.backend.fusion.tsdf_kernels import BLOCK
-from mapper.backend.fusion.tsdf_mesh import extract_mesh
+from mapper.backend.fusion.tsdf_mesh import _Box, _boxes, extract_mesh
 from mapper.core.mesh import Mesh
 
 RADIUS = 0.43
@@ -91,3 +91,16 @@ def test_nothing_seen_is_an_empty_mesh_in_parts_too() -> None:
     heavy = replace(config, min_weight=1e3)
     mesh = extract_mesh(coordinates, distance, weight, color, heavy, max_blocks=20)
     assert len(mesh.vertices) == len(mesh.faces) == 0
+
+
+@pytest.mark.parametrize("most", [7, 40])
+def test_boxes_hold_few_blocks_and_each_block_is_in_one(most: int) -> None:
+    """However large the map, no more than that is taken out at once."""
+    drawn = np.random.default_rng(0).integers(-9, 9, (300, 3))
+    coordinates = np.unique(drawn, axis=0).astype(np.int32)
+    everywhere = _Box(np.full(3, -np.inf), np.full(3, np.inf))
+    inside = [
+        box.contains(coordinates, margin=0.0) for box in _boxes(coordinates, everywhere, most)
+    ]
+    assert max(held.sum() for held in inside) <= most
+    np.testing.assert_array_equal(np.sum(inside, axis=0), 1)
