@@ -27,7 +27,7 @@ from mapper.run.journal import read_journal
 from mapper.run.recorder import RunRecorder
 from mapper.saved.map import load_graph, load_map
 from mapper.slam.checkpoint import Checkpoint
-from tests.support.descriptions import described
+from tests.support.made_up_records import described
 from tests.support.room_views import NO_FEATURES, Room, distance
 
 AFTER = 4

@@ -15,7 +15,7 @@ from mapper.core.mesh import Mesh
 from mapper.io.meshes.mesh_files import read_mesh, write_mesh
 from mapper.run.directory import RunDirectory
 from mapper.sample_room.sequence import make_sample
-from tests.support.descriptions import described
+from tests.support.made_up_records import described
 
 
 @pytest.fixture

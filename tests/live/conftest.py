@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mapper.run.directory import RunDirectory
-from tests.support.descriptions import described
+from tests.support.made_up_records import described
 from tests.support.quick_outputs import skip_report
 
 

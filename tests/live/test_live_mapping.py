@@ -28,7 +28,7 @@ from mapper.io.trajectory_files import read_tum
 from mapper.io.viewer.map_logger import NullLogger
 from mapper.live import LiveJob, run_live
 from mapper.run.directory import RunDirectory
-from tests.support.descriptions import described
+from tests.support.made_up_records import described
 from tests.support.mjpeg_server import Faults, MjpegServer
 from tests.support.paced_source import Pace, PacedSource
 from tests.support.quick_outputs import shrink_pictures

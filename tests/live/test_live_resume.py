@@ -30,7 +30,7 @@ from mapper.run.directory import RunDirectory
 from mapper.run.journal import read_journal
 from mapper.saved.map import load_map
 from mapper.saved.resume import Past, check_live, read_live_past, set_aside, settings_of
-from tests.support.descriptions import described
+from tests.support.made_up_records import described
 from tests.support.paced_source import Pace, PacedSource
 from tests.support.quick_outputs import skip_report
 from tests.support.room_stream import RoomFrontend, marked, pose_errors

@@ -21,8 +21,7 @@ from mapper.run.directory import RunDirectory
 from mapper.run.shown_points import ShownPoints
 from mapper.sample_room.camera import sample_poses
 from mapper.sample_room.sequence import room_mesh
-from tests.support.descriptions import described
-from tests.support.loop_decisions import MEASURED, loop
+from tests.support.made_up_records import MEASURED, described, loop
 
 TIMES = np.array([0.0, 0.1, 0.2, 1.7, 1.8, 1.9])
 

@@ -8,7 +8,7 @@ import pytest
 
 from mapper.backend.loops.loop_decision import Refusal
 from mapper.report.loops import PLAIN, loop_text, refusal_text
-from tests.support.loop_decisions import MEASURED, loop
+from tests.support.made_up_records import MEASURED, loop
 
 
 @pytest.mark.parametrize(

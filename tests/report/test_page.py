@@ -19,7 +19,7 @@ from mapper.report.loops import LoopRow
 from mapper.report.page import write_report
 from mapper.report.tables import loop_table, stage_rows
 from mapper.report.verdict import verdict
-from tests.support.loop_decisions import MEASURED, loop
+from tests.support.made_up_records import MEASURED, loop
 
 
 def straight(count: int, offset: float = 0.0) -> Trajectory:

@@ -8,7 +8,7 @@ import pytest
 
 from mapper.errors import InputError, OutputError
 from mapper.run.directory import RunDirectory
-from tests.support.descriptions import described
+from tests.support.made_up_records import described
 
 
 def former_run(path: Path) -> Path:

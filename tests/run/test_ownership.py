@@ -12,7 +12,7 @@ from mapper.run.directory import RunDirectory
 from mapper.run.ownership import created, reopened, writing_into
 from mapper.run.update import run_update
 from mapper.runtime.atomic_files import atomic_write
-from tests.support.descriptions import described
+from tests.support.made_up_records import described
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from mapper.run.records import (
 )
 from mapper.runtime.stopwatch import Stopwatch
 from mapper.vision.local_features import FeatureExtractor
-from tests.support.loop_decisions import MEASURED, loop
+from tests.support.made_up_records import MEASURED, loop
 from tests.support.room_views import Room
 
 

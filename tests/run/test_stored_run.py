@@ -12,7 +12,7 @@ from mapper.config.loader import to_mapping
 from mapper.config.settings import MapperConfig
 from mapper.errors import ConfigError, InputError
 from mapper.run.stored_run import read_stored_run, seen_from
-from tests.support.descriptions import described
+from tests.support.made_up_records import described
 
 
 def written(folder: Path, content: Any) -> Path:

@@ -12,7 +12,7 @@ from mapper.errors import ConfigError
 from mapper.request import RunRequest
 from mapper.run.directory import RunDirectory
 from mapper.saved.resume import as_before
-from tests.support.descriptions import described
+from tests.support.made_up_records import described
 
 
 def test_the_printed_line_can_be_pasted_anywhere(

@@ -29,7 +29,7 @@ from mapper.saved.map import load_graph, load_map
 from mapper.saved.realigned_outputs import write_realignment
 from mapper.saved.realignment import Realignment, realign
 from mapper.saved.results import fuse_again
-from tests.support.descriptions import described
+from tests.support.made_up_records import described
 from tests.support.room_views import Room, keyframe_of
 
 STEP = 5  # frames between keyframes; each keyframe holds the frame after it too

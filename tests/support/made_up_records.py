@@ -1,6 +1,8 @@
-"""Decisions about loops, made up."""
+"""What files of made-up runs say: decisions about loops, and run.yaml."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from mapper.backend.graph.edge import EdgeKind
 from mapper.backend.loops.loop_decision import LoopDecision, Measured, Refusal
@@ -25,3 +27,17 @@ def loop(
 ) -> LoopDecision:
     """What became of keyframes i and j, found close by."""
     return LoopDecision(i, j, EdgeKind.LOOP, "proximity", 0, refusal, limit, numbers)
+
+
+def described(
+    config: dict[str, Any] | None = None, frontend: str = "room", **sequence: Any
+) -> dict[str, Any]:
+    """A whole description; sequence: what differs from a live camera's."""
+    source = {"name": "live", "kind": "live", "path": "0", "fingerprint": "live", **sequence}
+    return {
+        "sequence": source,
+        "frontend": frontend,
+        "units": "metres",
+        "versions": {"mapper": "0"},
+        "config": config or {},
+    }
