@@ -20,9 +20,9 @@ from mapper import open_sequence
 from mapper.cli import main
 from mapper.io.viewer import sinks
 from tests.support.mjpeg_server import Faults, MjpegServer
+from tests.support.networks.tiny_cut3r import write_checkpoint
 from tests.support.quick_outputs import shrink_pictures
 from tests.support.room_views import Room
-from tests.support.tiny_cut3r import write_checkpoint
 
 SMALL = ["--set", "cut3r.image_size=64", "--set", "cut3r.min_confidence=0", "--set"]
 SMALL += ["cut3r.device=cpu", "--set", "backend.align=off"]

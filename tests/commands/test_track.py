@@ -11,7 +11,7 @@ import pytest
 from rerun.chunk import RrdReader
 
 from mapper.cli import main
-from tests.support.vggt_networks import write_flat, write_folder
+from tests.support.networks.vggt_networks import write_flat, write_folder
 
 POINTS = np.array([[20.0, 30.0], [60.0, 40.0], [90.5, 70.25]])
 

@@ -25,9 +25,9 @@ from mapper.frontends.vggt.frontend import create
 from mapper.frontends.vggt.options import Stream3rOptions
 from mapper.frontends.wint3r.frontend import Wint3rFrontend
 from mapper.frontends.wint3r.options import Wint3rOptions
-from tests.support.tiny_cut3r import write_checkpoint
-from tests.support.tiny_wint3r import save_tiny, smooth, tiny_model
-from tests.support.vggt_networks import write_folder
+from tests.support.networks.tiny_cut3r import write_checkpoint
+from tests.support.networks.tiny_wint3r import save_tiny, smooth, tiny_model
+from tests.support.networks.vggt_networks import write_folder
 
 FAMILIES = ("cut3r", "stream3r", "wint3r")
 # Of the frames: one that each network shows as it is, but for WinT3R's, which are 512 wide.

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import itertools
-import struct
 import threading
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
@@ -20,6 +18,7 @@ from mapper.io.cameras.calibration import Calibration
 from mapper.io.cameras.camera import Camera
 from mapper.io.sequences.bags.cameras import camera_of_info, relative_pose, transform
 from mapper.io.sequences.bags.messages import MILLIMETRES, color_image, depth_image
+from mapper.io.sequences.bags.places import Place, on_one_clock, ordered, places_of, seconds_of
 from mapper.io.sequences.bags.topics import IMAGES, TopicChoice, Topics, choose_topics, is_rectified
 from mapper.io.sequences.pairing import pair_times, pairing_notes
 
@@ -27,19 +26,6 @@ BAG_SUFFIXES: Final = (".bag", ".db3", ".mcap")
 STATIC_TRANSFORMS: Final = "/tf_static"
 SKIPPED: Final = 200  # messages up to which reading on is quicker than seeking
 _UNIT: Final = "/option/Depth_Units/value"  # of the RealSense Viewer, metres
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a message stands. stamp: by its header; recorded: by the recorder; nanoseconds.
-
-    number: in its topic. behind: how many of the topic were recorded before it at that very moment.
-    """
-
-    stamp: int
-    recorded: int
-    number: int
-    behind: int
 
 
 def is_bag(path: Path) -> bool:
@@ -109,13 +95,13 @@ class Bag:
         self.topics = topics = choose_topics(types, firsts, choice)
         self.calibration = None if calibrated else _calibration(reader, topics, firsts)
         self._depth_scale = _depth_scale(reader, topics)
-        color, notes = _ordered(_places(reader, topics.color), topics.color)
-        self._color, self._depth = color, list[_Place]()
+        color, notes = ordered(places_of(reader, topics.color), topics.color)
+        self._color, self._depth = color, list[Place]()
         self.lonely_times = np.empty(0)
         if topics.depth is not None:
-            depth, depth_notes = _ordered(_places(reader, topics.depth), topics.depth)
-            color, depth = _on_one_clock(color, depth)
-            times = _seconds(color), _seconds(depth)
+            depth, depth_notes = ordered(places_of(reader, topics.depth), topics.depth)
+            color, depth = on_one_clock(color, depth)
+            times = seconds_of(color), seconds_of(depth)
             pairs = pair_times(*times)
             if len(pairs.color) == 0:
                 raise InputError(
@@ -126,12 +112,12 @@ class Bag:
             self._depth = [depth[j] for j in pairs.depth]
             self.lonely_times = times[0][pairs.lonely_color]
             notes += depth_notes + pairing_notes(pairs)
-        self.timestamps = _seconds(self._color)
+        self.timestamps = seconds_of(self._color)
         self.notes = _others(topics, firsts) + notes
         if self.calibration and topics.depth and not (topics.says_registered or topics.depth_info):
             self.notes += (f"{topics.depth} has no camera_info: taken to be in colour's view",)
 
-    def _message(self, topic: str, place: _Place) -> Any:
+    def _message(self, topic: str, place: Place) -> Any:
         with self._lock:
             if topic not in self._cursors:
                 self._cursors[topic] = _Cursor(_open(self.path, self._library), topic)
@@ -155,7 +141,7 @@ class _Cursor:
         self._messages: Iterator[Any] = iter(())
         self._next = -1  # the number of the message that comes next; -1 = none was read
 
-    def read(self, place: _Place) -> Any:
+    def read(self, place: Place) -> Any:
         if not 0 <= self._next <= place.number <= self._next + SKIPPED:
             self._messages = self._reader.messages(self._connections, start=place.recorded)
             self._next = place.number - place.behind
@@ -177,54 +163,6 @@ def _others(topics: Topics, firsts: dict[str, Any]) -> tuple[str, ...]:
     if not others:
         return ()
     return (f"taken: {' and '.join(taken)}; not {', '.join(others)} (--topics names others)",)
-
-
-def _places(reader: Any, topic: str) -> list[_Place]:
-    """Every message of a topic, in the order of the recorder."""
-    wanted = [c for c in reader.connections if c.topic == topic]
-    places: list[_Place] = []
-    for number, (_, recorded, raw) in enumerate(reader.messages(wanted)):
-        same = bool(places) and places[-1].recorded == recorded
-        behind = places[-1].behind + 1 if same else 0
-        places.append(_Place(_stamp(raw, reader.is2), recorded, number, behind))
-    return places
-
-
-def _stamp(raw: bytes, is_ros2: bool) -> int:
-    """Nanoseconds of the header with which a message begins."""
-    order = "<" if not is_ros2 or raw[1:2] != b"\0" else ">"  # of ROS 2 the second byte says it
-    seconds, nanoseconds = struct.unpack_from(order + ("iI" if is_ros2 else "II"), raw, 4)
-    return int(seconds) * 10**9 + int(nanoseconds)
-
-
-def _ordered(places: list[_Place], topic: str) -> tuple[list[_Place], tuple[str, ...]]:
-    """By stamp, each stamp once; by the recorder where the headers hold no times."""
-    stamps = np.array([place.stamp for place in places], np.int64)
-    if len(stamps) == 0:
-        raise InputError(f"{topic}: no images in this bag")
-    if len(stamps) > 1 and stamps.min() == stamps.max():
-        places = _by_recorder(places)
-        stamps = np.array([place.stamp for place in places], np.int64)
-    _, first = np.unique(stamps, return_index=True)
-    repeated = len(places) - len(first)
-    note = f"{topic}: {repeated} of {len(places)} images repeat a time: passed over"
-    return [places[i] for i in first], (note,) if repeated else ()
-
-
-def _on_one_clock(color: list[_Place], depth: list[_Place]) -> tuple[list[_Place], list[_Place]]:
-    """Both by their headers, or both by the recorder where the headers are of different clocks."""
-    apart = max(color[0].stamp, depth[0].stamp) > min(color[-1].stamp, depth[-1].stamp)
-    if not apart:
-        return color, depth
-    return _ordered(_by_recorder(color), "")[0], _ordered(_by_recorder(depth), "")[0]
-
-
-def _by_recorder(places: list[_Place]) -> list[_Place]:
-    return [replace(place, stamp=place.recorded) for place in places]
-
-
-def _seconds(places: list[_Place]) -> np.ndarray:
-    return np.array([place.stamp for place in places], np.int64) * 1e-9
 
 
 def _calibration(reader: Any, topics: Topics, firsts: dict[str, Any]) -> Calibration | None:

@@ -23,9 +23,9 @@ from mapper.frontends.base import PairFrontend
 from mapper.frontends.cut3r.frontend import Cut3rFrontend
 from mapper.frontends.cut3r.options import Cut3rOptions
 from mapper.frontends.replay import ReplayFrontend
+from tests.support.networks.tiny_cut3r import write_checkpoint
 from tests.support.pairwise_scene import HEIGHT, WIDTH, Scene
 from tests.support.room_views import NO_FEATURES
-from tests.support.tiny_cut3r import write_checkpoint
 
 START_ONLY = PairwiseConfig(iterations=0, device="cpu")
 

@@ -18,7 +18,7 @@ from mapper.frontends.cut3r.options import VARIANTS, Cut3rOptions
 from mapper.frontends.cut3r.preprocess import as_tensor
 from mapper.frontends.cut3r.stepping import StepOptions
 from mapper.slam.mapper import Mapper
-from tests.support.tiny_cut3r import write_checkpoint
+from tests.support.networks.tiny_cut3r import write_checkpoint
 
 OPTIONS = Cut3rOptions(image_size=64, min_confidence=0.0, device="cpu")
 HEIGHT, WIDTH = 48, 64

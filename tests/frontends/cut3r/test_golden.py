@@ -7,7 +7,7 @@ import pytest
 from mapper.errors import ConfigError
 from mapper.frontends.cut3r.config import Cut3rConfig
 from mapper.frontends.cut3r.model import Cut3r
-from tests.support.published import (
+from tests.support.networks.published import (
     built_as,
     manifest,
     parameter_count,

@@ -29,8 +29,8 @@ from mapper.frontends.cut3r.update_rules import (
     TemporalSpatialRule,
 )
 from mapper.frontends.layers.attention import LogitObserver
-from tests.support.cut3r_streams import revisited, stream
-from tests.support.tiny_cut3r import random_network
+from tests.support.networks.cut3r_streams import revisited, stream
+from tests.support.networks.tiny_cut3r import random_network
 
 HEIGHT, WIDTH = 48, 64
 

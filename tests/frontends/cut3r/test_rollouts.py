@@ -16,9 +16,9 @@ from mapper.frontends.cut3r.state import StreamInput
 from mapper.frontends.cut3r.stepping import Rollout, StepOptions, whole_sequence
 from mapper.frontends.cut3r.update_rules import ReplaceRule, TemporalSpatialRule, UpdateRule
 from mapper.frontends.layers.encoded import Encoded
-from tests.support.cut3r_streams import stream
+from tests.support.networks.cut3r_streams import stream
+from tests.support.networks.tiny_cut3r import random_network
 from tests.support.paths import COMMITTED_GOLDEN
-from tests.support.tiny_cut3r import random_network
 
 FOLDER = COMMITTED_GOLDEN / "cut3r"
 

@@ -20,7 +20,13 @@ from mapper.frontends.base import TrackingState
 from mapper.frontends.vggt.frontend import OfflineFrontend, StreamingFrontend, VggtFrontend, create
 from mapper.frontends.vggt.options import Stream3rOptions, StreamVggtOptions, VggtOptions
 from mapper.frontends.vggt.preprocess import as_tensor
-from tests.support.vggt_networks import HEIGHT, WIDTH, random_network, write_flat, write_folder
+from tests.support.networks.vggt_networks import (
+    HEIGHT,
+    WIDTH,
+    random_network,
+    write_flat,
+    write_folder,
+)
 
 STREAM3R = Stream3rOptions(min_confidence=0.0, device="cpu")
 

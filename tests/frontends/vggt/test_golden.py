@@ -13,7 +13,7 @@ from golden.vggt_sequences import calls_of, chosen, fitted, images_of
 from mapper.errors import ConfigError, InputError
 from mapper.frontends.vggt.config import VggtConfig
 from mapper.frontends.vggt.network import Vggt
-from tests.support.published import (
+from tests.support.networks.published import (
     built_as,
     manifest,
     parameter_count,

@@ -12,7 +12,7 @@ from torch import Tensor
 from mapper.frontends.vggt.config import VggtConfig
 from mapper.frontends.vggt.frontend import prepare_for_cpu
 from mapper.frontends.vggt.session import SessionOptions, StreamSession
-from tests.support.vggt_networks import random_images, random_network
+from tests.support.networks.vggt_networks import random_images, random_network
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mapper.cli import main
-from tests.support.vggt_networks import write_flat, write_folder
+from tests.support.networks.vggt_networks import write_flat, write_folder
 
 
 @pytest.mark.parametrize(("name", "mode"), [("stream3r", "window"), ("streamvggt", "")])

@@ -14,7 +14,7 @@ from mapper.errors import ConfigError, InputError
 from mapper.frontends.vggt.network import Heads, Vggt, VggtPrediction
 from mapper.frontends.vggt.precision import to_bfloat16
 from mapper.frontends.vggt.session import NotFiniteError, SessionOptions, StreamSession
-from tests.support.vggt_networks import HEIGHT, TRACK, WIDTH, random_images, random_network
+from tests.support.networks.vggt_networks import HEIGHT, TRACK, WIDTH, random_images, random_network
 
 pytestmark = pytest.mark.usefixtures("without_gradients")
 

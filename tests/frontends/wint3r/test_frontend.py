@@ -24,7 +24,7 @@ from mapper.frontends.wint3r.frontend import Wint3rFrontend
 from mapper.frontends.wint3r.loading import load_wint3r
 from mapper.frontends.wint3r.options import Wint3rOptions
 from mapper.weights.container import recognise
-from tests.support.tiny_wint3r import SIZES, frames, save_tiny, smooth, tiny_model
+from tests.support.networks.tiny_wint3r import SIZES, frames, save_tiny, smooth, tiny_model
 
 HEIGHT, WIDTH = 224, 512
 OPTIONS = Wint3rOptions(device="cpu")

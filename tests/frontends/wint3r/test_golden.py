@@ -13,14 +13,14 @@ from golden.runners import RUNNERS
 from mapper.errors import ConfigError, InputError
 from mapper.frontends.wint3r.config import Wint3rConfig
 from mapper.frontends.wint3r.network import Wint3r
-from tests.support.paths import COMMITTED_GOLDEN
-from tests.support.published import (
+from tests.support.networks.published import (
     built_as,
     manifest,
     parameter_count,
     recordings,
     reproduced,
 )
+from tests.support.paths import COMMITTED_GOLDEN
 
 POSE_TOLERANCE = 1e-5
 # Half-precision rounding in the encoder falls the other way in one place of this recording, whose

@@ -19,7 +19,7 @@ from mapper.frontends.wint3r.positions import RotaryPrecision
 from mapper.frontends.wint3r.prediction import FramePrediction
 from mapper.frontends.wint3r.session import Wint3rSession
 from mapper.frontends.wint3r.windows import StreamOptions
-from tests.support.tiny_wint3r import images, tiny_model
+from tests.support.networks.tiny_wint3r import images, tiny_model
 
 # The stream encodes one frame, the whole sequence all at once: the last bits of a matrix product
 # depend on that, and half-precision positions would turn some of them into 1e-3.

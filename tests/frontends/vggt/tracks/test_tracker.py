@@ -10,8 +10,8 @@ from golden.vggt_sequences import build
 from mapper.errors import ConfigError, InputError
 from mapper.frontends.vggt.network import Vggt
 from mapper.frontends.vggt.session import SessionOptions, StreamSession
+from tests.support.networks.vggt_networks import TRACK, random_images, random_network
 from tests.support.paths import COMMITTED_GOLDEN
-from tests.support.vggt_networks import TRACK, random_images, random_network
 
 FOLDER = COMMITTED_GOLDEN / "vggt"
 QUERY = torch.tensor([[[20.0, 15.0], [30.0, 30.0], [5.0, 8.0]]])

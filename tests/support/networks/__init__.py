@@ -1,0 +1,1 @@
+"""Tiny networks, and the published ones that golden files are of."""
