@@ -1,15 +1,9 @@
-"""Compiles what a run needs before its first frame comes, by mapping a few made-up ones.
-
-python -m mapper.slam.warm_up    what a process is started with that compiles a part of it
-"""
+"""Compiles what a run needs before its first frame comes, by mapping a few made-up ones."""
 
 from __future__ import annotations
 
 import logging
-import subprocess
-import sys
 import time
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -17,10 +11,9 @@ from typing import Final
 import numpy as np
 
 from mapper.backend.config import BackendConfig
-from mapper.backend.fusion.map_fusion import FusionConfig, MapFusion
+from mapper.backend.fusion.map_fusion import FusionConfig
 from mapper.backend.fusion.tsdf import TsdfConfig
 from mapper.backend.fusion.tsdf_kernels import integrate_blocks
-from mapper.backend.keyframes.keyframe_map import KeyframeMap
 from mapper.backend.keyframes.keyframe_selector import KeyframeConfig
 from mapper.config.settings import MapperConfig
 from mapper.core.depth_noise import LEARNED
@@ -38,8 +31,6 @@ logger = logging.getLogger(__name__)
 CAMERA: Final = Intrinsics(140.0, 140.0, 79.5, 59.5, 160, 120)
 FRAMES: Final = 7
 MADE_UP: Final = "made up"
-# -P: whatever lies in the working directory is not imported.
-FUSE: Final = (sys.executable, "-P", "-m", "mapper.slam.warm_up")
 A_KEYFRAME: Final = KeyframeConfig(max_frames=2, max_predicted=2)
 COARSE: Final = FusionConfig(tsdf=TsdfConfig(voxel_size=0.1, max_depth=5.0))
 
@@ -57,8 +48,6 @@ def warm_up(frontend: str, align: bool = True) -> float:
     if work in _done:
         return 0.0
     started = time.perf_counter()
-    if source == RgbdFrontend.name and is_cold():
-        _track_and_fuse_at_once()
     _map(*work)
     if source == RgbdFrontend.name:
         _register()
@@ -72,17 +61,6 @@ def is_cold() -> bool:
     """Whether the kernels were never compiled on this machine, as far as files tell."""
     folder = integrate_blocks.stats.cache_path
     return folder is not None and not any(Path(folder).glob("tsdf_kernels.integrate_blocks-*.nbi"))
-
-
-def _track_and_fuse_at_once() -> None:
-    """Compile fusion in another process while this one compiles tracking: within one process
-    numba compiles one function after the other. Where that fails it is compiled here."""
-    null = subprocess.DEVNULL
-    with suppress(OSError), subprocess.Popen(FUSE, stdin=null, stdout=null, stderr=null) as other:
-        frontend, frame = RgbdFrontend(), _frame()
-        for index in range(2):
-            frontend.step(replace(frame, index=index))
-        other.wait()
 
 
 def _map(source: str, align: bool) -> None:
@@ -102,16 +80,6 @@ def _register() -> None:
     assert frame.depth is not None
     color_to_depth(frame.image, frame.depth, CAMERA, CAMERA, np.eye(4))
     depth_to_color(frame.depth, CAMERA, CAMERA, np.eye(4))
-
-
-def _fuse() -> None:
-    """The kernels of reading, of keyframes and of the map alone, into the cache on disk."""
-    _register()
-    prediction = _MadeUp().step(_frame())[0]
-    keyframe_map = KeyframeMap.of(prediction)
-    keyframe_map.fuse(prediction, np.eye(4))
-    fusion = MapFusion(COARSE, lambda _: keyframe_map)
-    fusion.sync({0: np.eye(4)})
 
 
 _done: set[tuple[str, bool]] = set()  # in this process, where what is compiled stays so
@@ -163,7 +131,3 @@ def _frame() -> Frame:
     walls = 3.0 / (1.0 + np.abs(x))
     floor = 0.8 / np.maximum(y, 1e-3)
     return Frame(0, 0.0, image, np.minimum(walls, floor).astype(np.float32), CAMERA)
-
-
-if __name__ == "__main__":
-    _fuse()
