@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from mapper.commands import options as options_of_commands
 from mapper.config.loader import load_config
 from mapper.errors import ConfigError
-from mapper.request import MapRequest, RunRequest
+from mapper.request import LiveRequest, MapRequest, RunRequest
 
 AS_GIVEN = ("/data/w #1/x.pth", "512", "on", "1e-3", "{a: b}", "weights: x", "~")
 
@@ -19,11 +20,12 @@ AS_GIVEN = ("/data/w #1/x.pth", "512", "on", "1e-3", "{a: b}", "weights: x", "~"
 def request_of(command: str, *options: str) -> Any:
     """What a command makes of its options."""
     module = import_module(f"mapper.commands.{command}")
+    kind = RunRequest if command == "run" else LiveRequest
     parser = argparse.ArgumentParser()
     module.add_arguments(parser)
     parser.add_argument("--json", action="store_true")
     first = ["somewhere"] if command == "run" else []
-    return module._request(parser.parse_args([*first, *options]))
+    return options_of_commands.request_of(kind, parser.parse_args([*first, *options]))
 
 
 @pytest.mark.parametrize("command", ["run", "live"])

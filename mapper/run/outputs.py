@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 import yaml
 
+from mapper.backend.fusion.tsdf import TsdfConfig
 from mapper.backend.loops.loop_decision import Refusal
 from mapper.core.geometry import umeyama
 from mapper.core.mesh import Mesh
@@ -106,7 +107,10 @@ def _fusion(run: RunDirectory, metrics: Mapping[str, Any]) -> Fusion:
     """What the map was fused with; mapper align may have been told otherwise than the run."""
     described = run.read_description()
     changes = metrics.get("alignment", {}).get("changes", [])
-    tsdf = described.backend_settings(changes).fusion.tsdf
+    try:
+        tsdf = described.backend_settings(changes).fusion.tsdf
+    except InputError:  # run.yaml was damaged meanwhile: that must not cost the map
+        tsdf = TsdfConfig()
     return Fusion(tsdf.voxel_size, tsdf.max_depth, described.says.units)
 
 
