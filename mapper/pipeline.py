@@ -17,7 +17,7 @@ from mapper.frontends.registry import AUTO, choose_frontend, create_frontend, fr
 from mapper.io.sequences.bounded import BoundedSequence
 from mapper.io.sequences.depth_range import check_depth_range
 from mapper.io.sequences.fingerprint import fingerprint
-from mapper.io.sequences.open_sequence import open_sequence, sequence_name
+from mapper.io.sequences.open_sequence import open_chosen, sequence_name
 from mapper.io.sequences.prefetch import Prefetch
 from mapper.io.sequences.sequence import Sequence
 from mapper.request import RunRequest
@@ -64,7 +64,7 @@ def map_into(
             request = as_before(request, before)
         elif config.frontend != AUTO and frontend_spec(config.frontend).sees_raw_images:
             request = _with_raw_images(request)
-        stored = stack.enter_context(closing(_open_sequence(request)))
+        stored = stack.enter_context(closing(open_chosen(request.sequence, request.calib, request)))
         if before is not None:
             check_same_frames(before, fingerprint(stored))
             if (metrics := before.read_json(before.metrics)).get("complete"):
@@ -198,18 +198,6 @@ def _take_up(request: RunRequest, run: RunDirectory) -> Past | None:
 def _with_raw_images(request: RunRequest) -> RunRequest:
     """The colour camera's own images, unless the user wants them registered to depth."""
     return replace(request, registration="none") if request.registration == "auto" else request
-
-
-def _open_sequence(request: RunRequest) -> Sequence:
-    return open_sequence(
-        request.sequence,
-        calibration=request.calib,
-        registration=request.registration,
-        start=request.start,
-        stride=request.stride,
-        max_frames=request.max_frames,
-        topics=request.topics,
-    )
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import pytest
 from mapper.errors import ConfigError, InputError
 from mapper.frontends.rgbd.frontend import RgbdFrontend
 from mapper.io.sequences.file_sequence import FileSequence
-from mapper.io.sequences.open_sequence import open_sequence
+from mapper.io.sequences.open_sequence import open_chosen
 from mapper.io.viewer.map_logger import NullLogger
 from mapper.pipeline import map_into
 from mapper.request import RunRequest
@@ -38,7 +38,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, list[Any]]]:
     seen: dict[str, list[Any]] = {"sequences": [], "closed": [], "viewers": []}
 
     def counted(*arguments: Any, **more: Any) -> Any:
-        seen["sequences"].append(open_sequence(*arguments, **more))
+        seen["sequences"].append(open_chosen(*arguments, **more))
         return seen["sequences"][-1]
 
     def closed(self: FileSequence) -> None:
@@ -49,7 +49,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, list[Any]]]:
         return seen["viewers"][-1]
 
     monkeypatch.setattr("mapper.pipeline.warm_up", lambda *_, **__: 0.0)  # steps no frontend
-    monkeypatch.setattr("mapper.pipeline.open_sequence", counted)
+    monkeypatch.setattr("mapper.pipeline.open_chosen", counted)
     monkeypatch.setattr("mapper.pipeline.open_viewer", viewer)
     monkeypatch.setattr(FileSequence, "close", closed)
     skip_report(monkeypatch)

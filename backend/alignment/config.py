@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from annotated_types import Ge
+from annotated_types import Ge, Le
 
 from mapper.core.quantities import (
     AtLeastTwo,
@@ -31,7 +31,8 @@ class GlobalAlignmentConfig:
     steps: Levenberg-Marquardt steps in each round.
     width: views are matched at most this wide.
     corners: samples of a view at corners, which are matched by their looks.
-    grid_columns: columns of samples on a grid, which are not.
+    grid_columns: columns of samples on a grid, which are not; not finer than every other pixel of
+        an image 1280 wide.
     neighbours: covisible keyframes that a keyframe is compared with.
     min_overlap: of the views of two keyframes that are compared.
     pixel_sigma: standard deviation of a match, at the working width.
@@ -53,7 +54,7 @@ class GlobalAlignmentConfig:
     steps: Count = 4
     width: Annotated[Pixels, Ge(32)] = 320
     corners: Count = 160
-    grid_columns: AtLeastTwo = 12
+    grid_columns: Annotated[AtLeastTwo, Le(640)] = 12
     neighbours: Keyframes = 8
     min_overlap: Share = 0.25
     pixel_sigma: Annotated[Positive, Unit("px")] = 1.0

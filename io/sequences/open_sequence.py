@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from mapper.errors import ConfigError, InputError
 from mapper.io.sequences.bags.bag_sequence import is_rosbag, open_rosbag
@@ -46,6 +46,34 @@ _KNOWN = (
     "a TUM folder (rgb.txt), a 7-Scenes folder (frame-000000.color.png), a KITTI folder (image_2 "
     "or image_0), a folder of images (perhaps with depth/ beside it), a video file or a ROS bag"
 )
+
+
+class FrameChoice(Protocol):
+    """Which frames of a sequence, and how: as open_sequence takes them. topics: of a bag."""
+
+    @property
+    def registration(self) -> str: ...  # noqa: D102
+    @property
+    def start(self) -> int: ...  # noqa: D102
+    @property
+    def stride(self) -> int: ...  # noqa: D102
+    @property
+    def max_frames(self) -> int | None: ...  # noqa: D102
+    @property
+    def topics(self) -> str | None: ...  # noqa: D102
+
+
+def open_chosen(path: Path | str, calibration: Path | None, choice: FrameChoice) -> Sequence:
+    """The frames of a sequence that a request or the description of a run names."""
+    return open_sequence(
+        path,
+        calibration=calibration,
+        registration=choice.registration,
+        start=choice.start,
+        stride=choice.stride,
+        max_frames=choice.max_frames,
+        topics=choice.topics,
+    )
 
 
 def open_sequence(

@@ -20,7 +20,7 @@ from mapper.core.trajectory import Trajectory
 from mapper.errors import ConfigError, InputError
 from mapper.io.meshes.mesh_files import read_mesh
 from mapper.io.sequences.fingerprint import fingerprint
-from mapper.io.sequences.open_sequence import open_sequence
+from mapper.io.sequences.open_sequence import open_chosen
 from mapper.io.sequences.sequence import Sequence
 from mapper.io.trajectory_files import read_tum
 from mapper.run.directory import RunDirectory
@@ -80,15 +80,7 @@ def sequence_again(run: RunDirectory) -> Sequence | None:
     if stored.kind == LIVE:
         return None
     try:
-        sequence = open_sequence(
-            described.sequence_path,
-            calibration=described.calibration,
-            registration=stored.registration,
-            start=stored.start,
-            stride=stored.stride,
-            max_frames=stored.max_frames,
-            topics=stored.topics,
-        )
+        sequence = open_chosen(described.sequence_path, described.calibration, stored)
     except (InputError, ConfigError):
         return None
     if fingerprint(sequence) == stored.fingerprint:
