@@ -24,7 +24,7 @@ _VIEW_WORDS: Final = {"photo", "frame", "left", "cam", "camera", "raw", "rect", 
 _ROLES: Final = frozenset(
     _COLOR_WORDS | _DEPTH_WORDS | _VIEW_WORDS | {"registered", "proj", "d", "z", "disparity"}
 )
-_TIME: Final = re.compile(r"(\d+)\.(\d+)|(\d{13}|\d{16}|\d{19})")
+_TIME: Final = re.compile(r"(\d+)\.(\d+)|(?<!\d)(\d{13}|\d{16}|\d{19})(?!\d)")
 _TICKS: Final = {13: 10**3, 16: 10**6, 19: 10**9}  # a second, by how many digits the time has
 
 

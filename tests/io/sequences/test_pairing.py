@@ -55,6 +55,7 @@ def test_partners(
     [
         (["a.jpg", "b.jpg", "c.jpg"], ["x.png", "y.png"]),
         (["1.25.png", "1.50.png"], ["9.25.png", "9.75.png"]),  # times, of other moments
+        (["20240115123045_1.png"], ["20240115123049_2.png", "20240115123059_3.png"]),  # dates
     ],
 )
 def test_without_any_partner_nothing_is_guessed(color: list[str], depth: list[str]) -> None:
@@ -77,10 +78,12 @@ def test_numbers_count_as_numbers(names: list[str]) -> None:
 
 
 def test_times_in_names() -> None:
-    times = times_in_names(paths("1600000000.5.png", "1600000000600.png", "1600000000700000.png"))
+    names = ("1600000000.5.png", "1600000000600.png", "1600000000700123.png")
+    times = times_in_names(paths(*names, "1600000000800456789.png"))
     assert times is not None
-    np.testing.assert_allclose(times - 1.6e9, [0.5, 0.6, 0.7], atol=1e-6)
+    np.testing.assert_allclose(times - 1.6e9, [0.5, 0.6, 0.700123, 0.800457], atol=1e-6)
     assert times_in_names(paths("1600000000.5.png", "12.png")) is None
+    assert times_in_names(paths("20240115123045.png")) is None  # a date, by the second
 
 
 def test_a_folder_tells_who_has_no_partner(rgbd_folder: Path) -> None:
