@@ -10,7 +10,7 @@ from mapper.errors import ConfigError
 
 COEFFICIENTS = (0, 4, 5, 8, 12, 14)  # how many OpenCV's polynomial model may have
 FISHEYE_COEFFICIENTS = 4
-MAX_PIXELS = 200_000_000  # of an image; as many as are decoded
+MAX_PIXELS = 200_000_000  # of an image that is read; more is a mistake, or hostile
 
 
 @dataclass(frozen=True, slots=True)

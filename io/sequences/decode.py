@@ -12,12 +12,12 @@ import cv2
 import numpy as np
 
 from mapper.errors import InputError
+from mapper.io.cameras.camera import MAX_PIXELS
 from mapper.io.sequences.exr import MAGIC as EXR_HEAD
 from mapper.io.sequences.exr import read_exr_depth
 from mapper.io.sequences.image_header import HEAD_BYTES, ends_early, read_header
 
 SATURATED: Final = 65535  # of a 16-bit depth image: no reading
-MAX_PIXELS: Final = 200_000_000  # of one image; a header of more is a mistake, or hostile
 AGAIN: Final = "copy or download the file again"
 
 _NPY_HEAD: Final = b"\x93NUMPY"

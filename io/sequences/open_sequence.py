@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
 from mapper.errors import ConfigError, InputError
-from mapper.io.sequences.bags.bag_sequence import is_rosbag, open_rosbag
+from mapper.io.sequences.bags.bag import is_bag
+from mapper.io.sequences.bags.bag_sequence import open_rosbag
 from mapper.io.sequences.image_folder import is_image_folder, open_image_folder
 from mapper.io.sequences.kitti import is_kitti, kitti_name, open_kitti
 from mapper.io.sequences.sequence import Sequence
@@ -36,7 +37,7 @@ def _is_video(path: Path) -> bool:
 # The first that recognises a path. An image folder comes last: others hold images too.
 _FORMATS: Final = (
     _Format(_is_video, open_video, lambda path: path.stem),
-    _Format(is_rosbag, open_rosbag, lambda path: path.stem),
+    _Format(is_bag, open_rosbag, lambda path: path.stem),
     _Format(is_tum, open_tum, lambda path: path.resolve().name),
     _Format(is_sevenscenes, open_sevenscenes, sevenscenes_name),
     _Format(is_kitti, open_kitti, kitti_name),
@@ -119,7 +120,7 @@ def sequence_name(path: Path | str) -> str:
 def _format_of(path: Path) -> _Format:
     if not path.exists():
         raise InputError(f"{path}: no such file or folder; check the path")
-    if path.is_file() and not (_is_video(path) or is_rosbag(path)):
+    if path.is_file() and not (_is_video(path) or is_bag(path)):
         raise InputError(f"{path}: this file is no sequence; expected {_KNOWN}")
     try:
         if path.is_dir() and not any(path.iterdir()):

@@ -10,7 +10,7 @@ from mapper.core.trajectory import Trajectory
 from mapper.errors import InputError
 from mapper.io.cameras.calibration import find_calibration
 from mapper.io.cameras.rig import Rig, check_size
-from mapper.io.sequences.bags.bag import Bag, is_bag
+from mapper.io.sequences.bags.bag import Bag
 from mapper.io.sequences.bags.topics import TopicChoice, parse_choice
 from mapper.io.sequences.sequence import NumberedFrames
 
@@ -76,11 +76,6 @@ class BagSequence(NumberedFrames):
     def close(self) -> None:
         """Closes the bag."""
         self._bag.close()
-
-
-def is_rosbag(path: Path) -> bool:
-    """Whether a path is a bag."""
-    return is_bag(path)
 
 
 def open_rosbag(

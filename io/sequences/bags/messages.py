@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 
 from mapper.errors import InputError
+from mapper.io.cameras.camera import MAX_PIXELS
 from mapper.io.sequences.decode import (
     AGAIN,
-    MAX_PIXELS,
     decode_color,
     decode_raw_depth,
     depth_in_metres,
