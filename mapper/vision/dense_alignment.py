@@ -11,8 +11,9 @@ from mapper.core.geometry import exp_se3
 from mapper.core.quantities import LISTED, Metres, NonNegative, SigmasOrZero, Whole
 from mapper.core.settings_model import settings
 from mapper.core.sim3 import rigid_part, scale_of, similarity
-from mapper.vision.dense_residuals import AlignmentView, Limits, Scene, SimilarityMotion, accumulate
+from mapper.vision.dense_residuals import AlignmentView, Limits, Scene, accumulate
 from mapper.vision.depth_pyramid import LEVELS, DepthPyramid, Level
+from mapper.vision.reprojection import camera_of, motion_of
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Float64
@@ -126,8 +127,7 @@ def _descend(
     so many, until one is shorter than that."""
     most, short = steps
     for _ in range(most):
-        R, t = now.T[:3, :3].astype(np.float32), now.T[:3, 3].astype(np.float32)
-        scene = Scene(*views, SimilarityMotion(R, t, np.float32(now.scale)), limits)
+        scene = Scene(*views, motion_of(now.T), np.float32(now.scale), limits)
         upper, b, now.sums = accumulate(scene, dof)
         H = upper + np.triu(upper, 1).T
         now.information[:dof, :dof] = H
@@ -144,8 +144,7 @@ def _descend(
 
 
 def _view(level: Level) -> AlignmentView:
-    fx, fy, cx, cy = level.camera.astype(np.float32)
-    return AlignmentView(level.depth, level.normals, level.intensity, (fx, fy, cx, cy))
+    return AlignmentView(level.depth, level.normals, level.intensity, camera_of(level.camera))
 
 
 def _limits(reference: Level, config: AlignmentConfig, coarser: int) -> Limits:

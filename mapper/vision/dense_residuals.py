@@ -8,7 +8,15 @@ import numpy as np
 
 from mapper.core.depth_noise import depth_sigma
 from mapper.runtime.kernels import kernel
-from mapper.vision.reprojection import NEAREST, f32
+from mapper.vision.reprojection import (
+    NEAREST,
+    Camera,
+    Motion,
+    backprojected,
+    carried,
+    f32,
+    projected,
+)
 
 if TYPE_CHECKING:
     from jaxtyping import Float32
@@ -18,23 +26,12 @@ MIN_NORMAL_COSINE = 0.7  # surfaces that face further apart are not the same one
 
 
 class AlignmentView(NamedTuple):
-    """depth: (h, w), 0 = none. normals: (h, w, 3). intensity: (h, w). camera: fx fy cx cy.
-
-    All float32.
-    """
+    """depth: (h, w), 0 = none. normals: (h, w, 3). intensity: (h, w). All float32."""
 
     depth: Float32[np.ndarray, "h w"]
     normals: Float32[np.ndarray, "h w 3"]
     intensity: Float32[np.ndarray, "h w"]
-    camera: tuple[np.float32, np.float32, np.float32, np.float32]
-
-
-class SimilarityMotion(NamedTuple):
-    """Of the source's points into the reference: X = R (scale X_source) + t. float32."""
-
-    R: Float32[np.ndarray, "3 3"]
-    t: Float32[np.ndarray, " 3"]
-    scale: np.float32
+    camera: Camera
 
 
 class Limits(NamedTuple):
@@ -47,11 +44,15 @@ class Limits(NamedTuple):
 
 
 class Scene(NamedTuple):
-    """Two views, how one lies in the other, and how far apart their pairs may be."""
+    """Two views, how one lies in the other, and how far apart their pairs may be.
+
+    motion: of the source's points, their depths times `scale`, into the reference. float32.
+    """
 
     reference: AlignmentView
     source: AlignmentView
-    motion: SimilarityMotion
+    motion: Motion
+    scale: np.float32
     limits: Limits
 
 
@@ -89,10 +90,11 @@ def _fill(rows, sums, scene, row, dof):
         if source.depth[row, column] <= 0:
             continue
         points += 1
-        X = _carried(source, scene.motion, row, column)
+        z = source.depth[row, column] * scene.scale
+        X = carried(source.camera, scene.motion, f32(column), f32(row), z)
         if X[2] <= NEAREST:
             continue
-        u, v = _projected(reference.camera, X)
+        u, v = projected(reference.camera, X)
         if not _is_visible(reference, X, (u, v), limits):
             continue
         visible += 1
@@ -123,28 +125,6 @@ def _fill(rows, sums, scene, row, dof):
 
 
 @kernel(fastmath=True, inline="always")
-def _carried(source, motion, row, column):
-    """A pixel's point in the reference."""
-    R, t = motion.R, motion.t
-    fx, fy, cx, cy = source.camera
-    z = source.depth[row, column] * motion.scale
-    x = (f32(column) - cx) / fx * z
-    y = (f32(row) - cy) / fy * z
-    return (
-        R[0, 0] * x + R[0, 1] * y + R[0, 2] * z + t[0],
-        R[1, 0] * x + R[1, 1] * y + R[1, 2] * z + t[1],
-        R[2, 0] * x + R[2, 1] * y + R[2, 2] * z + t[2],
-    )
-
-
-@kernel(fastmath=True, inline="always")
-def _projected(camera, X):
-    fx, fy, cx, cy = camera
-    inverse_z = f32(1) / X[2]
-    return fx * X[0] * inverse_z + cx, fy * X[1] * inverse_z + cy
-
-
-@kernel(fastmath=True, inline="always")
 def _is_visible(reference, X, pixel, limits):
     """Whether the reference sees that far there: not beside its image, nor where it knows no
     depth, nor behind its surface."""
@@ -159,13 +139,11 @@ def _is_visible(reference, X, pixel, limits):
 @kernel(fastmath=True, inline="always")
 def _plane(reference, X, pixel, limits):
     """(the nearest pixel's normal, the distance of X to its plane, its sigma or 0: too far)."""
-    fx, fy, cx, cy = reference.camera
     u, v = int(pixel[0] + f32(0.5)), int(pixel[1] + f32(0.5))
     z = reference.depth[v, u]
     n = reference.normals[v, u, 0], reference.normals[v, u, 1], reference.normals[v, u, 2]
-    dx = X[0] - (f32(u) - cx) / fx * z
-    dy = X[1] - (f32(v) - cy) / fy * z
-    dz = X[2] - z
+    x, y, _ = backprojected(reference.camera, f32(u), f32(v), z)
+    dx, dy, dz = X[0] - x, X[1] - y, X[2] - z
     sigma = depth_sigma(z, limits.noise)
     reach = max(limits.max_distance * max(f32(1), z * f32(0.5)), limits.reach_sigmas * sigma)
     if dx * dx + dy * dy + dz * dz > reach * reach:
@@ -186,7 +164,7 @@ def _cosine(n, m, R):
 @kernel(fastmath=True, inline="always")
 def _light(reference, X, pixel, intensity):
     """(derivative by X of the reference's intensity where X appears, the difference there)."""
-    fx, fy, _, _ = reference.camera
+    camera = reference.camera
     u, v = int(pixel[0]), int(pixel[1])
     au, av = pixel[0] - f32(u), pixel[1] - f32(v)
     i00, i01 = reference.intensity[v, u], reference.intensity[v, u + 1]
@@ -197,7 +175,7 @@ def _light(reference, X, pixel, intensity):
     gu = (i01 - i00) * (f32(1) - av) + (i11 - i10) * av
     gv = bottom - top
     inverse_z = f32(1) / X[2]
-    gx, gy = gu * fx * inverse_z, gv * fy * inverse_z
+    gx, gy = gu * camera.fx * inverse_z, gv * camera.fy * inverse_z
     gz = -(gx * X[0] + gy * X[1]) * inverse_z
     return (gx, gy, gz), difference
 
