@@ -9,6 +9,7 @@ import numpy as np
 
 from mapper.core.npz import Array, Layout
 from mapper.errors import InputError
+from mapper.io.text_files import content_lines
 
 EXPECTED = "expected a line x y for each point, in pixels of the first image, or .npz with points"
 LAYOUT: Final = Layout(
@@ -34,11 +35,10 @@ def read_points(path: Path) -> np.ndarray:
 
 def _of_text(path: Path) -> np.ndarray:
     try:
-        lines = path.read_text(encoding="utf-8").replace(",", " ").splitlines()
-        rows = [line.partition("#")[0].split() for line in lines]
-        return np.array([[float(word) for word in row] for row in rows if row], float)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); {EXPECTED}") from error
+        rows = [line.partition("#")[0].replace(",", " ").split() for _, line in content_lines(path)]
+        return np.array([[float(word) for word in row] for row in rows], float)
+    except InputError as error:
+        raise InputError(f"{error}; {EXPECTED}") from error
     except ValueError as error:
         reason = str(error)[:80]
         raise InputError(f"{path}: cannot be read as points ({reason}); {EXPECTED}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -37,6 +38,14 @@ def read_text(path: Path | str) -> str:
     if "\0" in text:
         raise InputError(f"{path}: it is not a text file: it holds bytes of 0")
     return text
+
+
+def content_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Line numbers, from 1, and lines of a text file, without comments and empty lines."""
+    for number, line in enumerate(read_text(path).splitlines(), 1):
+        line = line.strip()
+        if line and not line.startswith("#"):
+            yield number, line
 
 
 def _unmarked_utf16(content: bytes) -> str | None:

@@ -13,7 +13,7 @@ import numpy as np
 from mapper.core.geometry import pose_from_quaternion_xyzw, pose_to_quaternion_xyzw
 from mapper.core.trajectory import Trajectory
 from mapper.errors import ConfigError, InputError, shown
-from mapper.io.sequences.tum_lists import content_lines
+from mapper.io.text_files import content_lines
 from mapper.runtime.atomic_files import atomic_write
 
 TUM_HEADER: Final = "# timestamp tx ty tz qx qy qz qw"

@@ -34,9 +34,9 @@ from mapper.errors import InputError
 from mapper.io.datasets.co3d_annotations import Annotations, listed_names, open_annotations
 from mapper.io.datasets.dataset import BenchSequence
 from mapper.io.datasets.layout import require_file, subfolders
-from mapper.io.datasets.pose_files import rigid_poses
 from mapper.io.sequences.decode import decode_raw_depth, depth_in_metres, read_bytes
 from mapper.io.sequences.image_files import first_size
+from mapper.io.sequences.truth_files import rigid_poses
 
 FRAME_RATE = 30.0  # 1/s
 LARGEST_TRANSLATION = 1e5  # of the sum of T's components

@@ -11,6 +11,7 @@ import numpy as np
 
 from mapper.core.geometry import is_rigid
 from mapper.core.intrinsics import Intrinsics
+from mapper.core.trajectory import Trajectory, matching_times
 from mapper.errors import InputError, unknown_name
 from mapper.io.datasets.preparation import Preparation
 from mapper.io.sequences.decode import read_image
@@ -130,6 +131,18 @@ class FolderDataset:
     def sequences(self) -> list[BenchSequence]:
         """See Dataset."""
         return [self.read(self.root, name) for name in self.names()]
+
+
+def poses_at(timestamps: np.ndarray, trajectory: Trajectory, tolerance: float) -> np.ndarray:
+    """float64 (N, 4, 4): the pose nearest in time to each timestamp (N,), s.
+
+    NaN where none lies within the tolerance, s.
+    """
+    poses = np.full((len(timestamps), 4, 4), np.nan)
+    if len(trajectory):
+        rows, known = matching_times(trajectory.timestamps, timestamps, tolerance)
+        poses[known] = trajectory.T_world_camera[rows]
+    return poses
 
 
 def _check_poses(T_world_camera: np.ndarray, name: str) -> None:

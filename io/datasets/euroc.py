@@ -25,9 +25,9 @@ from mapper.core.intrinsics import Intrinsics
 from mapper.core.yaml_text import read_mapping
 from mapper.errors import ConfigError, InputError
 from mapper.io.cameras.camera import Camera
-from mapper.io.datasets.dataset import BenchSequence
+from mapper.io.datasets.dataset import BenchSequence, poses_at
 from mapper.io.datasets.layout import require_file, subfolders
-from mapper.io.datasets.pose_files import poses_at, rigid_poses
+from mapper.io.sequences.truth_files import rigid_poses
 from mapper.io.trajectory_files import read_euroc
 
 POSE_TOLERANCE = 0.01  # s

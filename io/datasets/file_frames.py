@@ -9,8 +9,7 @@ import numpy as np
 
 from mapper.errors import InputError
 from mapper.io.cameras.rig import Rig
-from mapper.io.datasets.dataset import BenchSequence
-from mapper.io.datasets.pose_files import poses_at
+from mapper.io.datasets.dataset import BenchSequence, poses_at
 from mapper.io.sequences.decode import read_depth
 from mapper.io.sequences.file_sequence import FileSequence
 

@@ -23,7 +23,7 @@ from mapper.core.intrinsics import Intrinsics
 from mapper.io.datasets.dataset import BenchSequence
 from mapper.io.datasets.file_frames import read_limited_depth
 from mapper.io.datasets.layout import require_file, require_images, require_pairs, sequence_names
-from mapper.io.datasets.pose_files import read_matrices
+from mapper.io.sequences.truth_files import read_matrices
 
 CAMERA = Intrinsics(554.2562584220408, 554.2562584220408, 320.0, 240.0, 640, 480)
 DEPTH_LIMIT = 10.0  # m

@@ -23,8 +23,8 @@ from mapper.core.intrinsics import Intrinsics
 from mapper.errors import InputError
 from mapper.io.datasets.dataset import BenchSequence
 from mapper.io.datasets.layout import require_file, require_images, sequence_names
-from mapper.io.datasets.pose_files import read_matrices
 from mapper.io.sequences.decode import read_depth
+from mapper.io.sequences.truth_files import read_matrices
 
 FRAME_RATE = 30.0  # 1/s; the files carry no time
 

@@ -32,13 +32,13 @@ from mapper.io.datasets.layout import (
     require_pairs,
     sequence_names,
 )
-from mapper.io.datasets.pose_files import read_matrices
 from mapper.io.datasets.preparation import preparation, stride_of_names
 from mapper.io.datasets.sens import SUFFIX, open_scan
 from mapper.io.datasets.sens import read_color as read_scan_color
 from mapper.io.datasets.sens import read_depth as read_scan_depth
 from mapper.io.sequences.decode import read_depth
 from mapper.io.sequences.image_files import first_size
+from mapper.io.sequences.truth_files import read_matrices
 
 FRAME_RATE = 30.0  # 1/s
 SELECTION_STRIDE = 3  # frames of the scan from one of a selection to the next

@@ -26,9 +26,9 @@ import numpy as np
 from mapper.core.intrinsics import Intrinsics
 from mapper.errors import InputError
 from mapper.io.cameras.camera import MAX_PIXELS
-from mapper.io.datasets.pose_files import rigid_poses
 from mapper.io.sequences.decode import SATURATED, decode_color
 from mapper.io.sequences.exr import unpacked
+from mapper.io.sequences.truth_files import rigid_poses
 
 VERSION = 4
 SUFFIX = ".sens"

@@ -28,13 +28,14 @@ from mapper.errors import InputError
 from mapper.io.datasets.dataset import BenchSequence
 from mapper.io.datasets.file_frames import bench_sequence, read_limited_depth
 from mapper.io.datasets.layout import require_file, require_images, subfolders
-from mapper.io.datasets.pose_files import read_matrices
 from mapper.io.sequences.sevenscenes import (
     DEPTH_SCALE,
     FRAME_RATE,
     is_sevenscenes,
     open_sevenscenes,
 )
+from mapper.io.sequences.truth_files import read_matrices
+from mapper.io.text_files import read_text
 
 CAMERA = Intrinsics(525.0, 525.0, 320.0, 240.0, 640, 480)  # of depth.proj and its papers
 DEPTH_LIMIT = 10.0  # m
@@ -61,7 +62,7 @@ def find_test(root: Path) -> list[str]:
     names = []
     for scene in dict.fromkeys(name.split("/")[0] for name in found):
         path = require_file(root / scene / "TestSplit.txt", "the scene's list of test sequences")
-        numbers = [int(number) for number in re.findall(r"sequence\s*(\d+)", path.read_text())]
+        numbers = [int(number) for number in re.findall(r"sequence\s*(\d+)", read_text(path))]
         wanted = [f"{scene}/seq-{number:02d}" for number in numbers]
         missing = [name for name in wanted if name not in found]
         if missing or not wanted:

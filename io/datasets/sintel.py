@@ -23,9 +23,9 @@ from mapper.core.intrinsics import Intrinsics
 from mapper.errors import InputError
 from mapper.io.datasets.dataset import BenchSequence
 from mapper.io.datasets.layout import require_file, require_images, sequence_names
-from mapper.io.datasets.pose_files import rigid_poses
 from mapper.io.sequences.decode import depth_in_metres, read_bytes
 from mapper.io.sequences.image_files import first_size
+from mapper.io.sequences.truth_files import rigid_poses
 
 FRAME_RATE = 24.0  # 1/s
 TAG = np.float32(202021.25)  # spells PIEH; wrong on machines of the other byte order
@@ -76,7 +76,7 @@ def _beside(
 
 def _read_camera(path: Path) -> np.ndarray:
     """(1,) record of _CAMERA."""
-    encoded = path.read_bytes()
+    encoded = read_bytes(path)
     if len(encoded) != _CAMERA.itemsize:
         raise InputError(
             f"{path}: {len(encoded)} bytes, a Sintel camera has {_CAMERA.itemsize}; download again"

@@ -9,14 +9,13 @@ import numpy as np
 
 from mapper.errors import InputError
 from mapper.io.cameras.camera import Camera
-from mapper.io.datasets.dataset import BenchSequence
+from mapper.io.datasets.dataset import BenchSequence, poses_at
 from mapper.io.datasets.layout import (
     largest_selection,
     require_file,
     require_images,
     require_pairs,
 )
-from mapper.io.datasets.pose_files import poses_at
 from mapper.io.datasets.preparation import preparation, stride_of_times, times_of_names
 from mapper.io.sequences.decode import read_depth
 from mapper.io.sequences.pairing import ASSOCIATION_TOLERANCE, associate

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mapper.core.geometry import inverse, orthonormalised, pose
+from mapper.core.geometry import inverse, pose
 from mapper.core.intrinsics import Intrinsics
 from mapper.core.trajectory import Trajectory
 from mapper.errors import ConfigError, InputError
@@ -15,7 +15,7 @@ from mapper.io.cameras.camera import Camera
 from mapper.io.cameras.rig import Rig
 from mapper.io.sequences.file_sequence import FileSequence
 from mapper.io.sequences.image_files import first_size, list_images
-from mapper.io.sequences.truth_files import Truth, optional_truth
+from mapper.io.sequences.truth_files import Truth, optional_truth, rigid_poses
 from mapper.io.text_files import read_text
 
 # In order of preference: colour, left before right; then grey.
@@ -83,9 +83,9 @@ def _read_projection(path: Path, key: str, size: tuple[int, int]) -> tuple[Intri
             continue
         try:
             P = np.array(numbers.split(), np.float64).reshape(3, 4)
-        except ValueError as error:
-            raise InputError(f"{path}: {key} must hold 12 numbers") from error
-        t = np.linalg.solve(P[:, :3], P[:, 3])
+            t = np.linalg.solve(P[:, :3], P[:, 3])
+        except ValueError as error:  # a matrix without an inverse too
+            raise InputError(f"{path}: {key} must hold 12 numbers, K [I | t]; mend it") from error
         return Intrinsics(P[0, 0], P[1, 1], P[0, 2], P[1, 2], *size), pose(np.eye(3), t)
     raise InputError(f"{path}: no line {key}; KITTI's calibration archive holds the right file")
 
@@ -102,9 +102,7 @@ def _read_ground_truth(path: Path, timestamps: np.ndarray, T_camera_cam0: np.nda
             f"{poses_path}: {len(rows)} poses for {len(timestamps)} images; "
             "is it the file of this sequence?"
         )
-    T_world_cam0 = np.tile(np.eye(4), (len(rows), 1, 1))
-    T_world_cam0[:, :3] = rows.reshape(-1, 3, 4)
-    poses = orthonormalised(T_world_cam0) @ inverse(T_camera_cam0)
+    poses = rigid_poses(rows.reshape(-1, 3, 4), poses_path) @ inverse(T_camera_cam0)
     return Trajectory(timestamps, poses), ()
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from mapper.core.geometry import orthonormalised
 from mapper.core.intrinsics import Intrinsics
 from mapper.core.trajectory import Trajectory
 from mapper.errors import InputError
@@ -14,8 +13,7 @@ from mapper.io.cameras.calibration import Calibration, find_calibration
 from mapper.io.cameras.camera import Camera
 from mapper.io.cameras.rig import Rig
 from mapper.io.sequences.file_sequence import FileSequence
-from mapper.io.sequences.truth_files import optional_truth
-from mapper.io.text_files import read_text
+from mapper.io.sequences.truth_files import optional_truth, read_matrices
 
 FRAME_RATE = 30.0  # 1/s; the files carry no time
 DEPTH_SCALE = 1000.0  # units per metre
@@ -111,21 +109,10 @@ def _ground_truth(color_paths: list[Path], timestamps: np.ndarray, rig: Rig) -> 
         path = color_path.with_name(f"{_stem(color_path)}.pose.txt")
         if not path.exists():
             continue
-        T_world_depth = _read_pose(path)
+        T_world_depth = read_matrices(path, 1)[0]
         if np.isfinite(T_world_depth).all():
             kept.append(timestamp)
-            poses.append(orthonormalised(T_world_depth))
+            poses.append(T_world_depth)
     if not poses:
         return None
     return Trajectory(np.array(kept), rig.frame_poses(np.array(poses)))
-
-
-def _read_pose(path: Path) -> np.ndarray:
-    """float64 (4, 4), camera to world."""
-    try:
-        values = np.array(read_text(path).split(), np.float64)
-    except ValueError as error:
-        raise InputError(f"{path}: no pose: {error}; remove the file or mend it") from error
-    if values.size != 16:
-        raise InputError(f"{path}: {values.size} numbers, a pose has 16; remove or mend the file")
-    return values.reshape(4, 4)

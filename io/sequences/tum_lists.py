@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -12,7 +11,7 @@ import numpy as np
 
 from mapper.errors import InputError
 from mapper.io.sequences.pairing import is_named_depth
-from mapper.io.text_files import read_text
+from mapper.io.text_files import content_lines
 
 # Times larger than these count ms, us or ns: as seconds since 1970 they lie beyond the year 5000.
 _LARGEST: Final = ((1e17, 1e-9), (1e14, 1e-6), (1e11, 1e-3))
@@ -56,14 +55,6 @@ def read_associations(path: Path) -> tuple[ImageList, list[Path]]:
         pairs.append((second, first) if swapped else (first, second))
     colors, files = _ordered(path, times, pairs)
     return colors, [depth for _, depth in files]
-
-
-def content_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Line numbers, from 1, and lines of a text file, without comments and empty lines."""
-    for number, line in enumerate(read_text(path).splitlines(), 1):
-        line = line.strip()
-        if line and not line.startswith("#"):
-            yield number, line
 
 
 def in_seconds(times: np.ndarray) -> np.ndarray:

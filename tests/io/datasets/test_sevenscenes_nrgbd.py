@@ -62,6 +62,8 @@ def test_the_test_split_is_kept(projected: Path, sevenscenes: Path) -> None:
     split.write_text("sequence3\n")
     assert open_dataset("7scenes", projected).names() == ["office/seq-01", "office/seq-03"]
     assert open_dataset("7scenes-test", projected).names() == ["office/seq-03"]
+    split.write_text("sequence3\n", encoding="utf-16")
+    assert open_dataset("7scenes-test", projected).names() == ["office/seq-03"]
     split.write_text("sequence3\nsequence7\n")
     with pytest.raises(InputError, match=r"TestSplit.txt: expected office/seq-07"):
         open_dataset("7scenes-test", projected).names()

@@ -116,6 +116,8 @@ def test_kitti_with_missing_files(kitti: Path) -> None:
     (kitti / "times.txt").write_text("0\n0.1\n0.2\n")
     (kitti / "calib.txt").write_text("P0: 1 2 3\n")
     refused("no line P2", kitti)
+    (kitti / "calib.txt").write_text(f"P2: {'0 ' * 12}\n")
+    refused("P2 must hold 12 numbers", kitti)
     (kitti / "calib.txt").unlink()
     refused("calib.txt is missing", kitti)
 
@@ -125,6 +127,9 @@ def test_kitti_with_poses_of_another_sequence(kitti: Path) -> None:
     sequence = open_sequence(kitti)
     assert sequence.ground_truth is None
     assert "1 poses for 3 images" in sequence.notes[0]
+    (kitti / "poses.txt").write_text("1 0 0 0 0 1 0 0 0 0 1 0\n" * 2 + "2 0 0 0 0 1 0 0 0 0 1 0\n")
+    sequence = open_sequence(kitti)
+    assert sequence.ground_truth is None and "the rotation of pose 2" in sequence.notes[0]
 
 
 def test_sevenscenes_with_a_damaged_or_lost_pose(sevenscenes: Path) -> None:
@@ -134,7 +139,10 @@ def test_sevenscenes_with_a_damaged_or_lost_pose(sevenscenes: Path) -> None:
     (sevenscenes / "frame-000001.pose.txt").write_text("1 2 3")
     sequence = open_sequence(sevenscenes)
     assert sequence.ground_truth is None
-    assert "frame-000001.pose.txt: 3 numbers" in sequence.notes[-1]
+    assert "frame-000001.pose.txt: expected camera poses" in sequence.notes[-1]
+    np.savetxt(sevenscenes / "frame-000001.pose.txt", np.diag([0.0, 0, 0, 1]))
+    sequence = open_sequence(sevenscenes)
+    assert sequence.ground_truth is None and "the rotation of pose 0" in sequence.notes[-1]
 
 
 def test_a_video_that_is_none(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
