@@ -13,14 +13,13 @@ from mapper.backend.loops.edge_measurement import EdgeConfig, edge_information, 
 from mapper.backend.loops.loop_candidates import Candidate, CandidateConfig, CandidateFinder
 from mapper.backend.loops.loop_decision import LoopDecision, Measured, Refusal
 from mapper.backend.loops.odometry_chain import OdometryChain
+from mapper.backend.loops.step_recovery import recognised_start
 from mapper.backend.loops.view_consistency import two_way_consistency
 from mapper.core.quantities import Positive, Share, Sigmas
 from mapper.core.settings_model import settings
 from mapper.core.sim3 import inverse_similarity
 from mapper.vision.dense_alignment import Alignment, align
 from mapper.vision.depth_pyramid import DepthPyramid
-from mapper.vision.local_features import pose_from_matches
-from mapper.vision.similarity_ransac import similarity_from_matches
 
 
 @settings
@@ -84,10 +83,10 @@ class LoopCloser:
         self.finder.remember(keyframe)
 
     def _verify(self, pair: _Pair, maps: MapCache) -> tuple[Edge | None, LoopDecision]:
-        a, b = maps.pyramid(pair.old.id), maps.pyramid(pair.new.id)
         start, inliers = pair.start()
         if start is None:
             return None, pair.decision(0, (Refusal.NO_MATCHES, None), None)
+        a, b = maps.pyramid(pair.old.id), maps.pyramid(pair.new.id)
         aligned = align(a, b, start, self._edge_config.alignment, pair.free_scale)
         measured = self._measured(pair, aligned, a, b)
         limit = max_residual(a.levels[0].noise, pair.old.median_depth, self._edge_config)
@@ -155,17 +154,9 @@ class _Pair:
         """Where alignment begins, and how many feature matches say so; None: it need not."""
         if self.candidate.kind != EdgeKind.LOOP:
             return self.S_old_new, 0
-        old, new = self.old, self.new
-        if self.free_scale:
-            found = similarity_from_matches(
-                old.features, new.features, old.intrinsics, new.intrinsics
-            )
-            if found is not None:
-                return found.S_a_b, found.inliers
-        else:
-            matched = pose_from_matches(old.features, new.features, new.intrinsics)
-            if matched is not None:
-                return matched.T_a_b, matched.inliers
+        found = recognised_start(self.old, self.new, self.free_scale)
+        if found is not None:
+            return found
         return (self.S_old_new if self.candidate.found_by == "proximity" else None), 0
 
     def decision(

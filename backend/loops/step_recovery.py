@@ -15,24 +15,27 @@ MIN_OVERLAP = 0.2  # of the points, both ways; as for loops
 MIN_AGREEMENT = 0.8
 
 
-def recognised_start(previous: Keyframe, new: Keyframe, free_scale: bool) -> np.ndarray | None:
-    """S_previous_new (4, 4) by matched features alone, or None."""
+def recognised_start(
+    earlier: Keyframe, new: Keyframe, free_scale: bool
+) -> tuple[np.ndarray, int] | None:
+    """S_earlier_new (4, 4) by matched features alone, and how many say so; or None."""
     if free_scale:
         similar = similarity_from_matches(
-            previous.features, new.features, previous.intrinsics, new.intrinsics
+            earlier.features, new.features, earlier.intrinsics, new.intrinsics
         )
-        return None if similar is None else similar.S_a_b
-    matched = pose_from_matches(previous.features, new.features, new.intrinsics)
-    return None if matched is None else matched.T_a_b
+        return None if similar is None else (similar.S_a_b, similar.inliers)
+    matched = pose_from_matches(earlier.features, new.features, new.intrinsics)
+    return None if matched is None else (matched.T_a_b, matched.inliers)
 
 
 def recover_step(
     previous: Keyframe, new: Keyframe, maps: MapCache, config: AlignmentConfig, free_scale: bool
 ) -> Alignment | None:
     """The alignment from where the features put the new view, if both views bear it out."""
-    start = recognised_start(previous, new, free_scale)
-    if start is None:
+    found = recognised_start(previous, new, free_scale)
+    if found is None:
         return None
+    start, _ = found
     a, b = maps.pyramid(previous.id), maps.pyramid(new.id)
     aligned = align(a, b, start, config, free_scale)
     both = two_way_consistency(a.levels[0], b.levels[0], aligned.S_reference_source)
