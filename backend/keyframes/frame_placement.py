@@ -46,37 +46,30 @@ class Placement:
     scale: float
 
 
+def expected_pose(keyframe: Keyframe, T_odometry_camera: np.ndarray) -> np.ndarray:
+    """T_keyframe_camera (4, 4) by the frontend's motion since the keyframe's last frame.
+
+    From where that was placed, so that drift between frames is not added up.
+    """
+    last = keyframe.T_odometry_last
+    T_odometry_last = keyframe.T_odometry_keyframe if last is None else last
+    return keyframe.frames[-1].T_keyframe_camera @ inverse(T_odometry_last) @ T_odometry_camera
+
+
 class FramePlacer:
-    """Follows one frame after the other, so that drift between them is not added up."""
+    """Aligns frames with their keyframe, where the frontend is not taken at its word."""
 
     def __init__(self, config: PlacementConfig) -> None:
         self.config = config
-        self._T_odometry_last: np.ndarray | None = None
-        self._T_keyframe_last = np.eye(4)
-
-    def begin(self, T_odometry_keyframe: np.ndarray) -> None:
-        """The frame becomes the keyframe that the next ones are placed against."""
-        self._T_odometry_last, self._T_keyframe_last = T_odometry_keyframe, np.eye(4)
-
-    def expected(self, keyframe: Keyframe, T_odometry_camera: np.ndarray) -> np.ndarray:
-        """T_keyframe_camera (4, 4) by the frontend's motion since the last frame."""
-        if self._T_odometry_last is None:  # after an interruption: the keyframe is closed
-            last = keyframe.T_odometry_last
-            T_odometry_last = keyframe.T_odometry_keyframe if last is None else last
-            T_last_camera = inverse(T_odometry_last) @ T_odometry_camera
-            return keyframe.frames[-1].T_keyframe_camera @ T_last_camera
-        return self._T_keyframe_last @ inverse(self._T_odometry_last) @ T_odometry_camera
 
     def place(
         self, pyramid: DepthPyramid, prediction: Prediction, T_keyframe_camera: np.ndarray
     ) -> Placement:
         """Where a frame belongs. pyramid: the keyframe's. T_keyframe_camera: as expected."""
-        placement = Placement(T_keyframe_camera, 1.0)
-        if self._refines(prediction):
-            placement = self._aligned(pyramid, prediction, placement)
-        self._T_odometry_last = prediction.T_world_camera
-        self._T_keyframe_last = placement.T_keyframe_camera
-        return placement
+        expected = Placement(T_keyframe_camera, 1.0)
+        if not self._refines(prediction):
+            return expected
+        return self._aligned(pyramid, prediction, expected)
 
     def _refines(self, prediction: Prediction) -> bool:
         if self.config.refine == "auto":

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mapper.backend.keyframes.frame_placement import FramePlacer, PlacementConfig
+from mapper.backend.keyframes.frame_placement import FramePlacer, PlacementConfig, expected_pose
 from mapper.backend.keyframes.keyframe import Keyframe, TrackedFrame
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
 from mapper.backend.keyframes.keyframe_selector import KeyframeConfig, needs_keyframe
@@ -42,7 +42,7 @@ class KeyframeTracker:
         """T_previous_camera (4, 4), by the frontend's motion; None where it knows of none."""
         if previous is None or previous.segment != prediction.segment:
             return None
-        return self._placer.expected(previous, prediction.T_world_camera)
+        return expected_pose(previous, prediction.T_world_camera)
 
     def track(self, prediction: Prediction, expected: np.ndarray) -> None:
         """Place the frame and average it into the open keyframe. expected: T_keyframe_camera."""
@@ -92,6 +92,5 @@ class KeyframeTracker:
             T_previous,
         )
         self._maps.put(keyframe.id, KeyframeMap.of(prediction))
-        self._placer.begin(keyframe.T_odometry_keyframe)
         self._current = keyframe
         return keyframe

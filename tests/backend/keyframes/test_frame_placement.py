@@ -8,7 +8,12 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from mapper.backend.keyframes.frame_placement import FramePlacer, Placement, PlacementConfig
+from mapper.backend.keyframes.frame_placement import (
+    FramePlacer,
+    Placement,
+    PlacementConfig,
+    expected_pose,
+)
 from mapper.backend.keyframes.keyframe import TrackedFrame
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
 from mapper.backend.keyframes.map_cache import MapCache
@@ -33,12 +38,14 @@ def placed(room: Room, config: PlacementConfig, predictions: list[Prediction]) -
     first, maps = in_units(room.prediction(0), 1.0), MapCache(None, 4)
     maps.put(0, KeyframeMap.of(first))
     keyframe = keyframe_of(0, first, blind=True)
-    placer = FramePlacer(config)
-    placer.begin(keyframe.T_odometry_keyframe)
-    return [
-        placer.place(maps.pyramid(0), p, placer.expected(keyframe, p.T_world_camera))
-        for p in predictions
-    ]
+    placer, found = FramePlacer(config), []
+    for p in predictions:
+        expected = expected_pose(keyframe, p.T_world_camera)
+        found.append(placer.place(maps.pyramid(0), p, expected))
+        T_keyframe_camera = found[-1].T_keyframe_camera
+        keyframe.frames.append(TrackedFrame(p.frame_index, p.timestamp, T_keyframe_camera))
+        keyframe.T_odometry_last = p.T_world_camera
+    return found
 
 
 def learned(room: Room) -> list[Prediction]:
@@ -97,16 +104,16 @@ def test_metres_and_radians_are_not_added_up(room: Room) -> None:
     np.testing.assert_array_equal(found, free)
 
 
-def test_before_any_keyframe_was_begun_the_odometry_is_expected(room: Room) -> None:
+def test_after_the_keyframe_itself_the_odometry_is_expected(room: Room) -> None:
     keyframe = keyframe_of(0, room.prediction(3), blind=True)
-    expected = FramePlacer(PlacementConfig()).expected(keyframe, room.relative(0, 5))
+    expected = expected_pose(keyframe, room.relative(0, 5))
     np.testing.assert_allclose(expected, room.relative(3, 5), atol=1e-12)
 
 
-def test_after_an_interruption_the_motion_goes_on_from_the_last_placed_frame(room: Room) -> None:
+def test_the_motion_goes_on_from_the_last_placed_frame(room: Room) -> None:
     keyframe = keyframe_of(0, room.prediction(0), blind=True)
     # The last frame was placed at the truth, though the frontend had drifted away from it.
     keyframe.frames.append(TrackedFrame(4, 0.4, room.relative(0, 4)))
     keyframe.T_odometry_last = drifted(room, 4)
-    expected = FramePlacer(PlacementConfig()).expected(keyframe, drifted(room, 5))
+    expected = expected_pose(keyframe, drifted(room, 5))
     np.testing.assert_allclose(expected, room.relative(0, 5) @ DRIFT, atol=1e-9)
