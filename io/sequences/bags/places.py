@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,15 +25,16 @@ class Place:
     behind: int
 
 
-def places_of(reader: Any, topic: str) -> list[Place]:
-    """Every message of a topic, in the order of the recorder."""
-    wanted = [c for c in reader.connections if c.topic == topic]
-    places: list[Place] = []
-    for number, (_, recorded, raw) in enumerate(reader.messages(wanted)):
+def places_of(reader: Any, topics: Iterable[str]) -> dict[str, list[Place]]:
+    """Every message of each topic, in the order of the recorder. The bag is gone through once."""
+    found: dict[str, list[Place]] = {topic: [] for topic in topics}
+    wanted = [c for c in reader.connections if c.topic in found]
+    for connection, recorded, raw in reader.messages(wanted):
+        places = found[connection.topic]
         same = bool(places) and places[-1].recorded == recorded
         behind = places[-1].behind + 1 if same else 0
-        places.append(Place(_stamp(raw, reader.is2), recorded, number, behind))
-    return places
+        places.append(Place(_stamp(raw, reader.is2), recorded, len(places), behind))
+    return found
 
 
 def _stamp(raw: bytes, is_ros2: bool) -> int:
