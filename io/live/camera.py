@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 from typing import Final
@@ -14,13 +13,11 @@ from mapper.errors import InputError
 from mapper.io.cameras.calibration import Calibration
 from mapper.io.live.source import LiveImage, StreamBroken, arrival_time
 from mapper.io.sequences.decode import decode_color
+from mapper.io.sequences.video import FRAME_RATE, frame_rate  # which silences FFmpeg too
 
 OPEN_TIMEOUT_MS: Final = 5000
 READ_TIMEOUT_MS: Final = 3000
 BAD_IMAGES: Final = 5  # in a row, before the source is opened again
-FRAME_RATE: Final = 30.0  # 1/s, where a file states none
-
-os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # FFmpeg would write to stderr by itself
 
 
 class CameraSource:
@@ -116,8 +113,7 @@ class RealtimeVideo:
         capture = cv2.VideoCapture(self.name)
         if not capture.isOpened():
             raise InputError(f"{self.name}: not a readable video; copy it again or convert to mp4")
-        rate = capture.get(cv2.CAP_PROP_FPS)
-        self._period = 1 / (rate if np.isfinite(rate) and 0 < rate < 1e4 else FRAME_RATE)
+        self._period = 1 / frame_rate(capture)
         self._capture, self._next, self._started = capture, 0, arrival_time()
 
     def read(self) -> LiveImage | None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
@@ -12,14 +10,14 @@ import numpy as np
 
 from mapper.core.frame import Frame
 from mapper.errors import InputError
-from mapper.io.sequences.sequence import Sequence
+from mapper.io.sequences.sequence import NumberedFrames, Sequence
 from mapper.runtime.kernels import kernel
 
 if TYPE_CHECKING:
     from jaxtyping import Float32
 
 
-class BoundedSequence:
+class BoundedSequence(NumberedFrames):
     """A sequence whose images' longer sides are at most `max_side` pixels; all else stays.
 
     max_side: 0 = whatever they are. stored: the sequence as it is. original: width and height as
@@ -43,21 +41,8 @@ class BoundedSequence:
     def __len__(self) -> int:
         return len(self.stored)
 
-    def __iter__(self) -> Iterator[Frame]:
-        return (self[index] for index in range(len(self)))
-
-    def __getitem__(self, index: int) -> Frame:
+    def _frame(self, index: int) -> Frame:
         return bounded_frame(self.stored[index], self._max_side)
-
-    def source_files(self, index: int) -> tuple[Path, ...]:
-        """The files from which a frame is read; none where the sequence does not tell."""
-        files = getattr(self.stored, "source_files", None)
-        return files(index) if files else ()
-
-    def rig_facts(self) -> str:
-        """Of the sequence within; empty where it does not tell."""
-        facts = getattr(self.stored, "rig_facts", None)
-        return facts() if facts else ""
 
     def close(self) -> None:
         """Closes the sequence within."""

@@ -47,10 +47,9 @@ class VideoSequence(NumberedFrames):
         self._next = 0  # the frame that the next read returns
         if not self._capture.isOpened():
             raise InputError(f"{path}: not a readable video; copy it again or convert it to mp4")
-        rate = self._capture.get(cv2.CAP_PROP_FPS)
+        rate = frame_rate(self._capture)
         self._length = self._readable_length()
         self._end = self._length  # the first frame known to be missing
-        rate = rate if np.isfinite(rate) and 0 < rate < 1e4 else FRAME_RATE
         self.timestamps = np.arange(self._length) / rate
         own = _times_of_packets(self.path)
         if own is not None and len(own) == self._length and _differ(own, self.timestamps):
@@ -131,6 +130,12 @@ class VideoSequence(NumberedFrames):
             f"{self.path}: the video ends at frame {end} of {self._length} stated; copy it again "
             "or limit it with --max-frames"
         )
+
+
+def frame_rate(capture: cv2.VideoCapture) -> float:
+    """1/s, as a file states it; FRAME_RATE where it states none, or one that cannot be."""
+    rate = capture.get(cv2.CAP_PROP_FPS)
+    return rate if np.isfinite(rate) and 0 < rate < 1e4 else FRAME_RATE
 
 
 def _times_of_packets(path: Path) -> np.ndarray | None:
