@@ -45,23 +45,34 @@ def _vertex_order(mesh: Mesh, cell: float) -> np.ndarray:
     if not same.any():
         return order
     place = np.concatenate([[0], np.cumsum(~same)])  # 0, 1 ... of the different positions
-    rows = _attributes(mesh)[order]
-    return order[np.lexsort((*rows.T, place))]
+    shared = _in_company(same)
+    rows = _attributes(mesh, order[shared])
+    order[shared] = order[shared[np.lexsort((*rows.T, place[shared]))]]
+    return order
 
 
-def _attributes(mesh: Mesh) -> np.ndarray:
-    """int32 (N, 9): every bit of each vertex, NaN and the sign of zero among them."""
-    floats = np.concatenate([mesh.vertices, mesh.normals], axis=1, dtype=np.float32)
-    return np.concatenate([floats.view(np.int32), mesh.colors.astype(np.int32)], axis=1)
+def _in_company(same: np.ndarray) -> np.ndarray:
+    """Which of N vertices have one beside them that is the same: few, so only these are compared
+    in full. same: bool (N - 1,), each with the next one."""
+    return np.flatnonzero(np.append(same, False) | np.append(False, same))
+
+
+def _attributes(mesh: Mesh, chosen: np.ndarray) -> np.ndarray:
+    """int32 (n, 9): every bit of the chosen vertices, NaN and the sign of zero among them."""
+    vertices, normals = mesh.vertices[chosen], mesh.normals[chosen]
+    floats = np.concatenate([vertices, normals], axis=1, dtype=np.float32)
+    return np.concatenate([floats.view(np.int32), mesh.colors[chosen].astype(np.int32)], axis=1)
 
 
 def _twins(mesh: Mesh) -> np.ndarray | None:
     """(N,): of each vertex the first one that is the same in all; None where all differ."""
     same = (mesh.vertices[1:] == mesh.vertices[:-1]).all(axis=1)
-    if not same.any():
+    place = np.flatnonzero(same)
+    differ = (_attributes(mesh, place) != _attributes(mesh, place + 1)).any(axis=1)
+    if differ.all():
         return None
-    rows = _attributes(mesh)
-    begins = np.concatenate([[True], (rows[1:] != rows[:-1]).any(axis=1)])
+    begins = np.full(len(mesh.vertices), True)
+    begins[place + 1] = differ
     return np.maximum.accumulate(np.where(begins, np.arange(len(begins)), 0))
 
 
@@ -76,7 +87,10 @@ def _twins_by_first_use(faces: np.ndarray, twin: np.ndarray) -> np.ndarray:
     uses = faces.ravel()
     first_use = np.full(len(twin), len(uses))
     first_use[uses[::-1]] = np.arange(len(uses))[::-1]
-    return _renumbered(faces, np.lexsort((first_use, twin)))
+    shared = _in_company(twin[1:] == twin[:-1])
+    order = np.arange(len(twin))
+    order[shared] = shared[np.lexsort((first_use[shared], twin[shared]))]
+    return _renumbered(faces, order)
 
 
 def _renumbered(faces: np.ndarray, order: np.ndarray) -> np.ndarray:
