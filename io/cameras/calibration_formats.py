@@ -235,7 +235,7 @@ def finite_number(value: Any) -> float | None:
     """The number, also where it is written as text; None for anything else."""
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # a whole number of hundreds of digits
         return None
     return None if isinstance(value, bool) or not np.isfinite(number) else number
 

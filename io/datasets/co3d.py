@@ -90,6 +90,8 @@ def read(root: Path, name: str) -> BenchSequence:
     category, _, sequence = name.partition("/")
     annotations = open_annotations(root, category)
     frames = annotations.frames(sequence)
+    if not frames:
+        raise InputError(f"{annotations.path}: no frames of {sequence} in it; leave it out")
     images = [require_file(root / frame["filepath"], "the image listed") for frame in frames]
     depths, masks = (_listed(root, frames, key) for key in ("depth", "mask"))
     scales = [float(frame.get("scale_adjustment", 1.0)) for frame in frames]

@@ -75,9 +75,18 @@ def _names(is_list: bool, path: Path, modified_ns: int) -> tuple[str, ...]:
 @lru_cache(maxsize=1)
 def _open_list(path: Path, modified_ns: int) -> Annotations:
     content = _read_json(path)
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: expected a mapping of sequences to their frames")
+    if not isinstance(content, dict) or not all(map(_are_frames, content.values())):
+        raise InputError(
+            f"{path}: expected a mapping of sequences to their frames, each with its filepath; "
+            "download or prepare it again"
+        )
     return Annotations(path, tuple(content), lambda: content)
+
+
+def _are_frames(frames: Any) -> bool:
+    return isinstance(frames, list) and all(
+        isinstance(frame, dict) and isinstance(frame.get("filepath"), str) for frame in frames
+    )
 
 
 @lru_cache(maxsize=1)

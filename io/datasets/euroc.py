@@ -23,7 +23,7 @@ import numpy as np
 
 from mapper.core.intrinsics import Intrinsics
 from mapper.core.yaml_text import read_mapping
-from mapper.errors import ConfigError, InputError
+from mapper.errors import InputError, MapperError
 from mapper.io.cameras.camera import Camera
 from mapper.io.datasets.dataset import BenchSequence, poses_at
 from mapper.io.datasets.layout import require_file, subfolders
@@ -81,11 +81,12 @@ def _image_list(path: Path) -> tuple[np.ndarray, list[Path]]:
 
 def _read_sensor(path: Path) -> tuple[Camera, np.ndarray]:
     """The camera, and T_body_camera (4, 4), of sensor.yaml."""
+    require_file(path, "the camera's calibration")
     try:
-        content = read_mapping(require_file(path, "the camera's calibration"))
+        content = read_mapping(path)
         camera = _camera(content)
         T_body_camera = np.array(content["T_BS"]["data"], np.float64).reshape(1, 4, 4)
-    except (ConfigError, KeyError, TypeError, ValueError) as error:
+    except (MapperError, KeyError, TypeError, ValueError, OverflowError) as error:
         reason = " ".join(str(error).removeprefix(f"{path}: ").split())
         raise InputError(
             f"{path}: expected T_BS, intrinsics, resolution and radial-tangential "

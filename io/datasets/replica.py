@@ -72,9 +72,11 @@ def _read_camera(path: Path) -> tuple[Intrinsics, float]:
     try:
         camera = json.loads(path.read_text(encoding="utf-8"))["camera"]
         fx, fy, cx, cy, scale = (float(camera[key]) for key in ("fx", "fy", "cx", "cy", "scale"))
-        size = int(camera["w"]), int(camera["h"])
-    except (ValueError, KeyError, TypeError) as error:
+        intrinsics = Intrinsics(fx, fy, cx, cy, int(camera["w"]), int(camera["h"]))
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise InputError(f'{path}: expected "camera" with w, h, fx, fy, cx, cy, scale') from error
-    if scale <= 0:
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    if not 0 < scale < np.inf:
         raise InputError(f"{path}: scale is {scale}; the depth's units per metre must be positive")
-    return Intrinsics(fx, fy, cx, cy, *size), scale
+    return intrinsics, scale

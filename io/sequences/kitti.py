@@ -86,7 +86,11 @@ def _read_projection(path: Path, key: str, size: tuple[int, int]) -> tuple[Intri
             t = np.linalg.solve(P[:, :3], P[:, 3])
         except ValueError as error:  # a matrix without an inverse too
             raise InputError(f"{path}: {key} must hold 12 numbers, K [I | t]; mend it") from error
-        return Intrinsics(P[0, 0], P[1, 1], P[0, 2], P[1, 2], *size), pose(np.eye(3), t)
+        try:
+            intrinsics = Intrinsics(P[0, 0], P[1, 1], P[0, 2], P[1, 2], *size)
+        except InputError as error:
+            raise InputError(f"{path}: {key}: {error}") from error
+        return intrinsics, pose(np.eye(3), t)
     raise InputError(f"{path}: no line {key}; KITTI's calibration archive holds the right file")
 
 

@@ -49,6 +49,7 @@ def test_bad_calibrations_are_refused(tmp_path: Path) -> None:
     refused(path, FLAT.replace("fx: 1", "fx: wide"), "fx is 'wide'")
     refused(path, FLAT.replace("fx: 1", "fx: .nan"), "fx is nan")
     refused(path, FLAT.replace("fx: 1", "fx: -1"), "must be positive")
+    refused(path, FLAT.replace("fx: 1", "fx: 1" + "0" * 400), "must be a finite number")
     refused(path, FLAT.replace("width: 5", "width: 5.5"), "whole numbers")
     refused(path, FLAT + "depth_scale: 0", "depth_scale is 0")
     refused(path, FLAT + "distortion: [1, 2, 3]", "4, 5, 8, 12 or 14")

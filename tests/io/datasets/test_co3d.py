@@ -192,9 +192,13 @@ def test_damaged_annotations_are_named(tmp_path: Path) -> None:
     write_list(tmp_path / "2", VIEW | {"T": [1e6, 0, 0]})
     with pytest.raises(InputError, match="apple/one: a camera lies beyond 1e5 units"):
         open_dataset("co3d", tmp_path / "2").sequences()
-    write_jgz(tmp_path / "3/apple_test.jgz", ["one"])
-    with pytest.raises(InputError, match=r"apple_test.jgz: expected a mapping"):
-        open_dataset("co3d", tmp_path / "3").names()
+    for content in (["one"], {"one": 3}, {"one": [3]}, {"one": [VIEW]}):
+        write_jgz(tmp_path / "3/apple_test.jgz", content)
+        with pytest.raises(InputError, match=r"apple_test.jgz: expected a mapping"):
+            open_dataset("co3d", tmp_path / "3").names()
+    write_jgz(tmp_path / "5/apple_test.jgz", {"one": []})
+    with pytest.raises(InputError, match=r"apple_test.jgz: no frames of one"):
+        open_dataset("co3d", tmp_path / "5").sequences()
     (tmp_path / "4").mkdir()
     (tmp_path / "4/apple_test.jgz").write_bytes(b"junk")
     with pytest.raises(InputError, match=r"apple_test.jgz: no readable annotations"):

@@ -76,6 +76,7 @@ def test_euroc_brings_the_bodys_pose_to_the_camera(euroc: Path) -> None:
         ("cam0/sensor.yaml", SENSOR.replace("radial-t", "equi-t"), "distortion_model is equi"),
         ("cam0/sensor.yaml", "resolution: [752, 480]", "expected T_BS, intrinsics"),
         ("cam0/sensor.yaml", "a: [", "expected T_BS, intrinsics"),
+        ("cam0/sensor.yaml", SENSOR.replace("[458", "[-458"), "make no camera"),
         ("cam0/data.csv", "0.5,a.png", "expected lines `timestamp"),
         ("cam0/data.csv", "5,a.png", "cam0/data/a.png is missing"),
         ("state_groundtruth_estimate0/data.csv", "1,2,3", "no EuRoC pose"),
@@ -131,6 +132,13 @@ def test_replica_poses_are_taken_as_they_are(replica: Path) -> None:
     [
         ("cam_params.json", "{}", "cam_params.json: expected"),
         ("cam_params.json", json.dumps({"camera": CAMERA | {"scale": 0}}), "scale is 0"),
+        ("cam_params.json", json.dumps({"camera": CAMERA | {"scale": np.nan}}), "scale is nan"),
+        (
+            "cam_params.json",
+            json.dumps({"camera": CAMERA | {"w": np.inf}}),
+            "params.json: expected",
+        ),
+        ("cam_params.json", json.dumps({"camera": CAMERA | {"fx": 0}}), "cam_params.json: intrin"),
         ("room0/traj.txt", "1 0 0 0 0 1 0 0 0 0 1 0 0 0 0 1", "1 poses for 2 images"),
         ("room0/traj.txt", "1 0 x", "traj.txt: expected camera poses"),
         ("cam_params.json", None, "cam_params.json is missing"),
