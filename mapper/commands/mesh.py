@@ -15,8 +15,6 @@ from mapper.commands.run import print_warnings
 
 if TYPE_CHECKING:
     from mapper.backend.fusion.map_fusion import FusionConfig
-    from mapper.backend.fusion.tsdf import TsdfConfig
-    from mapper.core.mesh import Mesh
     from mapper.run.directory import RunDirectory
 
 EPILOG = """examples:
@@ -77,6 +75,7 @@ def _fuse(run: RunDirectory, out: Path, arguments: argparse.Namespace) -> dict[s
     """Write the mesh; what is told of it."""
     from mapper.errors import InputError
     from mapper.io.meshes.mesh_files import write_mesh
+    from mapper.report.shortfall import shortfalls
     from mapper.saved.map import load_map
     from mapper.saved.results import fuse_again
 
@@ -90,6 +89,8 @@ def _fuse(run: RunDirectory, out: Path, arguments: argparse.Namespace) -> dict[s
             "try larger voxels or a larger --depth-max"
         )
     write_mesh(out, mesh)
+    units = run.read_description().says.units
+    told = {"mesh_vertices": len(mesh.vertices), "units": units}
     return {
         "mesh": str(out),
         "voxel_size": arguments.voxel_size,
@@ -99,7 +100,7 @@ def _fuse(run: RunDirectory, out: Path, arguments: argparse.Namespace) -> dict[s
         "bytes": out.stat().st_size,
         "seconds": time.perf_counter() - started,
         "full": full,
-        "warnings": _shortfalls(mesh, config.tsdf, run.read_description().says.units),
+        "warnings": shortfalls(told, config.tsdf),
     }
 
 
@@ -130,14 +131,6 @@ def _config(run: RunDirectory, arguments: argparse.Namespace) -> FusionConfig:
         max_memory_mb=arguments.max_memory_mb,
     )
     return replace(config, tsdf=tsdf)
-
-
-def _shortfalls(mesh: Mesh, tsdf: TsdfConfig, units: str) -> list[str]:
-    """Why there is little of a map, where there is."""
-    from mapper.report.shortfall import Fusion, shortfalls
-
-    counts = {"mesh_vertices": len(mesh.vertices), "mesh_faces": len(mesh.faces)}
-    return shortfalls(counts, Fusion(tsdf.voxel_size, tsdf.max_depth, units))
 
 
 def _print(result: dict[str, Any], max_memory_mb: float) -> None:

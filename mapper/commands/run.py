@@ -97,8 +97,6 @@ def _resume_line(request: RunRequest, run: RunDirectory) -> str:
 
 def print_summary(metrics: dict[str, Any]) -> None:
     """The figures of a run that matter most, in a few lines."""
-    from mapper.report.problems import thin_map
-
     print(
         f"  {metrics['tracked']} of {metrics['frames']} frames placed, {metrics['lost']} lost, "
         f"{metrics['skipped']} unreadable; {metrics['keyframes']} keyframes, "
@@ -108,8 +106,6 @@ def print_summary(metrics: dict[str, Any]) -> None:
         f"  {metrics['fps']:.1f} frames a second ({metrics['wall_time_s']:.1f} s), "
         f"peak memory {metrics['peak_memory_mb']:.0f} MB"
     )
-    for sentence in thin_map(metrics):
-        print(f"  {sentence}")
     if "evaluation" in metrics:
         evaluation = metrics["evaluation"]
         metric = metrics["units"] == "metres"

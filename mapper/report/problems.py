@@ -1,4 +1,4 @@
-"""What went wrong in a run, in plain words, for its report."""
+"""What went wrong in a run, in plain words, for its report; shortfall.py tells of an empty map."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from mapper.report.loops import PLAIN
 
 LONG_GAP: Final = 3.0  # times the usual time between two poses
 MAX_STRETCHES: Final = 5
-FEW_FRAMES: Final = 3  # below which no share is meant
-THIN_SHARE: Final = 0.25  # of the frames, placed, up to which a map is nearly empty
 SLOW_SHARE: Final = 0.05  # of the images, dropped, that is worth a word
 
 
@@ -27,7 +25,6 @@ def problems(
     """
     return [
         *_early(metrics),
-        *thin_map(metrics),
         *_input(metrics),
         *_lost(metrics, timestamps),
         *_stream(metrics),
@@ -41,26 +38,6 @@ def _early(metrics: Mapping[str, Any]) -> list[str]:
     if metrics.get("complete", True):
         return []
     return ["The run ended before its sequence did: the map holds what was seen until then."]
-
-
-def thin_map(metrics: Mapping[str, Any]) -> list[str]:
-    """Why a map is empty or nearly so, in a sentence; nothing of a map that is neither."""
-    frames, tracked = int(metrics.get("frames", 0)), int(metrics.get("tracked", 0))
-    lost, skipped = int(metrics.get("lost", 0)), int(metrics.get("skipped", 0))
-    if frames >= FEW_FRAMES and tracked <= THIN_SHARE * frames:
-        why = (
-            "most could not be read, or had the wrong size"
-            if skipped > lost
-            else "the others show too little that was seen before: too fast a camera, too little "
-            "overlap, bare walls, or a wrong depth scale or calibration"
-        )
-        return [f"Nearly nothing is mapped, {tracked} of {frames} frames: {why}."]
-    if tracked and metrics.get("mesh_vertices", 1) == 0:
-        return [
-            "The mesh is empty: depth lies beyond the limit of the fusion, was seen too seldom, or "
-            "its scale is wrong."
-        ]
-    return []
 
 
 def _input(metrics: Mapping[str, Any]) -> list[str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
+
+from mapper.backend.fusion.tsdf import TsdfConfig
 
 FEW_VERTICES: Final = 500  # a corner of a room has thousands, at voxels of 2 cm
 FEW_PLACED: Final = 0.5  # of the frames that could be read: with less most of the way is missing
@@ -13,20 +14,11 @@ SMALLEST_TRACKED: Final = 96 * 72
 LARGE_VOXEL: Final = 0.1  # units: a piece of furniture is a few of them
 
 
-@dataclass(frozen=True, slots=True)
-class Fusion:
-    """What the map was fused with. max_depth: 0 = what fits the frontend. units: of both."""
-
-    voxel_size: float
-    max_depth: float
-    units: str = "metres"
-
-
-def shortfalls(metrics: Mapping[str, Any], fusion: Fusion) -> list[str]:
+def shortfalls(metrics: Mapping[str, Any], fusion: TsdfConfig) -> list[str]:
     """Sentences for whoever expects a map; empty where there is one.
 
-    metrics: frames, tracked, skipped, left_out, without_depth, image_size, mesh_vertices,
-    mesh_faces; those of frames are absent where only the map was fused again.
+    metrics: units, mesh_vertices, frames, tracked, skipped, left_out, without_depth, image_size;
+    those of frames are absent where only the map was fused again. fusion: what it was fused with.
     """
     return [*_frames(metrics), *_surface(metrics, fusion)]
 
@@ -70,11 +62,11 @@ def _why_lost(metrics: Mapping[str, Any]) -> str:
     )
 
 
-def _surface(metrics: Mapping[str, Any], fusion: Fusion) -> list[str]:
+def _surface(metrics: Mapping[str, Any], fusion: TsdfConfig) -> list[str]:
     vertices = int(metrics.get("mesh_vertices", 0))
     if vertices >= FEW_VERTICES:
         return []
-    unit = "m" if fusion.units == "metres" else fusion.units
+    unit = "m" if metrics["units"] == "metres" else metrics["units"]
     if fusion.voxel_size >= LARGE_VOXEL:
         why = (
             f"voxels of {fusion.voxel_size:g} {unit} are too large for it; choose smaller "

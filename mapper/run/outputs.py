@@ -11,7 +11,6 @@ from typing import Any, Final
 import numpy as np
 import yaml
 
-from mapper.backend.fusion.tsdf import TsdfConfig
 from mapper.backend.loops.loop_decision import Refusal
 from mapper.core.geometry import umeyama
 from mapper.core.mesh import Mesh
@@ -25,7 +24,7 @@ from mapper.io.viewer.map_logger import MapLogger
 from mapper.report.data import ReportData
 from mapper.report.loops import LoopRow
 from mapper.report.page import write_report
-from mapper.report.shortfall import Fusion, shortfalls
+from mapper.report.shortfall import shortfalls
 from mapper.run.directory import RunDirectory
 from mapper.runtime.process_health import peak_memory_mb
 from mapper.runtime.stopwatch import Stopwatch
@@ -92,7 +91,7 @@ def write_results(
     The metrics get "warnings": sentences about a map that is empty or nearly so.
     recordings: those that lie elsewhere and belong into the report's list of files.
     """
-    metrics["warnings"] = shortfalls(metrics, _fusion(run, metrics))
+    metrics["warnings"] = shortfalls(metrics, result.fusion)
     write_mesh(run.mesh, result.mesh)
     write_mesh(run.cloud, replace(result.mesh, faces=np.zeros((0, 3), np.int32)))
     aligned_truth = _aligned_truth(result.trajectory, truth, show, result.is_metric)
@@ -101,17 +100,6 @@ def write_results(
     report = _report(run, result, metrics, aligned_truth)
     write_report(run.report, replace(report, files=[*report.files, *recordings]))
     run.write_json(run.metrics, metrics)  # last: it says that the run is complete
-
-
-def _fusion(run: RunDirectory, metrics: Mapping[str, Any]) -> Fusion:
-    """What the map was fused with; mapper align may have been told otherwise than the run."""
-    described = run.read_description()
-    changes = metrics.get("alignment", {}).get("changes", [])
-    try:
-        tsdf = described.backend_settings(changes).fusion.tsdf
-    except InputError:  # run.yaml was damaged meanwhile: that must not cost the map
-        tsdf = TsdfConfig()
-    return Fusion(tsdf.voxel_size, tsdf.max_depth, described.says.units)
 
 
 def _course_metrics(course: Course) -> dict[str, Any]:

@@ -77,6 +77,7 @@ def _mapping_result(run: RunDirectory, aligned: Realignment) -> MappingResult:
         np.array([keyframe.id for keyframe in final.keyframes], int),
         final.keyframe_trajectory(),
         aligned.mesh,
+        aligned.fusion,
         known_counts(run, int(indices[-1]) + 1),
         aligned.keyframes,
         load_decisions(run),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from mapper.backend.config import BackendConfig
 from mapper.backend.finalisation import fused_map, globally_aligned, optimised_map
+from mapper.backend.fusion.tsdf import TsdfConfig
 from mapper.backend.global_map import GlobalMap
 from mapper.backend.graph.edge import Edge
 from mapper.backend.graph.restoration import restored_graph
@@ -26,7 +27,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Realignment:
-    """final: the map at its new poses. mesh: fused anew.
+    """final: the map at its new poses. mesh: fused anew, with the settings fusion.
 
     keyframes: how many the run has, those outside the map too. edges: of the graph between
     keyframes of the map. seconds: what it took.
@@ -34,6 +35,7 @@ class Realignment:
 
     final: GlobalMap
     mesh: Mesh
+    fusion: TsdfConfig
     keyframes: int
     edges: list[Edge]
     seconds: float
@@ -63,6 +65,7 @@ def realign(
     return Realignment(
         final,
         fused_map(final, config.fusion, source).extract_mesh(),
+        config.fusion.tsdf,
         len(keyframes),
         [edge for edge in edges if edge.i in final.poses and edge.j in final.poses],
         time.perf_counter() - started,

@@ -170,6 +170,7 @@ class Mapper(Closing):
             np.array([keyframe.id for keyframe in final.keyframes], int),
             final.keyframe_trajectory(),
             mesh,
+            self.config.backend.fusion.tsdf,
             self.counts,
             self.keyframes,
             self.decisions,

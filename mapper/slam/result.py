@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mapper.backend.fusion.tsdf import TsdfConfig
 from mapper.backend.loops.loop_decision import LoopDecision
 from mapper.core.mesh import Mesh
 from mapper.core.trajectory import Trajectory
@@ -16,11 +17,11 @@ from mapper.slam.frame_counts import FrameCounts
 class MappingResult:
     """frame_indices: (N,), of the poses in trajectory. Poses are T_world_camera, metres where
     is_metric; the world is the first keyframe of the first segment. keyframe_ids: (K,), of the
-    poses in keyframe_trajectory. decisions: about loops; a live mapper leaves them
-    to its recorder. dropped_loops: pairs of keyframes whose loop passed verification and was
-    yet given up by the graph. alignment_costs: before and after each round of the global alignment;
-    empty where there was none. image_size: width and height of the maps, of the first keyframe;
-    None where there is no keyframe.
+    poses in keyframe_trajectory. fusion: what the mesh was fused with. decisions: about loops; a
+    live mapper leaves them to its recorder. dropped_loops: pairs of keyframes whose loop passed
+    verification and was yet given up by the graph. alignment_costs: before and after each round of
+    the global alignment; empty where there was none. image_size: width and height of the maps, of
+    the first keyframe; None where there is no keyframe.
     """
 
     trajectory: Trajectory
@@ -28,6 +29,7 @@ class MappingResult:
     keyframe_ids: np.ndarray
     keyframe_trajectory: Trajectory
     mesh: Mesh
+    fusion: TsdfConfig
     counts: FrameCounts
     keyframes: int
     decisions: list[LoopDecision]

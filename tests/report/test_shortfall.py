@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from mapper.report.shortfall import Fusion, shortfalls
+from mapper.backend.fusion.tsdf import TsdfConfig
+from mapper.report.shortfall import shortfalls
 
 WHOLE = {
     "frames": 100,
@@ -14,9 +15,9 @@ WHOLE = {
     "skipped": 1,
     "image_size": (640, 480),
     "mesh_vertices": 90_000,
-    "mesh_faces": 170_000,
+    "units": "metres",
 }
-FINE = Fusion(0.02, 0.0)
+FINE = TsdfConfig()
 
 
 def test_a_whole_map_is_not_spoken_of() -> None:
@@ -32,8 +33,8 @@ def test_a_whole_map_is_not_spoken_of() -> None:
         ({"frames": 1, "tracked": 1, "skipped": 0}, "a single frame"),
         ({"tracked": 20, "skipped": 80}, "80 of 100 frames could not be read"),
         ({"without_depth": 400}, "400 of 500"),
-        ({"mesh_vertices": 0, "mesh_faces": 0}, "The mesh is empty"),
-        ({"mesh_vertices": 4, "mesh_faces": 2}, "nearly empty, 4 vertices: almost no depth"),
+        ({"mesh_vertices": 0}, "The mesh is empty"),
+        ({"mesh_vertices": 4}, "nearly empty, 4 vertices: almost no depth"),
     ],
 )
 def test_what_is_missing_is_told_with_its_reason(change: dict[str, Any], words: str) -> None:
@@ -42,15 +43,17 @@ def test_what_is_missing_is_told_with_its_reason(change: dict[str, Any], words: 
 
 
 @pytest.mark.parametrize(
-    ("fusion", "words"),
+    ("fusion", "units", "words"),
     [
-        (Fusion(0.65, 0.0), "voxels of 0.65 m are too large"),
-        (Fusion(0.02, 0.3), "within 0.3 m"),
-        (Fusion(0.02, 0.3, "units"), "within 0.3 units"),
+        (TsdfConfig(voxel_size=0.65), "metres", "voxels of 0.65 m are too large"),
+        (TsdfConfig(max_depth=0.3), "metres", "within 0.3 m,"),
+        (TsdfConfig(max_depth=0.3), "units", "within 0.3 units,"),
     ],
 )
-def test_the_settings_that_emptied_the_mesh_are_named(fusion: Fusion, words: str) -> None:
-    (sentence,) = shortfalls({"mesh_vertices": 4, "mesh_faces": 2}, fusion)
+def test_the_settings_that_emptied_the_mesh_are_named(
+    fusion: TsdfConfig, units: str, words: str
+) -> None:
+    (sentence,) = shortfalls({"mesh_vertices": 4, "units": units}, fusion)
     assert words in sentence
 
 
