@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from mapper.core.intrinsics import Intrinsics
-from mapper.errors import ConfigError
+from mapper.errors import ConfigError, InputError
 
 COEFFICIENTS = (0, 4, 5, 8, 12, 14)  # how many OpenCV's polynomial model may have
 FISHEYE_COEFFICIENTS = 4
@@ -39,6 +40,16 @@ class Camera:
     def is_distorted(self) -> bool:
         """Whether straight lines come out bent."""
         return self.fisheye or any(self.distortion)
+
+
+def pinhole(
+    numbers: tuple[float, float, float, float], size: tuple[int, int], path: Path
+) -> Intrinsics:
+    """Of fx, fy, cx, cy in a file, which an InputError names. size: (width, height)."""
+    try:
+        return Intrinsics(*numbers, *size)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
 
 
 def polynomial(coefficients: Sequence[float]) -> tuple[float, ...]:

@@ -26,6 +26,7 @@ import numpy as np
 
 from mapper.core.intrinsics import Intrinsics
 from mapper.errors import InputError
+from mapper.io.cameras.camera import pinhole
 from mapper.io.datasets.dataset import BenchSequence
 from mapper.io.datasets.layout import (
     largest_selection,
@@ -42,6 +43,7 @@ from mapper.io.datasets.preparation import (
 )
 from mapper.io.sequences.decode import read_depth
 from mapper.io.sequences.image_files import first_size
+from mapper.io.text_files import read_text
 
 FRAME_RATE = 10.0  # 1/s
 DEPTH_SCALE = 256.0  # units per metre
@@ -138,7 +140,7 @@ def _intrinsics(home: Path, images: list[Path]) -> Intrinsics | None:
         return None
     path = require_file(home / "intrinsics" / f"{images[0].stem}.txt", "the image's camera matrix")
     try:
-        K = np.array(path.read_text().split(), np.float64).reshape(3, 3)
+        K = np.array(read_text(path).split(), np.float64).reshape(3, 3)
     except ValueError as error:
         raise InputError(f"{path}: expected a camera matrix of 9 numbers: {error}") from error
-    return Intrinsics(K[0, 0], K[1, 1], K[0, 2], K[1, 2], *first_size(images))
+    return pinhole((K[0, 0], K[1, 1], K[0, 2], K[1, 2]), first_size(images), path)

@@ -21,6 +21,7 @@ import numpy as np
 
 from mapper.core.intrinsics import Intrinsics
 from mapper.errors import InputError
+from mapper.io.cameras.camera import pinhole
 from mapper.io.datasets.dataset import BenchSequence
 from mapper.io.datasets.layout import require_file, require_images, sequence_names
 from mapper.io.sequences.decode import read_depth
@@ -72,11 +73,9 @@ def _read_camera(path: Path) -> tuple[Intrinsics, float]:
     try:
         camera = json.loads(path.read_text(encoding="utf-8"))["camera"]
         fx, fy, cx, cy, scale = (float(camera[key]) for key in ("fx", "fy", "cx", "cy", "scale"))
-        intrinsics = Intrinsics(fx, fy, cx, cy, int(camera["w"]), int(camera["h"]))
+        size = int(camera["w"]), int(camera["h"])
     except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise InputError(f'{path}: expected "camera" with w, h, fx, fy, cx, cy, scale') from error
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
     if not 0 < scale < np.inf:
         raise InputError(f"{path}: scale is {scale}; the depth's units per metre must be positive")
-    return intrinsics, scale
+    return pinhole((fx, fy, cx, cy), size, path), scale

@@ -24,6 +24,7 @@ import numpy as np
 
 from mapper.core.intrinsics import Intrinsics
 from mapper.errors import InputError
+from mapper.io.cameras.camera import pinhole
 from mapper.io.datasets.dataset import BenchSequence
 from mapper.io.datasets.layout import (
     largest_selection,
@@ -39,6 +40,7 @@ from mapper.io.datasets.sens import read_depth as read_scan_depth
 from mapper.io.sequences.decode import read_depth
 from mapper.io.sequences.image_files import first_size
 from mapper.io.sequences.truth_files import read_matrices
+from mapper.io.text_files import read_text
 
 FRAME_RATE = 30.0  # 1/s
 SELECTION_STRIDE = 3  # frames of the scan from one of a selection to the next
@@ -120,8 +122,9 @@ def _intrinsics(path: Path, images: list[Path]) -> Intrinsics | None:
     if not path.is_file():
         return None
     try:
-        K = np.loadtxt(path, ndmin=2)[:3, :3]
-        fx, fy, cx, cy = (float(value) for value in (K[0, 0], K[1, 1], K[0, 2], K[1, 2]))
-    except (ValueError, IndexError) as error:
+        numbers = np.array(read_text(path).split(), np.float64)
+        K = numbers.reshape(3, 3) if numbers.size == 9 else numbers.reshape(4, 4)
+    except ValueError as error:
         raise InputError(f"{path}: expected a camera matrix 4x4: {error}") from error
-    return Intrinsics(fx, fy, cx, cy, *first_size(images))
+    fx, fy, cx, cy = (float(value) for value in (K[0, 0], K[1, 1], K[0, 2], K[1, 2]))
+    return pinhole((fx, fy, cx, cy), first_size(images), path)

@@ -25,7 +25,7 @@ import numpy as np
 
 from mapper.core.intrinsics import Intrinsics
 from mapper.errors import InputError
-from mapper.io.cameras.camera import MAX_PIXELS
+from mapper.io.cameras.camera import MAX_PIXELS, pinhole
 from mapper.io.sequences.decode import SATURATED, decode_color
 from mapper.io.sequences.exr import unpacked
 from mapper.io.sequences.truth_files import rigid_poses
@@ -102,11 +102,10 @@ def _open_scan(path: Path, modified_ns: int) -> Scan:
         if depth_width * depth_height > MAX_PIXELS:
             raise InputError(f"{path}: depth of {depth_width}x{depth_height}; download it again")
         T_world_camera, places = _read_frames(file, path, count)
-    fx, fy, cx, cy = head[0], head[5], head[2], head[6]
     return Scan(
         path,
         rigid_poses(T_world_camera, path),
-        Intrinsics(fx, fy, cx, cy, width, height),
+        pinhole((head[0], head[5], head[2], head[6]), (width, height), path),
         places[:, :2],
         places[:, 2:],
         (depth_height, depth_width),

@@ -21,6 +21,7 @@ import numpy as np
 from mapper.core.geometry import inverse
 from mapper.core.intrinsics import Intrinsics
 from mapper.errors import InputError
+from mapper.io.cameras.camera import pinhole
 from mapper.io.datasets.dataset import BenchSequence
 from mapper.io.datasets.layout import require_file, require_images, sequence_names
 from mapper.io.sequences.decode import depth_in_metres, read_bytes
@@ -52,7 +53,7 @@ def read(root: Path, name: str) -> BenchSequence:
         records = np.concatenate([_read_camera(path) for path in cameras])
         T_camera_world = rigid_poses(records["T_camera_world"], cameras[0])
         T_world_camera = inverse(T_camera_world)
-        intrinsics = _one_camera(records["K"], first_size(images))
+        intrinsics = _one_camera(records["K"], first_size(images), cameras[0])
     return BenchSequence(
         name=name,
         images=images,
@@ -87,11 +88,11 @@ def _read_camera(path: Path) -> np.ndarray:
     return record
 
 
-def _one_camera(K: np.ndarray, size: tuple[int, int]) -> Intrinsics | None:
+def _one_camera(K: np.ndarray, size: tuple[int, int], path: Path) -> Intrinsics | None:
     """Of matrices (N, 3, 3); None where the focal length changes within the sequence."""
     if not np.allclose(K, K[0]):
         return None
-    return Intrinsics(K[0, 0, 0], K[0, 1, 1], K[0, 0, 2], K[0, 1, 2], *size)
+    return pinhole((K[0, 0, 0], K[0, 1, 1], K[0, 0, 2], K[0, 1, 2]), size, path)
 
 
 def read_dpt(path: Path) -> np.ndarray:

@@ -11,7 +11,7 @@ from mapper.core.intrinsics import Intrinsics
 from mapper.core.trajectory import Trajectory
 from mapper.errors import ConfigError, InputError
 from mapper.io.cameras.calibration import Calibration, find_calibration
-from mapper.io.cameras.camera import Camera
+from mapper.io.cameras.camera import Camera, pinhole
 from mapper.io.cameras.rig import Rig
 from mapper.io.sequences.file_sequence import FileSequence
 from mapper.io.sequences.image_files import first_size, list_images
@@ -86,11 +86,7 @@ def _read_projection(path: Path, key: str, size: tuple[int, int]) -> tuple[Intri
             t = np.linalg.solve(P[:, :3], P[:, 3])
         except ValueError as error:  # a matrix without an inverse too
             raise InputError(f"{path}: {key} must hold 12 numbers, K [I | t]; mend it") from error
-        try:
-            intrinsics = Intrinsics(P[0, 0], P[1, 1], P[0, 2], P[1, 2], *size)
-        except InputError as error:
-            raise InputError(f"{path}: {key}: {error}") from error
-        return intrinsics, pose(np.eye(3), t)
+        return pinhole((P[0, 0], P[1, 1], P[0, 2], P[1, 2]), size, path), pose(np.eye(3), t)
     raise InputError(f"{path}: no line {key}; KITTI's calibration archive holds the right file")
 
 

@@ -105,6 +105,16 @@ def test_scannet_export_is_in_the_order_of_numbers(export: Path) -> None:
     np.testing.assert_allclose(sequence.read_depth(sequence.depths[10]), 1.010, rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("", "expected a camera matrix"), ("1 0 x", "expected a camera"), ("0 " * 16, "intrinsics")],
+)
+def test_scannet_without_a_camera_is_named(export: Path, text: str, words: str) -> None:
+    (export / "scans" / SCENE / "intrinsic/intrinsic_color.txt").write_text(text)
+    with pytest.raises(InputError, match=f"intrinsic_color.txt: {words}"):
+        open_dataset("scannet", export).sequences()
+
+
 def test_scannet_damage_is_named(export: Path) -> None:
     pose = export / "scans" / SCENE / "pose/3.txt"
     np.savetxt(pose, np.diag([1.0, 1, -1, 1]))
