@@ -78,7 +78,7 @@ class Rig:
         size = depth.shape[::-1]
         if self.registration != "none" or size == self.depth_size or 0 in (*size, width, height):
             return depth
-        if abs(size[0] * height / (size[1] * width) - 1) > ASPECT_TOLERANCE:
+        if not is_one_shape(size, self.depth_size):
             return depth
         rows = (2 * np.arange(height) + 1) * size[1] // (2 * height)
         columns = (2 * np.arange(width) + 1) * size[0] // (2 * width)
@@ -127,6 +127,11 @@ def _resolve(calibration: Calibration | None, registration: str, default: str) -
 
 def _size(intrinsics: Intrinsics) -> tuple[int, int]:
     return intrinsics.width, intrinsics.height
+
+
+def is_one_shape(size: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether images of two sizes (width, height) may show one view, scaled."""
+    return abs(size[0] * other[1] / (size[1] * other[0]) - 1) <= ASPECT_TOLERANCE
 
 
 def check_size(what: str, image: np.ndarray, expected: tuple[int, int], calibrated: bool) -> None:

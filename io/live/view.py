@@ -10,10 +10,8 @@ from mapper.core.intrinsics import Intrinsics
 from mapper.errors import InputError
 from mapper.io.cameras.calibration import Calibration
 from mapper.io.cameras.camera import Camera
-from mapper.io.cameras.rig import Rig
+from mapper.io.cameras.rig import Rig, is_one_shape
 from mapper.io.live.source import LiveImage
-
-ASPECT_TOLERANCE = 0.01
 
 
 class LiveView:
@@ -66,7 +64,7 @@ def _fitted(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     height, width = image.shape[:2]
     if (width, height) == size:
         return image
-    if abs(width * size[1] / (height * size[0]) - 1) > ASPECT_TOLERANCE:
+    if not is_one_shape((width, height), size):
         raise InputError(
             f"image of {width}x{height} pixels where {size[0]}x{size[1]} was expected; set the "
             "camera to that shape, or calibrate and start again"
