@@ -13,34 +13,41 @@ from mapper.io.live.source import LiveSource
 from mapper.io.sequences.bounded import BoundedSequence
 from mapper.io.sequences.fingerprint import fingerprint
 from mapper.request import LiveRequest, RunRequest
-from mapper.run.stored_run import LIVE, seen_from
+from mapper.run.stored_run import LIVE, StoredDescription, StoredSequence, seen_from
 from mapper.runtime.versions import versions
 
 
 def describe(
-    run: Path, source: dict[str, Any], frontend: Frontend, config: MapperConfig
+    run: Path, source: StoredSequence, frontend: Frontend, config: MapperConfig
 ) -> dict[str, Any]:
-    """The content of run.yaml. source: of the input, as the two functions below say it.
+    """The content of run.yaml. source: the input, as the two functions below say it.
 
     Every file is named as it lies on this disk, and beside that as it is seen from the folder
     `run`: one of the two holds from another folder, and after both were moved.
     """
-    for key in ("path", "calibration"):
-        file = Path(source[key] or "")  # a camera's address is no absolute path
-        beside = seen_from(run, file) if file.is_absolute() else None
-        source = {**source, f"{key}_from_run": beside}
+    beside = {
+        "path_from_run": _beside(run, source.path),
+        "calibration_from_run": _beside(run, source.calibration),
+    }
     weights = Path(getattr(frontend, "weights", ""))
-    return {
-        "sequence": source,
-        "frontend": frontend.name,
-        "weights": str(weights.resolve()) if weights.name else None,
-        "units": "metres" if frontend.is_metric else "units",
-        "versions": versions(),
-        "paths_from_run": {
+    described = StoredDescription(
+        sequence=source.model_copy(update=beside),
+        frontend=frontend.name,
+        weights=str(weights.resolve()) if weights.name else None,
+        units="metres" if frontend.is_metric else "units",
+        versions=versions(),
+        paths_from_run={
             name: seen_from(run, Path(value)) for name, value in _named_files(config).items()
         },
-        "config": to_mapping(config),
-    }
+        config=to_mapping(config),
+    )
+    return described.model_dump(exclude_unset=True)
+
+
+def _beside(run: Path, name: str | None) -> str | None:
+    """A file as the run sees it; a camera's address is no absolute path, and not beside it."""
+    file = Path(name or "")
+    return seen_from(run, file) if file.is_absolute() else None
 
 
 def with_whole_paths(config: MapperConfig) -> MapperConfig:
@@ -56,45 +63,45 @@ def with_whole_paths(config: MapperConfig) -> MapperConfig:
     )
 
 
-def described_sequence(request: RunRequest, sequence: BoundedSequence) -> dict[str, Any]:
+def described_sequence(request: RunRequest, sequence: BoundedSequence) -> StoredSequence:
     """Enough to open the same frames again and to know them for the same."""
-    return {
-        "name": sequence.name,
-        "kind": sequence.kind,
-        "path": str(request.sequence.expanduser().resolve()),
-        "frames": len(sequence),
-        "start": request.start,
-        "stride": request.stride,
-        "max_frames": request.max_frames,
-        "calibration": str(request.calib.resolve()) if request.calib else None,
-        "registration": request.registration,
-        "topics": request.topics,
-        "save_predictions": request.save_predictions,
-        "original_size": _listed(sequence.original),
-        "image_size": _listed(sequence.size),
-        "fingerprint": fingerprint(sequence.stored),
-    }
+    return StoredSequence(
+        name=sequence.name,
+        kind=sequence.kind,
+        path=str(request.sequence.expanduser().resolve()),
+        frames=len(sequence),
+        start=request.start,
+        stride=request.stride,
+        max_frames=request.max_frames,
+        calibration=str(request.calib.resolve()) if request.calib else None,
+        registration=request.registration,
+        topics=request.topics,
+        save_predictions=request.save_predictions,
+        original_size=_listed(sequence.original),
+        image_size=_listed(sequence.size),
+        fingerprint=fingerprint(sequence.stored),
+    )
 
 
 def _listed(size: tuple[int, int] | None) -> list[int] | None:
     return None if size is None else list(size)
 
 
-def described_camera(request: LiveRequest, source: LiveSource) -> dict[str, Any]:
+def described_camera(request: LiveRequest, source: LiveSource) -> StoredSequence:
     """By the same keys; path: of the recorded frames, where they are kept."""
     kept = request.record.resolve() if request.record else None
-    return {
-        "name": kept.name if kept else LIVE,
-        "kind": LIVE,
-        "camera": source.name,
-        "path": str(kept or source.name),
-        "start": 0,
-        "stride": 1,
-        "max_frames": None,
-        "calibration": str(request.calib.resolve()) if request.calib else None,
-        "registration": "none",
-        "fingerprint": LIVE,
-    }
+    return StoredSequence(
+        name=kept.name if kept else LIVE,
+        kind=LIVE,
+        camera=source.name,
+        path=str(kept or source.name),
+        start=0,
+        stride=1,
+        max_frames=None,
+        calibration=str(request.calib.resolve()) if request.calib else None,
+        registration="none",
+        fingerprint=LIVE,
+    )
 
 
 def _named_files(config: MapperConfig) -> dict[str, str]:
