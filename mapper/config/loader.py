@@ -49,8 +49,8 @@ def from_mapping(kind: type[T], values: dict[str, Any]) -> T:
     """The settings of a run, from its run.yaml; those that there are no longer are left out."""
     values = deepcopy(values)
     for name in _retired(values):
-        group, key = name.split(".")
-        del values[group][key]
+        holder, last = holder_of(values, name)
+        del holder[last]
     return settings_model.from_mapping(kind, values)
 
 
@@ -69,6 +69,18 @@ def to_mapping(config: Any) -> dict[str, Any]:
     return cast(dict[str, Any], _plain(dataclasses.asdict(config)))
 
 
+def holder_of(values: dict[str, Any], name: str) -> tuple[dict[str, Any], str]:
+    """The nested values that hold the setting of a dotted name, none where there are none; its key.
+
+    Values of a file may be anything.
+    """
+    *groups, last = name.split(".")
+    for group in groups:
+        inner = values.get(group)
+        values = inner if isinstance(inner, dict) else {}
+    return values, last
+
+
 def check_file(path: Path, kind: type[T], values: dict[str, Any]) -> T:
     """The settings that a file holds. Raises ConfigError with its name."""
     try:
@@ -79,12 +91,8 @@ def check_file(path: Path, kind: type[T], values: dict[str, Any]) -> T:
 
 def _retired(values: dict[str, Any]) -> list[str]:
     """Those of the settings that are gone which the values name."""
-    named = []
-    for name in RETIRED:
-        group, key = name.split(".")
-        if isinstance(values.get(group), dict) and key in values[group]:
-            named.append(name)
-    return named
+    found = {name: holder_of(values, name) for name in RETIRED}
+    return [name for name, (holder, last) in found.items() if last in holder]
 
 
 def _refuse_retired(values: dict[str, Any], where: str = "") -> None:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mapper.backend.config import BackendConfig
-from mapper.config.loader import changed, from_mapping
+from mapper.config.loader import changed, from_mapping, holder_of
 from mapper.config.settings import MapperConfig
 from mapper.core import settings_model
 from mapper.core.yaml_text import read_yaml
@@ -112,11 +112,9 @@ class StoredRun:
 
     def _find_setting(self, values: dict[str, Any], name: str) -> None:
         """Let the setting of a dotted name, if there is one, say where its file is now."""
-        *groups, last = name.split(".")
-        for group in groups:
-            values = values.get(group) or {}
-        if isinstance(values.get(last), str):
-            values[last] = str(self._found(values[last], self.says.paths_from_run[name]))
+        holder, last = holder_of(values, name)
+        if isinstance(holder.get(last), str):
+            holder[last] = str(self._found(holder[last], self.says.paths_from_run[name]))
 
     def _found(self, path: str, beside: str | None) -> Path:
         absolute = Path(path)

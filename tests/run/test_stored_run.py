@@ -72,6 +72,13 @@ def test_settings_that_are_wrong_name_the_file_and_changes_do_not(tmp_path: Path
         stored.backend_settings(["loops.mmn_agreement=1"])
     assert "run.yaml" not in str(caught.value)
     assert stored.backend_settings(["align=off"]).align == "off"
+    stored = read_stored_run(
+        written(
+            tmp_path, described({"replay": 3}) | {"paths_from_run": {"replay.predictions": "../a"}}
+        )
+    )
+    with pytest.raises(InputError, match=r"run\.yaml: replay"):
+        stored.settings()
     with pytest.raises(InputError, match=r"run\.yaml: damaged \(config\.backend"):
         read_stored_run(written(tmp_path, described())).backend_settings()
 
