@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -13,6 +13,7 @@ import pytest
 from mapper.sample_room.sequence import make_sample
 from tests.support.images import HEIGHT, WIDTH, write_depth, write_image
 from tests.support.paths import SHARED
+from tests.support.quick_outputs import shrink_pictures
 from tests.support.room_views import WALK, Room
 from tests.support.shared_folder import made_once
 
@@ -36,6 +37,14 @@ def pytest_configure() -> None:
     """Before PyTorch is imported, and before the workers start, who inherit it."""
     for variable in THREAD_VARIABLES:
         os.environ.setdefault(variable, "1")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def small_pictures() -> Iterator[None]:
+    """Of a run's mesh, in its report; those that are asked for by name are as large as asked."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        shrink_pictures(monkeypatch)
+        yield
 
 
 @pytest.fixture(scope="session")

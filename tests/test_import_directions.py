@@ -117,7 +117,10 @@ def test_a_depth_camera_is_mapped_without_torch(sample: Path, tmp_path: Path) ->
     """It takes a second and 200 MB to load; only networks and the global alignment need it."""
     program = (
         "import sys\n"
+        "import pytest\n"
         "from mapper.cli import main\n"
+        "from tests.support.quick_outputs import shrink_pictures\n"
+        "shrink_pictures(pytest.MonkeyPatch())\n"
         f"command = ['run', {str(sample)!r}, '--out', {str(tmp_path / 'run')!r}]\n"
         "status = main([*command, '--frontend', 'rgbd', '--max-frames', '4', '--no-save-rrd'])\n"
         "print('loaded:', status, *[name for name in ('torch', 'pypose') if name in sys.modules])\n"

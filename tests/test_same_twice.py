@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,8 @@ import pytest
 from mapper.cli import main
 from mapper.pipeline import map_into
 from mapper.request import RunRequest
-from tests.support.quick_outputs import skip_report
+from tests.support.paths import ROOT
+from tests.support.quick_outputs import COMMAND, skip_report
 
 FRAMES = 24
 CHANGES = ("backend.fusion.tsdf.voxel_size=0.04", "backend.keyframes.max_frames=4")
@@ -54,10 +54,10 @@ def test_two_threads_write_what_one_does(first: Path, sample: Path, tmp_path: Pa
     """pytest's own process has one: see conftest.py."""
     variables = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
     environment = os.environ | dict.fromkeys(variables, "2")
-    line = [sys.executable, "-m", "mapper", "run", str(sample), "--out", str(tmp_path / "run")]
+    line = [*COMMAND, "run", str(sample), "--out", str(tmp_path / "run")]
     line += ["--max-frames", str(FRAMES), "--no-save-rrd"]
     line += [word for change in settings(True) for word in ("--set", change)]
-    subprocess.run(line, env=environment, check=True, capture_output=True)
+    subprocess.run(line, cwd=ROOT, env=environment, check=True, capture_output=True)
     assert contents(tmp_path / "run") == contents(first)
 
 

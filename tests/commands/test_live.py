@@ -21,17 +21,11 @@ from mapper.cli import main
 from mapper.io.viewer import sinks
 from tests.support.mjpeg_server import Faults, MjpegServer
 from tests.support.networks.tiny_cut3r import write_checkpoint
-from tests.support.quick_outputs import shrink_pictures
 from tests.support.room_views import Room
 
 SMALL = ["--set", "cut3r.image_size=64", "--set", "cut3r.min_confidence=0", "--set"]
 SMALL += ["cut3r.device=cpu", "--set", "backend.align=off"]
 SMALL += ["--set", "backend.fusion.tsdf.voxel_size=0.2"]  # of what is noise to the network
-
-
-@pytest.fixture(autouse=True)
-def small_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    shrink_pictures(monkeypatch)
 
 
 @pytest.fixture(scope="module")

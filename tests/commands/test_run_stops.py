@@ -6,7 +6,6 @@ import json
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -15,17 +14,14 @@ import numpy as np
 import pytest
 
 from mapper.cli import main
+from tests.support.paths import ROOT
+from tests.support.quick_outputs import COMMAND
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_polite_stop_writes_everything_and_resumes(
-    sample: Path, tmp_path: Path, number: signal.Signals, capsys: pytest.CaptureFixture[str]
-) -> None:
-    out = tmp_path / "run"
-    command = [sys.executable, "-m", "mapper", "run", str(sample), "--out", str(out)]
-    process = subprocess.Popen(
-        [*command, "--max-frames", "120"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+def stopped(sample: Path, out: Path, number: signal.Signals) -> None:
+    """A run of 120 frames that gets the signal after its first keyframe, and writes everything."""
+    command = [*COMMAND, "run", str(sample), "--out", str(out), "--max-frames", "120"]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     deadline = time.monotonic() + 300
     while not list((out / "keyframes").glob("*.npz")) and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -37,6 +33,17 @@ def test_a_polite_stop_writes_everything_and_resumes(
     assert metrics["complete"] is False and 0 < metrics["frames"] < 120
     for name in ("mesh.ply", "trajectory.txt", "report.html", "run.rrd"):
         assert (out / name).stat().st_size > 0
+
+
+def test_a_polite_kill_writes_everything(sample: Path, tmp_path: Path) -> None:
+    stopped(sample, tmp_path / "run", signal.SIGTERM)
+
+
+def test_a_polite_stop_writes_everything_and_resumes(
+    sample: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    stopped(sample, out, signal.SIGINT)
     # The frames of the run need not be named again.
     assert main(["run", str(sample), "--out", str(out), "--resume", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["frames"] == 120

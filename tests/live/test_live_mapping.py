@@ -31,7 +31,6 @@ from mapper.run.directory import RunDirectory
 from tests.support.made_up_records import described
 from tests.support.mjpeg_server import Faults, MjpegServer
 from tests.support.paced_source import Pace, PacedSource
-from tests.support.quick_outputs import shrink_pictures
 from tests.support.room_stream import RoomFrontend, marked, pose_errors
 from tests.support.room_views import Room
 
@@ -52,11 +51,6 @@ class Viewer(NullLogger):
     @property
     def closed_by_user(self) -> bool:
         return self.left <= 0
-
-
-@pytest.fixture(autouse=True)
-def small_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    shrink_pictures(monkeypatch)
 
 
 @pytest.fixture(scope="module")
