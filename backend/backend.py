@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from mapper.backend.alignment.online import align_newest
 from mapper.backend.config import BackendConfig
-from mapper.backend.finalisation import Aligner, finalise, fused_map
+from mapper.backend.finalisation import Aligner, connected_map, finalise, fused_map
 from mapper.backend.fusion.map_fusion import MapFusion
 from mapper.backend.global_map import GlobalMap
 from mapper.backend.graph.components import main_keyframes
@@ -144,8 +144,7 @@ class Backend:
         """The connected map as it is now; at the end with what came of the last optimisation."""
         if self._final is not None:
             return self._final
-        main = self.main_keyframes()
-        return GlobalMap(main, {k.id: self.graph.poses[k.id] for k in main})
+        return connected_map(self.keyframes, self.graph)
 
     @property
     def poses(self) -> Mapping[int, np.ndarray]:
@@ -160,10 +159,6 @@ class Backend:
     def trajectory(self) -> tuple[np.ndarray, Trajectory]:
         """(frame indices (N,), poses of every placed frame), in the order of time."""
         return self.global_map().trajectory()
-
-    def trajectory_parts(self) -> Iterator[Trajectory]:
-        """The same poses a stretch at a time: they need not all be in memory to be written."""
-        return self.global_map().trajectory_parts()
 
     def keyframe_trajectory(self) -> Trajectory:
         """Poses of the keyframes alone."""

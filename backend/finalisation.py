@@ -50,9 +50,13 @@ def finalise(
 def optimised_map(keyframes: list[Keyframe], graph: PoseGraph) -> GlobalMap:
     """The map at the graph's optimum."""
     graph.optimise(final=True)
+    return replace(connected_map(keyframes, graph), dropped_loops=contradicted_loops(graph))
+
+
+def connected_map(keyframes: list[Keyframe], graph: PoseGraph) -> GlobalMap:
+    """The main keyframes where the graph has them now."""
     main = main_keyframes(keyframes, graph)
-    poses = {keyframe.id: graph.poses[keyframe.id] for keyframe in main}
-    return GlobalMap(main, poses, dropped_loops=contradicted_loops(graph))
+    return GlobalMap(main, {keyframe.id: graph.poses[keyframe.id] for keyframe in main})
 
 
 def contradicted_loops(graph: PoseGraph) -> set[tuple[int, int]]:

@@ -8,9 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from mapper.backend.keyframes.map_cache import MapCache
-from mapper.backend.loops.loop_candidates import in_reach, reach_of
-from mapper.backend.loops.view_consistency import view_overlap
-from mapper.core.sim3 import inverse_similarity
+from mapper.backend.loops.loop_candidates import overlapping
 
 
 def covisible_pairs(
@@ -24,11 +22,5 @@ def covisible_pairs(
     ids = sorted(poses)
     pairs = set(itertools.pairwise(ids))
     for j in ids:
-        shared = []
-        for i in in_reach(j, poses, reach_of(j, poses, maps)):
-            S_i_j = inverse_similarity(poses[i]) @ poses[j]
-            overlap = view_overlap(maps.coarse(j), maps.coarse(i), S_i_j, 2).overlap
-            if overlap >= min_overlap:
-                shared.append((overlap, i))
-        pairs.update((i, j) for _, i in sorted(shared, reverse=True)[:neighbours])
+        pairs.update((i, j) for i in overlapping(j, poses, maps, min_overlap)[:neighbours])
     return sorted(pairs)

@@ -79,7 +79,7 @@ class CandidateFinder:
         predecessor is left out where the chain joins it already.
         """
         config = self.config
-        overlaps = self._overlaps(new.id, poses, maps)
+        overlaps = overlapping(new.id, poses, maps, config.min_overlap)
         recent = [i for i in overlaps if new.id - i <= config.recent][: config.max_covisible]
         revisited = [i for i in overlaps if new.id - i > config.recent][: config.max_loops]
         candidates = [Candidate(i, EdgeKind.COVISIBILITY, "overlap") for i in recent]
@@ -105,17 +105,20 @@ class CandidateFinder:
             retrieved.append(("descriptor", [i for i, _ in found]))
         return retrieved
 
-    def _overlaps(self, new_id: int, poses: dict[int, np.ndarray], maps: MapCache) -> list[int]:
-        """Keyframes that share enough of the view, the most shared first."""
-        level = maps.coarse(new_id)
-        S_new_world = inverse_similarity(poses[new_id])
-        found = []
-        for i in in_reach(new_id, poses, reach_of(new_id, poses, maps)):
-            S_old_new = inverse_similarity(S_new_world @ poses[i])
-            overlap = view_overlap(level, maps.coarse(i), S_old_new, 2).overlap
-            if overlap >= self.config.min_overlap:
-                found.append((overlap, i))
-        return [i for _, i in sorted(found, reverse=True)]
+
+def overlapping(
+    new_id: int, poses: Mapping[int, np.ndarray], maps: MapCache, min_overlap: float
+) -> list[int]:
+    """Earlier keyframes that share at least min_overlap of what the new one sees, the most shared
+    first; without the one before it. poses: S_world_keyframe."""
+    level = maps.coarse(new_id)
+    found = []
+    for i in in_reach(new_id, poses, reach_of(new_id, poses, maps)):
+        S_old_new = inverse_similarity(poses[i]) @ poses[new_id]
+        overlap = view_overlap(level, maps.coarse(i), S_old_new, 2).overlap
+        if overlap >= min_overlap:
+            found.append((overlap, i))
+    return [i for _, i in sorted(found, reverse=True)]
 
 
 def reach_of(keyframe_id: int, poses: Mapping[int, np.ndarray], maps: MapCache) -> float:
