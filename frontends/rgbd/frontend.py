@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mapper.core.depth_noise import STRUCTURED_LIGHT, depth_confidence
+from mapper.core.depth_noise import depth_confidence
 from mapper.core.frame import Frame
 from mapper.core.geometry import inverse, orthonormalised, rotation_angle
 from mapper.core.prediction import Prediction
@@ -200,13 +200,13 @@ class RgbdFrontend:
             frame_index=frame.index,
             timestamp=frame.timestamp,
             pointmap=view.pointmap,
-            confidence=depth_confidence(view.depth, STRUCTURED_LIGHT.coefficients),
+            confidence=depth_confidence(view.depth, view.noise.coefficients),
             T_world_camera=placed.T_world_camera.copy(),
             intrinsics=view.intrinsics,
             image=view.image,
             is_metric=True,
             segment=self._segment,
-            noise=STRUCTURED_LIGHT,
+            noise=view.noise,
         )
 
     def snapshot(self) -> TrackMemory:

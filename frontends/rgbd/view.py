@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from mapper.core.depth_noise import STRUCTURED_LIGHT, DepthNoise
 from mapper.core.frame import Frame
 from mapper.core.geometry import backproject
 from mapper.core.intrinsics import Intrinsics
@@ -17,13 +18,17 @@ from mapper.vision.local_features import FeatureExtractor, LocalFeatures
 
 @dataclass(frozen=True)
 class View:
-    """A frame with depth: image uint8 (H, W, 3), depth float32 (H, W) in metres, 0 = none."""
+    """A frame with depth: image uint8 (H, W, 3), depth float32 (H, W) in metres, 0 = none.
+
+    noise: of the depth; a structured-light camera's where nobody knows it.
+    """
 
     frame_index: int
     image: np.ndarray
     depth: np.ndarray
     intrinsics: Intrinsics
     extractor: FeatureExtractor = field(repr=False)
+    noise: DepthNoise = STRUCTURED_LIGHT
 
     @classmethod
     def of(cls, frame: Frame, extractor: FeatureExtractor, max_depth: float) -> View:
@@ -35,7 +40,8 @@ class View:
         if frame.intrinsics is None:
             raise InputError("the camera's intrinsics are unknown: give them with --calib FILE")
         depth = np.where(frame.depth <= max_depth, frame.depth, np.float32(0))
-        return cls(frame.index, frame.image, depth, frame.intrinsics, extractor)
+        noise = frame.noise or STRUCTURED_LIGHT
+        return cls(frame.index, frame.image, depth, frame.intrinsics, extractor, noise)
 
     def has_depth(self, min_ratio: float) -> bool:
         """Whether at least this share of the pixels has a reading."""
@@ -45,7 +51,7 @@ class View:
     @cached_property
     def pyramid(self) -> DepthPyramid:
         """For dense alignment, made when first asked for."""
-        return build_pyramid(self.depth, self.image, self.intrinsics)
+        return build_pyramid(self.depth, self.image, self.intrinsics, self.noise)
 
     @cached_property
     def pointmap(self) -> np.ndarray:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from mapper.core.depth_noise import DepthNoise
 from mapper.core.frame import Frame
 from mapper.errors import InputError
 from mapper.io.sequences.sequence import NumberedFrames, Sequence
@@ -22,11 +23,12 @@ class BoundedSequence(NumberedFrames):
 
     max_side: 0 = whatever they are. stored: the sequence as it is. original: width and height as
     they are read. size: as they are handed out. Where nobody knows the intrinsics the first frame
-    tells them; both are None where that one cannot be read.
+    tells them; both are None where that one cannot be read. noise: of its depth, if known; the
+    frames carry it.
     """
 
-    def __init__(self, sequence: Sequence, max_side: int) -> None:
-        self.stored, self._max_side = sequence, max_side
+    def __init__(self, sequence: Sequence, max_side: int, noise: DepthNoise | None = None) -> None:
+        self.stored, self._max_side, self.noise = sequence, max_side, noise
         self.kind, self.name, self.path = sequence.kind, sequence.name, sequence.path
         self.has_depth, self.timestamps = sequence.has_depth, sequence.timestamps
         self.ground_truth, self.notes = sequence.ground_truth, sequence.notes
@@ -42,7 +44,8 @@ class BoundedSequence(NumberedFrames):
         return len(self.stored)
 
     def _frame(self, index: int) -> Frame:
-        return bounded_frame(self.stored[index], self._max_side)
+        frame = bounded_frame(self.stored[index], self._max_side)
+        return frame if self.noise is None else dataclasses.replace(frame, noise=self.noise)
 
     def close(self) -> None:
         """Closes the sequence within."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import astuple, dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
@@ -14,12 +14,13 @@ if TYPE_CHECKING:
 
 ROOM: Final = 5.0  # units: a depth camera's range, and no network's is less
 MEDIANS: Final = 2.5  # of a network's median depth; with that at the 2 m of a room it sees the ROOM
+NEAREST: Final = 0.4  # units, where the quadratic part begins
 STEP: Final = 4  # every 4th pixel a side tells the median
 
 
 @dataclass(frozen=True, slots=True)
 class DepthNoise:
-    """Standard deviation at depth z: floor + relative * z + quadratic * (z - 0.4)^2.
+    """Standard deviation at depth z: floor + relative * z + quadratic * (z - NEAREST)^2.
 
     floor: units of the map. relative: share of the depth. quadratic: per unit.
     """
@@ -28,10 +29,15 @@ class DepthNoise:
     relative: float
     quadratic: float
 
+    @classmethod
+    def of_powers(cls, constant: float, linear: float, square: float) -> DepthNoise:
+        """The noise constant + linear * z + square * z^2."""
+        return cls(constant - square * NEAREST**2, linear + 2 * square * NEAREST, square)
+
     @property
     def is_measured(self) -> bool:
-        """By a depth camera, whose error does not grow in proportion to the depth."""
-        return self.relative == 0.0
+        """By a depth camera. A network's error is in proportion to the depth, and nothing else."""
+        return self.floor != 0.0 or self.quadratic != 0.0
 
     @property
     def coefficients(self) -> Float32[np.ndarray, " 3"]:
@@ -44,13 +50,36 @@ class DepthNoise:
 
     def depth_at(self, sigma: float) -> float:
         """Depth beyond which a measured reading deviates by more than this."""
+        least = self.floor + self.relative * NEAREST
         if not self.quadratic:
-            return float("inf")
-        return 0.4 + float(np.sqrt(max(sigma - self.floor, 0.0) / self.quadratic))
+            return NEAREST + (sigma - least) / self.relative if self.relative else float("inf")
+        half = self.relative / (2 * self.quadratic)
+        return NEAREST - half + float(np.sqrt(half**2 + max(sigma - least, 0.0) / self.quadratic))
 
 
 # Nguyen, Izadi, Lovell, "Modeling Kinect sensor noise", 3DIMPVT 2012 (axial noise), metres.
 STRUCTURED_LIGHT = DepthNoise(0.0012, 0.0, 0.0019)
+# Random and systematic error together, as neither the other frames nor the other views average the
+# latter out: below 11 mm up to 3.5 m and 17 mm at the end of the range (Tolgyessy, Dekan, Chovanec,
+# Hubinsky, "Evaluation of the Azure Kinect and its comparison to Kinect v1 and Kinect v2", Sensors
+# 2021). The Kinect v2 is alike (Kurillo et al., "Evaluating the accuracy of the Azure Kinect and
+# Kinect v2", Sensors 2022).
+TIME_OF_FLIGHT = DepthNoise(0.0015, 0.0015, 0.0004)
+# The disparity's error over focal length and baseline, times z^2 (Grunnet-Jepsen, Sweetser,
+# Woodfill, "Best-known-methods for tuning Intel RealSense D400 depth cameras for best performance",
+# 2018): 0.08 pixels, and a D435 at 848x480 with 424 pixels and 50 mm.
+STEREO = DepthNoise.of_powers(0.001, 0.0, 0.08 / (424 * 0.05))
+# 1 cm on what is 1 m away, and about 1 % beyond (Luetzenburg, Kroon, Bjork, "Evaluation of the Apple
+# iPhone 12 Pro LiDAR for an application in geosciences", Scientific Reports 2021).
+LIDAR = DepthNoise(0.003, 0.008, 0.0)
+
+CameraKind = Literal["structured-light", "time-of-flight", "stereo", "lidar"]
+NOISE_BY_KIND: Final[dict[CameraKind, DepthNoise]] = {
+    "structured-light": STRUCTURED_LIGHT,
+    "time-of-flight": TIME_OF_FLIGHT,
+    "stereo": STEREO,
+    "lidar": LIDAR,
+}
 # What feed-forward networks reach indoors, against the scene around: their own confidence says
 # where it is worse. A share of the depth, because most of them do not know the unit.
 LEARNED = DepthNoise(0.0, 0.012, 0.0)
@@ -76,7 +105,7 @@ def trusted_depth(depth: Float[np.ndarray, "h w"], noise: DepthNoise) -> float:
 @kernel(inline="always")
 def depth_sigma(z, noise):
     """Standard deviation of a reading at depth z. noise: float32 (3,), see DepthNoise."""
-    near = z - np.float32(0.4)
+    near = z - np.float32(NEAREST)
     return noise[0] + noise[1] * z + noise[2] * near * near
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mapper.core.depth_noise import DepthNoise
 from mapper.core.intrinsics import Intrinsics
 from mapper.errors import InputError
 
@@ -21,6 +22,7 @@ class Frame:
     index: position in the sequence, from 0. timestamp: seconds.
     image: uint8 (H, W, 3), RGB. depth: float32 (H, W), metres along z, 0 = no reading; or None.
     intrinsics: of the image (and of the depth); None where nobody knows them.
+    noise: of the depth; None where nobody knows the camera.
     """
 
     index: int
@@ -28,6 +30,7 @@ class Frame:
     image: UInt8[np.ndarray, "h w 3"]
     depth: Float32[np.ndarray, "h w"] | None = None
     intrinsics: Intrinsics | None = None
+    noise: DepthNoise | None = None
 
     def __post_init__(self) -> None:
         if self.image.ndim != 3 or self.image.shape[2] != 3 or self.image.dtype != np.uint8:

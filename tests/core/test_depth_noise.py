@@ -7,6 +7,7 @@ import pytest
 
 from mapper.core.depth_noise import (
     LEARNED,
+    NOISE_BY_KIND,
     STRUCTURED_LIGHT,
     TRUSTED_SIGMA,
     DepthNoise,
@@ -19,6 +20,15 @@ def test_depth_at_turns_sigma_around() -> None:
     for sigma in (0.002, 0.02, 0.1):
         assert STRUCTURED_LIGHT.sigma(STRUCTURED_LIGHT.depth_at(sigma)) == pytest.approx(sigma)
     assert DepthNoise(0.01, 0.0, 0.0).depth_at(0.02) == np.inf
+    for noise in NOISE_BY_KIND.values():
+        assert noise.is_measured
+        assert noise.sigma(noise.depth_at(0.02)) == pytest.approx(0.02)
+
+
+def test_noise_by_powers_of_the_depth_is_the_same_polynomial() -> None:
+    noise = DepthNoise.of_powers(0.002, 0.003, 0.004)
+    for z in (0.5, 2.0, 5.0):
+        assert noise.sigma(z) == pytest.approx(0.002 + 0.003 * z + 0.004 * z * z, rel=1e-5)
 
 
 def test_a_depth_camera_is_trusted_to_the_end_of_its_range_whatever_it_sees() -> None:

@@ -10,14 +10,17 @@ import cv2
 import numpy as np
 import pytest
 
+from mapper.core.depth_noise import STRUCTURED_LIGHT, TIME_OF_FLIGHT
 from mapper.core.frame import Frame
 from mapper.core.geometry import exp_se3, inverse
 from mapper.core.prediction import Prediction
 from mapper.errors import InputError
 from mapper.frontends.base import TrackingState
 from mapper.frontends.rgbd.frontend import RgbdConfig, RgbdFrontend
+from mapper.frontends.rgbd.view import View
 from mapper.sample_room.camera import sample_intrinsics
 from mapper.vision.dense_alignment import align
+from mapper.vision.local_features import FeatureExtractor
 from tests.support.room_views import Room, distance
 
 FRAMES = 60
@@ -262,3 +265,17 @@ def test_each_frame_is_looked_for_where_the_camera_would_go_on_to(
     for k in range(2, len(poses)):  # the first step comes from standing still
         metres, degrees = distance(starts[k - 1], inverse(poses[0]) @ poses[k])
         assert metres < 0.004 and degrees < 0.2  # a step is 22 mm and 1.1 degrees
+
+
+def test_the_noise_of_the_frames_camera_is_that_of_the_prediction(room: Room) -> None:
+    frame = room.frame(0)
+    assert frame.depth is not None
+    (unknown,) = RgbdFrontend().step(frame)
+    (known,) = RgbdFrontend().step(dataclasses.replace(frame, noise=TIME_OF_FLIGHT))
+    assert (unknown.noise, known.noise) == (STRUCTURED_LIGHT, TIME_OF_FLIGHT)
+    seen = frame.depth > 0
+    sigma = TIME_OF_FLIGHT.sigma(float(frame.depth[seen][0]))
+    expected = (TIME_OF_FLIGHT.sigma(1.0) / sigma) ** 2
+    assert known.confidence[seen][0] == pytest.approx(expected, rel=1e-4)
+    view = View.of(dataclasses.replace(frame, noise=TIME_OF_FLIGHT), FeatureExtractor(), 8.0)
+    assert {level.noise for level in view.pyramid.levels} == {TIME_OF_FLIGHT}
