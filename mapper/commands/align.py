@@ -119,9 +119,9 @@ def _print(run: RunDirectory, summary: dict[str, Any], before: dict[str, Any]) -
     if alignment["left_out"]:
         print(f"left out, unreadable: keyframes {', '.join(map(str, alignment['left_out']))}")
     if "evaluation" in summary:
-        print(f"  against ground truth: ATE {_errors(summary)}")
+        print(f"  against ground truth: {_errors(summary)}")
         if "evaluation" in before:
-            print(f"                before: ATE {_errors(before)}")
+            print(f"                before: {_errors(before)}")
     elif "evaluation_failed" in summary:
         print(f"  not evaluated: {summary['evaluation_failed']}")
     print_warnings(summary)
@@ -132,6 +132,10 @@ def _print(run: RunDirectory, summary: dict[str, Any], before: dict[str, Any]) -
 
 
 def _errors(metrics: dict[str, Any]) -> str:
+    from mapper.report.errors import standstill_text, stood_still
+
     errors = metrics["evaluation"]
+    if stood_still(errors):
+        return standstill_text(errors)
     rigid, similar = (errors[key]["rmse"] * 100 for key in ("ate_se3", "ate_sim3"))
-    return f"{rigid:.2f} cm, up to scale {similar:.2f} cm"
+    return f"ATE {rigid:.2f} cm, up to scale {similar:.2f} cm"

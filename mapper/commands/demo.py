@@ -98,7 +98,7 @@ def cached_sample(frames: int, quiet: bool = False) -> Path:
 
 def judge(metrics: dict[str, Any]) -> tuple[bool, str]:
     """Whether the run's errors are within bounds, and the figures that say so."""
-    if "evaluation" not in metrics:
+    if "ate_se3" not in metrics.get("evaluation", {}):
         return False, str(metrics.get("evaluation_failed", "no errors could be computed"))
     ate = metrics["evaluation"]["ate_se3"]["rmse"]
     coverage = metrics["evaluation"]["coverage"]

@@ -18,11 +18,14 @@ EPILOG = """examples:
   mapper eval runs/phone --ground-truth mocap.txt --json
 
 ATE: distance of camera centres after the best rigid, SE(3), and the best similarity, Sim(3),
-alignment. RPE: error of the motion from each pose to the next. Also written to RUN/eval.json.
+alignment. RPE: error of the motion from each pose to the next. A camera that stands still fixes
+no alignment: then spread about the true poses, and drift, the error of the motion from the first
+to the last. Also written to RUN/eval.json.
 """
 RESULT = "eval.json"
 
-# Rows of the table: label, keys into Evaluation.to_dict(), factor, how the number is written.
+# Rows of the table: label, keys into what judge() found, factor, how the number is written. Those
+# of a camera that stood still are other ones than those of one that moved.
 ROWS: tuple[tuple[str, tuple[str, ...], float, str], ...] = (
     ("coverage", ("coverage",), 100, "{:.1f} %"),
     ("ATE SE(3)   rmse", ("ate_se3", "rmse"), 100, "{:.2f} cm"),
@@ -31,6 +34,10 @@ ROWS: tuple[tuple[str, tuple[str, ...], float, str], ...] = (
     ("            max", ("ate_se3", "max"), 100, "{:.2f} cm"),
     ("ATE Sim(3)  rmse", ("ate_sim3", "rmse"), 100, "{:.2f} cm"),
     ("            scale", ("ate_sim3", "scale"), 1, "{:.5f}   "),
+    ("spread      translation", ("spread_translation",), 1000, "{:.2f} mm"),
+    ("            rotation", ("spread_rotation_deg",), 1, "{:.3f} deg"),
+    ("drift       translation", ("drift_translation",), 1000, "{:.2f} mm"),
+    ("            rotation", ("drift_rotation_deg",), 1, "{:.3f} deg"),
     ("RPE rmse    translation", ("rpe_translation_rmse",), 1000, "{:.2f} mm"),
     ("            rotation", ("rpe_rotation_rmse_deg",), 1, "{:.3f} deg"),
 )
@@ -122,12 +129,14 @@ def _read_truth(path: Path) -> Trajectory:
 
 
 def _errors(estimate: Trajectory, truth: Trajectory, expected: int) -> dict[str, Any]:
-    from mapper.evaluate.metrics.trajectory import evaluate
+    from mapper.evaluate.metrics.standstill import judge
 
-    return evaluate(estimate, truth, expected_frames=expected).to_dict()
+    return judge(estimate, truth, expected_frames=expected).to_dict()
 
 
 def _print_table(result: dict[str, Any]) -> None:
+    from mapper.report.errors import stood_still
+
     judged = {name: result[name] for name in COLUMNS if "failed" not in result[name]}
     state = "" if result["complete"] else " (interrupted run)"
     print(f"{result['sequence']}{state} against {result['ground_truth']}\n")
@@ -135,16 +144,22 @@ def _print_table(result: dict[str, Any]) -> None:
     matched = [f"{e['matched_poses']} of {e['expected_poses']}" for e in judged.values()]
     print(f"{'poses matched':<24}" + "".join(f"{text:>{WIDTH}}" for text in matched))
     for label, keys, factor, form in ROWS:
-        cells = [form.format(factor * _value(e, keys)) for e in judged.values()]
+        values = [_value(e, keys) for e in judged.values()]
+        if values[0] is None:  # of all frames, which say whether the camera stood still
+            continue
+        cells = ["-" if value is None else form.format(factor * value) for value in values]
         print(f"{label:<24}" + "".join(f"{cell:>{WIDTH}}" for cell in cells).rstrip())
+    if stood_still(result["frames"]):
+        print("\nthe camera stood still, so there is no ATE")
     if "failed" in result["keyframes"]:
         print(f"\nkeyframes alone: not judged, {result['keyframes']['failed']}")
     if result["units"] != "metres":
         print("\nthe map has no metric scale: look at ATE Sim(3) and coverage alone")
 
 
-def _value(errors: dict[str, Any], keys: tuple[str, ...]) -> float:
+def _value(errors: dict[str, Any], keys: tuple[str, ...]) -> float | None:
+    """None where these errors have no such figure."""
     value: Any = errors
     for key in keys:
-        value = value[key]
-    return float(value)
+        value = value.get(key, {})
+    return float(value) if value != {} else None

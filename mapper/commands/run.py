@@ -97,6 +97,8 @@ def _resume_line(request: RunRequest, run: RunDirectory) -> str:
 
 def print_summary(metrics: dict[str, Any]) -> None:
     """The figures of a run that matter most, in a few lines."""
+    from mapper.report.errors import errors_text
+
     print(
         f"  {metrics['tracked']} of {metrics['frames']} frames placed, {metrics['lost']} lost, "
         f"{metrics['skipped']} unreadable; {metrics['keyframes']} keyframes, "
@@ -107,15 +109,8 @@ def print_summary(metrics: dict[str, Any]) -> None:
         f"peak memory {metrics['peak_memory_mb']:.0f} MB"
     )
     if "evaluation" in metrics:
-        evaluation = metrics["evaluation"]
-        metric = metrics["units"] == "metres"
-        error = evaluation["ate_se3" if metric else "ate_sim3"]["rmse"]
-        print(
-            f"  against ground truth: ATE {error * 100:.2f} cm{'' if metric else ' up to scale'}, "
-            f"RPE {evaluation['rpe_translation_rmse'] * 1000:.2f} mm "
-            f"{evaluation['rpe_rotation_rmse_deg']:.3f} deg a frame, "
-            f"coverage {evaluation['coverage']:.0%}"
-        )
+        told = errors_text(metrics["evaluation"], metrics["units"] == "metres")
+        print(f"  against ground truth: {told}")
     elif "evaluation_failed" in metrics:
         print(f"  not evaluated: {metrics['evaluation_failed']}")
     print_warnings(metrics)

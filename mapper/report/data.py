@@ -18,9 +18,9 @@ class ReportData:
     """All that the report shows. World frame: OpenCV axes, y down.
 
     metrics: frames, tracked, lost, skipped, left_out, fps, wall_time_s, peak_memory_mb, keyframes,
-    loops_accepted, loops_refused, ate_rmse, rpe_rmse, and of a live run received, dropped, breaks
-    ...; absent ones are left out. "warnings" holds sentences, "timings" stage ->
-    {"count", "total_s", and "mean", "median", "p99" in milliseconds}.
+    loops_accepted, loops_refused, ate_rmse (spread_rmse where the camera stood still), rpe_rmse,
+    and of a live run received, dropped, breaks ...; absent ones are left out. "warnings" holds
+    sentences, "timings" stage -> {"count", "total_s", and "mean", "median", "p99" in milliseconds}.
     keyframe_positions: (K, 3). loops: every pair that was proposed as one, with rows of those.
     ground_truth: in the estimate's frame, or None. alignment_costs: before and after each round of
     the global alignment; empty without. mesh_pictures: uint8 (H, W, 3), RGB. frame_latencies_ms:

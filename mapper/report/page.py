@@ -25,7 +25,11 @@ TILES: Final = (
     ("keyframes", "keyframes", "{:.0f}", "", ""),
 )
 LIVE_TILES: Final = ("left_out", "dropped")  # shown of a live run, or where they are not 0
-GROUND_TRUTH_TILES: Final = (("ate_rmse", "ATE, RMSE"), ("rpe_rmse", "RPE, RMSE"))
+GROUND_TRUTH_TILES: Final = (
+    ("ate_rmse", "ATE, RMSE"),
+    ("spread_rmse", "spread, standing still"),
+    ("rpe_rmse", "RPE, RMSE"),
+)
 
 
 class Tile(NamedTuple):

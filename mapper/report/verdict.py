@@ -21,6 +21,9 @@ def verdict(report: ReportData) -> str:
     if "ate_rmse" in report.metrics:
         off = " ".join(error_text(float(report.metrics["ate_rmse"]), report))
         line += f", {off} from ground truth (RMSE)"
+    elif "spread_rmse" in report.metrics:
+        off = " ".join(error_text(float(report.metrics["spread_rmse"]), report))
+        line += f", steady within {off} (RMSE) while the camera stood still"
     closed = int(number(report.metrics, "loops_accepted", 0))
     if closed:
         line += f", {closed} loop{'s' if closed > 1 else ''} closed"

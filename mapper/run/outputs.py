@@ -17,7 +17,7 @@ from mapper.core.mesh import Mesh
 from mapper.core.sim3 import rigid_part, similarity
 from mapper.core.trajectory import MATCH_SECONDS, Trajectory, matching_times
 from mapper.errors import InputError
-from mapper.evaluate.metrics.trajectory import evaluate
+from mapper.evaluate.metrics.standstill import Standstill, judge, mean_transform, stands_still
 from mapper.io.meshes.mesh_files import write_mesh
 from mapper.io.trajectory_files import write_tum
 from mapper.io.viewer.map_logger import MapLogger
@@ -141,19 +141,18 @@ def map_metrics(
 
 def _errors(result: MappingResult, truth: Trajectory, without_depth: int) -> dict[str, Any]:
     try:
-        evaluation = evaluate(
+        evaluation = judge(
             result.trajectory,
             truth,
             expected_frames=result.counts.frames + without_depth,
         )
     except InputError as error:
         return {"evaluation_failed": str(error)}
+    found = {"rpe_rmse": evaluation.rpe_translation_rmse, "evaluation": evaluation.to_dict()}
+    if isinstance(evaluation, Standstill):
+        return found | {"spread_rmse": evaluation.spread_translation}
     best = evaluation.ate_se3 if result.is_metric else evaluation.ate_sim3
-    return {
-        "ate_rmse": best.rmse,
-        "rpe_rmse": evaluation.rpe_translation_rmse,
-        "evaluation": evaluation.to_dict(),
-    }
+    return {"ate_rmse": best.rmse, **found}
 
 
 def _aligned_truth(
@@ -168,8 +167,11 @@ def _aligned_truth(
     true, found = matching_times(truth.timestamps, estimate.timestamps, MATCH_SECONDS)
     if len(found) < 3:
         return None
-    scale, T = umeyama(truth.positions[true], estimate.positions[found], with_scale=not is_metric)
-    S = similarity(scale, T)
+    if stands_still(truth.positions[true]):
+        S = mean_transform(truth.T_world_camera[true], estimate.T_world_camera[found])
+    else:
+        points = truth.positions[true], estimate.positions[found]
+        S = similarity(*umeyama(*points, with_scale=not is_metric))
     show.align_ground_truth(S)
     return Trajectory(truth.timestamps, rigid_part(S @ truth.T_world_camera))
 

@@ -31,7 +31,7 @@ from mapper.saved.realignment import Realignment
 from mapper.saved.results import known_counts, true_poses
 from mapper.slam.result import MappingResult
 
-ERRORS: Final = ("ate_rmse", "rpe_rmse", "evaluation", "evaluation_failed")
+ERRORS: Final = ("ate_rmse", "spread_rmse", "rpe_rmse", "evaluation", "evaluation_failed")
 STAGE: Final = "align afterwards"  # in the table of timings
 TRUTH_IS_GONE: Final = "groundtruth.txt is gone, and so is the sequence that it came from"
 

@@ -115,3 +115,16 @@ def test_figures_are_shown_but_not_written_while_another_owns_the_run(
         code, out, err = command("eval", finished.path)
         assert code == 2 and "ATE" in out and "is in use" in err
     assert not (finished.path / "eval.json").exists()
+
+
+def test_a_camera_that_stood_still_has_a_spread_and_no_ate(finished: RunDirectory, command) -> None:
+    truth = read_tum(finished.ground_truth)
+    path = finished.path / "tripod.txt"
+    still = np.tile(truth.T_world_camera[0], (len(truth), 1, 1))
+    write_tum(path, Trajectory(truth.timestamps, still))
+    code, out, _ = command("eval", finished.path, "--ground-truth", path)
+    assert code == 0 and "stood still" in out and "spread" in out and "drift" in out
+    assert "ATE" not in out.replace("no ATE", "")
+    errors = json.loads((finished.path / "eval.json").read_text())["frames"]
+    way = read_tum(finished.trajectory).positions
+    assert errors["spread_translation"] == pytest.approx(np.sqrt(way.var(axis=0).sum()), rel=0.2)

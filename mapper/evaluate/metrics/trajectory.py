@@ -1,6 +1,7 @@
 """How far an estimated trajectory is from the true one: ATE and RPE, computed by evo.
 
 `evaluate` is of a run, matched by time; `pose_errors` is of a benchmark, as the papers report it.
+standstill.py judges a camera that does not move.
 """
 
 from __future__ import annotations
@@ -89,17 +90,12 @@ def evaluate(
     expected_frames: the frames that should have got a pose; the estimate's length if not given.
     Raises InputError where there is nothing to compare: a failed run never counts as error zero.
     """
-    estimated, true = _matched(estimate, reference, max_time_difference)
+    estimated, true = matched_trajectories(estimate, reference, max_time_difference)
     matched = estimated.num_poses
     _check_motion(estimated.positions_xyz, "estimate")
     _check_motion(true.positions_xyz, "reference")
-    expected = len(estimate) if expected_frames is None else expected_frames
-    if expected < matched:
-        raise InputError(
-            f"{matched} poses match but only {expected} frames were expected; "
-            "give the number of frames of the whole sequence"
-        )
-    translation, rotation = _relative_errors(estimated, true)
+    expected = expected_poses(estimate, matched, expected_frames)
+    translation, rotation = relative_errors(estimated, true)
     return Evaluation(
         _absolute_error(estimated, true, with_scale=False),
         _absolute_error(estimated, true, with_scale=True),
@@ -110,6 +106,17 @@ def evaluate(
         expected,
         matched / expected,
     )
+
+
+def expected_poses(estimate: Trajectory, matched: int, frames: int | None) -> int:
+    """How many poses there should be: `frames`, else the estimate's; InputError if more match."""
+    expected = len(estimate) if frames is None else frames
+    if expected < matched:
+        raise InputError(
+            f"{matched} poses match but only {expected} frames were expected; "
+            "give the number of frames of the whole sequence"
+        )
+    return expected
 
 
 def pose_errors(
@@ -128,13 +135,13 @@ def pose_errors(
     aligned, scale = similar, best_scale
     if not with_scale:
         aligned, scale = _aligned(estimated, true, with_scale=False)
-    translation, rotation = _relative_errors(aligned, true)
+    translation, rotation = relative_errors(aligned, true)
     ate, ate_sim3 = (_position_errors(each, true)["rmse"] for each in (aligned, similar))
     errors = ate, ate_sim3, translation, rotation
     return PoseErrors(*errors, scale, 1 / best_scale - 1, len(estimate))
 
 
-def _matched(
+def matched_trajectories(
     estimate: Trajectory, reference: Trajectory, max_time_difference: float
 ) -> tuple[PoseTrajectory3D, PoseTrajectory3D]:
     """Both trajectories, reduced to the poses that belong together."""
@@ -238,7 +245,7 @@ def _position_errors(estimated: PoseTrajectory3D, true: PoseTrajectory3D) -> dic
     return {name: float(value) for name, value in ape.get_all_statistics().items()}
 
 
-def _relative_errors(estimated: PoseTrajectory3D, true: PoseTrajectory3D) -> tuple[float, float]:
+def relative_errors(estimated: PoseTrajectory3D, true: PoseTrajectory3D) -> tuple[float, float]:
     """RMSE of translation (metres) and rotation (degrees) from each matched pose to the next."""
     from evo.core import metrics
 
