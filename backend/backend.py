@@ -28,6 +28,8 @@ from mapper.core.prediction import Prediction
 from mapper.core.sim3 import rigid_part
 from mapper.core.trajectory import Trajectory
 from mapper.runtime.stopwatch import Stopwatch
+from mapper.vision.matching import FeatureMatcher
+from mapper.vision.orb import OrbMatcher
 
 
 class Backend:
@@ -42,8 +44,13 @@ class Backend:
         store: MapStore | None = None,
         stopwatch: Stopwatch | None = None,
         solver: Solver | None = None,
+        matcher: FeatureMatcher | None = None,
     ) -> None:
-        """solver: of the pose graph; in this process unless given. It is closed by close()."""
+        """solver: of the pose graph; in this process unless given. It is closed by close().
+
+        matcher: of keyframes' features; ORB unless given.
+        """
+        matcher = matcher or OrbMatcher()
         self.config = config
         self._solver = solver or InProcess()
         self._stopwatch = stopwatch or Stopwatch()
@@ -51,8 +58,8 @@ class Backend:
         self.graph = PoseGraph(config.graph, self._solver)
         self.maps = MapCache(store, config.cached_keyframes, config.fusion.tsdf.max_depth)
         self.fusion = MapFusion(config.fusion, self.maps.map)
-        self._tracker = KeyframeTracker(config.keyframes, config.placement, self.maps)
-        self.linker = KeyframeLinker(self.graph, self.maps, config.edges, config.loops)
+        self._tracker = KeyframeTracker(config.keyframes, config.placement, self.maps, matcher)
+        self.linker = KeyframeLinker(self.graph, self.maps, config.edges, config.loops, matcher)
         self._culler = KeyframeCuller(config.reuse, self.graph, self.maps)
         self._schedule = OptimisationSchedule(config.optimise_every, config.optimise_share)
         self._final: GlobalMap | None = None  # known at the end

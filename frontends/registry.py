@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mapper.frontends.rgbd.frontend import RgbdConfig
     from mapper.frontends.vggt.options import Stream3rOptions, StreamVggtOptions, VggtOptions
     from mapper.frontends.wint3r.options import Wint3rOptions
+    from mapper.vision.matching import FeatureMatcher
 
 ENTRY_POINTS: Final = "mapper.frontends"
 
@@ -71,11 +72,14 @@ class FrontendOptions(Protocol):
         """Of VGGT."""
 
 
+Create = Callable[[FrontendOptions, "FeatureMatcher"], "Frontend"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrontendSpec:
     """A frontend before it exists.
 
-    create: makes it, from its own part of the settings.
+    create: makes it, from its own part of the settings and what matches features for it.
     needs_depth: it cannot place images without depth.
     sees_raw_images: it wants the colour camera's own images, not those registered to depth.
     relocalises: it finds its place again by itself when images stayed away for a while.
@@ -84,7 +88,7 @@ class FrontendSpec:
     """
 
     name: str
-    create: Callable[[FrontendOptions], Frontend]
+    create: Create
     needs_depth: bool = False
     sees_raw_images: bool = False
     relocalises: bool = False
@@ -100,20 +104,20 @@ class FrontendSpec:
         return tuple(dict.fromkeys(w.licence for w in REGISTRY if w.model == model))
 
 
-def _rgbd(options: FrontendOptions) -> Frontend:
+def _rgbd(options: FrontendOptions, matcher: FeatureMatcher) -> Frontend:
     from mapper.frontends.rgbd.frontend import RgbdFrontend
 
-    return RgbdFrontend(options.rgbd, options.max_depth)
+    return RgbdFrontend(options.rgbd, options.max_depth, matcher)
 
 
-def _replay(options: FrontendOptions) -> Frontend:
+def _replay(options: FrontendOptions, _: FeatureMatcher) -> Frontend:
     from mapper.frontends.replay import ReplayFrontend
 
     return ReplayFrontend(options.replay)
 
 
-def _cut3r(name: str) -> Callable[[FrontendOptions], Frontend]:
-    def create(options: FrontendOptions) -> Frontend:
+def _cut3r(name: str) -> Create:
+    def create(options: FrontendOptions, _: FeatureMatcher) -> Frontend:
         from mapper.frontends.cut3r.frontend import Cut3rFrontend
 
         return Cut3rFrontend(name, options.cut3r, options.weights)
@@ -121,14 +125,14 @@ def _cut3r(name: str) -> Callable[[FrontendOptions], Frontend]:
     return create
 
 
-def _wint3r(options: FrontendOptions) -> Frontend:
+def _wint3r(options: FrontendOptions, _: FeatureMatcher) -> Frontend:
     from mapper.frontends.wint3r.frontend import Wint3rFrontend
 
     return Wint3rFrontend(options.wint3r, options.weights)
 
 
-def _vggt(name: str) -> Callable[[FrontendOptions], Frontend]:
-    def create(options: FrontendOptions) -> Frontend:
+def _vggt(name: str) -> Create:
+    def create(options: FrontendOptions, _: FeatureMatcher) -> Frontend:
         from mapper.frontends.vggt import frontend
 
         return frontend.create(name, getattr(options, name), options.weights)
@@ -136,9 +140,7 @@ def _vggt(name: str) -> Callable[[FrontendOptions], Frontend]:
     return create
 
 
-def _network(
-    name: str, create: Callable[[FrontendOptions], Frontend], has_cache: bool = False
-) -> FrontendSpec:
+def _network(name: str, create: Create, has_cache: bool = False) -> FrontendSpec:
     return FrontendSpec(
         name=name, create=create, sees_raw_images=True, has_cache=has_cache, is_learned=True
     )
@@ -198,9 +200,9 @@ def check_frontend(name: str) -> None:
         frontend_spec(name)
 
 
-def create_frontend(options: FrontendOptions, name: str) -> Frontend:
+def create_frontend(options: FrontendOptions, name: str, matcher: FeatureMatcher) -> Frontend:
     """The frontend of that name with its part of the settings."""
-    return frontend_spec(name).create(options)
+    return frontend_spec(name).create(options, matcher)
 
 
 def choose_frontend(options: FrontendOptions, has_depth: bool) -> tuple[str, str]:

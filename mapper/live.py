@@ -42,6 +42,8 @@ from mapper.slam.live_tracking import LiveTracking
 from mapper.slam.mapper import Mapper
 from mapper.slam.progress import NullProgress, Progress
 from mapper.slam.result import MappingResult
+from mapper.vision.matching import FeatureMatcher
+from mapper.vision.orb import OrbMatcher
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +74,8 @@ def map_camera(
             topics=request.topics,
         )
         name, why = choose_frontend(config, source.has_depth)
-        frontend = create_frontend(config, name)
+        matcher = OrbMatcher()
+        frontend = create_frontend(config, name, matcher)
         past = None if before is None else read_live_past(before)
         if request.record is not None:
             refuse_used(request.record)
@@ -90,7 +93,7 @@ def map_camera(
         say(f"{source.name}: {introduced(name, why)}; Ctrl-C ends it")
         relocalises = frontend_spec(name).relocalises
         job = LiveJob(
-            frontend, config, run, calibration, request.record, relocalises, past, seconds
+            frontend, config, run, calibration, request.record, relocalises, past, seconds, matcher
         )
         return run, run_live(capture, job, show, request.max_seconds, progress())
 
@@ -101,7 +104,7 @@ class LiveJob:
 
     calibration: goes before what the camera says of itself. record: folder for the frames.
     relocalises: see FrontendSpec. past: of the run that is carried on. warm_up_s: seconds that it
-    took to be ready for the first image.
+    took to be ready for the first image. matcher: of features; the default unless given.
     """
 
     frontend: Frontend
@@ -112,6 +115,7 @@ class LiveJob:
     relocalises: bool = False
     past: Past | None = None
     warm_up_s: float = 0.0
+    matcher: FeatureMatcher | None = None
 
 
 def run_live(
@@ -202,7 +206,14 @@ def _open_mapper(job: LiveJob, show: MapLogger, stack: ExitStack) -> Mapper:
     written = past.journal_bytes if past else 0
     recorder = stack.enter_context(RunRecorder(run, config.recording, show, written))
     mapper = stack.enter_context(
-        Mapper(config, frontend=job.frontend, recorder=recorder, store=run.keyframes, live=True)
+        Mapper(
+            config,
+            frontend=job.frontend,
+            matcher=job.matcher,
+            recorder=recorder,
+            store=run.keyframes,
+            live=True,
+        )
     )
     if past is not None:
         past.restore(mapper)

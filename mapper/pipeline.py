@@ -39,6 +39,8 @@ from mapper.saved.resume import (
 from mapper.slam.mapper import Mapper
 from mapper.slam.progress import NullProgress, Progress
 from mapper.slam.warm_up import is_cold, warm_up
+from mapper.vision.matching import FeatureMatcher
+from mapper.vision.orb import OrbMatcher
 
 Say = Callable[[str], None]
 
@@ -73,7 +75,9 @@ def map_into(
         check_depth_range(stored)
         sequence = BoundedSequence(stored, config.images.max_side)
         name, why = choose_frontend(config, sequence.has_depth)
-        frontend = create_frontend(config, name)  # before a folder is made: this may be refused
+        matcher = OrbMatcher()
+        # Before a folder is made: this may be refused.
+        frontend = create_frontend(config, name, matcher)
         run = before or stack.enter_context(_begun(request, out, sequence, frontend, config))
         why = why if before is None else "as before"
         what = f"{sequence.kind} sequence {sequence.name}: {len(sequence)} frames"
@@ -81,7 +85,8 @@ def map_into(
         for note in sequence.notes:
             say(f"  {note}")
         seconds = prepared(name, config, say)
-        return run, _run(Job(request, config, sequence, frontend, run, seconds), say, progress)
+        job = Job(request, config, sequence, frontend, matcher, run, seconds)
+        return run, _run(job, say, progress)
 
 
 def prepared(frontend: str, config: MapperConfig, say: Say) -> float:
@@ -117,6 +122,7 @@ class Job:
     config: MapperConfig
     sequence: BoundedSequence
     frontend: Frontend
+    matcher: FeatureMatcher
     run: RunDirectory
     warm_up_s: float = 0.0
 
@@ -139,7 +145,13 @@ def _run(job: Job, say: Say, progress: Callable[[int], Progress]) -> dict[str, A
             past.journal_bytes if past else 0,
             request.save_predictions,
         ) as recorder,
-        Mapper(config, frontend=job.frontend, recorder=recorder, store=run.keyframes) as mapper,
+        Mapper(
+            config,
+            frontend=job.frontend,
+            matcher=job.matcher,
+            recorder=recorder,
+            store=run.keyframes,
+        ) as mapper,
     ):
         if past is not None:
             past.restore(mapper, sequence.__getitem__)

@@ -14,18 +14,24 @@ from mapper.backend.keyframes.map_cache import MapCache
 from mapper.backend.keyframes.prediction_check import finite_prediction
 from mapper.backend.keyframes.segment_units import SegmentUnits, median_depth
 from mapper.core.prediction import Prediction
-from mapper.vision.local_features import FeatureExtractor
+from mapper.vision.matching import FeatureMatcher
 
 
 class KeyframeTracker:
     """Averages each frame into the open keyframe's map, until one has to open the next."""
 
-    def __init__(self, config: KeyframeConfig, placement: PlacementConfig, maps: MapCache) -> None:
+    def __init__(
+        self,
+        config: KeyframeConfig,
+        placement: PlacementConfig,
+        maps: MapCache,
+        matcher: FeatureMatcher,
+    ) -> None:
         self._config = config
         self._maps = maps
         self._units = SegmentUnits()
         self._placer = FramePlacer(placement)
-        self._extract_features = FeatureExtractor()
+        self._matcher = matcher
         self._current: Keyframe | None = None  # open; None at the start and after a restore
 
     def resume(self, keyframes: Sequence[Keyframe]) -> None:
@@ -82,7 +88,7 @@ class KeyframeTracker:
             keyframe_id,
             prediction.segment,
             prediction.T_world_camera,
-            self._extract_features(prediction.image, prediction.pointmap),
+            self._matcher.extract(prediction.image, prediction.pointmap),
             prediction.intrinsics,
             [TrackedFrame(prediction.frame_index, prediction.timestamp, np.eye(4))],
             median_depth(prediction),

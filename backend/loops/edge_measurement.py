@@ -24,6 +24,7 @@ from mapper.core.quantities import (
 from mapper.core.settings_model import settings
 from mapper.core.sim3 import adjoint_sim3, inverse_similarity, log_sim3, rigid_part
 from mapper.vision.dense_alignment import Alignment, AlignmentConfig, align
+from mapper.vision.matching import FeatureMatcher
 
 MIN_INFORMATION = 1e-6  # of a direction in which nothing is known: sigma 1000
 
@@ -84,7 +85,12 @@ class OdometryMeasurement:
 
 
 def measure_odometry(
-    previous: Keyframe, new: Keyframe, maps: MapCache, config: EdgeConfig, free_scale: bool
+    previous: Keyframe,
+    new: Keyframe,
+    maps: MapCache,
+    config: EdgeConfig,
+    matcher: FeatureMatcher,
+    free_scale: bool,
 ) -> OdometryMeasurement:
     """The step between consecutive keyframes, aligned densely.
 
@@ -108,7 +114,7 @@ def measure_odometry(
     jumped_to = None
     fits = aligned.rmse <= max_residual(noise, previous.median_depth, config)
     if not (aligned.converged and fits and np.linalg.norm(change[:3, 3]) <= furthest):
-        recovered = recover_step(previous, new, maps, config.alignment, free_scale)
+        recovered = recover_step(previous, new, maps, config.alignment, matcher, free_scale)
         if shared or recovered is None:
             information = _unaligned_information(previous, new, shared, config)
             edge = Edge(previous.id, new.id, start, information, kind)

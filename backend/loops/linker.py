@@ -13,23 +13,30 @@ from mapper.backend.loops.edge_measurement import EdgeConfig, measure_odometry
 from mapper.backend.loops.loop_closer import LoopCloser, LoopCloserConfig
 from mapper.backend.loops.loop_decision import LoopDecision
 from mapper.backend.loops.odometry_chain import OdometryChain
+from mapper.vision.matching import FeatureMatcher
 
 
 class KeyframeLinker:
     """Adds poses and edges to a graph; holds what it takes to find and to judge them."""
 
     def __init__(
-        self, graph: PoseGraph, maps: MapCache, edges: EdgeConfig, loops: LoopCloserConfig
+        self,
+        graph: PoseGraph,
+        maps: MapCache,
+        edges: EdgeConfig,
+        loops: LoopCloserConfig,
+        matcher: FeatureMatcher,
     ) -> None:
         self._graph = graph
         self._maps = maps
         self._edge_config = edges
+        self._matcher = matcher
         self._chain = OdometryChain(
             edges.odometry_sigma_rotation,
             edges.odometry_sigma_translation,
             edges.odometry_sigma_scale,
         )
-        self.loop_closer = LoopCloser(loops, edges, self._chain)
+        self.loop_closer = LoopCloser(loops, edges, matcher, self._chain)
 
     def place(self, previous: Keyframe | None, keyframe: Keyframe) -> None:
         """Add the keyframe's pose where the frontend believes it to be."""
@@ -81,7 +88,7 @@ class KeyframeLinker:
             return []
         graph = self._graph
         measured = measure_odometry(
-            previous, opened, self._maps, self._edge_config, graph.free_scale
+            previous, opened, self._maps, self._edge_config, self._matcher, graph.free_scale
         )
         if measured.T_previous_new is not None:  # the frames before the jump keep their places
             opened.T_previous_keyframe = measured.T_previous_new

@@ -20,6 +20,7 @@ from mapper.core.settings_model import settings
 from mapper.core.sim3 import inverse_similarity
 from mapper.vision.dense_alignment import Alignment, align
 from mapper.vision.depth_pyramid import DepthPyramid
+from mapper.vision.matching import FeatureMatcher
 
 
 @settings
@@ -45,11 +46,16 @@ class LoopCloser:
     """Finds the edges of each new keyframe; every candidate is verified the same way."""
 
     def __init__(
-        self, config: LoopCloserConfig, edges: EdgeConfig, chain: OdometryChain | None = None
+        self,
+        config: LoopCloserConfig,
+        edges: EdgeConfig,
+        matcher: FeatureMatcher,
+        chain: OdometryChain | None = None,
     ) -> None:
         self.config = config
         self.finder = CandidateFinder(config.candidates)
         self._edge_config = edges
+        self._matcher = matcher
         self._chain = chain
 
     def close(
@@ -83,7 +89,7 @@ class LoopCloser:
         self.finder.remember(keyframe)
 
     def _verify(self, pair: _Pair, maps: MapCache) -> tuple[Edge | None, LoopDecision]:
-        start, inliers = pair.start()
+        start, inliers = pair.start(self._matcher)
         if start is None:
             return None, pair.decision(0, (Refusal.NO_MATCHES, None), None)
         a, b = maps.pyramid(pair.old.id), maps.pyramid(pair.new.id)
@@ -150,11 +156,11 @@ class _Pair:
     candidate: Candidate
     free_scale: bool
 
-    def start(self) -> tuple[np.ndarray | None, int]:
+    def start(self, matcher: FeatureMatcher) -> tuple[np.ndarray | None, int]:
         """Where alignment begins, and how many feature matches say so; None: it need not."""
         if self.candidate.kind != EdgeKind.LOOP:
             return self.S_old_new, 0
-        found = recognised_start(self.old, self.new, self.free_scale)
+        found = recognised_start(self.old, self.new, matcher, self.free_scale)
         if found is not None:
             return found
         return (self.S_old_new if self.candidate.found_by == "proximity" else None), 0

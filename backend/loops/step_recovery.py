@@ -9,6 +9,7 @@ from mapper.backend.keyframes.map_cache import MapCache
 from mapper.backend.loops.view_consistency import two_way_consistency
 from mapper.vision.dense_alignment import Alignment, AlignmentConfig, align
 from mapper.vision.local_features import pose_from_matches
+from mapper.vision.matching import FeatureMatcher
 from mapper.vision.similarity_ransac import similarity_from_matches
 
 MIN_OVERLAP = 0.2  # of the points, both ways; as for loops
@@ -16,23 +17,28 @@ MIN_AGREEMENT = 0.8
 
 
 def recognised_start(
-    earlier: Keyframe, new: Keyframe, free_scale: bool
+    earlier: Keyframe, new: Keyframe, matcher: FeatureMatcher, free_scale: bool
 ) -> tuple[np.ndarray, int] | None:
     """S_earlier_new (4, 4) by matched features alone, and how many say so; or None."""
+    a, b = earlier.features, new.features
+    pairs = matcher.match(a, b)
     if free_scale:
-        similar = similarity_from_matches(
-            earlier.features, new.features, earlier.intrinsics, new.intrinsics
-        )
+        similar = similarity_from_matches(a, b, pairs, earlier.intrinsics, new.intrinsics)
         return None if similar is None else (similar.S_a_b, similar.inliers)
-    matched = pose_from_matches(earlier.features, new.features, new.intrinsics)
+    matched = pose_from_matches(a, b, pairs, new.intrinsics)
     return None if matched is None else (matched.T_a_b, matched.inliers)
 
 
 def recover_step(
-    previous: Keyframe, new: Keyframe, maps: MapCache, config: AlignmentConfig, free_scale: bool
+    previous: Keyframe,
+    new: Keyframe,
+    maps: MapCache,
+    config: AlignmentConfig,
+    matcher: FeatureMatcher,
+    free_scale: bool,
 ) -> Alignment | None:
     """The alignment from where the features put the new view, if both views bear it out."""
-    found = recognised_start(previous, new, free_scale)
+    found = recognised_start(previous, new, matcher, free_scale)
     if found is None:
         return None
     start, _ = found

@@ -20,7 +20,8 @@ from mapper.frontends.rgbd.relocaliser import Relocaliser
 from mapper.frontends.rgbd.track import Track, TrackMemory
 from mapper.frontends.rgbd.view import PlacedView, View
 from mapper.vision.dense_alignment import Alignment, AlignmentConfig, align
-from mapper.vision.local_features import FeatureExtractor, pose_from_matches
+from mapper.vision.matching import FeatureMatcher
+from mapper.vision.orb import OrbMatcher
 
 logger = logging.getLogger(__name__)
 
@@ -70,13 +71,18 @@ class RgbdFrontend:
     name = "rgbd"
     is_metric = True
 
-    def __init__(self, config: RgbdConfig | None = None, max_depth: float = 0.0) -> None:
+    def __init__(
+        self,
+        config: RgbdConfig | None = None,
+        max_depth: float = 0.0,
+        matcher: FeatureMatcher | None = None,
+    ) -> None:
         """max_depth: metres; where the map reaches further than MAX_DEPTH, tracking does too."""
         self.config = config or RgbdConfig()
         self._max_depth = max(MAX_DEPTH, max_depth)
         self.state = TrackingState.LOST
         self.values: dict[str, float] = {}
-        self._extractor = FeatureExtractor()
+        self._matcher = matcher or OrbMatcher()
         self._segment = -1
         self.reset()
 
@@ -92,7 +98,7 @@ class RgbdFrontend:
 
     def step(self, frame: Frame) -> list[Prediction]:
         """The frame's prediction, or nothing when it cannot be placed (state is then LOST)."""
-        view = View.of(frame, self._extractor, self._max_depth)
+        view = View.of(frame, self._matcher, self._max_depth)
         self.values = {}
         track = self._track
         if track is None:
@@ -219,7 +225,7 @@ class RgbdFrontend:
         self.reset()
         reference: PlacedView | None = None
         for frame_index, T_world_camera in note["landmarks"]:
-            view = View.of(read_frame(frame_index), self._extractor, self._max_depth)
+            view = View.of(read_frame(frame_index), self._matcher, self._max_depth)
             placed = PlacedView(view, np.array(T_world_camera))
             self._relocaliser.add(placed)
             reference = placed if frame_index == note["reference"] else reference
@@ -227,7 +233,7 @@ class RgbdFrontend:
             return  # nothing had been placed
         last = reference.view
         if note["last"] != last.frame_index:
-            last = View.of(read_frame(note["last"]), self._extractor, self._max_depth)
+            last = View.of(read_frame(note["last"]), self._matcher, self._max_depth)
         T_world_last, velocity = np.array(note["T_world_last"]), np.array(note["velocity"])
         self._track = Track(reference, last, T_world_last, velocity, int(note["lost_frames"]))
 
@@ -241,20 +247,19 @@ def _moved(placed: PlacedView, reference: PlacedView, T_world_before: np.ndarray
 
 def _placed_by_features(track: Track, view: View) -> np.ndarray | None:
     """T_reference_camera of a frame with almost no depth."""
-    reference = track.reference.view.features
-    matched = pose_from_matches(reference, view.features, view.intrinsics, min_inliers=25)
+    matched = view.pose_among(track.reference.view.features, min_inliers=25)
     return None if matched is None else matched.T_a_b
 
 
 def _feature_starts(track: Track, view: View) -> list[np.ndarray]:
     """T_reference_camera from features shared with the last frame, and with the reference."""
     starts = []
-    matched = pose_from_matches(track.last.features, view.features, view.intrinsics)
+    matched = view.pose_among(track.last.features)
     if matched is not None:
         starts.append(orthonormalised(track.T_reference_last @ matched.T_a_b))
     reference = track.reference.view
     if reference is not track.last:
-        matched = pose_from_matches(reference.features, view.features, view.intrinsics)
+        matched = view.pose_among(reference.features)
         if matched is not None:
             starts.append(matched.T_a_b)
     return starts

@@ -10,7 +10,7 @@ import numpy as np
 from mapper.frontends.rgbd.view import PlacedView, View
 from mapper.vision.dense_alignment import Alignment, AlignmentConfig, align
 from mapper.vision.depth_pyramid import DepthPyramid
-from mapper.vision.local_features import LocalFeatures, pose_from_matches
+from mapper.vision.local_features import LocalFeatures
 from mapper.vision.place_index import PlaceIndex
 
 CANDIDATES = 5
@@ -64,7 +64,7 @@ class Relocaliser:
         last = len(self._landmarks) - 1
         for candidate in dict.fromkeys([*candidates, last]):
             landmark = self._landmarks[candidate]
-            matched = pose_from_matches(landmark.features, view.features, view.intrinsics)
+            matched = view.pose_among(landmark.features)
             if matched is None:
                 continue
             aligned = align(landmark.coarse, coarse, matched.T_a_b, alignment)

@@ -13,7 +13,8 @@ from mapper.core.geometry import backproject
 from mapper.core.intrinsics import Intrinsics
 from mapper.errors import InputError
 from mapper.vision.depth_pyramid import DepthPyramid, build_pyramid
-from mapper.vision.local_features import FeatureExtractor, LocalFeatures
+from mapper.vision.local_features import LocalFeatures, MatchedPose, pose_from_matches
+from mapper.vision.matching import FeatureMatcher
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,11 @@ class View:
     image: np.ndarray
     depth: np.ndarray
     intrinsics: Intrinsics
-    extractor: FeatureExtractor = field(repr=False)
+    matcher: FeatureMatcher = field(repr=False)
     noise: DepthNoise = STRUCTURED_LIGHT
 
     @classmethod
-    def of(cls, frame: Frame, extractor: FeatureExtractor, max_depth: float) -> View:
+    def of(cls, frame: Frame, matcher: FeatureMatcher, max_depth: float) -> View:
         """max_depth: metres; readings beyond it are left out."""
         if frame.depth is None:
             raise InputError(
@@ -41,7 +42,7 @@ class View:
             raise InputError("the camera's intrinsics are unknown: give them with --calib FILE")
         depth = np.where(frame.depth <= max_depth, frame.depth, np.float32(0))
         noise = frame.noise or STRUCTURED_LIGHT
-        return cls(frame.index, frame.image, depth, frame.intrinsics, extractor, noise)
+        return cls(frame.index, frame.image, depth, frame.intrinsics, matcher, noise)
 
     def has_depth(self, min_ratio: float) -> bool:
         """Whether at least this share of the pixels has a reading."""
@@ -61,7 +62,12 @@ class View:
     @cached_property
     def features(self) -> LocalFeatures:
         """For relocalisation, extracted when first asked for."""
-        return self.extractor(self.image, self.pointmap)
+        return self.matcher.extract(self.image, self.pointmap)
+
+    def pose_among(self, earlier: LocalFeatures, min_inliers: int = 12) -> MatchedPose | None:
+        """T_earlier_camera of this view by the features that it shares with an earlier one's."""
+        pairs = self.matcher.match(earlier, self.features)
+        return pose_from_matches(earlier, self.features, pairs, self.intrinsics, min_inliers)
 
 
 @dataclass(frozen=True, slots=True)

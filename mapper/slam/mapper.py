@@ -32,6 +32,8 @@ from mapper.slam.frame_counts import FrameCounts
 from mapper.slam.frame_job import FrameJob, least_missed
 from mapper.slam.recorder import NullRecorder, Recorder
 from mapper.slam.result import MappingResult
+from mapper.vision.matching import FeatureMatcher
+from mapper.vision.orb import OrbMatcher
 
 logger = logging.getLogger(__name__)
 SKIPS_NAMED = 3
@@ -59,6 +61,7 @@ class Mapper(Closing):
         config: MapperConfig | None = None,
         *,
         frontend: Frontend | None = None,
+        matcher: FeatureMatcher | None = None,
         recorder: Recorder | None = None,
         store: MapStore | None = None,
         live: bool = False,
@@ -67,7 +70,8 @@ class Mapper(Closing):
         self.stopwatch = Stopwatch()
         self.counts = FrameCounts()
         solver = SolverProcess() if live else None  # tracking must not wait for GTSAM
-        self.backend = Backend(self.config.backend, store, self.stopwatch, solver)
+        self._matcher = matcher or OrbMatcher()
+        self.backend = Backend(self.config.backend, store, self.stopwatch, solver, self._matcher)
         self.decisions: list[LoopDecision] = []  # about loops
         self.skip_reason: str | None = None  # of the first unreadable frame
         self._frontend = frontend
@@ -244,7 +248,7 @@ class Mapper(Closing):
 
     def _create_frontend(self, frame: Frame) -> Frontend:
         name, _ = choose_frontend(self.config, frame.depth is not None)
-        self._frontend = create_frontend(self.config, name)
+        self._frontend = create_frontend(self.config, name, self._matcher)
         return self._frontend
 
     def _checkpoint(self, frontend: Frontend) -> Checkpoint:

@@ -10,10 +10,10 @@ import numpy as np
 from mapper.core.geometry import transform, umeyama
 from mapper.core.intrinsics import Intrinsics
 from mapper.core.sim3 import inverse_similarity, similarity
-from mapper.vision.local_features import RANSAC_SEED, LocalFeatures, match_features
+from mapper.vision.local_features import RANSAC_SEED, LocalFeatures
 
 if TYPE_CHECKING:
-    from jaxtyping import Float64
+    from jaxtyping import Float64, Int
 
 HYPOTHESES = 500
 MIN_INLIERS = 12
@@ -32,15 +32,19 @@ class MatchedSimilarity:
 
 
 def similarity_from_matches(
-    a: LocalFeatures, b: LocalFeatures, camera_a: Intrinsics, camera_b: Intrinsics
+    a: LocalFeatures,
+    b: LocalFeatures,
+    pairs: Int[np.ndarray, "m 2"],
+    camera_a: Intrinsics,
+    camera_b: Intrinsics,
 ) -> MatchedSimilarity | None:
     """S_a_b by RANSAC over triples of matched points, refined on what agrees; None if too few do.
 
-    A match agrees when each point lands near the other's pixel and at about its depth, both
-    ways. Pixels are worth more than depths, which networks get wrong together.
+    pairs: (M, 2), as a FeatureMatcher finds them. A match agrees when each point lands near the
+    other's pixel and at about its depth, both ways. Pixels are worth more than depths, which
+    networks get wrong together.
     Source: Umeyama, PAMI 1991, inside Fischler and Bolles, CACM 1981.
     """
-    pairs = match_features(a, b)
     pairs = pairs[(a.points[pairs[:, 0], 2] > 0) & (b.points[pairs[:, 1], 2] > 0)]
     if len(pairs) < MIN_INLIERS:
         return None

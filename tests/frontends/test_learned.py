@@ -25,6 +25,7 @@ from mapper.frontends.vggt.frontend import create
 from mapper.frontends.vggt.options import Stream3rOptions
 from mapper.frontends.wint3r.frontend import Wint3rFrontend
 from mapper.frontends.wint3r.options import Wint3rOptions
+from mapper.vision.orb import OrbMatcher
 from tests.support.networks.tiny_cut3r import write_checkpoint
 from tests.support.networks.tiny_wint3r import save_tiny, smooth, tiny_model
 from tests.support.networks.vggt_networks import write_folder
@@ -218,4 +219,4 @@ def test_missing_weights_say_how_to_get_them(
 ) -> None:
     monkeypatch.setenv("MAPPER_WEIGHTS", str(tmp_path))
     with pytest.raises(InputError, match=r"mapper weights fetch.*rgbd works without"):
-        create_frontend(MapperConfig(), name)
+        create_frontend(MapperConfig(), name, OrbMatcher())

@@ -19,8 +19,9 @@ from mapper.frontends.registry import (
     frontend_spec,
 )
 from mapper.pipeline import introduced
+from mapper.vision.orb import OrbMatcher
 
-THEIRS = FrontendSpec(name="theirs", create=lambda options: options, needs_depth=True)  # type: ignore[arg-type, return-value]
+THEIRS = FrontendSpec(name="theirs", create=lambda options, matcher: options, needs_depth=True)  # type: ignore[arg-type, return-value]
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def test_a_frontend_of_another_package_is_loaded_when_it_is_asked_for(installed:
     config = MapperConfig(frontend="theirs")
     assert "theirs" not in frontend_help()
     assert frontend_spec("rgbd").relocalises and installed == []
-    assert create_frontend(config, "theirs") is config
+    assert create_frontend(config, "theirs", OrbMatcher()) is config
     assert choose_frontend(config, has_depth=True) == ("theirs", "as asked")
     with pytest.raises(InputError, match="no depth, which the frontend theirs needs"):
         choose_frontend(config, has_depth=False)

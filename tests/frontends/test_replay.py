@@ -15,6 +15,7 @@ from mapper.errors import ConfigError, InputError
 from mapper.frontends.base import ResumableFrontend, TrackingState
 from mapper.frontends.registry import check_frontend, choose_frontend, create_frontend
 from mapper.frontends.replay import ReplayConfig, ReplayFrontend
+from mapper.vision.orb import OrbMatcher
 from tests.support.room_views import Room
 
 
@@ -122,8 +123,8 @@ def test_the_registry_chooses_by_what_there_is(saved: tuple[Path, list[Predictio
     assert choose_frontend(MapperConfig(), has_depth=True)[0] == "rgbd"
     with pytest.raises(InputError, match="no depth"):
         choose_frontend(MapperConfig(frontend="rgbd"), has_depth=False)
-    assert create_frontend(replay, "replay").name == "replay"
-    assert create_frontend(MapperConfig(), "rgbd").name == "rgbd"
+    assert create_frontend(replay, "replay", OrbMatcher()).name == "replay"
+    assert create_frontend(MapperConfig(), "rgbd", OrbMatcher()).name == "rgbd"
 
 
 def test_colour_alone_without_predictions_is_refused_with_the_way_out() -> None:
@@ -135,7 +136,7 @@ def test_an_unknown_frontend_is_answered_with_the_nearest() -> None:
     with pytest.raises(ConfigError, match="did you mean rgbd"):
         check_frontend("rgdb")
     with pytest.raises(ConfigError, match="known"):
-        create_frontend(MapperConfig(), "qqqqqq")
+        create_frontend(MapperConfig(), "qqqqqq", OrbMatcher())
 
 
 def test_a_frame_at_a_reset_has_a_prediction_in_both_segments(room: Room, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from mapper.run.records import (
     keyframe_record,
 )
 from mapper.runtime.stopwatch import Stopwatch
-from mapper.vision.local_features import FeatureExtractor
+from mapper.vision.orb import OrbMatcher
 from tests.support.made_up_records import MEASURED, loop
 from tests.support.room_views import Room
 
@@ -60,7 +60,7 @@ def test_a_keyframe_survives_json_and_its_file(room: Room, tmp_path: Path) -> No
         5,
         2,
         exp_se3(np.arange(6) / 3),
-        FeatureExtractor()(prediction.image, prediction.pointmap),
+        OrbMatcher().extract(prediction.image, prediction.pointmap),
         prediction.intrinsics,
         frames,
         1.7,

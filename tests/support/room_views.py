@@ -18,7 +18,8 @@ from mapper.sample_room.furniture import room_parts
 from mapper.sample_room.renderer import SampleRenderer
 from mapper.sample_room.sequence import render_sample
 from mapper.vision.depth_pyramid import DepthPyramid, build_pyramid
-from mapper.vision.local_features import FeatureExtractor, LocalFeatures
+from mapper.vision.local_features import LocalFeatures
+from mapper.vision.orb import OrbMatcher
 
 WALK = 240  # frames of the loop: at this count it moves like a hand
 NO_FEATURES = LocalFeatures(
@@ -93,7 +94,7 @@ def keyframe_of(keyframe_id: int, prediction: Prediction, blind: bool = False) -
     """A keyframe with this one frame; blind: without local features."""
     features = NO_FEATURES
     if not blind:
-        features = FeatureExtractor()(prediction.image, prediction.pointmap)
+        features = OrbMatcher().extract(prediction.image, prediction.pointmap)
     frame = TrackedFrame(prediction.frame_index, prediction.timestamp, np.eye(4))
     return Keyframe(
         keyframe_id,
@@ -110,7 +111,7 @@ def keyframe_of(keyframe_id: int, prediction: Prediction, blind: bool = False) -
 
 def features_of(frame: Frame) -> LocalFeatures:
     assert frame.depth is not None and frame.intrinsics is not None
-    return FeatureExtractor()(frame.image, backproject(frame.depth, frame.intrinsics))
+    return OrbMatcher().extract(frame.image, backproject(frame.depth, frame.intrinsics))
 
 
 def pyramid_of(frame: Frame) -> DepthPyramid:

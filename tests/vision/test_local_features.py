@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from mapper.core.geometry import backproject
-from mapper.vision.local_features import (
-    MAX_HAMMING,
-    FeatureExtractor,
-    LocalFeatures,
-    match_features,
-    pose_from_matches,
-)
+from mapper.core.intrinsics import Intrinsics
+from mapper.vision.local_features import LocalFeatures, MatchedPose, pose_from_matches
+from mapper.vision.orb import MAX_HAMMING, OrbMatcher
 from tests.support.room_views import Room, distance, features_of
+
+
+def matched_pose(a: LocalFeatures, b: LocalFeatures, camera: Intrinsics) -> MatchedPose | None:
+    return pose_from_matches(a, b, OrbMatcher().match(a, b), camera)
 
 
 def made_up(descriptors: list[int]) -> LocalFeatures:
@@ -28,19 +28,19 @@ def made_up(descriptors: list[int]) -> LocalFeatures:
 
 def test_only_mutual_nearest_neighbours_match() -> None:
     # 10 and 12 in a both look like 11 in b; b's choice is the lower index of the two.
-    pairs = match_features(made_up([10, 200, 12]), made_up([205, 11]))
+    pairs = OrbMatcher().match(made_up([10, 200, 12]), made_up([205, 11]))
     np.testing.assert_array_equal(pairs[np.argsort(pairs[:, 0])], [[0, 1], [1, 0]])
 
 
 def test_descriptors_too_far_apart_do_not_match() -> None:
-    assert len(match_features(made_up([0]), made_up([MAX_HAMMING]))) == 1
-    assert len(match_features(made_up([0]), made_up([MAX_HAMMING + 1]))) == 0
+    assert len(OrbMatcher().match(made_up([0]), made_up([MAX_HAMMING]))) == 1
+    assert len(OrbMatcher().match(made_up([0]), made_up([MAX_HAMMING + 1]))) == 0
 
 
 def test_matching_with_nothing_gives_nothing() -> None:
     nothing = made_up([])
     for a, b in ((nothing, made_up([1])), (made_up([1]), nothing), (nothing, nothing)):
-        assert match_features(a, b).shape == (0, 2)
+        assert OrbMatcher().match(a, b).shape == (0, 2)
 
 
 def test_features_carry_the_point_under_them(room: Room) -> None:
@@ -56,7 +56,7 @@ def test_features_carry_the_point_under_them(room: Room) -> None:
 
 def test_a_blank_image_has_no_features() -> None:
     blank = np.full((120, 160, 3), 90, np.uint8)
-    features = FeatureExtractor()(blank, np.ones((120, 160, 3), np.float32))
+    features = OrbMatcher().extract(blank, np.ones((120, 160, 3), np.float32))
     assert len(features) == 0
     assert features.descriptors.shape == (0, 32) and features.points.shape == (0, 3)
 
@@ -64,7 +64,7 @@ def test_a_blank_image_has_no_features() -> None:
 @pytest.mark.parametrize(("i", "j"), [(0, 4), (100, 104), (200, 196), (0, 239)])
 def test_matches_give_the_pose_between_two_views(room: Room, i: int, j: int) -> None:
     a, b = features_of(room.frame(i)), features_of(room.frame(j))
-    matched = pose_from_matches(a, b, room.intrinsics)
+    matched = matched_pose(a, b, room.intrinsics)
     assert matched is not None
     metres, degrees = distance(matched.T_a_b, room.relative(i, j))
     # RANSAC takes matches 4 pixels off, 3 cm at 2 m: good enough as a start for dense alignment.
@@ -75,31 +75,31 @@ def test_matches_give_the_pose_between_two_views(room: Room, i: int, j: int) -> 
 def test_only_the_first_view_needs_depth(room: Room) -> None:
     a, b = features_of(room.frame(0)), features_of(room.frame(3))
     blind = LocalFeatures(b.pixels, b.descriptors, np.zeros_like(b.points))
-    assert pose_from_matches(a, blind, room.intrinsics) is not None
-    assert pose_from_matches(blind, a, room.intrinsics) is None
+    assert matched_pose(a, blind, room.intrinsics) is not None
+    assert matched_pose(blind, a, room.intrinsics) is None
 
 
 def test_unrelated_views_have_no_pose(room: Room) -> None:
     a = features_of(room.frame(0))
     noise = np.random.default_rng(0).integers(0, 256, (len(a), 32), np.uint8)
     unrelated = LocalFeatures(a.pixels, noise, a.points)
-    assert pose_from_matches(a, unrelated, room.intrinsics) is None
+    assert matched_pose(a, unrelated, room.intrinsics) is None
     # The far side of the room shares no surface with frame 0.
-    assert pose_from_matches(a, features_of(room.frame(120)), room.intrinsics) is None
+    assert matched_pose(a, features_of(room.frame(120)), room.intrinsics) is None
 
 
 def test_few_features_have_no_pose(room: Room) -> None:
     a = features_of(room.frame(0))
     few = LocalFeatures(a.pixels[:11], a.descriptors[:11], a.points[:11])
     none = LocalFeatures(a.pixels[:0], a.descriptors[:0], a.points[:0])
-    assert pose_from_matches(a, few, room.intrinsics) is None
-    assert pose_from_matches(a, none, room.intrinsics) is None
-    assert pose_from_matches(none, a, room.intrinsics) is None
+    assert matched_pose(a, few, room.intrinsics) is None
+    assert matched_pose(a, none, room.intrinsics) is None
+    assert matched_pose(none, a, room.intrinsics) is None
 
 
 def test_the_same_matches_give_the_same_pose_again(room: Room) -> None:
     a, b = features_of(room.frame(0)), features_of(room.frame(4))
-    poses = [pose_from_matches(a, b, room.intrinsics) for _ in range(2)]
+    poses = [matched_pose(a, b, room.intrinsics) for _ in range(2)]
     assert poses[0] is not None and poses[1] is not None
     np.testing.assert_array_equal(poses[0].T_a_b, poses[1].T_a_b)
 
@@ -108,7 +108,7 @@ def test_a_small_image_is_placed_by_its_features(room: Room) -> None:
     a, b = (small_features(room, index) for index in (0, 8))
     assert len(a) > 200
     assert np.abs(a.pixels).max() < 96 and a.pixels[:, 1].max() < 72
-    matched = pose_from_matches(a, b, room.intrinsics.resized(96, 72))
+    matched = matched_pose(a, b, room.intrinsics.resized(96, 72))
     assert matched is not None
     metres, degrees = distance(matched.T_a_b, room.relative(0, 8))
     assert metres < 0.03 and degrees < 1.5  # a pixel of 96 is 0.7 degrees
@@ -120,4 +120,4 @@ def small_features(room: Room, index: int) -> LocalFeatures:
     assert frame.depth is not None
     image = cv2.resize(frame.image, (96, 72), interpolation=cv2.INTER_AREA)
     depth = cv2.resize(frame.depth, (96, 72), interpolation=cv2.INTER_NEAREST)
-    return FeatureExtractor()(image, backproject(depth, room.intrinsics.resized(96, 72)))
+    return OrbMatcher().extract(image, backproject(depth, room.intrinsics.resized(96, 72)))

@@ -8,8 +8,13 @@ import pytest
 from mapper.core.geometry import exp_se3, transform
 from mapper.core.intrinsics import Intrinsics
 from mapper.core.sim3 import inverse_similarity, rigid_part, scale_of, similarity
-from mapper.vision.local_features import FeatureExtractor, LocalFeatures
-from mapper.vision.similarity_ransac import MIN_INLIERS, similarity_from_matches
+from mapper.vision.local_features import LocalFeatures
+from mapper.vision.orb import OrbMatcher
+from mapper.vision.similarity_ransac import (
+    MIN_INLIERS,
+    MatchedSimilarity,
+    similarity_from_matches,
+)
 from tests.support.room_views import Room, distance
 
 CAMERA = Intrinsics(160, 160, 159.5, 119.5, 320, 240)
@@ -39,6 +44,12 @@ def two_views(
     return seen(points_a, descriptors), seen(points_b, descriptors)
 
 
+def matched(
+    a: LocalFeatures, b: LocalFeatures, camera: Intrinsics = CAMERA
+) -> MatchedSimilarity | None:
+    return similarity_from_matches(a, b, OrbMatcher().match(a, b), camera, camera)
+
+
 def off(S: np.ndarray) -> tuple[float, float, float]:
     """(share of scale, units, degrees) by which S misses the truth."""
     return (
@@ -49,7 +60,7 @@ def off(S: np.ndarray) -> tuple[float, float, float]:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_it_is_exact_among_forty_per_cent_wrong_matches(seed: int) -> None:
-    found = similarity_from_matches(*two_views(0.4, seed=seed), CAMERA, CAMERA)
+    found = matched(*two_views(0.4, seed=seed))
     assert found is not None
     # All points in float32; a wrong match lands right by chance once in thousands.
     assert max(off(found.S_a_b)) < 1e-3
@@ -59,7 +70,7 @@ def test_it_is_exact_among_forty_per_cent_wrong_matches(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_noisy_depth_is_averaged_over_the_matches(seed: int) -> None:
-    found = similarity_from_matches(*two_views(0.4, 0.03, seed), CAMERA, CAMERA)
+    found = matched(*two_views(0.4, 0.03, seed))
     assert found is not None
     # 3 % of both depths is 0.042 against a spread of 0.5, over 120 matches: 0.8 % of scale, and
     # of the 3 units to the points. Three times that.
@@ -68,12 +79,12 @@ def test_noisy_depth_is_averaged_over_the_matches(seed: int) -> None:
 
 
 def test_matches_that_share_no_similarity_give_none() -> None:
-    assert similarity_from_matches(*two_views(1.0), CAMERA, CAMERA) is None
+    assert matched(*two_views(1.0)) is None
 
 
 def test_the_other_way_round_is_the_inverse() -> None:
     a, b = two_views(0.4)
-    found = similarity_from_matches(b, a, CAMERA, CAMERA)
+    found = matched(b, a)
     assert found is not None
     assert max(off(inverse_similarity(found.S_a_b))) < 1e-3
 
@@ -85,15 +96,15 @@ def test_too_few_matches_or_depths_give_none() -> None:
     flat = LocalFeatures(b.pixels, b.descriptors, np.zeros_like(b.points))
     none = LocalFeatures(b.pixels[:0], b.descriptors[:0], b.points[:0])
     for other in (cut, flat, none):
-        assert similarity_from_matches(a, other, CAMERA, CAMERA) is None
+        assert matched(a, other) is None
 
 
 def test_two_views_of_the_room_in_different_units_are_joined(room: Room) -> None:
-    extract, features = FeatureExtractor(), []
+    extract, features = OrbMatcher().extract, []
     for index, units in ((0, 1.0), (8, 0.4)):
         prediction = room.prediction(index)
         features.append(extract(prediction.image, prediction.pointmap * np.float32(units)))
-    found = similarity_from_matches(features[0], features[1], room.intrinsics, room.intrinsics)
+    found = matched(features[0], features[1], room.intrinsics)
     assert found is not None
     metres, degrees = distance(rigid_part(found.S_a_b), room.relative(0, 8))
     # ORB is a pixel off, 1 cm at 2 m; dense alignment does the rest.
@@ -107,6 +118,6 @@ def test_the_least_number_of_right_matches_is_enough(count: int, is_found: bool)
         LocalFeatures(each.pixels[:count], each.descriptors[:count], each.points[:count])
         for each in two_views(0.0)
     )
-    found = similarity_from_matches(a, b, CAMERA, CAMERA)
+    found = matched(a, b)
     assert (found is not None) is is_found
     assert found is None or found.inliers == found.matches == count

@@ -34,6 +34,7 @@ from mapper.frontends.vggt.network import Vggt
 from mapper.frontends.wint3r.config import Wint3rConfig
 from mapper.frontends.wint3r.network import Wint3r
 from mapper.runtime.process_health import peak_memory_mb
+from mapper.vision.orb import OrbMatcher
 from mapper.weights.checkpoint import Checkpoint
 from mapper.weights.convert import write_safetensors
 from mapper.weights.registry import model_of
@@ -96,7 +97,7 @@ def cost(name: str, weights: Path, sequence: Path, frames: int, threads: int) ->
     torch.set_num_threads(threads)
     images = [replace(frame, depth=None) for frame in islice(open_sequence(sequence), 1 + frames)]
     start = time.perf_counter()
-    frontend = create_frontend(replace(MapperConfig(), weights=str(weights)), name)
+    frontend = create_frontend(replace(MapperConfig(), weights=str(weights)), name, OrbMatcher())
     load_s = time.perf_counter() - start
     seconds = []
     for image in images:

@@ -10,11 +10,12 @@ from mapper.backend.keyframes.frame_placement import PlacementConfig
 from mapper.backend.keyframes.keyframe_selector import KeyframeConfig
 from mapper.backend.keyframes.keyframe_tracker import KeyframeTracker
 from mapper.backend.keyframes.map_cache import MapCache
+from mapper.vision.orb import OrbMatcher
 from tests.support.room_views import Room
 
 
 def tracker_of(maps: MapCache) -> KeyframeTracker:
-    return KeyframeTracker(KeyframeConfig(), PlacementConfig(), maps)
+    return KeyframeTracker(KeyframeConfig(), PlacementConfig(), maps, OrbMatcher())
 
 
 def test_a_frame_close_by_is_averaged_and_one_elsewhere_opens_a_keyframe(room: Room) -> None:

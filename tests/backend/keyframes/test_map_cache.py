@@ -12,7 +12,7 @@ from mapper.backend.keyframes.keyframe_map import KeyframeMap
 from mapper.backend.keyframes.map_cache import MapCache
 from mapper.errors import InputError
 from mapper.run.keyframe_files import KeyframeFiles
-from mapper.vision.local_features import FeatureExtractor
+from mapper.vision.orb import OrbMatcher
 from tests.support.room_views import Room
 
 
@@ -35,7 +35,7 @@ class CountingFiles(KeyframeFiles):
 
 def keyframe(room: Room, number: int) -> tuple[Keyframe, KeyframeMap]:
     prediction = room.prediction(5 * number)
-    features = FeatureExtractor()(prediction.image, prediction.pointmap)
+    features = OrbMatcher().extract(prediction.image, prediction.pointmap)
     tracked = [TrackedFrame(5 * number, prediction.timestamp, np.eye(4))]
     made = Keyframe(number, 0, prediction.T_world_camera, features, prediction.intrinsics, tracked)
     return made, KeyframeMap.of(prediction)

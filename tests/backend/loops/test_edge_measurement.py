@@ -22,6 +22,7 @@ from mapper.core.prediction import Prediction
 from mapper.core.sim3 import exp_sim3, inverse_similarity, log_sim3, rigid_part, scale_of
 from mapper.vision.dense_alignment import Alignment, align
 from mapper.vision.depth_pyramid import build_pyramid
+from mapper.vision.orb import OrbMatcher
 from tests.support.room_views import Room, distance, in_units, keyframe_of, pyramid_of
 
 CONFIG = EdgeConfig()
@@ -50,7 +51,7 @@ def measured(
     previous, new = (keyframe_of(k, p, blind=True) for k, p in enumerate((a, b)))
     if a.segment == b.segment:
         new.T_previous_keyframe = inverse(a.T_world_camera) @ b.T_world_camera
-    return measure_odometry(previous, new, maps, CONFIG, free_scale)
+    return measure_odometry(previous, new, maps, CONFIG, OrbMatcher(), free_scale)
 
 
 def step(room: Room, dark: bool = False) -> Edge:
@@ -102,7 +103,7 @@ def test_the_correction_is_against_the_frontend_wherever_alignment_began(room: R
         maps.put(k, KeyframeMap.of(prediction))
     previous, new = keyframe_of(0, room.prediction(0), True), keyframe_of(1, b, True)
     new.T_previous_keyframe = room.relative(0, 5)
-    found = measure_odometry(previous, new, maps, CONFIG, False)
+    found = measure_odometry(previous, new, maps, CONFIG, OrbMatcher(), False)
     assert found.correction is not None
     frontend = room.relative(0, 5) @ exp_se3(ERROR)
     np.testing.assert_allclose(frontend @ exp_sim3(found.correction), found.edge.S_i_j, atol=1e-9)
@@ -117,7 +118,7 @@ def test_a_jump_is_handed_back_and_changes_no_keyframe(room: Room) -> None:
         maps.put(k, KeyframeMap.of(prediction))
     previous, new = keyframe_of(0, a), keyframe_of(1, b)
     new.T_previous_keyframe = jump
-    found = measure_odometry(previous, new, maps, CONFIG, False)
+    found = measure_odometry(previous, new, maps, CONFIG, OrbMatcher(), False)
     assert found.aligned and found.T_previous_new is not None
     metres, degrees = distance(found.T_previous_new, room.relative(0, 5))
     assert metres < 5e-3 and degrees < 0.2

@@ -18,6 +18,7 @@ from mapper.backend.loops.loop_closer import LoopCloserConfig
 from mapper.backend.loops.odometry_chain import OdometryChain
 from mapper.core.geometry import exp_se3, inverse
 from mapper.core.sim3 import log_sim3
+from mapper.vision.orb import OrbMatcher
 from tests.support.room_views import Room, distance, keyframe_of
 
 FRAMES, SEGMENTS = (0, 4, 8, 120), (0, 0, 0, 1)  # the last one elsewhere, in a world of its own
@@ -37,7 +38,7 @@ def keyframes(room: Room) -> list[Keyframe]:
 
 def linked(room: Room, keyframes: list[Keyframe]) -> tuple[KeyframeLinker, PoseGraph]:
     graph, maps = PoseGraph(), MapCache(None, 10)
-    linker = KeyframeLinker(graph, maps, CONFIG, LoopCloserConfig())
+    linker = KeyframeLinker(graph, maps, CONFIG, LoopCloserConfig(), OrbMatcher())
     for k, keyframe in enumerate(keyframes):
         maps.put(k, KeyframeMap.of(room.prediction(FRAMES[k])))
         previous = keyframes[k - 1] if k else None

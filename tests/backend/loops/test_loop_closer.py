@@ -18,6 +18,7 @@ from mapper.backend.loops.odometry_chain import OdometryChain
 from mapper.backend.loops.view_consistency import two_way_consistency
 from mapper.core.geometry import exp_se3, inverse
 from mapper.core.sim3 import rigid_part, scale_of
+from mapper.vision.orb import OrbMatcher
 from tests.support.room_views import Room, distance, in_units, keyframe_of
 
 # Three keyframes are enough for a loop.
@@ -28,7 +29,7 @@ def closed(
     room: Room, frames: list[int], last_pose: np.ndarray | None = None, blind: bool = False
 ) -> tuple[list[Edge], list[LoopDecision]]:
     """What is found for the last of `frames`, which the graph believes to be at `last_pose`."""
-    closer, maps = LoopCloser(CONFIG, EdgeConfig()), MapCache(None, 10)
+    closer, maps = LoopCloser(CONFIG, EdgeConfig(), OrbMatcher()), MapCache(None, 10)
     predictions = [room.prediction(index) for index in frames]
     keyframes = [keyframe_of(k, p, blind) for k, p in enumerate(predictions)]
     poses = {k: p.T_world_camera for k, p in enumerate(predictions)}
@@ -89,7 +90,7 @@ def test_what_was_not_measured_is_not_there(room: Room) -> None:
     """Without features a pair that only looks alike has nowhere to begin."""
     old, new = (keyframe_of(k, room.prediction(i), True) for k, i in enumerate((0, 236)))
     maps = MapCache(None, 10)
-    closer = LoopCloser(CONFIG, EdgeConfig())
+    closer = LoopCloser(CONFIG, EdgeConfig(), OrbMatcher())
     pair = _Pair(old, new, np.eye(4), Candidate(0, EdgeKind.LOOP, "descriptor"), False)
     for k, i in enumerate((0, 236)):
         maps.put(k, KeyframeMap.of(room.prediction(i)))
@@ -99,7 +100,7 @@ def test_what_was_not_measured_is_not_there(room: Room) -> None:
 
 
 def test_a_neighbour_that_shares_the_view_is_covisible_and_no_loop(room: Room) -> None:
-    closer, maps = LoopCloser(LoopCloserConfig(), EdgeConfig()), MapCache(None, 10)
+    closer, maps = LoopCloser(LoopCloserConfig(), EdgeConfig(), OrbMatcher()), MapCache(None, 10)
     predictions = [room.prediction(index) for index in (0, 3, 6)]
     keyframes = [keyframe_of(k, p) for k, p in enumerate(predictions)]
     for k, prediction in enumerate(predictions):
@@ -114,7 +115,7 @@ def judged(
     room: Room, chain: OdometryChain | None, config: LoopCloserConfig = CONFIG, units: float = 1.0
 ) -> tuple[list[Edge], list[LoopDecision]]:
     """Frame 236 against frames 0 and 120, in units of its own; the graph has it where it is."""
-    closer, maps = LoopCloser(config, EdgeConfig(), chain), MapCache(None, 10)
+    closer, maps = LoopCloser(config, EdgeConfig(), OrbMatcher(), chain), MapCache(None, 10)
     predictions = [room.prediction(index) for index in (0, 120, 236)]
     if units != 1.0:
         factors = (1.0, 1.0, units)
@@ -202,12 +203,12 @@ def test_the_lower_overlap_of_the_two_ways_decides(room: Room) -> None:
     candidate = Candidate(0, EdgeKind.LOOP, "proximity")
     keyframes = keyframe_of(0, old), keyframe_of(1, half)
     pair = _Pair(keyframes[0], keyframes[1], room.relative(0, 236), candidate, False)
-    edge, decision = LoopCloser(CONFIG, EdgeConfig())._verify(pair, maps)
+    edge, decision = LoopCloser(CONFIG, EdgeConfig(), OrbMatcher())._verify(pair, maps)
     assert edge is not None and decision.measured is not None
     a, b = (maps.pyramid(k).levels[0] for k in range(2))
     old_in_new, new_in_old = two_way_consistency(a, b, edge.S_i_j)
     assert old_in_new.overlap < 0.6 < 0.8 < new_in_old.overlap
     assert decision.measured.overlap == old_in_new.overlap
     between = LoopCloserConfig(min_overlap=0.7)
-    edge, decision = LoopCloser(between, EdgeConfig())._verify(pair, maps)
+    edge, decision = LoopCloser(between, EdgeConfig(), OrbMatcher())._verify(pair, maps)
     assert edge is None and (decision.refusal, decision.limit) == (Refusal.OVERLAP, 0.7)

@@ -14,6 +14,7 @@ from mapper.backend.loops.view_consistency import two_way_consistency
 from mapper.core.prediction import Prediction
 from mapper.core.sim3 import scale_of
 from mapper.vision.dense_alignment import Alignment, AlignmentConfig
+from mapper.vision.orb import OrbMatcher
 from tests.support.room_views import Room, distance, in_units, keyframe_of
 
 FIRST, SECOND = 0, 8
@@ -24,7 +25,9 @@ def recovered(a: Prediction, b: Prediction, free_scale: bool = False) -> Alignme
     maps = MapCache(None, 10)
     for k, prediction in enumerate((a, b)):
         maps.put(k, KeyframeMap.of(prediction))
-    return recover_step(keyframe_of(0, a), keyframe_of(1, b), maps, AlignmentConfig(), free_scale)
+    return recover_step(
+        keyframe_of(0, a), keyframe_of(1, b), maps, AlignmentConfig(), OrbMatcher(), free_scale
+    )
 
 
 def lost(prediction: Prediction) -> Prediction:
@@ -36,7 +39,7 @@ def lost(prediction: Prediction) -> Prediction:
 
 def test_features_alone_put_the_view_near_its_place(room: Room) -> None:
     previous, new = (keyframe_of(k, room.prediction(f)) for k, f in enumerate((FIRST, SECOND)))
-    found = recognised_start(previous, new, free_scale=False)
+    found = recognised_start(previous, new, OrbMatcher(), free_scale=False)
     assert found is not None and found[1] >= 12
     metres, degrees = distance(found[0], room.relative(FIRST, SECOND))
     assert metres < 0.05 and degrees < 1.0  # matched pixels and noisy depth
@@ -46,8 +49,8 @@ def test_views_without_features_are_not_recognised(room: Room) -> None:
     previous, new = (
         keyframe_of(k, room.prediction(f), blind=True) for k, f in enumerate((FIRST, SECOND))
     )
-    assert recognised_start(previous, new, free_scale=False) is None
-    assert recognised_start(previous, new, free_scale=True) is None
+    assert recognised_start(previous, new, OrbMatcher(), free_scale=False) is None
+    assert recognised_start(previous, new, OrbMatcher(), free_scale=True) is None
 
 
 def test_a_jump_of_the_frontend_is_undone(room: Room) -> None:

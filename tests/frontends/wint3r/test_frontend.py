@@ -23,6 +23,7 @@ from mapper.frontends.registry import create_frontend, frontend_spec
 from mapper.frontends.wint3r.frontend import Wint3rFrontend
 from mapper.frontends.wint3r.loading import load_wint3r
 from mapper.frontends.wint3r.options import Wint3rOptions
+from mapper.vision.orb import OrbMatcher
 from mapper.weights.container import recognise
 from tests.support.networks.tiny_wint3r import SIZES, frames, save_tiny, smooth, tiny_model
 
@@ -155,7 +156,7 @@ def test_foreign_broken_and_missing_weights_are_refused(
         load_wint3r(other)
     monkeypatch.setenv("MAPPER_WEIGHTS", str(tmp_path))
     with pytest.raises(InputError, match="mapper weights fetch wint3r"):
-        create_frontend(MapperConfig(), "wint3r")
+        create_frontend(MapperConfig(), "wint3r", OrbMatcher())
 
 
 def test_nothing_in_a_pickle_is_run(tmp_path: Path) -> None:
