@@ -20,7 +20,7 @@ from mapper.frontends.rgbd.frontend import RgbdConfig, RgbdFrontend
 from mapper.frontends.rgbd.view import View
 from mapper.sample_room.camera import sample_intrinsics
 from mapper.vision.dense_alignment import align
-from mapper.vision.local_features import FeatureExtractor
+from mapper.vision.orb import OrbMatcher
 from tests.support.room_views import Room, distance
 
 FRAMES = 60
@@ -277,5 +277,5 @@ def test_the_noise_of_the_frames_camera_is_that_of_the_prediction(room: Room) ->
     sigma = TIME_OF_FLIGHT.sigma(float(frame.depth[seen][0]))
     expected = (TIME_OF_FLIGHT.sigma(1.0) / sigma) ** 2
     assert known.confidence[seen][0] == pytest.approx(expected, rel=1e-4)
-    view = View.of(dataclasses.replace(frame, noise=TIME_OF_FLIGHT), FeatureExtractor(), 8.0)
+    view = View.of(dataclasses.replace(frame, noise=TIME_OF_FLIGHT), OrbMatcher(), 8.0)
     assert {level.noise for level in view.pyramid.levels} == {TIME_OF_FLIGHT}
