@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mapper.sample_room.sequence import make_sample
+from mapper.rooms.sample.sequence import make_sample
 from tests.support.images import HEIGHT, WIDTH, write_depth, write_image
 from tests.support.paths import SHARED
 from tests.support.quick_outputs import shrink_pictures

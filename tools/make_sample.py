@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from mapper.errors import MapperError
-from mapper.sample_room.sequence import make_sample
+from mapper.rooms.sample.sequence import make_sample
 
 
 def main() -> int:

@@ -81,7 +81,7 @@ def cached_sample(frames: int, quiet: bool = False) -> Path:
     from tqdm import tqdm
 
     from mapper.errors import ConfigError
-    from mapper.sample_room.sequence import make_sample
+    from mapper.rooms.sample.sequence import make_sample
 
     if frames < 2:
         raise ConfigError(f"--frames {frames}: a walk needs 2 frames at least")
@@ -149,8 +149,8 @@ def _distances(points: np.ndarray) -> np.ndarray:
     """float32 (N,): metres from points (N, 3), in the room's frame, to the exact surfaces."""
     import numpy as np
 
+    from mapper.rooms.sample.sequence import room_mesh
     from mapper.runtime.open3d_loader import load_open3d, own_array
-    from mapper.sample_room.sequence import room_mesh
 
     o3d = load_open3d()
     room = room_mesh()

@@ -13,8 +13,8 @@ from mapper.commands import demo
 from mapper.commands.demo import cached_sample, judge, surface_errors
 from mapper.core.mesh import Mesh
 from mapper.io.meshes.mesh_files import read_mesh, write_mesh
+from mapper.rooms.sample.sequence import make_sample
 from mapper.run.directory import RunDirectory
-from mapper.sample_room.sequence import make_sample
 from tests.support.made_up_records import described
 
 
@@ -108,7 +108,7 @@ def test_the_sample_is_rendered_once_and_again_where_it_is_damaged(
         rendered.append(folder)
         return make_sample(folder, frames, 32, 24, progress=progress)
 
-    monkeypatch.setattr("mapper.sample_room.sequence.make_sample", tiny)
+    monkeypatch.setattr("mapper.rooms.sample.sequence.make_sample", tiny)
     monkeypatch.setenv("MAPPER_CACHE", str(tmp_path))
     folder = cached_sample(3, quiet=True)
     assert cached_sample(3, quiet=True) == folder == tmp_path / "sample-3-v1"

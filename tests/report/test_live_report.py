@@ -17,10 +17,10 @@ from mapper.report.data import ReportData
 from mapper.report.loops import LoopRow
 from mapper.report.page import write_report
 from mapper.report.problems import problems
+from mapper.rooms.sample.camera import sample_poses
+from mapper.rooms.sample.sequence import room_mesh
 from mapper.run.directory import RunDirectory
 from mapper.run.shown_points import ShownPoints
-from mapper.sample_room.camera import sample_poses
-from mapper.sample_room.sequence import room_mesh
 from tests.support.made_up_records import MEASURED, described, loop
 
 TIMES = np.array([0.0, 0.1, 0.2, 1.7, 1.8, 1.9])

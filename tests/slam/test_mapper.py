@@ -21,10 +21,10 @@ from mapper.core.geometry import transform
 from mapper.errors import InputError
 from mapper.evaluate.metrics.trajectory import evaluate
 from mapper.frontends.base import TrackingState
+from mapper.rooms.sample.sequence import room_mesh
 from mapper.run.directory import RunDirectory
 from mapper.run.recorder import RunRecorder
 from mapper.runtime.open3d_loader import load_open3d
-from mapper.sample_room.sequence import room_mesh
 from mapper.slam.frame_job import FrameJob, least_missed
 from mapper.slam.recorder import NullRecorder
 from mapper.slam.result import MappingResult

@@ -13,10 +13,10 @@ from mapper.core.frame import Frame
 from mapper.core.geometry import backproject, inverse, rotation_angle
 from mapper.core.intrinsics import Intrinsics
 from mapper.core.prediction import Prediction
-from mapper.sample_room.camera import sample_intrinsics, sample_poses
-from mapper.sample_room.furniture import room_parts
-from mapper.sample_room.renderer import SampleRenderer
-from mapper.sample_room.sequence import render_sample
+from mapper.rooms.renderer import SampleRenderer
+from mapper.rooms.sample.camera import sample_intrinsics, sample_poses
+from mapper.rooms.sample.furniture import room_parts
+from mapper.rooms.sample.sequence import render_sample
 from mapper.vision.depth_pyramid import DepthPyramid, build_pyramid
 from mapper.vision.local_features import LocalFeatures
 from mapper.vision.orb import OrbMatcher

@@ -36,10 +36,10 @@ from mapper.backend.graph.edge import Edge, EdgeKind
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
 from mapper.core.depth_noise import LEARNED
 from mapper.core.geometry import inverse
-from mapper.sample_room.camera import sample_intrinsics, sample_poses
-from mapper.sample_room.furniture import room_parts
-from mapper.sample_room.renderer import SampleRenderer
-from mapper.sample_room.sequence import render_sample
+from mapper.rooms.renderer import SampleRenderer
+from mapper.rooms.sample.camera import sample_intrinsics, sample_poses
+from mapper.rooms.sample.furniture import room_parts
+from mapper.rooms.sample.sequence import render_sample
 
 LAP = 200  # keyframes
 REACH = 4  # keyframes before and after that one is compared with

@@ -24,10 +24,10 @@ from mapper.backend.graph.pose_graph import PoseGraph, PoseGraphConfig
 from mapper.backend.graph.solver_process import SolverProcess
 from mapper.core.frame import Frame
 from mapper.frontends.rgbd.frontend import RgbdFrontend
-from mapper.sample_room.camera import sample_intrinsics, sample_poses
-from mapper.sample_room.furniture import room_parts
-from mapper.sample_room.renderer import SampleRenderer
-from mapper.sample_room.sequence import render_sample
+from mapper.rooms.renderer import SampleRenderer
+from mapper.rooms.sample.camera import sample_intrinsics, sample_poses
+from mapper.rooms.sample.furniture import room_parts
+from mapper.rooms.sample.sequence import render_sample
 from mapper.slam.background_worker import Worker
 
 Poses = dict[int, np.ndarray]

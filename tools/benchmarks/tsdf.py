@@ -31,8 +31,8 @@ from mapper.core.frame import Frame
 from mapper.core.geometry import inverse
 from mapper.io.sequences.open_sequence import open_sequence
 from mapper.io.sequences.sequence import Sequence
+from mapper.rooms.sample.sequence import make_sample, room_mesh
 from mapper.runtime.open3d_loader import load_open3d
-from mapper.sample_room.sequence import make_sample, room_mesh
 
 MAX_DEPTH = 5.0
 TRUNCATION_VOXELS = 3.0

@@ -11,11 +11,11 @@ import tempfile
 import time
 from pathlib import Path
 
+from mapper.rooms.sample.sequence import make_sample
 from mapper.run.contents import foreign
 from mapper.run.journal import read_journal
 from mapper.runtime.atomic_files import TEMPORARY
 from mapper.runtime.folder_lock import LOCK
-from mapper.sample_room.sequence import make_sample
 
 COARSE = ("--no-save-rrd", "--set", "backend.fusion.tsdf.voxel_size=0.06")
 

@@ -18,7 +18,7 @@ from mapper.errors import InputError
 from mapper.frontends.base import TrackingState
 from mapper.frontends.rgbd.frontend import RgbdConfig, RgbdFrontend
 from mapper.frontends.rgbd.view import View
-from mapper.sample_room.camera import sample_intrinsics
+from mapper.rooms.sample.camera import sample_intrinsics
 from mapper.vision.dense_alignment import align
 from mapper.vision.orb import OrbMatcher
 from tests.support.room_views import Room, distance

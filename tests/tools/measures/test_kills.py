@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from measures.kills import keyframes, kill_and_resume
 
-from mapper.sample_room.sequence import make_sample
+from mapper.rooms.sample.sequence import make_sample
 
 
 @pytest.mark.slow

@@ -21,7 +21,7 @@ from mapper.core.prediction import Prediction
 from mapper.errors import InputError
 from mapper.frontends.replay import ReplayConfig, ReplayFrontend
 from mapper.io.sequences.open_sequence import open_sequence
-from mapper.sample_room.sequence import room_mesh
+from mapper.rooms.sample.sequence import room_mesh
 from tests.support.paths import TOOLS
 from tests.support.room_views import Room
 

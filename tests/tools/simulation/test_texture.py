@@ -19,7 +19,7 @@ from mapper.core.mesh import Mesh
 from mapper.core.prediction import Prediction
 from mapper.errors import ConfigError
 from mapper.io.sequences.open_sequence import open_sequence
-from mapper.sample_room.sequence import room_mesh
+from mapper.rooms.sample.sequence import room_mesh
 from tests.support.room_views import Room
 
 CAMERA = Intrinsics(100.0, 100.0, 79.5, 59.5, 160, 120)

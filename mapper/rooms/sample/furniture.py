@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from mapper.sample_room.part import Material, Part, box, cylinder, ellipsoid
+from mapper.rooms.part import Material, Part, box, cylinder, ellipsoid
 
 ROOM: Final = (6.0, 5.0, 2.6)  # metres along x, y, z (up); a corner is the origin
 ROOM_SIDES: Final = 6  # the first parts of the room: floor, ceiling and four walls

@@ -8,12 +8,12 @@ from typing import Final
 import numpy as np
 
 from mapper.core.intrinsics import Intrinsics
+from mapper.rooms.noise import cell_hash
+from mapper.rooms.part import Part
+from mapper.rooms.sample.furniture import ROOM, ROOM_SIDES
+from mapper.rooms.texture import paint
 from mapper.runtime.kernels import kernel
 from mapper.runtime.open3d_loader import load_open3d, own_array
-from mapper.sample_room.furniture import ROOM, ROOM_SIDES
-from mapper.sample_room.noise import cell_hash
-from mapper.sample_room.part import Part
-from mapper.sample_room.texture import paint
 
 LAMPS: Final = np.array([[3.0, 2.5, 2.45, 0.50], [2.75, 4.7, 1.7, 0.25], [0.5, 4.4, 1.7, 0.20]])
 AMBIENT: Final = 0.42

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
+from mapper.rooms.noise import cell_hash, joint, layered_noise, spots, value_noise
 from mapper.runtime.kernels import kernel
-from mapper.sample_room.noise import cell_hash, joint, layered_noise, spots, value_noise
 
 # Every painter takes u, v (metres from the middle of a side), the side's half extents in metres
 # where it needs them, the pixel's footprint (metres) and a seed, and returns (mix, light): the

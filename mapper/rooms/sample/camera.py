@@ -6,7 +6,7 @@ import numpy as np
 
 from mapper.core.geometry import pose
 from mapper.core.intrinsics import Intrinsics
-from mapper.sample_room.furniture import ROOM
+from mapper.rooms.sample.furniture import ROOM
 
 RADII = (1.0, 0.75)  # of the ellipse around the room's middle, metres: 5.5 m around
 HEIGHT = 1.35

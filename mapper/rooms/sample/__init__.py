@@ -1,5 +1,5 @@
 """The room that `mapper demo` renders and maps."""
 
-from mapper.sample_room.sequence import make_sample
+from mapper.rooms.sample.sequence import make_sample
 
 __all__ = ["make_sample"]

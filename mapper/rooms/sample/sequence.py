@@ -15,11 +15,11 @@ from mapper.core.geometry import pose_to_quaternion_xyzw
 from mapper.core.intrinsics import Intrinsics
 from mapper.core.mesh import Mesh
 from mapper.errors import ConfigError
+from mapper.rooms.renderer import SampleRenderer
+from mapper.rooms.sample.camera import sample_intrinsics, sample_poses
+from mapper.rooms.sample.depth import sensed_depth
+from mapper.rooms.sample.furniture import room_parts
 from mapper.runtime.atomic_files import atomic_folder
-from mapper.sample_room.camera import sample_intrinsics, sample_poses
-from mapper.sample_room.depth import sensed_depth
-from mapper.sample_room.furniture import room_parts
-from mapper.sample_room.renderer import SampleRenderer
 
 FRAME_RATE: Final = 30.0  # Hz
 DEPTH_SCALE: Final = 5000  # of the 16 bit images: 5000 = 1 m

@@ -19,10 +19,10 @@ from mapper.core.geometry import (
 )
 from mapper.core.intrinsics import Intrinsics
 from mapper.errors import ConfigError, OutputError
-from mapper.sample_room.camera import sample_intrinsics, sample_poses
-from mapper.sample_room.furniture import ROOM, room_parts
-from mapper.sample_room.renderer import SampleRenderer
-from mapper.sample_room.sequence import make_sample, render_sample, room_mesh
+from mapper.rooms.renderer import SampleRenderer
+from mapper.rooms.sample.camera import sample_intrinsics, sample_poses
+from mapper.rooms.sample.furniture import ROOM, room_parts
+from mapper.rooms.sample.sequence import make_sample, render_sample, room_mesh
 
 WIDTH, HEIGHT, FRAMES = 160, 120, 24
 
