@@ -1,4 +1,4 @@
-"""Hashes, value noise and cell patterns: the grain of the sample room's textures."""
+"""Hashes, value noise and cell patterns: the grain of a room's textures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A textured part of the sample room: a box, cylinder or ellipsoid with its own frame."""
+"""A textured part of a room: a box, cylinder or ellipsoid with its own frame."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 
 class Material(IntEnum):
-    """What the texture of a part is made of; sample_texture.py paints them."""
+    """What the texture of a part is made of; texture.py paints them."""
 
     PLASTER = 0
     PLANKS = 1
@@ -26,6 +26,7 @@ class Material(IntEnum):
     BRICK = 11
     WALLPAPER = 12
     PAINT = 13
+    BLANK = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,9 @@ class Part:
     """vertices (N, 3) and normals (N, 3) in the part's frame, metres; faces int (M, 3).
 
     The part's frame is turned by yaw (radians, about z up) and then moved to origin (3,), room
-    frame. size (3,): extents along its axes. color and accent: RGB in 0..1. dropout: share of
-    depth readings that fail on it (dark or shiny surfaces).
+    frame; a part that moves may be turned any way by turn (3, 3) instead. size (3,): extents along
+    its axes. color and accent: RGB in 0..1. dropout: share of depth readings that fail on it (dark
+    or shiny surfaces). seed: of its texture.
     """
 
     vertices: np.ndarray
@@ -47,21 +49,32 @@ class Part:
     color: tuple[float, float, float]
     accent: tuple[float, float, float] = (0.1, 0.1, 0.1)
     dropout: float = 0.0
+    turn: np.ndarray | None = None
+    seed: int = 0
 
     def placed(self, x: float, y: float, z: float, yaw: float) -> Part:
         """The part within a piece of furniture that is turned by yaw and moved to (x, y, z)."""
         origin = rotation_z(yaw) @ self.origin + (x, y, z)
         return replace(self, origin=origin, yaw=self.yaw + yaw)
 
+    def turned(self, yaw: float) -> Part:
+        """The part turned about its own origin."""
+        return replace(self, yaw=self.yaw + yaw)
+
+    @property
+    def rotation(self) -> np.ndarray:
+        """float64 (3, 3), from the part's frame to the room's."""
+        return rotation_z(self.yaw) if self.turn is None else self.turn
+
     @property
     def room_vertices(self) -> np.ndarray:
         """float64 (N, 3), room frame."""
-        return self.vertices @ rotation_z(self.yaw).T + self.origin
+        return self.vertices @ self.rotation.T + self.origin
 
     @property
     def room_normals(self) -> np.ndarray:
         """float64 (N, 3), unit length, room frame, out of the part."""
-        return self.normals @ rotation_z(self.yaw).T
+        return self.normals @ self.rotation.T
 
 
 def rotation_z(angle: float) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The paint of the sample room: colour as a function of the place on a part's surface."""
+"""The paint of a room: colour as a function of the place on a part's surface."""
 
 from __future__ import annotations
 
@@ -43,6 +43,8 @@ def paint(
         return _brick(u, v, footprint, seed)
     if material == 12:
         return _wallpaper(u, v, footprint, seed)
+    if material == 14:
+        return 0.0, 1.0, 0
     return 0.0, 1.0 + 0.12 * layered_noise(30 * u, 30 * v, 3, 30 * footprint, seed), 0
 
 

@@ -13,9 +13,9 @@ from mapper.core.frame import Frame
 from mapper.core.geometry import backproject, inverse, rotation_angle
 from mapper.core.intrinsics import Intrinsics
 from mapper.core.prediction import Prediction
-from mapper.rooms.renderer import SampleRenderer
+from mapper.rooms.renderer import RoomRenderer
 from mapper.rooms.sample.camera import sample_intrinsics, sample_poses
-from mapper.rooms.sample.furniture import room_parts
+from mapper.rooms.sample.furniture import sample_room
 from mapper.rooms.sample.sequence import render_sample
 from mapper.vision.depth_pyramid import DepthPyramid, build_pyramid
 from mapper.vision.local_features import LocalFeatures
@@ -31,7 +31,7 @@ class Room:
     """poses: (240, 4, 4), T_room_camera of the walk. intrinsics: 320x240."""
 
     def __init__(self) -> None:
-        self._renderer = SampleRenderer(room_parts())
+        self._renderer = RoomRenderer(sample_room())
         self.poses = sample_poses(WALK)
         self.intrinsics: Intrinsics = sample_intrinsics(320, 240)
         self.frame = lru_cache(maxsize=None)(self._frame)

@@ -36,9 +36,9 @@ from mapper.backend.graph.edge import Edge, EdgeKind
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
 from mapper.core.depth_noise import LEARNED
 from mapper.core.geometry import inverse
-from mapper.rooms.renderer import SampleRenderer
+from mapper.rooms.renderer import RoomRenderer
 from mapper.rooms.sample.camera import sample_intrinsics, sample_poses
-from mapper.rooms.sample.furniture import room_parts
+from mapper.rooms.sample.furniture import sample_room
 from mapper.rooms.sample.sequence import render_sample
 
 LAP = 200  # keyframes
@@ -114,7 +114,7 @@ def best(of: Callable[[], Result]) -> tuple[float, Result]:
 def case_of(count: int) -> Case:
     """So many keyframes of the walk, and an edge between each and the next."""
     intrinsics = sample_intrinsics(320, 240)
-    renderer, poses = SampleRenderer(room_parts()), sample_poses(LAP)[:count]
+    renderer, poses = RoomRenderer(sample_room()), sample_poses(LAP)[:count]
     maps = []
     for T in poses:
         image, depth = render_sample(renderer, T, intrinsics, None)

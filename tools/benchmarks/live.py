@@ -24,9 +24,9 @@ from mapper.backend.graph.pose_graph import PoseGraph, PoseGraphConfig
 from mapper.backend.graph.solver_process import SolverProcess
 from mapper.core.frame import Frame
 from mapper.frontends.rgbd.frontend import RgbdFrontend
-from mapper.rooms.renderer import SampleRenderer
+from mapper.rooms.renderer import RoomRenderer
 from mapper.rooms.sample.camera import sample_intrinsics, sample_poses
-from mapper.rooms.sample.furniture import room_parts
+from mapper.rooms.sample.furniture import sample_room
 from mapper.rooms.sample.sequence import render_sample
 from mapper.slam.background_worker import Worker
 
@@ -101,7 +101,7 @@ def measure(frames: Sequence[Frame], work: Callable[[int], None], count: int) ->
 
 def room_frames() -> list[Frame]:
     """There and back through a part of the sample room, so that it can be repeated."""
-    renderer, intrinsics = SampleRenderer(room_parts()), sample_intrinsics(320, 240)
+    renderer, intrinsics = RoomRenderer(sample_room()), sample_intrinsics(320, 240)
     rng = np.random.default_rng(0)
     frames = []
     for index, T in enumerate(sample_poses(2 * VIEWS)[: VIEWS // 2]):

@@ -7,9 +7,11 @@ from typing import Final
 import numpy as np
 
 from mapper.rooms.part import Material, Part, box, cylinder, ellipsoid
+from mapper.rooms.room import Room
 
 ROOM: Final = (6.0, 5.0, 2.6)  # metres along x, y, z (up); a corner is the origin
-ROOM_SIDES: Final = 6  # the first parts of the room: floor, ceiling and four walls
+LAMPS: Final = ((3.0, 2.5, 2.45, 0.50), (2.75, 4.7, 1.7, 0.25), (0.5, 4.4, 1.7, 0.20))
+AMBIENT: Final = 0.42
 THICKNESS: Final = 0.1
 OAK: Final = (0.62, 0.42, 0.24)
 DARK_OAK: Final = (0.36, 0.22, 0.12)
@@ -19,8 +21,13 @@ CREAM: Final = (0.85, 0.80, 0.68)
 BLACK: Final = (0.06, 0.06, 0.07)
 
 
-def room_parts() -> list[Part]:
-    """Every part of the room, in room coordinates; the first ROOM_SIDES enclose it."""
+def sample_room() -> Room:
+    """The room with everything in it."""
+    return Room(ROOM, tuple(_parts()), np.array(LAMPS), AMBIENT)
+
+
+def _parts() -> list[Part]:
+    """Every part of the room, in room coordinates, the sides first."""
     groups = [
         (_shelf(), 0.20, 2.55, 0.0),
         (_sofa(), 2.55, 0.47, 0.0),

@@ -15,10 +15,10 @@ from mapper.core.geometry import pose_to_quaternion_xyzw
 from mapper.core.intrinsics import Intrinsics
 from mapper.core.mesh import Mesh
 from mapper.errors import ConfigError
-from mapper.rooms.renderer import SampleRenderer
+from mapper.rooms.renderer import RoomRenderer
 from mapper.rooms.sample.camera import sample_intrinsics, sample_poses
 from mapper.rooms.sample.depth import sensed_depth
-from mapper.rooms.sample.furniture import room_parts
+from mapper.rooms.sample.furniture import sample_room
 from mapper.runtime.atomic_files import atomic_folder
 
 FRAME_RATE: Final = 30.0  # Hz
@@ -51,7 +51,7 @@ def make_sample(
         )
     intrinsics = sample_intrinsics(width, height)
     poses = sample_poses(frames)
-    renderer = SampleRenderer(room_parts())
+    renderer = RoomRenderer(sample_room())
 
     def write(index: int, target: Path) -> None:
         rng = None if clean else np.random.default_rng(seed + index)
@@ -68,7 +68,7 @@ def make_sample(
 
 
 def render_sample(
-    renderer: SampleRenderer,
+    renderer: RoomRenderer,
     T_world_camera: np.ndarray,
     intrinsics: Intrinsics,
     rng: np.random.Generator | None,
@@ -77,12 +77,13 @@ def render_sample(
 
     Without rng both are free of noise and of holes.
     """
-    image, depth, part, slant = renderer.render(T_world_camera, intrinsics)
+    image, view = renderer.image(T_world_camera, intrinsics)
+    depth = view.depth
     image = cv2.GaussianBlur(image, (3, 3), 0.5)
     if rng is None:
         return image, depth
-    dropout = renderer.dropout[np.maximum(part, 0)]
-    depth = sensed_depth(depth, slant, dropout, rng)
+    dropout = np.array([part.dropout for part in renderer.room.parts], np.float32)[view.part]
+    depth = sensed_depth(depth, view.slant, dropout, rng)
     noise = (IMAGE_NOISE * rng.standard_normal(depth.shape, np.float32)).round().astype(np.int16)
     image = cv2.add(image, cv2.merge([noise] * 3), dtype=cv2.CV_8U)
     return image, depth
@@ -90,20 +91,7 @@ def render_sample(
 
 def room_mesh() -> Mesh:
     """The exact surfaces that the sample shows, world frame, metres, each part in its colour."""
-    vertices, normals, faces, colors, count = [], [], [], [], 0
-    for part in room_parts():
-        vertices.append(part.room_vertices)
-        normals.append(part.room_normals)
-        faces.append(part.faces + count)
-        color = np.clip(255 * np.array(part.color), 0, 255)
-        colors.append(np.broadcast_to(color, part.vertices.shape))
-        count += len(part.vertices)
-    return Mesh(
-        np.concatenate(vertices).astype(np.float32),
-        np.concatenate(faces).astype(np.int32),
-        np.concatenate(colors).astype(np.uint8),
-        np.concatenate(normals).astype(np.float32),
-    )
+    return sample_room().mesh()
 
 
 def _in_parallel(

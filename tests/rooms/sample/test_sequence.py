@@ -19,9 +19,9 @@ from mapper.core.geometry import (
 )
 from mapper.core.intrinsics import Intrinsics
 from mapper.errors import ConfigError, OutputError
-from mapper.rooms.renderer import SampleRenderer
+from mapper.rooms.renderer import RoomRenderer
 from mapper.rooms.sample.camera import sample_intrinsics, sample_poses
-from mapper.rooms.sample.furniture import ROOM, room_parts
+from mapper.rooms.sample.furniture import ROOM, sample_room
 from mapper.rooms.sample.sequence import make_sample, render_sample, room_mesh
 
 WIDTH, HEIGHT, FRAMES = 160, 120, 24
@@ -100,7 +100,7 @@ def test_depth_noise_grows_with_distance_and_leaves_holes(noisy: Path, clean: Pa
 
 def test_images_have_detail_for_features() -> None:
     """At the default size: ORB leaves out a border of 31 pixels, most of a small image."""
-    renderer, intrinsics = SampleRenderer(room_parts()), sample_intrinsics(640, 480)
+    renderer, intrinsics = RoomRenderer(sample_room()), sample_intrinsics(640, 480)
     for index in (0, 70, 140, 210):
         rng = np.random.default_rng(index)
         image, _ = render_sample(renderer, sample_poses(240)[index], intrinsics, rng)
