@@ -1,0 +1,1 @@
+"""What depth cameras of several kinds make of true depth."""

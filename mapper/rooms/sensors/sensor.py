@@ -1,0 +1,76 @@
+"""What a depth camera is given to see, and what its kinds have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+
+from mapper.core.intrinsics import Intrinsics
+from mapper.rooms.spec import CameraSpec
+
+USUAL_WIDTH: Final = 640  # pixels, of the images that the models below were measured on
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """depth: true, float32 (H, W), metres, 0 = nothing there. slant: float32 (H, W), cosine of the
+    angle between normal and ray. normals: float32 (H, W, 3), camera frame. dropout: float32
+    (H, W), share of readings that fail because of the surface. reflectance: float32 (H, W), 0..1.
+    image: uint8 (H, W), grey, of the same view.
+    """
+
+    depth: np.ndarray
+    slant: np.ndarray
+    normals: np.ndarray
+    dropout: np.ndarray
+    reflectance: np.ndarray
+    image: np.ndarray
+    intrinsics: Intrinsics
+    camera: CameraSpec
+
+    @property
+    def scale(self) -> float:
+        """Pixels here for one of a 640 pixels wide image."""
+        return self.intrinsics.width / USUAL_WIDTH
+
+
+def noise_field(shape: tuple[int, ...], rng: np.random.Generator, width: float) -> np.ndarray:
+    """float32 (H, W): normal noise, alike within windows `width` pixels wide, deviation 1.
+
+    Matching compares windows, so errors of neighbours are not independent.
+    """
+    field = rng.standard_normal(shape, np.float32)
+    if width <= 0.3:
+        return field
+    smooth: np.ndarray = cv2.GaussianBlur(field, (0, 0), width)
+    return smooth * np.float32(2 * np.sqrt(np.pi) * width)
+
+
+def patches(shape: tuple[int, ...], size: int, rng: np.random.Generator) -> np.ndarray:
+    """float32 (H, W): uniform in 0..1, the same within patches of some pixels: readings fail so."""
+    coarse = rng.random((shape[0] // size + 2, shape[1] // size + 2), np.float32)
+    whole = (coarse.shape[1] * size, coarse.shape[0] * size)
+    return cv2.resize(coarse, whole, interpolation=cv2.INTER_NEAREST)[: shape[0], : shape[1]]
+
+
+def unlit(depth: np.ndarray, focal_baseline: float) -> np.ndarray:
+    """bool (H, W): what the second camera or the projector, to the right, does not see.
+
+    Its ray meets the pixel at column minus disparity; from right to left, whatever lies beyond
+    the smallest one so far is hidden by something nearer. focal_baseline: pixels times metres.
+    """
+    columns = np.arange(depth.shape[1], dtype=np.float32)
+    met = columns - np.float32(focal_baseline) / np.maximum(depth, 0.1)
+    smallest = np.minimum.accumulate(met[:, ::-1], axis=1)[:, ::-1]
+    hidden = np.zeros(depth.shape, bool)
+    hidden[:, :-1] = met[:, :-1] > smallest[:, 1:] + 0.5
+    return hidden
+
+
+def warp(shape: tuple[int, ...], seed: int) -> np.ndarray:
+    """float32 (H, W): a smooth field of one camera, about -1 .. 1, for its calibration errors."""
+    coarse = np.random.default_rng(seed).uniform(-1, 1, (4, 5)).astype(np.float32)
+    return cv2.resize(coarse, (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC)

@@ -1,0 +1,197 @@
+"""What a seed draws: a room, a camera and a walk, all of it written down."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any, Final
+
+import numpy as np
+
+from mapper.errors import ConfigError
+
+LAYOUTS: Final = ("open", "divided", "corridor")
+CAMERAS: Final = ("structured_light", "time_of_flight")
+PATHS: Final = ("hand_held", "head_worn", "robot", "rotation")
+RATES: Final = (30.0, 15.0, 10.0, 5.0)
+
+
+@dataclass(frozen=True, slots=True)
+class RoomSpec:
+    """seed: of all that is not said here. size: metres along x, y and up. layout: of LAYOUTS.
+
+    furniture: 0 (empty) to 1 (full). richness: of the textures, 0 (bare white) to 1. brightness:
+    of the lamps, 1 = well lit.
+    """
+
+    seed: int
+    size: tuple[float, float, float]
+    layout: str
+    furniture: float
+    richness: float
+    brightness: float
+
+
+@dataclass(frozen=True, slots=True)
+class CameraSpec:
+    """kind: of CAMERAS, how depth is measured. width, height: pixels of the image.
+
+    view: degrees from left to right. range: metres beyond which there is no reading. noise: factor
+    on the usual noise of depth. readout: seconds from the first row of the image to the last.
+    exposure: seconds. gain_swing: by how much the exposure wanders and jumps, share. misplaced: of
+    the depth camera from where its registration says, metres along x, y, z and degrees about
+    them. delay: of depth behind colour, seconds.
+    """
+
+    kind: str
+    width: int
+    height: int
+    view: float
+    range: float
+    noise: float
+    readout: float
+    exposure: float
+    gain_swing: float
+    misplaced: tuple[float, float, float, float, float, float]
+    delay: float
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceSpec:
+    """path: of PATHS. rate: frames a second. pace: factor on the usual speed of such a path.
+
+    watchful: the way avoids views in which nothing tells where the camera is, as people do.
+    """
+
+    seed: int
+    room: RoomSpec
+    camera: CameraSpec
+    path: str
+    rate: float
+    pace: float
+    watchful: bool
+    frames: int
+
+
+def draw_sequence(seed: int, **fixed: Any) -> SequenceSpec:
+    """What a seed draws; any field of the three may be fixed by its name.
+
+    `kind` is the camera's, `room_seed` the room's seed. A field that is fixed changes no other
+    draw, but for those that depend on its value.
+    """
+    draw = _Draw(seed, fixed)
+    camera = _draw_camera(draw)
+    path = draw("path", lambda rng: str(rng.choice(PATHS)))
+    room = _draw_room(draw)
+    spec = SequenceSpec(
+        seed,
+        room,
+        camera,
+        path,
+        draw("rate", lambda rng: float(rng.choice(RATES, p=(0.4, 0.3, 0.2, 0.1)))),
+        draw("pace", lambda rng: float(rng.uniform(0.6, 1.2))),
+        draw("watchful", lambda rng: bool(rng.random() < 0.75)),
+        draw("frames", lambda rng: int(rng.integers(60, 101))),
+    )
+    draw.check_all_used()
+    _check(spec)
+    return spec
+
+
+def seeded(seed: int, what: str, *more: int) -> np.random.Generator:
+    """A generator of its own for each thing that is drawn, so that one changes no other."""
+    return np.random.default_rng([seed, zlib.crc32(what.encode()), *more])
+
+
+class _Draw:
+    """Draws fields by name, unless they are fixed."""
+
+    def __init__(self, seed: int, fixed: dict[str, Any]) -> None:
+        self._seed, self._fixed, self._used = seed, fixed, set[str]()
+
+    def __call__(self, name: str, drawn: Callable[[np.random.Generator], Any]) -> Any:
+        self._used.add(name)
+        value = drawn(seeded(self._seed, name))
+        return self._fixed.get(name, value)
+
+    def check_all_used(self) -> None:
+        if unknown := set(self._fixed) - self._used:
+            raise ConfigError(
+                f"a room has no {', '.join(sorted(unknown))}; what can be fixed: "
+                f"{', '.join(sorted(self._used))}"
+            )
+
+
+def _draw_room(draw: _Draw) -> RoomSpec:
+    layout = draw("layout", lambda rng: str(rng.choice(LAYOUTS, p=(0.6, 0.25, 0.15))))
+
+    def size(rng: np.random.Generator) -> tuple[float, float, float]:
+        width, depth = np.exp(rng.uniform(np.log(2.4), np.log(12.0))), rng.uniform(0.6, 1.0)
+        height = float(rng.uniform(2.3, 3.0))
+        if layout == "corridor":
+            return float(rng.uniform(6.0, 12.0)), float(rng.uniform(1.5, 2.4)), height
+        return float(width), float(max(2.0, width * depth)), height
+
+    return RoomSpec(
+        draw("room_seed", lambda rng: int(rng.integers(1 << 31))),
+        draw("size", size),
+        layout,
+        draw("furniture", lambda rng: float(rng.uniform(0.2, 1.0))),
+        draw("richness", lambda rng: float(rng.choice((0.0, 0.2, 0.5, 0.8, 1.0)))),
+        draw("brightness", lambda rng: float(rng.uniform(0.5, 1.2))),
+    )
+
+
+def _draw_camera(draw: _Draw) -> CameraSpec:
+    kind = draw("kind", lambda rng: str(rng.choice(CAMERAS)))
+
+    def misplaced(rng: np.random.Generator) -> tuple[float, ...]:
+        if rng.random() < 0.5:
+            return (0.0,) * 6
+        return (*rng.normal(0, 0.003, 3).tolist(), *rng.normal(0, 0.15, 3).tolist())
+
+    return CameraSpec(
+        kind,
+        draw("width", lambda rng: 320),
+        draw("height", lambda rng: 240),
+        draw("view", lambda rng: float(rng.uniform(55, 75))),
+        draw("range", lambda rng: float(rng.uniform(*RANGES[kind]))),
+        draw("noise", lambda rng: float(rng.uniform(0.7, 1.5))),
+        draw("readout", lambda rng: float(rng.choice((0.0, rng.uniform(0.008, 0.03))))),
+        draw("exposure", lambda rng: float(rng.uniform(0.002, 0.02))),
+        draw("gain_swing", lambda rng: float(rng.choice((0.0, rng.uniform(0.1, 0.5))))),
+        draw("misplaced", misplaced),
+        draw("delay", lambda rng: float(rng.choice((0.0, rng.uniform(-0.015, 0.015))))),
+    )
+
+
+# Metres: shortest and longest limit of each kind of camera that is drawn.
+RANGES: Final = {"structured_light": (3.5, 5.5), "time_of_flight": (4.0, 6.5)}
+
+
+def _check(spec: SequenceSpec) -> None:
+    known = {
+        "path": (spec.path, PATHS),
+        "layout": (spec.room.layout, LAYOUTS),
+        "kind": (spec.camera.kind, CAMERAS),
+    }
+    for name, (value, allowed) in known.items():
+        if value not in allowed:
+            raise ConfigError(f"{name} `{value}` is unknown; choose {', '.join(allowed)}")
+    if spec.frames < 2 or spec.camera.width < 16 or spec.camera.height < 16:
+        raise ConfigError("a sequence needs 2 frames of 16x16 at least")
+
+
+def described(spec: SequenceSpec) -> dict[str, Any]:
+    """All fields as plain values, for a YAML file."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, RoomSpec | CameraSpec):
+            return described_part(value)
+        return list(value) if isinstance(value, tuple) else value
+
+    def described_part(part: Any) -> dict[str, Any]:
+        return {field.name: plain(getattr(part, field.name)) for field in fields(part)}
+
+    return described_part(spec)

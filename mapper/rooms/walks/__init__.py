@@ -1,0 +1,1 @@
+"""How a camera moves through a room: one file a way of moving."""

@@ -1,0 +1,53 @@
+"""Which of several possible ways a camera takes."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from mapper.core.intrinsics import Intrinsics
+from mapper.rooms.renderer import RoomRenderer
+from mapper.rooms.spec import SequenceSpec, seeded
+from mapper.rooms.walks.free_space import FreeSpace
+from mapper.rooms.walks.motions import MOTIONS, Outing
+from mapper.rooms.walks.walk import Walk
+
+WAYS: Final = 6
+GLANCES: Final = 16  # views along a way by which it is judged
+COARSE: Final = Intrinsics(26.0, 26.0, 15.5, 11.5, 32, 24)
+LEAST_SPREAD: Final = 0.02  # of normals: their covariance's smallest share, that holds a camera
+RICH_ENOUGH: Final = 0.5  # textures that hold a camera before a single wall
+ENOUGH: Final = 0.97  # of the glances
+
+
+def draw_walk(spec: SequenceSpec, renderer: RoomRenderer) -> Walk:
+    """The first of a few ways that sees enough nearly all the time, or else the best of them."""
+    seconds = spec.frames / spec.rate
+    corridor = spec.room.layout == "corridor"
+    outing = Outing(FreeSpace(renderer.room), seconds, spec.pace, corridor)
+    best, most = None, -1.0
+    for way in range(WAYS if spec.watchful else 1):
+        walk = Walk(MOTIONS[spec.path](outing, seeded(spec.seed, "walk", way)))
+        share = _share_of_views(walk, spec, renderer) if spec.watchful else 1.0
+        if share > most:
+            best, most = walk, share
+        if most > ENOUGH:
+            break
+    assert best is not None
+    return best
+
+
+def _share_of_views(walk: Walk, spec: SequenceSpec, renderer: RoomRenderer) -> float:
+    """Of glances along the way: in how many shape or texture hold the camera."""
+    times = np.linspace(0, spec.frames / spec.rate, GLANCES)
+    held = 0
+    for T in walk.poses(times):
+        view = renderer.view(T, COARSE)
+        near = (view.depth > 0.5) & (view.depth < 0.9 * spec.camera.range)
+        if near.mean() < 0.4:
+            continue
+        normals = view.normals[near].astype(np.float64)
+        spread = np.linalg.eigvalsh(normals.T @ normals / len(normals))[0]
+        held += spread > LEAST_SPREAD or spec.room.richness >= RICH_ENOUGH
+    return held / GLANCES
