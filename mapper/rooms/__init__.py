@@ -1,6 +1,6 @@
 """Rooms that are made up: their surfaces, pictures, cameras and walks, with exact truth.
 
-    spec = draw_sequence(seed=4, kind="time_of_flight", path="head_worn", rate=15.0)
+    spec = draw_sequence(seed=4, kind="time-of-flight", path="head_worn", rate=15.0)
     for each in RoomSequence(spec):
         mapper.step(each.frame)  # and each.T_world_camera is where it was taken
 

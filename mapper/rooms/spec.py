@@ -12,7 +12,7 @@ import numpy as np
 from mapper.errors import ConfigError
 
 LAYOUTS: Final = ("open", "divided", "corridor")
-CAMERAS: Final = ("structured_light", "time_of_flight")
+CAMERAS: Final = ("structured-light", "time-of-flight")
 PATHS: Final = ("hand_held", "head_worn", "robot", "rotation")
 RATES: Final = (30.0, 15.0, 10.0, 5.0)
 
@@ -167,7 +167,7 @@ def _draw_camera(draw: _Draw) -> CameraSpec:
 
 
 # Metres: shortest and longest limit of each kind of camera that is drawn.
-RANGES: Final = {"structured_light": (3.5, 5.5), "time_of_flight": (4.0, 6.5)}
+RANGES: Final = {"structured-light": (3.5, 5.5), "time-of-flight": (4.0, 6.5)}
 
 
 def _check(spec: SequenceSpec) -> None:

@@ -94,7 +94,7 @@ def test_every_path_stays_in_the_room_and_moves(path: str) -> None:
 
 
 def test_a_camera_out_of_place_and_late_is_wrong_by_that() -> None:
-    spec = drawn(4, kind="structured_light", noise=0.01, **EXACT)
+    spec = drawn(4, kind="structured-light", noise=0.01, **EXACT)
     right, beside = RoomSequence(spec), RoomSequence(_misplaced(spec))
     assert _median_error(right) < 0.02
     assert _median_error(beside) == pytest.approx(0.1, abs=0.03)

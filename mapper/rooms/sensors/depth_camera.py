@@ -11,8 +11,8 @@ from mapper.rooms.sensors import structured_light, time_of_flight
 from mapper.rooms.sensors.sensor import Scene
 
 SENSE: Final[dict[str, Callable[[Scene, np.random.Generator], np.ndarray]]] = {
-    "structured_light": structured_light.sense,
-    "time_of_flight": time_of_flight.sense,
+    "structured-light": structured_light.sense,
+    "time-of-flight": time_of_flight.sense,
 }
 
 
