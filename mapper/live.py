@@ -17,27 +17,37 @@ from typing import Any, Final
 
 from mapper.config.loader import load_config
 from mapper.config.settings import MapperConfig
+from mapper.core.camera_noise import CameraNoise
 from mapper.errors import InputError
 from mapper.frontends.base import Frontend
 from mapper.frontends.registry import choose_frontend, create_frontend, frontend_spec
-from mapper.io.cameras.calibration import Calibration, load_calibration
+from mapper.io.cameras.calibration import Calibration
 from mapper.io.live.capture import LiveCapture
 from mapper.io.live.open_live import open_live
 from mapper.io.live.recording import FrameRecording, refuse_used
 from mapper.io.live.source import LiveSource
 from mapper.io.live.view import LiveView
 from mapper.io.viewer.map_logger import MapLogger
-from mapper.pipeline import Say, introduced, prepared, say_nothing
+from mapper.pipeline import Say, camera_metrics, introduced, prepared, say_nothing
 from mapper.request import LiveRequest
-from mapper.run.description import describe, described_camera, with_whole_paths
+from mapper.run.description import describe, described_camera, note_camera, with_whole_paths
 from mapper.run.directory import RunDirectory
 from mapper.run.outputs import Course, write_outputs
 from mapper.run.ownership import created, reopened
 from mapper.run.recorder import RunRecorder
+from mapper.run.stored_run import StoredSequence
 from mapper.run.viewing import open_viewer
 from mapper.runtime.interruption import Interruption
+from mapper.saved.live_camera import calibration_of, known_camera
 from mapper.saved.map import load_decisions
-from mapper.saved.resume import Past, check_live, read_live_past, set_aside, settings_of
+from mapper.saved.resume import (
+    Past,
+    check_live,
+    read_live_past,
+    set_aside,
+    settings_of,
+)
+from mapper.slam.live_noise import LiveNoise
 from mapper.slam.live_tracking import LiveTracking
 from mapper.slam.mapper import Mapper
 from mapper.slam.progress import NullProgress, Progress
@@ -66,7 +76,7 @@ def map_camera(
         if before is not None:
             check_live(before)
             config = settings_of(before, config, request.asks_for_settings)
-        calibration = _calibration(request, before)
+        calibration = calibration_of(request, before)
         source = open_live(
             request.camera,
             realtime=request.realtime,
@@ -82,8 +92,11 @@ def map_camera(
         seconds = prepared(name, config, say)  # before the first image, or it would be lost
         # All that may fail, before a former run is touched.
         capture = stack.enter_context(LiveCapture(source))
+        spec = frontend_spec(name)
+        camera = known_camera(request, before, calibration, source) if spec.needs_depth else None
         if before is None:
-            run = stack.enter_context(_begun(request, out, source, frontend, config))
+            described = described_camera(request, source, camera)
+            run = stack.enter_context(_begun(request, out, described, frontend, config))
         else:
             set_aside(before, past)
             run = before
@@ -91,9 +104,18 @@ def map_camera(
             closing(open_viewer(request, run, config.recording.image_every, None, say))
         )
         say(f"{source.name}: {introduced(name, why)}; Ctrl-C ends it")
-        relocalises = frontend_spec(name).relocalises
         job = LiveJob(
-            frontend, config, run, calibration, request.record, relocalises, past, seconds, matcher
+            frontend,
+            config,
+            run,
+            calibration,
+            request.record,
+            spec.relocalises,
+            past,
+            seconds,
+            matcher,
+            spec.needs_depth,
+            camera,
         )
         return run, run_live(capture, job, show, request.max_seconds, progress())
 
@@ -103,8 +125,9 @@ class LiveJob:
     """By whom a camera is mapped and where to.
 
     calibration: goes before what the camera says of itself. record: folder for the frames.
-    relocalises: see FrontendSpec. past: of the run that is carried on. warm_up_s: seconds that it
-    took to be ready for the first image. matcher: of features; the default unless given.
+    relocalises, needs_depth: see FrontendSpec. past: of the run that is carried on. warm_up_s:
+    seconds until it was ready for the first image. matcher: of features; the default unless given.
+    camera: what the depth is taken for, if known.
     """
 
     frontend: Frontend
@@ -116,6 +139,8 @@ class LiveJob:
     past: Past | None = None
     warm_up_s: float = 0.0
     matcher: FeatureMatcher | None = None
+    needs_depth: bool = False
+    camera: CameraNoise | None = None
 
 
 def run_live(
@@ -144,7 +169,8 @@ def run_live(
         mapper = _open_mapper(job, show, stack)
         ended_at = None if job.past is None else job.past.last_timestamp
         max_side = job.config.images.max_side
-        tracking = LiveTracking(mapper, view, record, job.relocalises, ended_at, max_side)
+        noise = _noise(job)
+        tracking = LiveTracking(mapper, view, record, job.relocalises, noise, ended_at, max_side)
         fault: BaseException | None = tracking.follow(
             capture, _until(interruption, show, max_seconds), bar
         )
@@ -162,6 +188,7 @@ def run_live(
             **tracking.metrics(capture),
             "seconds_to_settle": settling,
             "warm_up_s": job.warm_up_s,
+            **camera_metrics(noise.camera if noise else None),
         }
         metrics = write_outputs(
             job.run, result, None, Course(mapper.stopwatch, seconds), show, extra
@@ -174,22 +201,23 @@ def run_live(
 
 @contextmanager
 def _begun(
-    request: LiveRequest, out: Path, source: LiveSource, frontend: Frontend, config: MapperConfig
+    request: LiveRequest,
+    out: Path,
+    described: StoredSequence,
+    frontend: Frontend,
+    config: MapperConfig,
 ) -> Iterator[RunDirectory]:
     """A new run directory, in place of an earlier run if that was asked for."""
     with created(out, request.overwrite) as run:
-        described = described_camera(request, source)
         run.write_description(describe(run.path, described, frontend, config))
         yield run
 
 
-def _calibration(request: LiveRequest, before: RunDirectory | None) -> Calibration | None:
-    """As given; else, where a run is carried on with its own camera, as then."""
-    path = request.calib
-    if path is None and before is not None:
-        described = before.read_description()
-        path = described.calibration if described.says.sequence.camera == request.camera else None
-    return None if path is None else load_calibration(path)
+def _noise(job: LiveJob) -> LiveNoise | None:
+    """Of the frames' depth, where that is what is tracked."""
+    if not job.needs_depth:
+        return None
+    return LiveNoise(job.camera, lambda found: note_camera(job.run, found))
 
 
 def _size(calibration: Calibration | None) -> tuple[int, int] | None:
@@ -226,7 +254,10 @@ def _open_record(
 ) -> FrameRecording | None:
     if job.record is None:
         return None
-    return stack.enter_context(FrameRecording(job.record, view.frame_calibration, source.has_depth))
+    calibration = view.frame_calibration
+    if calibration is not None and job.camera is not None:
+        calibration = replace(calibration, camera_kind=job.camera.told_kind)
+    return stack.enter_context(FrameRecording(job.record, calibration, source.has_depth))
 
 
 def _settled(mapper: Mapper, tracking: LiveTracking, run: RunDirectory) -> MappingResult | None:

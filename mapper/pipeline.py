@@ -11,11 +11,12 @@ from typing import Any
 
 from mapper.config.loader import load_config
 from mapper.config.settings import MapperConfig
+from mapper.core.camera_noise import CameraNoise
 from mapper.errors import ConfigError, InputError
 from mapper.frontends.base import Frontend, PreparingFrontend
 from mapper.frontends.registry import AUTO, choose_frontend, create_frontend, frontend_spec
 from mapper.io.sequences.bounded import BoundedSequence
-from mapper.io.sequences.depth_range import check_depth_range
+from mapper.io.sequences.depth_readings import check_depth_range, depth_camera
 from mapper.io.sequences.fingerprint import fingerprint
 from mapper.io.sequences.open_sequence import open_chosen, sequence_name
 from mapper.io.sequences.prefetch import Prefetch
@@ -31,6 +32,7 @@ from mapper.runtime.interruption import Interruption
 from mapper.saved.resume import (
     Past,
     as_before,
+    camera_before,
     check_same_frames,
     read_past,
     set_aside,
@@ -73,8 +75,9 @@ def map_into(
                 say(f"{before.path}: this run is complete already")
                 return before, metrics
         check_depth_range(stored)
-        sequence = BoundedSequence(stored, config.images.max_side)
-        name, why = choose_frontend(config, sequence.has_depth)
+        name, why = choose_frontend(config, stored.has_depth)
+        camera = _depth_camera(stored, request, before) if frontend_spec(name).needs_depth else None
+        sequence = BoundedSequence(stored, config.images.max_side, camera)
         matcher = OrbMatcher()
         # Before a folder is made: this may be refused.
         frontend = create_frontend(config, name, matcher)
@@ -82,11 +85,22 @@ def map_into(
         why = why if before is None else "as before"
         what = f"{sequence.kind} sequence {sequence.name}: {len(sequence)} frames"
         say(f"{what}{_reduced(sequence)}; {introduced(name, why)}")
+        if camera is not None:
+            say(f"  {camera.in_words}")
         for note in sequence.notes:
             say(f"  {note}")
         seconds = prepared(name, config, say)
         job = Job(request, config, sequence, frontend, matcher, run, seconds)
         return run, _run(job, say, progress)
+
+
+def _depth_camera(
+    sequence: Sequence, request: RunRequest, before: RunDirectory | None
+) -> CameraNoise | None:
+    """What the depth is taken for; of a run that is resumed as it was."""
+    if before is None or not sequence.has_depth:
+        return depth_camera(sequence, request.camera_kind)
+    return camera_before(before)
 
 
 def prepared(frontend: str, config: MapperConfig, say: Say) -> float:
@@ -175,7 +189,13 @@ def found(sequence: BoundedSequence) -> dict[str, Any]:
         "input_notes": list(sequence.notes),
         "without_depth": len(sequence.lonely_times),
         "original_size": sequence.original,
+        **camera_metrics(sequence.camera),
     }
+
+
+def camera_metrics(camera: CameraNoise | None) -> dict[str, Any]:
+    """What the depth was taken for; nothing where there is none."""
+    return {} if camera is None else {"depth_camera": camera.as_metrics}
 
 
 def _map_frames(job: Job, mapper: Mapper, first: int, progress: Progress) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from mapper.core.camera_kinds import AUTO
 from mapper.errors import ConfigError
 from mapper.frontends.registry import BUILT_IN
 
@@ -20,8 +21,10 @@ class MapRequest:
     "backend.fusion.tsdf.voxel_size=0.01". frontend, weights, align, kv_budget: settings with an
     option of their own, taken as they are given; None = as the configuration says.
     topics: of a ROS bag, like colour=/a,depth=/b,info=/c; None = found out.
-    calib: calibration file. connect: address of a viewer that runs already. save_recording: write
-    run.rrd. resume: carry on the run in `out`. overwrite: replace it.
+    calib: calibration file. camera_kind: of the depth camera, see mapper.core.camera_kinds;
+    "auto" = as the input says, else estimated from its depth. connect: address of a viewer that
+    runs already. save_recording: write run.rrd. resume: carry on the run in `out`. overwrite:
+    replace it.
     """
 
     out: Path | None = None
@@ -32,6 +35,7 @@ class MapRequest:
     align: str | None = None
     kv_budget: str | None = None
     calib: Path | None = None
+    camera_kind: str = AUTO
     topics: str | None = None
     viewer: ViewerKind = "none"
     connect: str | None = None

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mapper.commands.run import print_summary
+from mapper.core.depth_noise import TIME_OF_FLIGHT, DepthNoise
+from mapper.errors import ConfigError
 from mapper.io.sequences.open_sequence import open_sequence
 from mapper.pipeline import map_into
 from mapper.request import RunRequest
 from mapper.run.directory import RunDirectory
 from mapper.saved.results import sequence_again
+from mapper.saved.resume import as_before, camera_before
 from tests.support.quick_outputs import skip_report
 
 
@@ -56,3 +60,28 @@ def test_a_nearly_empty_map_says_why(
     assert run.read_json(run.metrics)["warnings"] == [warning]
     print_summary(metrics)
     assert f"WARNING: {warning}" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_kind_of_camera_is_noted_told_and_kept_when_the_run_is_resumed(
+    sample: Path, tmp_path: Path
+) -> None:
+    request = RunRequest(
+        sequence=sample,
+        out=tmp_path / "out",
+        max_frames=3,
+        save_recording=False,
+        camera_kind="time-of-flight",
+    )
+    said: list[str] = []
+    run, metrics = map_into(request, said.append)
+    assert any("time-of-flight depth (as asked)" in line for line in said)
+    assert metrics["depth_camera"]["kind"] == "time-of-flight"
+    assert run.keyframes.load(0).noise == TIME_OF_FLIGHT
+    stored = run.read_description().says.sequence
+    assert stored.camera_kind == "time-of-flight"
+    assert DepthNoise(*(stored.depth_noise or ())) == TIME_OF_FLIGHT
+    assert camera_before(run).noise == TIME_OF_FLIGHT
+    assert as_before(replace(request, camera_kind="auto"), run).camera_kind == "time-of-flight"
+    with pytest.raises(ConfigError, match="was made with --camera-kind time-of-flight"):
+        as_before(replace(request, camera_kind="stereo"), run)

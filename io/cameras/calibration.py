@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
 
+from mapper.core.camera_kinds import CAMERA_KINDS, CameraKind
 from mapper.core.geometry import is_rigid
 from mapper.core.intrinsics import Intrinsics
 from mapper.errors import ConfigError, InputError, shown, unknown_name
@@ -27,7 +28,8 @@ CALIBRATION_NAME = "calibration.yaml"
 
 _NUMBERS = ("fx", "fy", "cx", "cy", "width", "height")
 _CAMERA_KEYS = (*_NUMBERS, "distortion", "model")
-_TOP_KEYS = ("color", "depth", "T_color_depth", "depth_scale")
+_SHARED_KEYS = ("depth_scale", "camera_kind")
+_TOP_KEYS = ("color", "depth", "T_color_depth", *_SHARED_KEYS)
 MODELS = ("pinhole", "fisheye")  # of a lens; a pinhole's distortion is OpenCV's polynomial
 
 
@@ -38,12 +40,15 @@ class Calibration:
     color: of the colour images. depth: of the depth images, None = registered to colour.
     T_color_depth: float64 (4, 4), depth-camera coordinates to colour-camera; None without depth.
     depth_scale: units of a 16-bit depth image per metre; None = what the format says.
+    camera_kind: how the depth camera measures; None = what the format says.
     """
 
     color: Camera
     depth: Camera | None = None
     T_color_depth: np.ndarray | None = None
     depth_scale: float | None = None
+    # Not in the text by which runs know their cameras again: it changes no frame.
+    camera_kind: CameraKind | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if (self.depth is None) != (self.T_color_depth is None):
@@ -79,6 +84,8 @@ def save_calibration(calibration: Calibration, path: Path) -> None:
         content["T_color_depth"] = np.asarray(calibration.T_color_depth, float).tolist()
     if calibration.depth_scale is not None:
         content["depth_scale"] = float(calibration.depth_scale)
+    if calibration.camera_kind is not None:
+        content["camera_kind"] = calibration.camera_kind
     with atomic_write(path) as file:
         yaml.safe_dump(content, file, sort_keys=False)
 
@@ -109,15 +116,20 @@ def _from_text(text: str) -> Calibration:
 
 def _from_mapping(content: dict[str, Any]) -> Calibration:
     if "color" not in content and "fx" in content:
-        _refuse_unknown(content, (*_CAMERA_KEYS, "depth_scale"))
-        camera = {key: value for key, value in content.items() if key != "depth_scale"}
-        return Calibration(_camera(camera, "camera"), depth_scale=_depth_scale(content))
+        _refuse_unknown(content, (*_CAMERA_KEYS, *_SHARED_KEYS))
+        camera = {key: value for key, value in content.items() if key not in _SHARED_KEYS}
+        return Calibration(
+            _camera(camera, "camera"),
+            depth_scale=_depth_scale(content),
+            camera_kind=_camera_kind(content),
+        )
     _refuse_unknown(content, _TOP_KEYS)
     if "color" not in content:
         raise ConfigError("the key `color` is missing; it holds fx, fy, cx, cy, width, height")
     depth = _camera(content["depth"], "depth") if "depth" in content else None
     T = _matrix(content["T_color_depth"]) if "T_color_depth" in content else None
-    return Calibration(_camera(content["color"], "color"), depth, T, _depth_scale(content))
+    color = _camera(content["color"], "color")
+    return Calibration(color, depth, T, _depth_scale(content), _camera_kind(content))
 
 
 def _camera(content: Any, name: str) -> Camera:
@@ -151,6 +163,16 @@ def _number(value: Any, name: str) -> float:
 
 def _depth_scale(content: dict[str, Any]) -> float | None:
     return _number(content["depth_scale"], "depth_scale") if "depth_scale" in content else None
+
+
+def _camera_kind(content: dict[str, Any]) -> CameraKind | None:
+    if "camera_kind" not in content:
+        return None
+    value = content["camera_kind"]
+    for kind in CAMERA_KINDS:
+        if value == kind:
+            return kind
+    raise ConfigError(f"camera_kind is {shown(value)}; known: {', '.join(CAMERA_KINDS)}")
 
 
 def _matrix(content: Any) -> np.ndarray:

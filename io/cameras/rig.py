@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from mapper.core.camera_kinds import CameraKind
 from mapper.core.intrinsics import Intrinsics
 from mapper.errors import ConfigError, InputError
 from mapper.io.cameras.calibration import Calibration
@@ -56,6 +57,11 @@ class Rig:
             self._undistort_color = Undistorter(color.intrinsics, color.distortion, color.fisheye)
         if depth.is_distorted:
             self._undistort_depth = Undistorter(depth.intrinsics, depth.distortion, depth.fisheye)
+
+    @property
+    def camera_kind(self) -> CameraKind | None:
+        """How the depth camera measures, by the calibration; None where it does not say."""
+        return None if self.calibration is None else self.calibration.camera_kind
 
     def facts(self) -> str:
         """Everything about the cameras that changes what a frame holds; for the fingerprint."""

@@ -9,6 +9,7 @@ from typing import Final
 import cv2
 import numpy as np
 
+from mapper.core.camera_kinds import CameraKind
 from mapper.errors import InputError
 from mapper.io.cameras.calibration import Calibration
 from mapper.io.live.source import LiveImage, StreamBroken, arrival_time
@@ -32,6 +33,7 @@ class CameraSource:
 
     has_depth = False
     calibration: Calibration | None = None
+    camera_kind: CameraKind | None = None
 
     def __init__(self, address: int | str, size: tuple[int, int] | None = None) -> None:
         self.name = str(address)
@@ -99,6 +101,7 @@ class RealtimeVideo:
 
     has_depth = False
     calibration: Calibration | None = None
+    camera_kind: CameraKind | None = None
 
     def __init__(self, path: Path) -> None:
         self.name = str(path)

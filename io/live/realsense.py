@@ -8,11 +8,13 @@ from typing import Any, Final
 
 import numpy as np
 
+from mapper.core.camera_kinds import CameraKind
 from mapper.core.intrinsics import Intrinsics
 from mapper.errors import ConfigError
 from mapper.io.cameras.calibration import Calibration
 from mapper.io.cameras.camera import Camera
 from mapper.io.live.source import LiveImage, StreamBroken, arrival_time
+from mapper.io.sequences.bags.topics import camera_kind
 
 WIDTH, HEIGHT, FRAME_RATE = 640, 480, 30
 READ_TIMEOUT_MS: Final = 3000
@@ -23,10 +25,11 @@ class RealsenseSource:
     """Colour and depth at 640x480 and 30 Hz, the depth brought into the colour camera's view.
 
     serial: of the camera to take; None = the only one. The factory's calibration of the colour
-    camera becomes known with the first open().
+    camera becomes known with the first open(), and by its name how it measures.
     """
 
     has_depth = True
+    camera_kind: CameraKind | None = None
 
     def __init__(self, serial: str | None = None) -> None:
         self._library = _load_library()
@@ -49,7 +52,9 @@ class RealsenseSource:
         self._pipeline, self._align = rs.pipeline(), rs.align(rs.stream.color)
         try:  # the cable may be pulled at any of these
             profile = self._pipeline.start(config)
-            self._depth_unit = float(profile.get_device().first_depth_sensor().get_depth_scale())
+            device = profile.get_device()
+            self._depth_unit = float(device.first_depth_sensor().get_depth_scale())
+            self.camera_kind = camera_kind("/device_0/sensor_0", _name(device, rs))
             color = profile.get_stream(rs.stream.color).as_video_stream_profile()
             self.calibration = Calibration(_camera(color.get_intrinsics(), rs))
         except RuntimeError as error:
@@ -77,6 +82,13 @@ class RealsenseSource:
         if pipeline is not None:
             with suppress(RuntimeError):  # of one that never started, or is unplugged
                 pipeline.stop()
+
+
+def _name(device: Any, rs: ModuleType) -> str:
+    """Like "Intel RealSense D435"; empty where it keeps that to itself."""
+    with suppress(RuntimeError, AttributeError):
+        return str(device.get_info(rs.camera_info.name))
+    return ""
 
 
 def _camera(raw: Any, rs: ModuleType) -> Camera:

@@ -66,7 +66,8 @@ class FrameRecording(Closing):
                 (self.path / kind).mkdir(parents=True, exist_ok=True)
                 (self.path / f"{kind}.txt").write_text("# timestamp filename\n", encoding="utf-8")
             if calibration is not None:
-                known = Calibration(calibration.color, depth_scale=DEPTH_SCALE)
+                measures = calibration.camera_kind
+                known = Calibration(calibration.color, None, None, DEPTH_SCALE, measures)
                 save_calibration(known, self.path / CALIBRATION_NAME)
         except OSError as error:
             raise OutputError(f"{self.path}: cannot be written ({error.strerror})") from error

@@ -25,6 +25,7 @@ class RosbagSource:
         self._next: int | None = None
         self._offset: float | None = None
         self.calibration = self._bag.calibration
+        self.camera_kind = self._bag.camera_kind
         self.has_depth = self._bag.topics.depth is not None
 
     def open(self) -> None:

@@ -8,6 +8,7 @@ from typing import Final, Protocol
 
 import numpy as np
 
+from mapper.core.camera_kinds import CameraKind
 from mapper.errors import InputError
 from mapper.io.cameras.calibration import Calibration
 
@@ -36,12 +37,14 @@ class LiveSource(Protocol):
     """A camera, a stream, or a file played at its own speed. Used from one thread at a time.
 
     name: what the user called it. has_depth: known before it is opened. calibration: what the
-    device says of itself once it is open; None where only the user can know.
+    device says of itself once it is open; None where only the user can know. camera_kind: how its
+    depth camera measures, known once it is open; None where nobody tells.
     """
 
     name: str
     has_depth: bool
     calibration: Calibration | None
+    camera_kind: CameraKind | None
 
     def open(self) -> None:
         """Start, or start again; StreamBroken where that may work later."""

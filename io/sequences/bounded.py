@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from mapper.core.depth_noise import DepthNoise
+from mapper.core.camera_noise import CameraNoise
 from mapper.core.frame import Frame
 from mapper.errors import InputError
 from mapper.io.sequences.sequence import NumberedFrames, Sequence
@@ -23,29 +23,33 @@ class BoundedSequence(NumberedFrames):
 
     max_side: 0 = whatever they are. stored: the sequence as it is. original: width and height as
     they are read. size: as they are handed out. Where nobody knows the intrinsics the first frame
-    tells them; both are None where that one cannot be read. noise: of its depth, if known; the
-    frames carry it.
+    tells them; both are None where that one cannot be read. camera: what
+    the depth is taken for; the frames carry its noise.
     """
 
-    def __init__(self, sequence: Sequence, max_side: int, noise: DepthNoise | None = None) -> None:
-        self.stored, self._max_side, self.noise = sequence, max_side, noise
+    def __init__(
+        self, sequence: Sequence, max_side: int, camera: CameraNoise | None = None
+    ) -> None:
+        self.stored, self._max_side, self.camera = sequence, max_side, camera
         self.kind, self.name, self.path = sequence.kind, sequence.name, sequence.path
         self.has_depth, self.timestamps = sequence.has_depth, sequence.timestamps
         self.ground_truth, self.notes = sequence.ground_truth, sequence.notes
-        self.lonely_times = sequence.lonely_times
+        self.lonely_times, self.camera_kind = sequence.lonely_times, sequence.camera_kind
         self.original = original = _size(sequence)
         self.size = None if original is None else bounded_size(*original, max_side)
-        camera = sequence.intrinsics
-        self.intrinsics = camera
-        if camera is not None and self.size is not None and self.size != original:
-            self.intrinsics = camera.resized(*self.size)
+        intrinsics = sequence.intrinsics
+        self.intrinsics = intrinsics
+        if intrinsics is not None and self.size is not None and self.size != original:
+            self.intrinsics = intrinsics.resized(*self.size)
 
     def __len__(self) -> int:
         return len(self.stored)
 
     def _frame(self, index: int) -> Frame:
         frame = bounded_frame(self.stored[index], self._max_side)
-        return frame if self.noise is None else dataclasses.replace(frame, noise=self.noise)
+        if self.camera is None:
+            return frame
+        return dataclasses.replace(frame, noise=self.camera.noise)
 
     def close(self) -> None:
         """Closes the sequence within."""

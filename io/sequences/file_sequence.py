@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mapper.core.camera_kinds import CameraKind
 from mapper.core.frame import Frame
 from mapper.core.intrinsics import Intrinsics
 from mapper.core.trajectory import Trajectory
@@ -23,6 +24,7 @@ class FileSequence(NumberedFrames):
     color_paths, depth_paths: one a frame; depth_paths is empty where there is no depth.
     depth_scale: units of a 16-bit depth image per metre. lonely_times: (K,), seconds, of the
     colour images that were left out, as they have no depth. notes: sentences about what was found.
+    camera_kind: by the format; that of the calibration goes before it.
     """
 
     kind: str
@@ -36,11 +38,13 @@ class FileSequence(NumberedFrames):
     ground_truth: Trajectory | None = None
     lonely_times: np.ndarray = field(default_factory=lambda: np.empty(0))
     notes: tuple[str, ...] = ()
+    camera_kind: CameraKind | None = None
     has_depth: bool = field(init=False)
     intrinsics: Intrinsics | None = field(init=False)
 
     def __post_init__(self) -> None:
         self.has_depth, self.intrinsics = bool(self.depth_paths), self.rig.intrinsics
+        self.camera_kind = self.rig.camera_kind or self.camera_kind
         if not self.color_paths:
             raise InputError(f"{self.path}: no images found; is this the right folder?")
         check_increasing(self.timestamps, self.path)

@@ -30,6 +30,7 @@ DEPTH_SCALE: Final = 1000.0  # units per metre, where the calibration says nothi
 _COLOR_FOLDERS: Final = ("rgb", "color", "colour", "images", "image")
 _DEPTH_FOLDERS: Final = ("depth", "depths")
 PNG_BYTES: Final = 64  # hold the header of any
+ARKIT_SIZE: Final = (256, 192)  # of depth as ARKit gives it: Record3D, Stray Scanner and others
 
 _DEPTH_ALONE: Final = DEPTH_SUFFIXES - IMAGE_SUFFIXES  # of files that hold no colour
 
@@ -79,6 +80,7 @@ def open_image_folder(
         rig=Rig(cameras, registration if depth else "none", size),
         lonely_times=np.empty(0) if pairs is None else times[pairs.lonely_color],
         notes=tuple(note for note in notes if note),
+        camera_kind="lidar" if depth and _is_arkit(depth[0]) else None,
     )
 
 
@@ -109,6 +111,12 @@ def _is_deep_grey(path: Path) -> bool:
         return False
     header = header_of(path, PNG_BYTES)
     return header is not None and (header.bits, header.channels) == (16, 1)
+
+
+def _is_arkit(depth: Path) -> bool:
+    """Whether a depth image has the size at which ARKit gives what the LiDAR saw."""
+    header = header_of(depth, PNG_BYTES) if depth.suffix.lower() == ".png" else None
+    return header is not None and (header.width, header.height) == ARKIT_SIZE
 
 
 def _beside(path: Path, folder: Path) -> list[Path]:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
+from mapper.core.camera_kinds import CameraKind
 from mapper.core.frame import Frame
 from mapper.core.intrinsics import Intrinsics
 from mapper.core.trajectory import Trajectory
@@ -21,6 +22,7 @@ class Sequence(Protocol):
     timestamps: float64 (N,), seconds, increasing.
     intrinsics: of the frames as they are handed out (undistorted), None if unknown.
     ground_truth: poses of the camera that the frames' intrinsics describe, or None.
+    camera_kind: how the depth camera measures; None where neither format nor calibration tells.
     lonely_times: (K,), seconds, of colour images that are no frames, as they have no depth.
     notes: sentences about what was found and passed over, for whoever maps the sequence.
     """
@@ -32,6 +34,7 @@ class Sequence(Protocol):
     intrinsics: Intrinsics | None
     timestamps: np.ndarray
     ground_truth: Trajectory | None
+    camera_kind: CameraKind | None
     lonely_times: np.ndarray
     notes: tuple[str, ...]
 

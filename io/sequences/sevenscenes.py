@@ -76,6 +76,7 @@ def open_sevenscenes(
         rig=rig,
         ground_truth=truth,
         notes=notes if given else (PUBLISHED, *notes),
+        camera_kind=None if given else "structured-light",
     )
 
 

@@ -33,7 +33,7 @@ class Subsequence(NumberedFrames):
         self.has_depth, self.intrinsics = sequence.has_depth, sequence.intrinsics
         self.timestamps = sequence.timestamps[list(self._indices)]
         self.ground_truth = sequence.ground_truth
-        self.notes = sequence.notes
+        self.notes, self.camera_kind = sequence.notes, sequence.camera_kind
         self.lonely_times = _between(sequence.lonely_times, self.timestamps)[::stride]
 
     def __len__(self) -> int:

@@ -69,7 +69,8 @@ def open_tum(
     """A TUM folder. Colour images without depth within the tolerance are left out, and counted."""
     path = path.resolve()
     images = _find_images(path)
-    cameras = find_calibration(calibration, (path,)) or published_calibration(path.name)
+    published = published_calibration(path.name)
+    cameras = find_calibration(calibration, (path,)) or published
     if cameras is None and images.depth:
         raise InputError(
             f"{path}: the camera is unknown (no freiburg1, 2 or 3 in the name); "
@@ -89,6 +90,7 @@ def open_tum(
         ground_truth=truth,
         lonely_times=images.lonely_times,
         notes=images.notes + truth_notes,
+        camera_kind="structured-light" if published else None,
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from mapper.core.camera_kinds import CameraKind
 from mapper.core.frame import Frame
 from mapper.core.intrinsics import Intrinsics
 from mapper.core.trajectory import Trajectory
@@ -35,6 +36,7 @@ class VideoSequence(NumberedFrames):
 
     kind = "video"
     has_depth = False
+    camera_kind: CameraKind | None = None
     ground_truth: Trajectory | None = None
     lonely_times = np.empty(0)
     notes: tuple[str, ...] = ()

@@ -7,6 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TypeVar
 
+from mapper.core.camera_kinds import AUTO, KIND_CHOICES
 from mapper.request import MapRequest
 
 Request = TypeVar("Request", bound=MapRequest)
@@ -54,6 +55,13 @@ def add_cameras(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE",
         help="camera calibration: from mapper calibrate, or another program's",
+    )
+    parser.add_argument(
+        "--camera-kind",
+        choices=KIND_CHOICES,
+        default=AUTO,
+        help="how the depth camera measures, which tells its noise (auto: as the input says, "
+        "else by its depth)",
     )
     parser.add_argument(
         "--topics",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import astuple, dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from mapper.core.camera_kinds import CameraKind
 from mapper.runtime.kernels import kernel
 
 if TYPE_CHECKING:
@@ -69,11 +70,10 @@ TIME_OF_FLIGHT = DepthNoise(0.0015, 0.0015, 0.0004)
 # Woodfill, "Best-known-methods for tuning Intel RealSense D400 depth cameras for best performance",
 # 2018): 0.08 pixels, and a D435 at 848x480 with 424 pixels and 50 mm.
 STEREO = DepthNoise.of_powers(0.001, 0.0, 0.08 / (424 * 0.05))
-# 1 cm on what is 1 m away, and about 1 % beyond (Luetzenburg, Kroon, Bjork, "Evaluation of the Apple
-# iPhone 12 Pro LiDAR for an application in geosciences", Scientific Reports 2021).
+# 1 cm on what is 1 m away, and about 1 % beyond (Luetzenburg, Kroon, Bjork, "Evaluation of the
+# Apple iPhone 12 Pro LiDAR for an application in geosciences", Scientific Reports 2021).
 LIDAR = DepthNoise(0.003, 0.008, 0.0)
 
-CameraKind = Literal["structured-light", "time-of-flight", "stereo", "lidar"]
 NOISE_BY_KIND: Final[dict[CameraKind, DepthNoise]] = {
     "structured-light": STRUCTURED_LIGHT,
     "time-of-flight": TIME_OF_FLIGHT,

@@ -70,14 +70,16 @@ def as_html(report: ReportData) -> str:
 
 
 def _images(report: ReportData) -> str:
-    """At what size the images were mapped; empty where nobody noted it."""
+    """At what size the images were mapped, and what the depth was taken for; empty where nobody
+    noted it."""
     size, original = report.metrics.get("image_size"), report.metrics.get("original_size")
     if size is None:
         return ""
     text = f"images of {size[0]}x{size[1]}"
-    if original is None or tuple(original) == tuple(size):
-        return text
-    return f"{text}, from {original[0]}x{original[1]}"
+    if original is not None and tuple(original) != tuple(size):
+        text = f"{text}, from {original[0]}x{original[1]}"
+    camera = report.metrics.get("depth_camera")
+    return text if camera is None else f"{text} · {camera['kind']} depth ({camera['why']})"
 
 
 def _tiles(report: ReportData) -> list[Tile]:

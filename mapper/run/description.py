@@ -8,11 +8,13 @@ from typing import Any
 
 from mapper.config.loader import to_mapping
 from mapper.config.settings import MapperConfig
+from mapper.core.camera_noise import CameraNoise
 from mapper.frontends.base import Frontend
 from mapper.io.live.source import LiveSource
 from mapper.io.sequences.bounded import BoundedSequence
 from mapper.io.sequences.fingerprint import fingerprint
 from mapper.request import LiveRequest, RunRequest
+from mapper.run.directory import RunDirectory
 from mapper.run.stored_run import LIVE, StoredDescription, StoredSequence, seen_from
 from mapper.runtime.versions import versions
 
@@ -79,15 +81,34 @@ def described_sequence(request: RunRequest, sequence: BoundedSequence) -> Stored
         save_predictions=request.save_predictions,
         original_size=_listed(sequence.original),
         image_size=_listed(sequence.size),
+        **noise_keys(sequence.camera),
         fingerprint=fingerprint(sequence.stored),
     )
+
+
+def noise_keys(camera: CameraNoise | None) -> dict[str, Any]:
+    """What is said of a depth camera; nothing where there is none."""
+    if camera is None:
+        return {}
+    return {"camera_kind": camera.kind, "depth_noise": camera.coefficients}
 
 
 def _listed(size: tuple[int, int] | None) -> list[int] | None:
     return None if size is None else list(size)
 
 
-def described_camera(request: LiveRequest, source: LiveSource) -> StoredSequence:
+def note_camera(run: RunDirectory, camera: CameraNoise) -> None:
+    """Write into run.yaml what a live camera's depth was found to be."""
+    says = run.read_description().says
+    sequence = says.sequence.model_copy(update=noise_keys(camera))
+    run.write_description(
+        says.model_copy(update={"sequence": sequence}).model_dump(exclude_unset=True)
+    )
+
+
+def described_camera(
+    request: LiveRequest, source: LiveSource, camera: CameraNoise | None
+) -> StoredSequence:
     """By the same keys; path: of the recorded frames, where they are kept."""
     kept = request.record.resolve() if request.record else None
     return StoredSequence(
@@ -100,6 +121,7 @@ def described_camera(request: LiveRequest, source: LiveSource) -> StoredSequence
         max_frames=None,
         calibration=str(request.calib.resolve()) if request.calib else None,
         registration="none",
+        **noise_keys(camera),
         fingerprint=LIVE,
     )
 

@@ -27,6 +27,7 @@ class StoredSequence(BaseModel):
 
     path_from_run, calibration_from_run: the same seen from the run directory, None if unknown.
     original_size, image_size: width and height, as they were read and as they were worked on.
+    camera_kind, depth_noise: what the depth was taken for, and its coefficients; see CameraNoise.
     """
 
     model_config = _MODEL
@@ -48,6 +49,8 @@ class StoredSequence(BaseModel):
     camera: str | None = None
     original_size: list[int] | None = None
     image_size: list[int] | None = None
+    camera_kind: str | None = None
+    depth_noise: list[float] | None = None
 
 
 class StoredDescription(BaseModel):

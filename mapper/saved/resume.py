@@ -14,6 +14,7 @@ from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.backend.loops.loop_decision import LoopDecision
 from mapper.config.loader import to_mapping
 from mapper.config.settings import MapperConfig
+from mapper.core.camera_noise import CameraNoise, noted_noise
 from mapper.core.frame import Frame
 from mapper.errors import ConfigError, InputError
 from mapper.request import RunRequest
@@ -96,6 +97,7 @@ def as_before(request: RunRequest, run: RunDirectory) -> RunRequest:
     stored = described.says.sequence
     before: dict[str, Any] = {name: getattr(stored, name) for name in OF_THE_FRAMES}
     before["calib"] = described.calibration
+    before["camera_kind"] = camera_before(run).kind
     if request.calib is not None:
         request = replace(request, calib=request.calib.resolve())
     unset = RunRequest(sequence=request.sequence)
@@ -113,6 +115,12 @@ def as_before(request: RunRequest, run: RunDirectory) -> RunRequest:
         topics=stored.topics,
         save_predictions=stored.save_predictions,
     )
+
+
+def camera_before(run: RunDirectory) -> CameraNoise:
+    """What the run took its depth camera for."""
+    stored = run.read_description().says.sequence
+    return noted_noise(stored.camera_kind, stored.depth_noise)
 
 
 def settings_of(run: RunDirectory, asked: MapperConfig, was_asked: bool) -> MapperConfig:

@@ -15,6 +15,7 @@ from mapper.io.live.source import LiveImage, arrival_time
 from mapper.io.live.view import LiveView
 from mapper.io.sequences.bounded import bounded_frame
 from mapper.runtime.patience import told
+from mapper.slam.live_noise import LiveNoise
 from mapper.slam.mapper import Mapper
 from mapper.slam.progress import Progress
 
@@ -25,8 +26,9 @@ class LiveTracking:
     """One image after the other, until the end.
 
     record: takes the frames too. relocalises: the frontend finds its place again after a gap; for
-    others a segment begins there. ended_at: seconds, timestamp of the last frame of the part
-    before; None where there was none. max_side: pixels to which larger images are reduced before
+    others a segment begins there. noise: of the frames' depth; None where that is not used.
+    ended_at: seconds, timestamp of the last frame of the part before; None where there was none.
+    max_side: pixels to which larger images are reduced before
     they are mapped; 0 = never.
     """
 
@@ -36,12 +38,13 @@ class LiveTracking:
         view: LiveView,
         record: FrameRecording | None,
         relocalises: bool,
+        noise: LiveNoise | None = None,
         ended_at: float | None = None,
         max_side: int = 0,
     ) -> None:
         self._mapper, self._view, self._record = mapper, view, record
         self._relocalises = relocalises
-        self._max_side = max_side
+        self._noise, self._max_side = noise, max_side
         self._original_size: tuple[int, int] | None = None
         self._gaps = 0
         self._first = mapper.counts.frames
@@ -87,6 +90,8 @@ class LiveTracking:
             self._record.put(frame)
         self._original_size = frame.image.shape[1], frame.image.shape[0]
         frame = bounded_frame(frame, self._max_side)
+        if self._noise is not None:
+            frame = self._noise.carried_by(frame)
         values = {
             "live/dropped": float(capture.counts.dropped),
             "live/left_out": float(mapper.counts.left_out),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
+from mapper.core.camera_kinds import CameraKind
 from mapper.io.cameras.calibration import Calibration
 from mapper.io.live.source import LiveImage
 from mapper.io.viewer.map_logger import NullLogger
@@ -36,6 +37,7 @@ class PacedSource:
     """Gives images uint8 (H, W, 3), a tenth of a second apart, or raises what lies among them."""
 
     has_depth = False
+    camera_kind: CameraKind | None = None
     calibration: Calibration | None = None
 
     def __init__(

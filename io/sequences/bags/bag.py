@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from mapper.core.camera_kinds import CameraKind
 from mapper.core.geometry import inverse
 from mapper.errors import ConfigError, InputError
 from mapper.io.cameras.calibration import Calibration
@@ -19,12 +20,20 @@ from mapper.io.cameras.camera import Camera
 from mapper.io.sequences.bags.cameras import camera_of_info, relative_pose, transform
 from mapper.io.sequences.bags.messages import MILLIMETRES, color_image, depth_image
 from mapper.io.sequences.bags.places import Place, on_one_clock, ordered, places_of, seconds_of
-from mapper.io.sequences.bags.topics import IMAGES, TopicChoice, Topics, choose_topics, is_rectified
+from mapper.io.sequences.bags.topics import (
+    IMAGES,
+    TopicChoice,
+    Topics,
+    camera_kind,
+    choose_topics,
+    is_rectified,
+)
 from mapper.io.sequences.pairing import pair_times, pairing_notes
 
 BAG_SUFFIXES: Final = (".bag", ".db3", ".mcap")
 STATIC_TRANSFORMS: Final = "/tf_static"
 SKIPPED: Final = 200  # messages up to which reading on is quicker than seeking
+_DEVICE: Final = "/device_0/info"  # of the RealSense Viewer: name, serial number ...
 _UNIT: Final = "/option/Depth_Units/value"  # of the RealSense Viewer, metres
 
 
@@ -40,6 +49,7 @@ class Bag:
 
     timestamps: float64 (N,), seconds, by the images' headers; by the recorder where those are
     empty. lonely_times: of colour images without depth, which are left out. notes: sentences.
+    camera_kind: by the topics' names and what the RealSense Viewer wrote; None where they are mute.
     """
 
     topics: Topics
@@ -47,6 +57,7 @@ class Bag:
     timestamps: np.ndarray
     lonely_times: np.ndarray
     notes: tuple[str, ...]
+    camera_kind: CameraKind | None
 
     def __init__(
         self, path: Path, choice: TopicChoice | None = None, calibrated: bool = False
@@ -95,6 +106,7 @@ class Bag:
         self.topics = topics = choose_topics(types, firsts, choice)
         self.calibration = None if calibrated else _calibration(reader, topics, firsts)
         self._depth_scale = _depth_scale(reader, topics)
+        self.camera_kind = camera_kind(topics.depth, _device_names(reader))
         places = places_of(reader, filter(None, (topics.color, topics.depth)))
         color, notes = ordered(places[topics.color], topics.color)
         self._color, self._depth = color, list[Place]()
@@ -221,6 +233,11 @@ def _depth_scale(reader: Any, topics: Topics) -> float:
     unit = _first(reader, sensor + _UNIT)
     value = float(getattr(unit, "data", 0.0) or 0.0)
     return 1.0 / value if value > 0 else MILLIMETRES
+
+
+def _device_names(reader: Any) -> str:
+    """What the RealSense Viewer wrote of the camera; empty in other bags."""
+    return " ".join(str(getattr(message, "value", "")) for message in _all(reader, _DEVICE))
 
 
 def _first(reader: Any, topic: str) -> Any:

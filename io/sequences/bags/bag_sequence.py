@@ -49,6 +49,7 @@ class BagSequence(NumberedFrames):
         self._rig = Rig(cameras, registration if self.has_depth else "none", size)
         self.intrinsics: Intrinsics | None = self._rig.intrinsics
         self.notes = self._bag.notes
+        self.camera_kind = self._rig.camera_kind or self._bag.camera_kind
 
     def __len__(self) -> int:
         return len(self._bag)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from mapper.core.camera_kinds import CameraKind
 from mapper.errors import ConfigError, InputError, unknown_name
 from mapper.io.sequences.bags.messages import COLORED, DEEP, encoding_of
 
@@ -18,6 +19,14 @@ _DEPTH_WORDS: Final = ("depth", "disparity")
 _REGISTERED_WORDS: Final = ("aligned", "registered", "depth_to_rgb", "depth_to_color")
 _OTHER_WORDS: Final = ("infra", "_ir", "/ir", "thermal", "fisheye", "mono", "confidence", "mask")
 _COLOR_WORDS: Final = ("color", "colour", "rgb")
+# By model, then by what the drivers azure_kinect_ros_driver, iai_kinect2, realsense2_camera and
+# zed_ros_wrapper, and the RealSense Viewer, call their topics.
+_KINDS: Final[tuple[tuple[tuple[str, ...], CameraKind], ...]] = (
+    (("l515",), "lidar"),
+    (("sr300", "sr305"), "structured-light"),
+    (("kinect2", "k4a", "azure", "depth_to_rgb", "/rgb_to_depth"), "time-of-flight"),
+    (("d405", "d415", "d43", "d45", "aligned_depth_to_", "/zed", "/device_0/sensor_"), "stereo"),
+)
 _TRANSPORTS: Final = ("/compressedDepth", "/compressed")
 
 
@@ -101,6 +110,17 @@ def is_depth(topic: str, message: Any) -> bool:
 def is_rectified(topic: str) -> bool:
     """Whether the distortion of its images was removed, as ROS names such topics."""
     return "rect" in _base(topic).rpartition("/")[2].lower()
+
+
+def camera_kind(depth: str | None, device: str = "") -> CameraKind | None:
+    """How the camera of a depth topic measures, by the names that drivers give; None = unknown.
+
+    device: the camera's own name, where the bag has it.
+    """
+    if depth is None:
+        return None
+    name = f"{depth} {device}".lower()
+    return next((kind for words, kind in _KINDS if any(word in name for word in words)), None)
 
 
 def _color_rank(topic: str, message: Any) -> tuple[bool, bool, bool, bool, str]:

@@ -141,4 +141,5 @@ def _write_calibration(folder: Path, intrinsics: Intrinsics) -> None:
     values = {name: getattr(intrinsics, name) for name in ("fx", "fy", "cx", "cy")}
     values |= {"width": intrinsics.width, "height": intrinsics.height}
     lines = "".join(f"  {name}: {value}\n" for name, value in values.items())
-    (folder / "calibration.yaml").write_text(f"color:\n{lines}depth_scale: {DEPTH_SCALE}\n")
+    text = f"color:\n{lines}depth_scale: {DEPTH_SCALE}\ncamera_kind: structured-light\n"
+    (folder / "calibration.yaml").write_text(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,9 @@ def test_a_saved_calibration_is_read_back(tmp_path: Path) -> None:
     loaded = load_calibration(tmp_path / "c.yaml")
     assert (loaded.color, loaded.depth, loaded.depth_scale) == (color, saved.depth, 5000.0)
     np.testing.assert_array_equal(loaded.T_color_depth, T)
-    assert [p.name for p in tmp_path.iterdir()] == ["c.yaml"]
+    assert [p.name for p in tmp_path.iterdir()] == ["c.yaml"] and loaded.camera_kind is None
+    save_calibration(replace(saved, camera_kind="lidar"), tmp_path / "c.yaml")
+    assert load_calibration(tmp_path / "c.yaml").camera_kind == "lidar"
 
 
 def test_a_flat_file_is_the_colour_camera(tmp_path: Path) -> None:
@@ -39,6 +42,8 @@ def test_a_flat_file_is_the_colour_camera(tmp_path: Path) -> None:
     calibration = load_calibration(tmp_path / "c.yaml")
     assert calibration.color == Camera(Intrinsics(1, 2, 3, 4, 5, 6), (0.1, 0.2, 0, 0))
     assert calibration.depth is None and calibration.depth_scale is None
+    (tmp_path / "c.yaml").write_text(FLAT + "camera_kind: stereo\n")
+    assert load_calibration(tmp_path / "c.yaml").camera_kind == "stereo"
 
 
 def test_bad_calibrations_are_refused(tmp_path: Path) -> None:
@@ -52,6 +57,7 @@ def test_bad_calibrations_are_refused(tmp_path: Path) -> None:
     refused(path, FLAT.replace("fx: 1", "fx: 1" + "0" * 400), "must be a finite number")
     refused(path, FLAT.replace("width: 5", "width: 5.5"), "whole numbers")
     refused(path, FLAT + "depth_scale: 0", "depth_scale is 0")
+    refused(path, FLAT + "camera_kind: kinect", "camera_kind is 'kinect'; known: structured-light")
     refused(path, FLAT + "distortion: [1, 2, 3]", "4, 5, 8, 12 or 14")
     refused(path, "color: {" + FLAT.replace("\n", ", ") + "}\nT_color_depth: [[1]]", "four rows")
     refused(path, "[1, 2", "not valid YAML")

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from mapper.core.camera_kinds import CameraKind
 from mapper.errors import InputError
 from mapper.io.cameras.calibration import Calibration
 from mapper.io.live import camera
@@ -27,6 +28,7 @@ class Scripted:
 
     name = "scripted"
     has_depth = False
+    camera_kind: CameraKind | None = None
     calibration: Calibration | None = None
 
     def __init__(self, script: list[LiveImage | Exception | None], refusals: int = 0) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mapper.core.camera_noise import CameraNoise
 from mapper.core.depth_noise import LIDAR
 from mapper.core.frame import Frame
 from mapper.core.intrinsics import Intrinsics
@@ -79,7 +80,8 @@ def test_a_sequence_says_both_sizes_and_stays_the_same_input(tum: Path) -> None:
     assert frame.image.shape[1] == width // 2 and len(sequence) == len(stored)
     assert fingerprint(sequence.stored) == fingerprint(stored)
     assert frame.noise is None
-    assert BoundedSequence(stored, 0, LIDAR)[0].noise == LIDAR
+    known = BoundedSequence(stored, 0, CameraNoise("lidar", LIDAR, "as asked"))
+    assert known[0].noise == LIDAR
 
 
 def test_without_intrinsics_the_first_frame_tells_the_size(video: Path) -> None:
