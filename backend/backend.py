@@ -23,6 +23,7 @@ from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.backend.keyframes.keyframe_tracker import KeyframeTracker
 from mapper.backend.keyframes.map_cache import MapCache, MapStore
 from mapper.backend.loops.linker import KeyframeLinker
+from mapper.backend.self_doubt.doubt import SelfDoubt, doubt
 from mapper.core.mesh import Mesh
 from mapper.core.prediction import Prediction
 from mapper.core.sim3 import rigid_part
@@ -50,7 +51,7 @@ class Backend:
 
         matcher: of keyframes' features; ORB unless given.
         """
-        matcher = matcher or OrbMatcher()
+        self._matcher = matcher = matcher or OrbMatcher()
         self.config = config
         self._solver = solver or InProcess()
         self._stopwatch = stopwatch or Stopwatch()
@@ -152,6 +153,11 @@ class Backend:
         if self._final is not None:
             return self._final
         return connected_map(self.keyframes, self.graph)
+
+    def self_doubt(self) -> SelfDoubt:
+        """What the map says against itself; asked at the end, of the final one."""
+        final, alignment = self.global_map(), self.config.edges.alignment
+        return doubt(final, self.graph, self.maps, self._matcher, alignment)
 
     @property
     def poses(self) -> Mapping[int, np.ndarray]:

@@ -248,6 +248,11 @@ class PoseGraph:
         dof = 7 if self.free_scale else 6
         return float(2 * gammaincinv(dof / 2, self.config.inlier_probability))
 
+    @property
+    def max_sigmas(self) -> float:
+        """Mahalanobis distance up to which an edge agrees with the poses."""
+        return float(np.sqrt(self._max_squared_distance()))
+
     def squared_distance(self, edge: Edge) -> float:
         """Squared Mahalanobis distance of an edge from the present poses."""
         return squared_distance(edge, self.poses[edge.i], self.poses[edge.j], self.free_scale)

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from mapper.report import figures
 from mapper.report.data import ReportData
+from mapper.report.notes import notes
 from mapper.report.problems import problems
 from mapper.report.rendering import render
 from mapper.report.tables import loop_table, stage_rows
@@ -60,7 +61,8 @@ def as_html(report: ReportData) -> str:
         images=_images(report),
         warnings=report.metrics.get("warnings", []),
         tiles=_tiles(report),
-        problems=problems(report.metrics, report.estimate.timestamps, decisions),
+        problems=problems(report.metrics, report.estimate.timestamps),
+        notes=notes(report.metrics, decisions),
         trajectory_figure=figures.trajectory_figure(report) if moves else None,
         error_figure=figures.error_figure(report) if moves and has_truth else None,
         latency_figure=figures.latency_figure(report) if len(report.frame_latencies_ms) else None,

@@ -1,35 +1,30 @@
-"""What went wrong in a run, in plain words, for its report; shortfall.py tells of an empty map."""
+"""What went wrong in a run, in plain words, for its report.
+
+shortfall.py tells of an empty map, doubts.py of a wrong one, notes.py of what is no fault.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
-
-from mapper.backend.loops.loop_decision import LoopDecision
-from mapper.report.loops import PLAIN
 
 LONG_GAP: Final = 3.0  # times the usual time between two poses
 MAX_STRETCHES: Final = 5
 SLOW_SHARE: Final = 0.05  # of the images, dropped, that is worth a word
 
 
-def problems(
-    metrics: Mapping[str, Any], timestamps: np.ndarray, decisions: Sequence[LoopDecision]
-) -> list[str]:
+def problems(metrics: Mapping[str, Any], timestamps: np.ndarray) -> list[str]:
     """Sentences, the worst first; empty where nothing went wrong.
 
-    timestamps: (N,), seconds, of the placed frames. decisions: about loops.
+    timestamps: (N,), seconds, of the placed frames.
     """
     return [
         *_early(metrics),
-        *_input(metrics),
         *_lost(metrics, timestamps),
         *_stream(metrics),
         *_record(metrics),
-        *_loops(decisions),
         *_evaluation(metrics),
     ]
 
@@ -38,12 +33,6 @@ def _early(metrics: Mapping[str, Any]) -> list[str]:
     if metrics.get("complete", True):
         return []
     return ["The run ended before its sequence did: the map holds what was seen until then."]
-
-
-def _input(metrics: Mapping[str, Any]) -> list[str]:
-    """What the reader of the input had to say."""
-    notes = [str(note) for note in metrics.get("input_notes", [])]
-    return [f"Of the input: {note.rstrip('.')}." for note in notes]
 
 
 def _lost(metrics: Mapping[str, Any], timestamps: np.ndarray) -> list[str]:
@@ -99,16 +88,6 @@ def _record(metrics: Mapping[str, Any]) -> list[str]:
         return []
     why = f": {fault}" if fault else ", as the disk was too slow"
     return [f"Missing from the record: {_frames(missing)}{why}."]
-
-
-def _loops(decisions: Sequence[LoopDecision]) -> list[str]:
-    reasons = Counter(PLAIN[d.refusal] for d in decisions if d.refusal is not None)
-    refused = reasons.total()
-    if not refused:
-        return []
-    counted = ", ".join(f"{reason} ({count})" for reason, count in reasons.most_common())
-    was = "was" if refused == 1 else "were"
-    return [f"{refused} of {len(decisions)} proposed loops {was} refused: {counted}."]
 
 
 def _evaluation(metrics: Mapping[str, Any]) -> list[str]:

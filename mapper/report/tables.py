@@ -24,6 +24,7 @@ STAGES: Final = {
     "fuse": "fuse surfaces",
     "record": "write and show",
     "finish": "settle and mesh, at the end",
+    "doubt": "hold the map against itself",
 }
 IN_BACKEND: Final = ("average", "keyframe", "loops", "optimise", "align", "fuse")
 

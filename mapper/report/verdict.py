@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from mapper.report.data import ReportData
+from mapper.report.doubts import is_doubtful
 
 
 def verdict(report: ReportData) -> str:
@@ -30,6 +31,9 @@ def verdict(report: ReportData) -> str:
     lost = int(number(report.metrics, "lost", 0))
     left_out = int(number(report.metrics, "left_out", 0))
     end = f"lost for {lost} frame{'s' if lost > 1 else ''}" if lost else "never lost"
+    if is_doubtful(report.metrics):  # to have been sure of each frame is then no merit
+        end = f"{end}, and the map" if lost else "but the map"
+        end += " contradicts itself"
     end += f", {left_out} left out to keep up with the camera" if left_out else ""
     return f"{line}; {end}."
 

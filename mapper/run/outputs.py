@@ -22,10 +22,12 @@ from mapper.io.meshes.mesh_files import write_mesh
 from mapper.io.trajectory_files import write_tum
 from mapper.io.viewer.map_logger import MapLogger
 from mapper.report.data import ReportData
+from mapper.report.doubts import doubts
 from mapper.report.loops import LoopRow
 from mapper.report.page import write_report
 from mapper.report.shortfall import shortfalls
 from mapper.run.directory import RunDirectory
+from mapper.run.doubt_metrics import doubt_metrics
 from mapper.runtime.process_health import peak_memory_mb
 from mapper.runtime.stopwatch import Stopwatch
 from mapper.slam.result import MappingResult
@@ -88,10 +90,10 @@ def write_results(
 ) -> None:
     """Write mesh, cloud, report and metrics, and the end of the recording.
 
-    The metrics get "warnings": sentences about a map that is empty or nearly so.
+    The metrics get "warnings": sentences about a map that is probably wrong, empty or nearly so.
     recordings: those that lie elsewhere and belong into the report's list of files.
     """
-    metrics["warnings"] = shortfalls(metrics, result.fusion)
+    metrics["warnings"] = [*doubts(metrics), *shortfalls(metrics, result.fusion)]
     write_mesh(run.mesh, result.mesh)
     write_mesh(run.cloud, replace(result.mesh, faces=np.zeros((0, 3), np.int32)))
     aligned_truth = _aligned_truth(result.trajectory, truth, show, result.is_metric)
@@ -136,6 +138,8 @@ def map_metrics(
         "mesh_faces": len(result.mesh.faces),
         "image_size": result.image_size,
     }
+    if result.doubt is not None and tracked:
+        metrics["self_doubt"] = doubt_metrics(result.doubt, float(result.trajectory.timestamps[0]))
     return metrics if truth is None else metrics | _errors(result, truth, without_depth)
 
 

@@ -85,6 +85,7 @@ def _mapping_result(run: RunDirectory, aligned: Realignment) -> MappingResult:
         run.read_description().says.units == "metres",
         () if final.alignment is None else tuple(final.alignment.costs),
         final.image_size,
+        aligned.doubt,
     )
 
 

@@ -15,10 +15,12 @@ from mapper.backend.graph.edge import Edge
 from mapper.backend.graph.restoration import restored_graph
 from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.backend.keyframes.map_cache import MapCache
+from mapper.backend.self_doubt.doubt import SelfDoubt, doubt
 from mapper.core.mesh import Mesh
 from mapper.errors import InputError
 from mapper.run.directory import RunDirectory
 from mapper.saved.map import load_graph
+from mapper.vision.orb import OrbMatcher
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +32,7 @@ class Realignment:
     """final: the map at its new poses. mesh: fused anew, with the settings fusion.
 
     keyframes: how many the run has, those outside the map too. edges: of the graph between
-    keyframes of the map. seconds: what it took.
+    keyframes of the map. doubt: what the new map says against itself. seconds: what it took.
     """
 
     final: GlobalMap
@@ -38,6 +40,7 @@ class Realignment:
     fusion: TsdfConfig
     keyframes: int
     edges: list[Edge]
+    doubt: SelfDoubt
     seconds: float
 
 
@@ -68,6 +71,7 @@ def realign(
         config.fusion.tsdf,
         len(keyframes),
         [edge for edge in edges if edge.i in final.poses and edge.j in final.poses],
+        doubt(final, graph, maps, OrbMatcher(), config.edges.alignment),
         time.perf_counter() - started,
     )
 

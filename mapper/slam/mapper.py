@@ -163,6 +163,8 @@ class Mapper(Closing):
             self._flush(self._frontend)
         with self.stopwatch.measure("finish"):
             update, mesh = self.backend.finish(self._aligner()), self.backend.extract_mesh()
+        with self.stopwatch.measure("doubt"):
+            doubt = self.backend.self_doubt()
         final = self.backend.global_map()
         indices, trajectory = final.trajectory()
         if self.backend.keyframes:
@@ -182,6 +184,7 @@ class Mapper(Closing):
             True if self._frontend is None else self._frontend.is_metric,
             () if final.alignment is None else tuple(final.alignment.costs),
             final.image_size,
+            doubt,
         )
 
     def _end_worker(self) -> None:

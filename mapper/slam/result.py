@@ -8,6 +8,7 @@ import numpy as np
 
 from mapper.backend.fusion.tsdf import TsdfConfig
 from mapper.backend.loops.loop_decision import LoopDecision
+from mapper.backend.self_doubt.doubt import SelfDoubt
 from mapper.core.mesh import Mesh
 from mapper.core.trajectory import Trajectory
 from mapper.slam.frame_counts import FrameCounts
@@ -21,7 +22,8 @@ class MappingResult:
     live mapper leaves them to its recorder. dropped_loops: pairs of keyframes whose loop passed
     verification and was yet given up by the graph. alignment_costs: before and after each round of
     the global alignment; empty where there was none. image_size: width and height of the maps, of
-    the first keyframe; None where there is no keyframe.
+    the first keyframe; None where there is no keyframe. doubt: what the map says against itself;
+    None where nobody asked.
     """
 
     trajectory: Trajectory
@@ -37,3 +39,4 @@ class MappingResult:
     is_metric: bool
     alignment_costs: tuple[tuple[float, float], ...] = ()
     image_size: tuple[int, int] | None = None
+    doubt: SelfDoubt | None = None

@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 import pytest
 
-from mapper.backend.loops.loop_decision import Refusal
 from mapper.cli import main
 from mapper.core.trajectory import Trajectory
 from mapper.io.meshes.mesh_files import write_mesh
@@ -27,33 +26,24 @@ TIMES = np.array([0.0, 0.1, 0.2, 1.7, 1.8, 1.9])
 
 
 def test_a_run_without_faults_has_no_problems() -> None:
-    assert problems({"frames": 6, "tracked": 6, "lost": 0}, TIMES[:3], [loop(0, 1)]) == []
+    assert problems({"frames": 6, "tracked": 6, "lost": 0}, TIMES[:3]) == []
 
 
 def test_lost_stretches_are_placed_in_time() -> None:
-    found = problems({"lost": 14}, TIMES, [])
+    found = problems({"lost": 14}, TIMES)
     assert found == [
         "14 frames could not be placed.",
         "The longest times without a placed frame: 1.5 s at 0.2 s.",
     ]
     # Where frames were not lost but left out, that is no reason to speak of lost ones.
-    found = problems({"lost": 0, "left_out": 14}, TIMES, [])
+    found = problems({"lost": 0, "left_out": 14}, TIMES)
     assert not any("could not be placed" in text for text in found) and "1.5 s" in found[0]
-
-
-def test_refused_loops_are_counted_by_their_reasons() -> None:
-    refusals = [Refusal.AGREEMENT, Refusal.AGREEMENT, Refusal.CONTRADICTED, Refusal.DISTANCE]
-    loops = [loop(0, 2, refusal) for refusal in refusals] + [loop(0, 2)]
-    (text,) = problems({}, TIMES[:3], loops)
-    counted = "the views contradict each other (2), given up by the graph (1)"
-    counted += ", cameras too far apart (1)"
-    assert text == f"4 of 5 proposed loops were refused: {counted}."
 
 
 def test_what_a_stream_did_is_told() -> None:
     metrics = {"received": 100, "dropped": 40, "left_out": 1, "breaks": 2, "reconnections": 1}
     metrics |= {"gaps": 1, "not_recorded": 3}
-    text = " ".join(problems(metrics, TIMES[:3], []))
+    text = " ".join(problems(metrics, TIMES[:3]))
     for part in (
         "40 of 100 images",
         "1 frame was tracked, but left out",
@@ -62,11 +52,11 @@ def test_what_a_stream_did_is_told() -> None:
     ):
         assert part in text
     # A few dropped images are no problem.
-    assert problems({"received": 100, "dropped": 2}, TIMES[:3], []) == []
+    assert problems({"received": 100, "dropped": 2}, TIMES[:3]) == []
 
 
 def test_a_run_that_was_stopped_says_so_first() -> None:
-    first, *_ = problems({"complete": False, "lost": 14}, TIMES, [])
+    first, *_ = problems({"complete": False, "lost": 14}, TIMES)
     assert "ended before its sequence" in first
 
 

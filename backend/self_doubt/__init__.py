@@ -1,0 +1,1 @@
+"""Does a map contradict itself, and when?"""

@@ -1,0 +1,60 @@
+"""Where a map is probably wrong, in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+SMALL_TURN: Final = 1.0  # degrees, below which a turn is not worth a word
+SMALL_SHIFT: Final = 0.03  # units
+
+
+def is_doubtful(metrics: Mapping[str, Any]) -> bool:
+    """Whether the map contradicts itself."""
+    return bool(metrics.get("self_doubt", {}).get("doubtful"))
+
+
+def doubts(metrics: Mapping[str, Any]) -> list[str]:
+    """A sentence for each stretch of time; none of a map that does not contradict itself.
+
+    metrics: units and self_doubt, as mapper.run.doubt_metrics writes it.
+    """
+    is_metric = metrics.get("units", "metres") == "metres"
+    stretches = metrics.get("self_doubt", {}).get("stretches", [])
+    return [_sentence(stretch, is_metric) for stretch in stretches]
+
+
+def _sentence(stretch: Mapping[str, Any], is_metric: bool) -> str:
+    start, end = clock(stretch["start_s"]), clock(stretch["end_s"])
+    when = f"at {start}" if start == end else f"between {start} and {end}"
+    return (
+        f"This map is probably wrong {when}: the views there disagree with those of "
+        f"{clock(stretch['against_s'])}{_by(stretch, is_metric)}."
+    )
+
+
+def _by(stretch: Mapping[str, Any], is_metric: bool) -> str:
+    """By how much; by what surfaces miss each other where nobody found how they would fit."""
+    if stretch["shift"] is None:
+        off = _length(stretch["distance"], is_metric)
+        return f", whose surfaces lie {off} away from theirs"
+    parts = []
+    if stretch["shift"] >= SMALL_SHIFT:
+        parts.append(_length(stretch["shift"], is_metric))
+    if stretch["turn_deg"] >= SMALL_TURN or not parts:
+        parts.append(f"{stretch['turn_deg']:.0f} degrees")
+    return f" by {' and '.join(parts)}"
+
+
+def _length(length: float, is_metric: bool) -> str:
+    if not is_metric:
+        return f"{length:.2g} units"
+    return f"{length:.1f} m" if length >= 1 else f"{100 * length:.0f} cm"
+
+
+def clock(seconds: float) -> str:
+    """Minutes and seconds after the first frame; hours where there are any."""
+    whole = max(round(seconds), 0)
+    minutes, second = divmod(whole, 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute:02}:{second:02}"

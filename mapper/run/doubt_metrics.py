@@ -1,0 +1,52 @@
+"""What a map says against itself, as metrics.json has it; docs/evaluation.md tells of the keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from mapper.backend.self_doubt.doubt import DoubtfulStretch, SelfDoubt
+from mapper.backend.self_doubt.edge_conflicts import EdgeConflict
+
+
+def doubt_metrics(doubt: SelfDoubt, start: float) -> dict[str, Any]:
+    """start: timestamp [s] of the first placed frame, from which times are counted."""
+    edges = doubt.edges
+    return {
+        "doubtful": bool(doubt.stretches),
+        "stretches": [_stretch(stretch, start) for stretch in doubt.stretches],
+        "pairs": doubt.pairs,
+        "pairs_contradicting": doubt.contradicting,
+        "worst_pair": doubt.worst,
+        "edges": edges.edges,
+        "edges_contradicted": len(edges.contradicted),
+        "worst_edge": _worst(edges.contradicted),
+        "cycles": edges.cycles,
+        "cycles_open": len(edges.open_cycles),
+        "worst_cycle": _worst(edges.open_cycles),
+    }
+
+
+def _stretch(stretch: DoubtfulStretch, start: float) -> dict[str, Any]:
+    fit = stretch.fit
+    return {
+        "start_s": stretch.start - start,
+        "end_s": stretch.end - start,
+        "against_s": stretch.against - start,
+        "pairs": stretch.pairs,
+        "distance": stretch.distance,
+        "shift": None if fit is None else fit.shift,
+        "turn_deg": None if fit is None else fit.turn_deg,
+    }
+
+
+def _worst(conflicts: Sequence[EdgeConflict]) -> dict[str, Any] | None:
+    if not conflicts:
+        return None
+    worst = conflicts[0]
+    return {
+        "keyframes": [worst.i, worst.j],
+        "sigmas": worst.sigmas,
+        "shift": worst.shift,
+        "turn_deg": worst.turn_deg,
+    }

@@ -1,0 +1,62 @@
+"""A doubtful map is told in plain words, when and by how much; a good one is not spoken of."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mapper.core.trajectory import Trajectory
+from mapper.report.data import ReportData
+from mapper.report.doubts import clock, doubts
+from mapper.report.verdict import verdict
+
+STRETCH = {"start_s": 12.2, "end_s": 19.0, "against_s": 3.4, "distance": 0.1}
+
+
+def metrics(units: str = "metres", **found: Any) -> dict[str, Any]:
+    stretch = {**STRETCH, "shift": 0.234, "turn_deg": 0.4, **found}
+    return {"units": units, "self_doubt": {"doubtful": True, "stretches": [stretch]}}
+
+
+@pytest.mark.parametrize(
+    ("found", "end"),
+    [
+        ({}, "disagree with those of 00:03 by 23 cm."),
+        ({"turn_deg": 16.2}, "by 23 cm and 16 degrees."),
+        ({"shift": 0.01, "turn_deg": 3.0}, "by 3 degrees."),
+        ({"shift": 1.44}, "by 1.4 m."),
+        ({"shift": None, "turn_deg": None}, "00:03, whose surfaces lie 10 cm away from theirs."),
+    ],
+)
+def test_a_doubtful_stretch_is_one_sentence(found: dict[str, Any], end: str) -> None:
+    (sentence,) = doubts(metrics(**found))
+    assert sentence.startswith("This map is probably wrong between 00:12 and 00:19: the views ")
+    assert sentence.endswith(end)
+
+
+def test_a_single_moment_and_a_map_without_metres() -> None:
+    (sentence,) = doubts(metrics("units", end_s=12.3))
+    assert "wrong at 00:12:" in sentence and sentence.endswith("by 0.23 units.")
+
+
+def test_a_good_map_and_one_that_nobody_asked_are_not_spoken_of() -> None:
+    assert doubts({"units": "metres"}) == []
+    assert doubts({"self_doubt": {"doubtful": False, "stretches": []}}) == []
+
+
+def test_times_are_those_of_a_clock() -> None:
+    assert [clock(s) for s in (0.0, 59.6, 61.0, 3725.0)] == ["00:00", "01:00", "01:01", "1:02:05"]
+
+
+def test_the_verdict_is_not_proud_of_a_doubtful_map(tmp_path: Path) -> None:
+    poses = Trajectory(np.arange(3.0), np.tile(np.eye(4), (3, 1, 1)))
+    good = ReportData("run", "rgbd", {}, poses)
+    assert verdict(good).endswith("never lost.")
+    doubtful = verdict(replace(good, metrics=metrics()))
+    assert "never lost" not in doubtful and "the map contradicts itself" in doubtful
+    lost = verdict(replace(good, metrics=metrics() | {"lost": 2}))
+    assert lost.endswith("lost for 2 frames, and the map contradicts itself.")
