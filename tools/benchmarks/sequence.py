@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from gauntlet.open3d_slam import track_with_open3d
 from measures.mesh_score import score_mesh
 from measures.revisit_consistency import find_revisits, revisit_consistency
 
@@ -31,7 +32,7 @@ from mapper.backend.graph.edge import Edge, EdgeKind
 from mapper.backend.keyframes.flying_pixels import mask_unreliable
 from mapper.backend.keyframes.trajectory_assembly import assemble_trajectory
 from mapper.core.depth_noise import STRUCTURED_LIGHT, depth_confidence
-from mapper.core.geometry import exp_se3, orthonormalised, umeyama
+from mapper.core.geometry import exp_se3, umeyama
 from mapper.core.trajectory import Trajectory, nearest_times
 from mapper.evaluate.metrics.trajectory import evaluate
 from mapper.io.meshes.mesh_files import read_mesh, write_mesh
@@ -39,7 +40,6 @@ from mapper.io.sequences.open_sequence import open_sequence
 from mapper.io.sequences.sequence import Sequence
 from mapper.io.trajectory_files import read_tum
 from mapper.run.directory import RunDirectory
-from mapper.runtime.open3d_loader import load_open3d
 from mapper.saved.map import load_graph
 from mapper.vision.depth_pyramid import Level, build_pyramid
 
@@ -195,34 +195,9 @@ def spoil(edge: Edge, rng: np.random.Generator) -> Edge:
 
 def measure_open3d(sequence: Sequence) -> list[tuple[str, str]]:
     """Open3D's dense frame-to-model SLAM on the same frames, at its own settings, 2 cm voxels."""
-    o3d = load_open3d()
-    slam, core = o3d.t.pipelines.slam, o3d.core
-    first = sequence[0]
-    assert first.intrinsics is not None
-    K = core.Tensor(first.intrinsics.matrix)
-    height, width = first.image.shape[:2]
-    device = core.Device("CPU:0")
-    model = slam.Model(0.02, 16, 20000, core.Tensor(np.eye(4)), device)
-    frame_now = slam.Frame(height, width, K, device)
-    frame_model = slam.Frame(height, width, K, device)
-    pose, poses, seconds = np.eye(4), [], 0.0
-    for index in range(len(sequence)):
-        frame = sequence[index]
-        assert frame.depth is not None
-        start = time.perf_counter()
-        depth = o3d.t.geometry.Image(core.Tensor((frame.depth * 1000).astype(np.uint16)))
-        color = o3d.t.geometry.Image(core.Tensor(np.ascontiguousarray(frame.image)))
-        frame_now.set_data_from_image("depth", depth)
-        frame_now.set_data_from_image("color", color)
-        if index:
-            tracked = model.track_frame_to_model(frame_now, frame_model, 1000.0, 5.0, 0.07)
-            pose = pose @ tracked.transformation.cpu().numpy()
-        model.update_frame_pose(index, core.Tensor(pose))
-        model.integrate(frame_now, 1000.0, 5.0)
-        model.synthesize_model_frame(frame_model, 1000.0, 0.1, 5.0)
-        seconds += time.perf_counter() - start
-        poses.append(pose.copy())
-    estimate = Trajectory(sequence.timestamps, np.array([orthonormalised(T) for T in poses]))
+    track = track_with_open3d(sequence)
+    poses = track.T_world_camera
+    estimate = Trajectory(sequence.timestamps[: len(poses)], poses)
     assert sequence.ground_truth is not None
     evaluation = evaluate(estimate, sequence.ground_truth)
     return [
@@ -232,7 +207,7 @@ def measure_open3d(sequence: Sequence) -> list[tuple[str, str]]:
             f"{evaluation.rpe_translation_rmse * 1e3:.2f} mm, "
             f"{evaluation.rpe_rotation_rmse_deg:.3f} deg",
         ),
-        ("Open3D dense SLAM: frames a second, no reading", f"{len(sequence) / seconds:.1f}"),
+        ("Open3D dense SLAM: frames a second, no reading", f"{len(poses) / track.seconds:.1f}"),
         ("Open3D dense SLAM: revisit consistency", measure_revisits(sequence, estimate)[0][1]),
     ]
 

@@ -1,0 +1,98 @@
+"""The sequences of the gauntlet: rooms by seed, kinds crossed, and real recordings by stride."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from mapper.rooms import SequenceSpec, draw_sequence
+from mapper.rooms.spec import CAMERAS, PATHS, RATES
+
+PAIRS: Final = 36  # of an even seed, for tuning, and the odd one after it, with the same kinds
+RICHNESS: Final = (0.0, 0.2, 0.5, 0.8, 1.0)
+STRIDES: Final = (1, 2, 3, 5)
+HALVES: Final = ("tune", "final")
+DATA: Final = Path("../shared/data")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """spec: of a made-up sequence; else path and stride of a recording.
+
+    half: "tune" or "final". Recordings are in "tune": they are what mapper was made on.
+    """
+
+    name: str
+    half: str
+    spec: SequenceSpec | None = None
+    path: Path | None = None
+    stride: int = 1
+
+    @property
+    def traits(self) -> dict[str, Any]:
+        """What the table groups by."""
+        if self.spec is None:
+            return {"source": "real", "stride": self.stride}
+        room = self.spec.room
+        return {
+            "source": "room",
+            "camera": self.spec.camera.kind,
+            "path": self.spec.path,
+            "rate": self.spec.rate,
+            "richness": room.richness,
+            "layout": room.layout,
+            "size": round(max(room.size[:2]), 1),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """half: "tune", "final" or "all". only: what a name must contain. data: of the recordings."""
+
+    half: str = "tune"
+    only: str = ""
+    data: Path = DATA
+    fixed: dict[str, Any] = field(default_factory=dict)
+
+    def cases(self) -> list[Case]:
+        """Those that are asked for and that are there."""
+        every = [*room_cases(**self.fixed), *real_cases(self.data)]
+        halves = HALVES if self.half == "all" else (self.half,)
+        return [case for case in every if case.half in halves and self.only in case.name]
+
+
+def room_cases(**fixed: Any) -> Iterable[Case]:
+    """Seeds 0, 1, 2 ...: of each kind as many as of any other, crossed at random."""
+    rng = np.random.default_rng(15)
+    columns = {
+        "kind": _shared_out(CAMERAS, rng),
+        "path": _shared_out(PATHS, rng),
+        "rate": _shared_out(RATES, rng),
+        "richness": _shared_out(RICHNESS, rng),
+    }
+    for seed in range(2 * PAIRS):
+        crossed = {name: values[seed // 2] for name, values in columns.items()}
+        spec = draw_sequence(seed, **{**crossed, **fixed})
+        name = f"{seed:03d} {spec.camera.kind} {spec.path} {spec.rate:.0f} Hz"
+        yield Case(name, HALVES[seed % 2], spec)
+
+
+def real_cases(data: Path) -> Iterable[Case]:
+    """The recordings that are there."""
+    kitchen, cabinet = data / "7scenes/redkitchen/seq-01", data / "tum"
+    if kitchen.is_dir():
+        for stride in STRIDES:
+            yield Case(f"redkitchen every {stride}", "tune", path=kitchen, stride=stride)
+    for folder in sorted(cabinet.glob("*cabinet*")):
+        if folder.is_dir():
+            yield Case("cabinet", "tune", path=folder)
+
+
+def _shared_out(values: tuple[Any, ...], rng: np.random.Generator) -> list[Any]:
+    """One of the values for each pair, all equally often, in a random order."""
+    order = rng.permutation(np.arange(PAIRS) % len(values))
+    return [values[i] for i in order]
