@@ -13,33 +13,22 @@ import numpy as np
 from mapper.backend.graph.edge import Edge, composed
 from mapper.backend.graph.graph_solver import squared_distance
 from mapper.backend.graph.pose_graph import PoseGraph
-from mapper.core.sim3 import inverse_similarity, log_sim3
+from mapper.backend.self_doubt.misplacement import Misplacement, misplacement
+from mapper.core.sim3 import inverse_similarity
 
-# An edge also has to be off by as much as shows in a map: an information that is too sure of
-# itself makes many sigmas of a few millimetres.
-MIN_SHIFT: Final = 0.05  # units
-MIN_TURN: Final = 3.0  # degrees
 MAX_HOPS: Final = 4  # of the way around that closes a cycle
 MAX_CYCLES: Final = 2000
 
 
 @dataclass(frozen=True, slots=True)
 class EdgeConflict:
-    """An edge against poses, or a cycle of edges against itself: what is left over.
-
-    sigmas: Mahalanobis distance. shift: units. turn_deg: degrees.
-    """
+    """An edge against poses, or a cycle of edges against itself. sigmas: Mahalanobis distance. fit:
+    what is left over."""
 
     i: int
     j: int
     sigmas: float
-    shift: float
-    turn_deg: float
-
-    @property
-    def shows(self) -> bool:
-        """Whether it is off by what a person would see in the map."""
-        return self.shift > MIN_SHIFT or self.turn_deg > MIN_TURN
+    fit: Misplacement
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +56,9 @@ def edge_conflicts(graph: PoseGraph, poses: Mapping[int, np.ndarray]) -> EdgeCon
 
 
 def _beyond(conflicts: Sequence[EdgeConflict], limit: float) -> tuple[EdgeConflict, ...]:
-    """The largest first."""
-    found = [each for each in conflicts if each.sigmas > limit and each.shows]
+    """The largest first. An edge also has to be off by what shows: an information that is too sure
+    of itself makes many sigmas of a few millimetres."""
+    found = [each for each in conflicts if each.sigmas > limit and each.fit.shows]
     return tuple(sorted(found, key=lambda each: -each.sigmas))
 
 
@@ -98,10 +88,8 @@ def _sum_information(first: Edge, second: Edge) -> np.ndarray:
 
 
 def _conflict(edge: Edge, S_i_j: np.ndarray, squared: float) -> EdgeConflict:
-    left = inverse_similarity(edge.S_i_j) @ S_i_j
-    turn = float(np.degrees(np.linalg.norm(log_sim3(left)[:3])))
-    shift = float(np.linalg.norm(left[:3, 3]))
-    return EdgeConflict(edge.i, edge.j, float(np.sqrt(max(squared, 0.0))), shift, turn)
+    sigmas = float(np.sqrt(max(squared, 0.0)))
+    return EdgeConflict(edge.i, edge.j, sigmas, misplacement(edge.S_i_j, S_i_j))
 
 
 def short_cycles(edges: Sequence[Edge]) -> list[list[Edge]]:

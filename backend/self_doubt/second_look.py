@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -11,20 +10,13 @@ import numpy as np
 from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.backend.keyframes.map_cache import MapCache
 from mapper.backend.loops.step_recovery import recognised_start
+from mapper.backend.self_doubt.misplacement import Misplacement, misplacement
 from mapper.backend.self_doubt.surface_conflicts import SurfaceConflict, conflict_of
-from mapper.core.sim3 import inverse_similarity, log_sim3
+from mapper.core.sim3 import inverse_similarity
 from mapper.vision.dense_alignment import AlignmentConfig, align
 from mapper.vision.matching import FeatureMatcher
 
 MUCH_LESS: Final = 0.5  # of the conflict that is left where the views fit
-
-
-@dataclass(frozen=True, slots=True)
-class Misplacement:
-    """Where two keyframes fit, against where the map has them. shift: units. turn_deg: degrees."""
-
-    shift: float
-    turn_deg: float
 
 
 def look_again(
@@ -50,11 +42,7 @@ def look_again(
         there = conflict_of(i.id, j.id, inverse_similarity(S), maps)
         if there is not None and there.score <= least:
             best, least = S, there.score
-    if best is None:
-        return None
-    moved = inverse_similarity(S_i_j) @ best
-    turn = float(np.degrees(np.linalg.norm(log_sim3(moved)[:3])))
-    return Misplacement(float(np.linalg.norm(moved[:3, 3])), turn)
+    return None if best is None else misplacement(S_i_j, best)
 
 
 def _starts(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mapper.backend.self_doubt.doubt import DoubtfulStretch, SelfDoubt
+from mapper.backend.self_doubt.doubt import SelfDoubt
+from mapper.backend.self_doubt.doubtful_stretches import DoubtfulStretch
 from mapper.backend.self_doubt.edge_conflicts import EdgeConflict
 
 
@@ -18,6 +19,7 @@ def doubt_metrics(doubt: SelfDoubt, start: float) -> dict[str, Any]:
         "pairs": doubt.pairs,
         "pairs_contradicting": doubt.contradicting,
         "worst_pair": doubt.worst,
+        "steps_contradicted": len(doubt.steps),
         "edges": edges.edges,
         "edges_contradicted": len(edges.contradicted),
         "worst_edge": _worst(edges.contradicted),
@@ -47,6 +49,6 @@ def _worst(conflicts: Sequence[EdgeConflict]) -> dict[str, Any] | None:
     return {
         "keyframes": [worst.i, worst.j],
         "sigmas": worst.sigmas,
-        "shift": worst.shift,
-        "turn_deg": worst.turn_deg,
+        "shift": worst.fit.shift,
+        "turn_deg": worst.fit.turn_deg,
     }

@@ -26,7 +26,7 @@ def test_a_cycle_is_open_by_what_is_left_over_in_the_sigmas_of_all_its_edges() -
     (cycle, *_) = short_cycles([edge(0, 2, 2.3), edge(0, 1, 1.0), edge(1, 2, 1.0)])
     left = closure(cycle, free_scale=False)
     assert (left.i, left.j) == (0, 2)
-    assert left.shift == pytest.approx(0.3) and left.turn_deg == pytest.approx(0.0)
+    assert left.fit.shift == pytest.approx(0.3) and left.fit.turn_deg == pytest.approx(0.0)
     assert left.sigmas == pytest.approx(0.3 / (np.sqrt(3) * SIGMA), rel=0.01)
 
 
@@ -34,7 +34,7 @@ def test_an_edge_is_led_around_backwards_too_and_the_shortest_way() -> None:
     edges = [edge(0, 3, 3.0), edge(1, 0, -1.0), edge(1, 3, 2.0), edge(1, 2, 1.0), edge(2, 3, 1.0)]
     cycle = short_cycles(edges)[0]
     assert [(e.i, e.j) for e in cycle] == [(0, 3), (0, 1), (1, 3)]
-    assert closure(cycle, free_scale=False).shift == pytest.approx(0.0, abs=1e-9)
+    assert closure(cycle, free_scale=False).fit.shift == pytest.approx(0.0, abs=1e-9)
 
 
 def test_a_chain_has_no_cycle() -> None:
@@ -55,7 +55,7 @@ def test_an_edge_counts_that_is_off_by_sigmas_and_by_what_shows() -> None:
     found = edge_conflicts(graph, graph.poses)
     assert found.edges == 6
     assert [(e.i, e.j) for e in found.contradicted] == [(0, 3)]
-    assert found.contradicted[0].shift == pytest.approx(0.4)
+    assert found.contradicted[0].fit.shift == pytest.approx(0.4)
     assert found.contradicted[0].sigmas == pytest.approx(40.0, rel=0.01)
 
 
