@@ -9,6 +9,7 @@ The room of `mapper demo` is in `sample`; all others are drawn by a seed.
 
 from mapper.rooms.sequence import RoomFrame, RoomSequence
 from mapper.rooms.spec import CameraSpec, RoomSpec, SequenceSpec, draw_sequence
+from mapper.rooms.writing import write_sequence
 
 __all__ = [
     "CameraSpec",
@@ -17,4 +18,5 @@ __all__ = [
     "RoomSpec",
     "SequenceSpec",
     "draw_sequence",
+    "write_sequence",
 ]

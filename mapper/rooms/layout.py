@@ -11,6 +11,7 @@ from mapper.rooms.furniture import CENTRAL, HANGING, STANDING, Piece, Style, blo
 from mapper.rooms.part import Material, Part, box, cylinder
 from mapper.rooms.room import Room
 from mapper.rooms.spec import RoomSpec, seeded
+from mapper.rooms.stairs import Stairs
 
 THICKNESS: Final = 0.1
 AISLE: Final = 0.7  # metres between pieces in the middle and all else
@@ -24,13 +25,11 @@ def build_room(spec: RoomSpec) -> Room:
     rng = seeded(spec.seed, "layout")
     style = Style(spec.richness, rng)
     w, d, h = spec.size
-    footprints: list[np.ndarray] = []  # (4,): least and greatest x, y
     parts = _enclosure(spec, style)
-    if spec.layout == "divided":
-        parts += _divisions(spec, style, footprints)
-    parts += _along_walls(spec, style, footprints)
-    if spec.layout != "corridor":
-        parts += _in_the_middle(spec, style, footprints)
+    if spec.layout == "stairs":
+        parts += Stairs.of(spec).parts(style)
+    else:
+        parts += _furnished(spec, style)
     parts += _on_walls(spec, style)
     lamps = _lamps(spec, rng)
     parts += [
@@ -39,6 +38,16 @@ def build_room(spec: RoomSpec) -> Room:
     ]
     ambient = 0.42 * spec.brightness
     return Room((w, d, h), tuple(parts), lamps, ambient)
+
+
+def _furnished(spec: RoomSpec, style: Style) -> list[Part]:
+    """All that stands on the floor."""
+    footprints: list[np.ndarray] = []  # (4,): least and greatest x, y
+    parts = _divisions(spec, style, footprints) if spec.layout == "divided" else []
+    parts += _along_walls(spec, style, footprints)
+    if spec.layout != "corridor":
+        parts += _in_the_middle(spec, style, footprints)
+    return parts
 
 
 def _enclosure(spec: RoomSpec, style: Style) -> list[Part]:
@@ -172,7 +181,9 @@ def _on_walls(spec: RoomSpec, style: Style) -> list[Part]:
             continue
         taken.append((side, low, high))
         x, y, yaw = _on_wall((w, d), side, middle, piece.depth / 2)
-        z = piece.height / 2 if piece.stands else min(1.55, h - piece.height / 2 - 0.1)
+        floor = float(Stairs.of(spec).height_at(np.array(x))) if spec.layout == "stairs" else 0.0
+        top = h - piece.height / 2 - 0.1
+        z = floor + piece.height / 2 if piece.stands else min(floor + 1.55, top)
         parts += [part.placed(x, y, z, yaw) for part in piece.parts]
     return parts
 

@@ -16,15 +16,21 @@ from mapper.core.intrinsics import Intrinsics
 from mapper.core.mesh import Mesh
 from mapper.core.trajectory import Trajectory
 from mapper.rooms.layout import build_room
+from mapper.rooms.movers import Arms, Mover, Nothing, Person
+from mapper.rooms.part import Part
 from mapper.rooms.renderer import RoomRenderer, View
 from mapper.rooms.sensors.color_camera import GRAY, blurred_by_motion, noisy
-from mapper.rooms.sensors.depth_camera import sensed_depth
+from mapper.rooms.sensors.depth_camera import depth_size, sensed_depth
 from mapper.rooms.sensors.sensor import Scene
 from mapper.rooms.spec import CameraSpec, SequenceSpec, seeded
 from mapper.rooms.walks.choice import draw_walk
+from mapper.rooms.walks.jumps import Clock
 from mapper.rooms.walks.walk import rotation_about
 
 START_TIME: Final = 1000.0  # seconds; as in recordings, time does not start at 0
+MIDDLE_GRAY: Final = 105.0  # that an automatic exposure aims at
+GLANCES: Final = 8  # by which it is set
+COARSE: Final = Intrinsics(26.0, 26.0, 15.5, 11.5, 32, 24)
 BANDS: Final = 12  # of rows that a rolling shutter takes at one time
 
 
@@ -32,28 +38,33 @@ BANDS: Final = 12  # of rows that a rolling shutter takes at one time
 class RoomFrame:
     """frame: as a sequence hands it out. T_world_camera: (4, 4), of the colour camera, when the
     middle row was exposed. depth: true, float32 (H, W), metres, of the same view. moving: bool
-    (H, W), what is no part of the room."""
+    (H, W), what is no part of the room. readings: the depth camera's own image, float32 (h, w)."""
 
     frame: Frame
     T_world_camera: np.ndarray
     depth: np.ndarray
     moving: np.ndarray
+    readings: np.ndarray
 
 
 class RoomSequence:
     """The frames of a spec, in any order and from any thread: the same spec, the same bytes.
 
-    The world is the room: z is up, a corner of the floor is the origin.
+    The world is the room: z is up, a corner of the floor is the origin. jump: the first frame
+    after a break of the stream (kidnap, cut), or None.
     """
 
     def __init__(self, spec: SequenceSpec) -> None:
         self.spec = spec
         self.room = build_room(spec.room)
         self.intrinsics = intrinsics_of(spec.camera)
+        self._depth_intrinsics = self.intrinsics.resized(*depth_size(spec.camera))
         self._renderer = RoomRenderer(self.room)
-        self._walk = draw_walk(spec, self._renderer)
-        self._times = np.arange(spec.frames) / spec.rate
-        self._gains = _gains(spec, self._times)
+        clock = Clock.of(spec)
+        self._times, self.jump = clock.times, clock.jump
+        self._walk = draw_walk(spec, self._renderer, clock)
+        self._mover = self._draw_mover()
+        self._gains = self._usual_gain() * _gains(spec, self._times)
 
     def __len__(self) -> int:
         return self.spec.frames
@@ -74,56 +85,87 @@ class RoomSequence:
         if not 0 <= index < len(self):
             raise IndexError(index)
         rng = seeded(self.spec.seed, "frame", index)
-        time, camera = self._times[index], self.spec.camera
-        image, view = self._color(time, float(self._gains[index]))
+        time = float(self._times[index])
         T = self._walk.poses(np.array([time]))[0]
-        seen = self._seen_by_depth(time)
-        gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-        depth = sensed_depth(self._scene(seen, gray), rng)
-        frame = Frame(index, START_TIME + time, noisy(image, rng), depth, self.intrinsics)
-        true = view if camera.readout == 0 else self._renderer.view(T, self.intrinsics)
-        moving = true.part >= len(self.room.parts)
-        return RoomFrame(frame, T, true.depth, moving)
+        moving = self._mover.parts(time, T)
+        image, view = self._color(time, float(self._gains[index]), moving)
+        readings = self._depth(time, image, rng)
+        frame = Frame(
+            index,
+            START_TIME + time,
+            noisy(image, rng),
+            fitted(readings, self.intrinsics.width, self.intrinsics.height),
+            self.intrinsics,
+        )
+        if self.spec.camera.readout:
+            view = self._renderer.view(T, self.intrinsics, moving)
+        return RoomFrame(frame, T, view.depth, view.part >= len(self.room.parts), readings)
 
-    def _color(self, time: float, gain: float) -> tuple[np.ndarray, View]:
+    def _usual_gain(self) -> float:
+        """What makes the middling picture of the walk neither dark nor bright."""
+        times = np.linspace(self._times[0], self._times[-1], GLANCES)
+        poses = self._walk.poses(times)
+        images = [self._renderer.image(T, COARSE)[0] for T in poses]
+        return float(MIDDLE_GRAY / max(np.mean(images), 10.0))
+
+    def _draw_mover(self) -> Mover:
+        rng = seeded(self.spec.seed, "moving")
+        if self.spec.moving == "arms":
+            return Arms(rng)
+        if self.spec.moving == "person":
+            T = self._walk.poses(self._times[len(self) // 2 :][:1])[0]
+            free = self._renderer.view(T, self.intrinsics).depth
+            return Person(T, float(np.median(free)), rng)
+        return Nothing()
+
+    def _color(self, time: float, gain: float, moving: tuple[Part, ...]) -> tuple[np.ndarray, View]:
         """A sharp or moved image without noise, each band of rows in its own moment."""
         camera = self.spec.camera
         bands = BANDS if camera.readout else 1
         rows = (np.arange(bands) + 0.5) / bands - 0.5
         poses = self._walk.poses(time + camera.readout * rows)
-        image, view = self._renderer.image(poses, self.intrinsics, exposure=gain)
+        image, view = self._renderer.image(poses, self.intrinsics, moving, gain)
         shutter = self._walk.poses(time + np.array([-0.5, 0.5]) * camera.exposure)
         ends = (shutter[0], shutter[1])
         return blurred_by_motion(image, view.depth, ends, self.intrinsics), view
 
-    def _seen_by_depth(self, time: float) -> tuple[View, np.ndarray]:
-        """What the depth camera meets, and T_room_depth: a little beside and a little later."""
-        camera = self.spec.camera
-        T = self._walk.poses(np.array([time + camera.delay]))[0] @ _misplaced(camera)
-        return self._renderer.view(T, self.intrinsics), T
-
-    def _scene(self, seen: tuple[View, np.ndarray], gray: np.ndarray) -> Scene:
-        view, T = seen
-        return Scene(
+    def _depth(self, time: float, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Readings of the depth camera, which looks a little beside and a little later."""
+        camera, intrinsics = self.spec.camera, self._depth_intrinsics
+        later = time + camera.delay
+        T_color = self._walk.poses(np.array([later]))[0]
+        moving = self._mover.parts(later, T_color)
+        T = T_color @ _misplaced(camera)
+        view = self._renderer.view(T, intrinsics, moving)
+        dropout, reflectance = _tables((*self.room.parts, *moving))
+        gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+        scene = Scene(
             view.depth,
             view.slant,
             view.normals @ T[:3, :3].astype(np.float32),
-            self._dropout[view.part],
-            self._reflectance[view.part],
-            gray,
-            self.intrinsics,
-            self.spec.camera,
+            dropout[view.part],
+            reflectance[view.part],
+            cv2.resize(gray, (intrinsics.width, intrinsics.height), interpolation=cv2.INTER_AREA),
+            intrinsics,
+            camera,
         )
+        return sensed_depth(scene, rng)
 
-    @cached_property
-    def _dropout(self) -> np.ndarray:
-        return np.array([part.dropout for part in self.room.parts], np.float32)
 
-    @cached_property
-    def _reflectance(self) -> np.ndarray:
-        """float32 (P,): of infrared light, in which most things are paler."""
-        colors = np.array([part.color for part in self.room.parts])
-        return (0.1 + 0.65 * colors @ np.array(GRAY)).astype(np.float32)
+def fitted(readings: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Depth (h, w) sampled to the size of the image, as the reader of such a folder does it."""
+    if readings.shape == (height, width):
+        return readings
+    rows = (2 * np.arange(height) + 1) * readings.shape[0] // (2 * height)
+    columns = (2 * np.arange(width) + 1) * readings.shape[1] // (2 * width)
+    return np.ascontiguousarray(readings[rows[:, None], columns])
+
+
+def _tables(parts: tuple[Part, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Dropout and reflectance of parts, float32 (P,); in infrared light most things are paler."""
+    colors = np.array([part.color for part in parts])
+    dropout = np.array([part.dropout for part in parts], np.float32)
+    return dropout, (0.1 + 0.65 * colors @ np.array(GRAY)).astype(np.float32)
 
 
 def intrinsics_of(camera: CameraSpec) -> Intrinsics:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import cv2
 import numpy as np
 
 from mapper.rooms.room import SIDES, Room
@@ -12,6 +13,7 @@ from mapper.runtime.open3d_loader import load_open3d
 CELLS: Final = 72  # along each axis of a wall
 LAMP_RAYS: Final = 10
 OPEN_RAYS: Final = 24
+SOFTNESS: Final = 1.2  # cells, deviation, over which a shadow's edge runs
 LAMP_SPREAD: Final = 0.2  # metres: lamps are no points, so that shadows are soft
 
 
@@ -30,9 +32,10 @@ def cast_shadows(room: Room) -> np.ndarray:
             total += strength
     around = np.zeros_like(light)
     for _ in range(OPEN_RAYS):
-        direction = normals + 0.98 * _unit(rng.normal(size=points.shape))
+        direction = normals + 0.98 * _unit(rng.normal(size=3))  # one for all: no grain on walls
         around += _is_open(scene, start, 0.5 * _unit(direction))
-    return np.stack([light / total, around / OPEN_RAYS], axis=-1)
+    shares = np.stack([light / total, around / OPEN_RAYS], axis=-1)
+    return np.stack([cv2.GaussianBlur(side, (0, 0), SOFTNESS) for side in shares])
 
 
 def _scene(room: Room) -> Any:

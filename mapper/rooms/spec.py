@@ -9,11 +9,21 @@ from typing import Any, Final
 
 import numpy as np
 
+from mapper.core.camera_kinds import CAMERA_KINDS, CameraKind
 from mapper.errors import ConfigError
 
-LAYOUTS: Final = ("open", "divided", "corridor")
-CAMERAS: Final = ("structured-light", "time-of-flight")
-PATHS: Final = ("hand_held", "head_worn", "robot", "rotation")
+LAYOUTS: Final = ("open", "divided", "corridor", "stairs")
+PATHS: Final = (
+    "hand_held",
+    "head_worn",
+    "robot",
+    "rotation",
+    "stairs",
+    "still",
+    "kidnap",
+    "cut",
+)
+MOVING: Final = ("nothing", "person", "arms")
 RATES: Final = (30.0, 15.0, 10.0, 5.0)
 
 
@@ -35,7 +45,7 @@ class RoomSpec:
 
 @dataclass(frozen=True, slots=True)
 class CameraSpec:
-    """kind: of CAMERAS, how depth is measured. width, height: pixels of the image.
+    """kind: of CAMERA_KINDS, how depth is measured. width, height: pixels of the image.
 
     view: degrees from left to right. range: metres beyond which there is no reading. noise: factor
     on the usual noise of depth. readout: seconds from the first row of the image to the last.
@@ -44,7 +54,7 @@ class CameraSpec:
     them. delay: of depth behind colour, seconds.
     """
 
-    kind: str
+    kind: CameraKind
     width: int
     height: int
     view: float
@@ -62,6 +72,7 @@ class SequenceSpec:
     """path: of PATHS. rate: frames a second. pace: factor on the usual speed of such a path.
 
     watchful: the way avoids views in which nothing tells where the camera is, as people do.
+    moving: of MOVING, what goes through the picture: a person, or the wearer's own arms.
     """
 
     seed: int
@@ -71,6 +82,7 @@ class SequenceSpec:
     rate: float
     pace: float
     watchful: bool
+    moving: str
     frames: int
 
 
@@ -83,7 +95,7 @@ def draw_sequence(seed: int, **fixed: Any) -> SequenceSpec:
     draw = _Draw(seed, fixed)
     camera = _draw_camera(draw)
     path = draw("path", lambda rng: str(rng.choice(PATHS)))
-    room = _draw_room(draw)
+    room = _draw_room(draw, path)
     spec = SequenceSpec(
         seed,
         room,
@@ -92,6 +104,7 @@ def draw_sequence(seed: int, **fixed: Any) -> SequenceSpec:
         draw("rate", lambda rng: float(rng.choice(RATES, p=(0.4, 0.3, 0.2, 0.1)))),
         draw("pace", lambda rng: float(rng.uniform(0.6, 1.2))),
         draw("watchful", lambda rng: bool(rng.random() < 0.75)),
+        draw("moving", lambda rng: _draw_moving(path, rng)),
         draw("frames", lambda rng: int(rng.integers(60, 101))),
     )
     draw.check_all_used()
@@ -123,14 +136,29 @@ class _Draw:
             )
 
 
-def _draw_room(draw: _Draw) -> RoomSpec:
-    layout = draw("layout", lambda rng: str(rng.choice(LAYOUTS, p=(0.6, 0.25, 0.15))))
+def _draw_moving(path: str, rng: np.random.Generator) -> str:
+    """Where the camera stands still something moves; else it seldom does."""
+    something = rng.random() < (1.0 if path == "still" else 0.15)
+    what = str(rng.choice(MOVING[1:]))
+    if not something or (path == "stairs" and what == "person"):  # who would walk through steps
+        return MOVING[0]
+    return what
+
+
+def _draw_room(draw: _Draw, path: str) -> RoomSpec:
+    def chosen(rng: np.random.Generator) -> str:
+        layout = str(rng.choice(LAYOUTS[:3], p=(0.6, 0.25, 0.15)))
+        return "stairs" if path == "stairs" else layout
+
+    layout = draw("layout", chosen)
 
     def size(rng: np.random.Generator) -> tuple[float, float, float]:
         width, depth = np.exp(rng.uniform(np.log(2.4), np.log(12.0))), rng.uniform(0.6, 1.0)
         height = float(rng.uniform(2.3, 3.0))
         if layout == "corridor":
             return float(rng.uniform(6.0, 12.0)), float(rng.uniform(1.5, 2.4)), height
+        if layout == "stairs":
+            return float(rng.uniform(6.0, 9.0)), float(rng.uniform(1.4, 2.4)), height + 2.0
         return float(width), float(max(2.0, width * depth)), height
 
     return RoomSpec(
@@ -144,7 +172,7 @@ def _draw_room(draw: _Draw) -> RoomSpec:
 
 
 def _draw_camera(draw: _Draw) -> CameraSpec:
-    kind = draw("kind", lambda rng: str(rng.choice(CAMERAS)))
+    kind = draw("kind", lambda rng: str(rng.choice(CAMERA_KINDS)))
 
     def misplaced(rng: np.random.Generator) -> tuple[float, ...]:
         if rng.random() < 0.5:
@@ -167,18 +195,26 @@ def _draw_camera(draw: _Draw) -> CameraSpec:
 
 
 # Metres: shortest and longest limit of each kind of camera that is drawn.
-RANGES: Final = {"structured-light": (3.5, 5.5), "time-of-flight": (4.0, 6.5)}
+RANGES: Final = {
+    "structured-light": (3.5, 5.5),
+    "time-of-flight": (4.0, 6.5),
+    "stereo": (5.0, 8.0),
+    "lidar": (4.5, 5.0),
+}
 
 
 def _check(spec: SequenceSpec) -> None:
     known = {
         "path": (spec.path, PATHS),
         "layout": (spec.room.layout, LAYOUTS),
-        "kind": (spec.camera.kind, CAMERAS),
+        "kind": (spec.camera.kind, CAMERA_KINDS),
+        "moving": (spec.moving, MOVING),
     }
     for name, (value, allowed) in known.items():
         if value not in allowed:
             raise ConfigError(f"{name} `{value}` is unknown; choose {', '.join(allowed)}")
+    if (spec.path == "stairs") != (spec.room.layout == "stairs"):
+        raise ConfigError("the path `stairs` and the layout `stairs` go with each other only")
     if spec.frames < 2 or spec.camera.width < 16 or spec.camera.height < 16:
         raise ConfigError("a sequence needs 2 frames of 16x16 at least")
 

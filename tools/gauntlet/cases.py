@@ -9,8 +9,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from mapper.core.camera_kinds import CAMERA_KINDS
 from mapper.rooms import SequenceSpec, draw_sequence
-from mapper.rooms.spec import CAMERAS, PATHS, RATES
+from mapper.rooms.spec import PATHS, RATES
 
 PAIRS: Final = 36  # of an even seed, for tuning, and the odd one after it, with the same kinds
 RICHNESS: Final = (0.0, 0.2, 0.5, 0.8, 1.0)
@@ -69,7 +70,7 @@ def room_cases(**fixed: Any) -> Iterable[Case]:
     """Seeds 0, 1, 2 ...: of each kind as many as of any other, crossed at random."""
     rng = np.random.default_rng(15)
     columns = {
-        "kind": _shared_out(CAMERAS, rng),
+        "kind": _shared_out(CAMERA_KINDS, rng),
         "path": _shared_out(PATHS, rng),
         "rate": _shared_out(RATES, rng),
         "richness": _shared_out(RICHNESS, rng),

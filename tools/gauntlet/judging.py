@@ -66,6 +66,21 @@ def wrong_edges(
     return found
 
 
+def found_again(placed: np.ndarray, truth: np.ndarray, jump: int) -> int | None:
+    """Frames after a break of the stream from the first that sees a known place to the first that
+    is placed; None where none sees one. The number of all that follow where none is placed.
+
+    placed: numbers (N,) of the frames in the map. truth: T_world_camera (M, 4, 4) of all frames.
+    """
+    known = truth[placed[placed < jump]]
+    for frame in range(jump, len(truth)):
+        metres, degrees = differences(np.broadcast_to(truth[frame], known.shape), known)
+        if ((metres < REVISIT_METRES) & (degrees < REVISIT_DEGREES)).any():
+            after = placed[placed >= frame]
+            return int(after[0] if len(after) else len(truth)) - frame
+    return None
+
+
 def differences(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Metres (N,) and degrees (N,) between poses a and b, (N, 4, 4) each."""
     D = inverse(b) @ a

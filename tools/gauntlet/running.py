@@ -14,9 +14,10 @@ import cv2
 import numpy as np
 
 from gauntlet.cases import Case
-from gauntlet.judging import Verdict, judge, wrong_edges
+from gauntlet.judging import Verdict, found_again, judge, wrong_edges
 from gauntlet.pictures import worst_picture
 from mapper.config.settings import MapperConfig
+from mapper.core.camera_kinds import CameraKind
 from mapper.core.frame import Frame
 from mapper.core.intrinsics import Intrinsics
 from mapper.core.trajectory import MATCH_SECONDS, Trajectory, nearest_times
@@ -37,6 +38,8 @@ NO_NUMBER: Final = float("nan")
 class Outcome:
     """Of one sequence. placed: frames of the map that is handed out; in_parts: frames in other
     maps that were never joined to it. wrong: numbers of the frames that are wrong and confident.
+    found_after: after a break of the stream, frames from seeing a known place to being placed; None
+    where there is no break or no known place is seen.
     wrong_edges: how many by kind, of `edges` at full weight. cpu_ms: a frame, everything.
     picture: of the worst frame, JPEG, base64; empty where none is wrong. fault: of a run that
     failed."""
@@ -51,6 +54,7 @@ class Outcome:
     rpe_translation: float = NO_NUMBER
     rpe_rotation: float = NO_NUMBER
     wrong: list[int] = field(default_factory=list)
+    found_after: int | None = None
     edges: int = 0
     wrong_edges: dict[str, int] = field(default_factory=dict)
     worst_edge: float = 0.0
@@ -75,7 +79,7 @@ class RoomFrames(NumberedFrames):
         self.intrinsics: Intrinsics | None = rooms.intrinsics
         self.lonely_times = np.empty(0)
         self.notes: tuple[str, ...] = ()
-        self.camera_kind = None  # as of a recording without a word about its camera
+        self.camera_kind: CameraKind | None = None  # nobody tells
 
     def __len__(self) -> int:
         return len(self.rooms)
@@ -145,6 +149,9 @@ def _run(case: Case, outcome: Outcome) -> None:
     outcome.ate, outcome.rpe_translation = verdict.ate, verdict.rpe_translation
     outcome.rpe_rotation = verdict.rpe_rotation
     outcome.wrong = [int(rows[row]) for row in verdict.wrong]
+    if isinstance(sequence.stored, RoomFrames) and sequence.stored.rooms.jump is not None:
+        jump = sequence.stored.rooms.jump
+        outcome.found_after = found_again(result.frame_indices, truth, jump)
     if outcome.wrong:
         outcome.picture = worst_picture(sequence, truth, result, outcome.wrong)
 

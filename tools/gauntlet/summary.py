@@ -9,13 +9,15 @@ import numpy as np
 
 Row = dict[str, Any]  # an Outcome's JSON
 GROUPS: Final = ("camera", "path", "rate", "richness", "layout", "source")
+FOUND: Final = 15  # frames
 HEAD: Final = (
-    "| sequence | placed | elsewhere | ATE | RPE | wrong | wrong edges | ms CPU |\n"
-    "| --- | --- | --- | --- | --- | --- | --- | --- |"
+    "| sequence | placed | elsewhere | ATE | RPE | wrong | found after | wrong edges | ms CPU |\n"
+    "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
 )
 TOTALS_HEAD: Final = (
-    "| of | n | coverage | ATE median | ATE 90 % | wrong frames | wrong edges | ms CPU | faults |\n"
-    "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+    "| of | n | coverage | ATE median | ATE 90 % | wrong frames | found again "
+    "| wrong edges | ms CPU | faults |\n"
+    "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
 )
 
 
@@ -23,7 +25,8 @@ TOTALS_HEAD: Final = (
 class Totals:
     """Of several sequences. wrong_share: of placed frames. ate_90: what 90 % keep within, metres.
 
-    coverage: placed frames of all. cpu_ms: mean of the sequences' means.
+    coverage: placed frames of all. found_again: sequences whose camera was placed within FOUND
+    frames of seeing a known place after a break, of `broken`. cpu_ms: mean of the sequences' means.
     """
 
     sequences: int
@@ -33,6 +36,8 @@ class Totals:
     ate_90: float
     wrong: int
     wrong_share: float
+    found_again: int
+    broken: int
     wrong_edges: int
     edges: int
     cpu_ms: float
@@ -46,6 +51,7 @@ class Totals:
         ates = [row["ate"] for row in rows if row["ate"] is not None and np.isfinite(row["ate"])]
         median, ninety = np.percentile(ates, (50, 90)) if ates else (np.nan, np.nan)
         cpu = [row["cpu_ms"] for row in rows if np.isfinite(row["cpu_ms"])]
+        found = [row["found_after"] for row in rows if row.get("found_after") is not None]
         return cls(
             len(rows),
             placed / max(frames, 1),
@@ -54,6 +60,8 @@ class Totals:
             float(ninety),
             wrong,
             wrong / max(placed, 1),
+            sum(after <= FOUND for after in found),
+            len(found),
             sum(sum(row["wrong_edges"].values()) for row in rows),
             sum(row["edges"] for row in rows),
             float(np.mean(cpu)) if cpu else float("nan"),
@@ -102,13 +110,15 @@ def _change(pair: tuple[Row, Row]) -> float:
 def _line(row: Row) -> str:
     if row["fault"]:
         return f"| {row['name']} | {row['fault'][:80]} | | | | | | |"
+    found = "" if row.get("found_after") is None else row["found_after"]
     edges = ", ".join(f"{n} {kind}" for kind, n in row["wrong_edges"].items()) or "0"
     if row["wrong_edges"]:
         edges += f" (to {row['worst_edge'] * 100:.0f} cm) of {row['edges']}"
     return (
         f"| {row['name']} | {row['placed']} of {row['frames']} | {row['in_parts']} | "
         f"{row['ate'] * 100:.1f} cm | {row['rpe_translation'] * 1e3:.1f} mm "
-        f"{row['rpe_rotation']:.2f} deg | {len(row['wrong'])} | {edges} | {row['cpu_ms']:.0f} |"
+        f"{row['rpe_rotation']:.2f} deg | {len(row['wrong'])} | {found} | "
+        f"{edges} | {row['cpu_ms']:.0f} |"
     )
 
 
@@ -117,5 +127,6 @@ def _totals_line(name: str, rows: list[Row]) -> str:
     return (
         f"| {name} | {t.sequences} | {t.coverage:.1%} | {t.ate_median * 100:.1f} cm | "
         f"{t.ate_90 * 100:.1f} cm | {t.wrong} ({t.wrong_share:.2%}) | "
+        f"{t.found_again} of {t.broken} | "
         f"{t.wrong_edges} of {t.edges} | {t.cpu_ms:.0f} | {t.faults} |"
     )

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
 import cv2
 import numpy as np
 
-from mapper.core.geometry import pose_to_quaternion_xyzw
 from mapper.core.intrinsics import Intrinsics
 from mapper.core.mesh import Mesh
 from mapper.errors import ConfigError
@@ -19,13 +16,19 @@ from mapper.rooms.renderer import RoomRenderer
 from mapper.rooms.sample.camera import sample_intrinsics, sample_poses
 from mapper.rooms.sample.depth import sensed_depth
 from mapper.rooms.sample.furniture import sample_room
+from mapper.rooms.tum_folder import (
+    in_parallel,
+    make_folders,
+    stamp,
+    write_calibration,
+    write_frame,
+    write_lists,
+)
 from mapper.runtime.atomic_files import atomic_folder
 
 FRAME_RATE: Final = 30.0  # Hz
-DEPTH_SCALE: Final = 5000  # of the 16 bit images: 5000 = 1 m
 START_TIME: Final = 1000.0  # seconds; as in recordings, time does not start at 0
 IMAGE_NOISE: Final = 1.8  # standard deviation, grey levels
-MAX_WORKERS: Final = 4
 
 
 def make_sample(
@@ -56,14 +59,13 @@ def make_sample(
     def write(index: int, target: Path) -> None:
         rng = None if clean else np.random.default_rng(seed + index)
         image, depth = render_sample(renderer, poses[index], intrinsics, rng)
-        _write_frame(target, index, image, depth)
+        write_frame(target, _stamp(index), image, depth)
 
     with atomic_folder(folder) as target:
-        (target / "rgb").mkdir()
-        (target / "depth").mkdir()
-        _in_parallel(lambda index: write(index, target), frames, progress)
-        _write_lists(target, poses)
-        _write_calibration(target, intrinsics)
+        make_folders(target)
+        in_parallel(lambda index: write(index, target), frames, progress)
+        write_lists(target, [_stamp(index) for index in range(frames)], poses)
+        write_calibration(target, intrinsics, "structured-light")
     return Path(folder)
 
 
@@ -94,52 +96,5 @@ def room_mesh() -> Mesh:
     return sample_room().mesh()
 
 
-def _in_parallel(
-    work: Callable[[int], None], count: int, progress: Callable[[int, int], None] | None
-) -> None:
-    """Call work(0) ... work(count - 1) on a few threads; a fault drops what has not begun."""
-    workers = ThreadPoolExecutor(min(os.cpu_count() or 1, MAX_WORKERS))
-    try:
-        for index, _ in enumerate(workers.map(work, range(count))):
-            if progress is not None:
-                progress(index + 1, count)
-    finally:
-        workers.shutdown(cancel_futures=True)
-
-
-def _time(index: int) -> str:
-    return f"{START_TIME + index / FRAME_RATE:.6f}"
-
-
-def _write_frame(folder: Path, index: int, image: np.ndarray, depth: np.ndarray) -> None:
-    """One colour and one depth image, named by their time."""
-    readings = np.clip(np.round(depth * DEPTH_SCALE), 0, 65535).astype(np.uint16)
-    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-    jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 95])[1]
-    png = cv2.imencode(".png", readings, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]
-    (folder / "rgb" / f"{_time(index)}.jpg").write_bytes(jpeg.tobytes())
-    (folder / "depth" / f"{_time(index)}.png").write_bytes(png.tobytes())
-
-
-def _write_lists(folder: Path, poses: np.ndarray) -> None:
-    """rgb.txt, depth.txt and groundtruth.txt."""
-    times = [_time(index) for index in range(len(poses))]
-    for name, suffix in (("rgb", "jpg"), ("depth", "png")):
-        lines = [f"{time} {name}/{time}.{suffix}\n" for time in times]
-        (folder / f"{name}.txt").write_text(f"# timestamp filename\n{''.join(lines)}")
-    numbers = np.concatenate([poses[:, :3, 3], pose_to_quaternion_xyzw(poses)], axis=1)
-    lines = [
-        f"{time} {' '.join(f'{number:.9f}' for number in row)}\n"
-        for time, row in zip(times, numbers, strict=True)
-    ]
-    header = "# timestamp tx ty tz qx qy qz qw\n"
-    (folder / "groundtruth.txt").write_text(header + "".join(lines))
-
-
-def _write_calibration(folder: Path, intrinsics: Intrinsics) -> None:
-    """calibration.yaml; colour and depth share one camera."""
-    values = {name: getattr(intrinsics, name) for name in ("fx", "fy", "cx", "cy")}
-    values |= {"width": intrinsics.width, "height": intrinsics.height}
-    lines = "".join(f"  {name}: {value}\n" for name, value in values.items())
-    text = f"color:\n{lines}depth_scale: {DEPTH_SCALE}\ncamera_kind: structured-light\n"
-    (folder / "calibration.yaml").write_text(text)
+def _stamp(index: int) -> str:
+    return stamp(START_TIME + index / FRAME_RATE)

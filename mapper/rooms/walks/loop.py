@@ -32,7 +32,8 @@ class Loop:
         laps, rest = np.divmod(way, self.length)
         x = np.interp(rest, along, self.points[:, 0])
         y = np.interp(rest, along, self.points[:, 1])
-        return np.stack([x, y], 1), np.interp(rest, along, self.phase) + 2 * np.pi * laps
+        turned = laps * (self.phase[-1] - self.phase[0])
+        return np.stack([x, y], 1), np.interp(rest, along, self.phase) + turned
 
 
 def draw_loop(

@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from mapper.rooms.stairs import Stairs
 from mapper.rooms.walks.free_space import FreeSpace
 from mapper.rooms.walks.loop import Loop, draw_loop
 from mapper.rooms.walks.walk import Course, knots, smoothed, tremor
@@ -16,12 +17,13 @@ from mapper.rooms.walks.walk import Course, knots, smoothed, tremor
 @dataclass(frozen=True, slots=True)
 class Outing:
     """seconds: how long it takes. pace: factor on the usual speed. corridor: a long, narrow room,
-    in which one looks along it."""
+    in which one looks along it. stairs: what is gone up and down, if any."""
 
     space: FreeSpace
     seconds: float
     pace: float
     corridor: bool
+    stairs: Stairs | None = None
 
 
 def hand_held(outing: Outing, rng: np.random.Generator) -> Course:
@@ -84,11 +86,42 @@ def rotation(outing: Outing, rng: np.random.Generator) -> Course:
     return _shaken(times, positions, yaw, pitch, (0.002, 0.005), rng)
 
 
+def still(outing: Outing, rng: np.random.Generator) -> Course:
+    """Standing, as still as a person can."""
+    times = knots(outing.seconds)
+    place = outing.space.freest(float(rng.uniform(1.2, 1.6)), rng)
+    positions = place + 0.004 * np.stack([_waves(times, 0.3, rng) for _ in range(3)], 1)
+    yaw = rng.uniform(-np.pi, np.pi) + 0.02 * _waves(times, 0.2, rng)
+    pitch = rng.uniform(-0.3, -0.05) + 0.01 * _waves(times, 0.2, rng)
+    return _shaken(times, positions, yaw, pitch, (0.001, 0.002), rng)
+
+
+def stairs(outing: Outing, rng: np.random.Generator) -> Course:
+    """Up and down at 0.45 m/s along the flight, with the bob of steps; turning at the landings."""
+    assert outing.stairs is not None
+    times = knots(outing.seconds)
+    flight, speed = outing.stairs, 0.45 * outing.pace
+    low, high = 0.7, flight.length - 0.7
+    laps, rest = np.divmod(speed * times + rng.uniform(0, 2 * (high - low)), high - low)
+    upwards = laps.astype(int) % 2 == 0
+    x = smoothed(np.where(upwards, low + rest, high - rest), 0.35)
+    y = flight.width / 2 + 0.12 * _waves(times, 0.3, rng)
+    bob = 0.02 * np.abs(np.sin(2 * np.pi * 0.9 * times))
+    z = smoothed(flight.height_at(x), 0.12) + rng.uniform(1.3, 1.6) + bob
+    yaw = smoothed(np.where(upwards, 0.0, np.pi), 0.35) + 0.25 * _waves(times, 0.25, rng)
+    pitch = smoothed(np.where(upwards, -0.15, -0.45), 0.35) + 0.1 * _waves(times, 0.2, rng)
+    return _shaken(times, np.column_stack([x, y, z]), yaw, pitch, (0.003, 0.006), rng)
+
+
 MOTIONS: Final[dict[str, Callable[[Outing, np.random.Generator], Course]]] = {
     "hand_held": hand_held,
     "head_worn": head_worn,
     "robot": robot,
     "rotation": rotation,
+    "stairs": stairs,
+    "still": still,
+    "kidnap": hand_held,
+    "cut": hand_held,
 }
 
 

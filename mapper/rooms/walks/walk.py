@@ -36,9 +36,13 @@ class Walk:
         values = np.concatenate([course.positions, angles], axis=1)
         self._spline = CubicSpline(course.times, values)
 
+    def values(self, times: np.ndarray) -> np.ndarray:
+        """float64 (N, 6): position, yaw, pitch and roll at times (N,), seconds."""
+        return np.asarray(self._spline(times))
+
     def poses(self, times: np.ndarray) -> np.ndarray:
         """float64 (N, 4, 4): T_room_camera at times (N,), seconds."""
-        values = self._spline(times)
+        values = self.values(times)
         return camera_poses(values[:, :3], *values[:, 3:].T)
 
 

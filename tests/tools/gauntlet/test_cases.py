@@ -7,7 +7,8 @@ from pathlib import Path
 
 from gauntlet.cases import Selection, room_cases
 
-from mapper.rooms.spec import CAMERAS, PATHS
+from mapper.core.camera_kinds import CAMERA_KINDS
+from mapper.rooms.spec import PATHS
 
 
 def test_there_are_sixty_at_least_and_both_halves_hold_the_same_kinds() -> None:
@@ -21,7 +22,7 @@ def test_there_are_sixty_at_least_and_both_halves_hold_the_same_kinds() -> None:
     for tune, final in zip(*halves, strict=True):
         assert tune.spec is not None and final.spec is not None
         assert tune.spec.seed % 2 == 0 and final.spec.seed == tune.spec.seed + 1
-    assert {c.traits["camera"] for c in cases} == set(CAMERAS)
+    assert {c.traits["camera"] for c in cases} == set(CAMERA_KINDS)
     assert {c.traits["path"] for c in cases} == set(PATHS)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from gauntlet.judging import judge, wrong_edges
+from gauntlet.judging import found_again, judge, wrong_edges
 
 from mapper.backend.graph.edge import Edge, EdgeKind
 from mapper.core.geometry import exp_se3, inverse
@@ -94,3 +94,14 @@ def test_an_edge_is_wrong_by_metres_or_degrees() -> None:
     assert [kind for kind, *_ in found] == ["loop", "covisibility"]
     assert found[0][3] == pytest.approx(0.06)
     assert wrong_edges(edges, {0: TURN}) == []  # nobody knows where keyframe 1 is
+
+
+def test_found_again_counts_from_where_a_known_place_is_seen() -> None:
+    truth = there_and_back()
+    truth[30:40, 1, 3] += 5.0  # carried off at frame 30, back on its way at 40
+    everything = np.arange(60)
+    assert found_again(everything, truth, 30) == 0
+    assert found_again(np.delete(everything, slice(30, 47)), truth, 30) == 7
+    assert found_again(everything[:30], truth, 30) == 20  # never
+    truth[30:, 1, 3] = 5.0
+    assert found_again(everything, truth, 30) is None
