@@ -125,6 +125,7 @@ class Backend:
         self.keyframes += keyframes
         for keyframe in keyframes:
             self.maps.adopt(keyframe.id)
+            self._tracker.redescribe(keyframe)
         self.linker.restore(keyframes, edges)
         self.graph.optimise()
         if fuse:

@@ -50,10 +50,10 @@ from mapper.saved.resume import (
 from mapper.slam.live_noise import LiveNoise
 from mapper.slam.live_tracking import LiveTracking
 from mapper.slam.mapper import Mapper
+from mapper.slam.matchers import choose_matcher
 from mapper.slam.progress import NullProgress, Progress
 from mapper.slam.result import MappingResult
 from mapper.vision.matching import FeatureMatcher
-from mapper.vision.orb import OrbMatcher
 
 logger = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ def map_camera(
             topics=request.topics,
         )
         name, why = choose_frontend(config, source.has_depth)
-        matcher = OrbMatcher()
+        matcher = choose_matcher(config.matcher, say)
         frontend = create_frontend(config, name, matcher)
         past = None if before is None else read_live_past(before)
         if request.record is not None:

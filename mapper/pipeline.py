@@ -39,10 +39,10 @@ from mapper.saved.resume import (
     settings_of,
 )
 from mapper.slam.mapper import Mapper
+from mapper.slam.matchers import choose_matcher
 from mapper.slam.progress import NullProgress, Progress
 from mapper.slam.warm_up import is_cold, warm_up
 from mapper.vision.matching import FeatureMatcher
-from mapper.vision.orb import OrbMatcher
 
 Say = Callable[[str], None]
 
@@ -78,7 +78,7 @@ def map_into(
         name, why = choose_frontend(config, stored.has_depth)
         camera = _depth_camera(stored, request, before) if frontend_spec(name).needs_depth else None
         sequence = BoundedSequence(stored, config.images.max_side, camera)
-        matcher = OrbMatcher()
+        matcher = choose_matcher(config.matcher, say)
         # Before a folder is made: this may be refused.
         frontend = create_frontend(config, name, matcher)
         run = before or stack.enter_context(_begun(request, out, sequence, frontend, config))

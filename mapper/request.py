@@ -18,8 +18,8 @@ class MapRequest:
     """What a run over a sequence and one of a live camera ask alike, named as the options are.
 
     out: run directory. config: YAML file or profile. changes: what --set says, settings like
-    "backend.fusion.tsdf.voxel_size=0.01". frontend, weights, align, kv_budget: settings with an
-    option of their own, taken as they are given; None = as the configuration says.
+    "backend.fusion.tsdf.voxel_size=0.01". frontend, weights, matcher, align, kv_budget: settings
+    with an option of their own, taken as they are given; None = as the configuration says.
     topics: of a ROS bag, like colour=/a,depth=/b,info=/c; None = found out.
     calib: calibration file. camera_kind: of the depth camera, see mapper.core.camera_kinds;
     "auto" = as the input says, else estimated from its depth. connect: address of a viewer that
@@ -32,6 +32,7 @@ class MapRequest:
     changes: tuple[str, ...] = ()
     frontend: str | None = None
     weights: str | None = None
+    matcher: str | None = None
     align: str | None = None
     kv_budget: str | None = None
     calib: Path | None = None
@@ -53,6 +54,7 @@ class MapRequest:
         given = {
             "frontend": self.frontend,
             "weights": self.weights,
+            "matcher": self.matcher,
             "backend.align": self.align,
             **{f"{name}.kv_budget": self.kv_budget for name in _with_cache()},
         }

@@ -13,6 +13,7 @@ from mapper.backend.keyframes.keyframe_selector import KeyframeConfig, needs_key
 from mapper.backend.keyframes.map_cache import MapCache
 from mapper.backend.keyframes.prediction_check import finite_prediction
 from mapper.backend.keyframes.segment_units import SegmentUnits, median_depth
+from mapper.core.geometry import backproject
 from mapper.core.prediction import Prediction
 from mapper.vision.matching import FeatureMatcher
 
@@ -38,6 +39,13 @@ class KeyframeTracker:
         """Go on after the closed keyframes of an earlier run, of which there is at least one."""
         units = {keyframe.segment: keyframe.units for keyframe in keyframes}
         self._units.resume(units, keyframes[-1].median_depth)
+
+    def redescribe(self, keyframe: Keyframe) -> None:
+        """Features of the matcher in use for a keyframe of a run that had another."""
+        if len(keyframe.features) and not self._matcher.made(keyframe.features):
+            view = self._maps.map(keyframe.id)
+            pointmap = backproject(view.depth, view.intrinsics)
+            keyframe.features = self._matcher.extract(view.image, pointmap)
 
     def usable(self, prediction: Prediction) -> Prediction | None:
         """The prediction in its segment's units, without what is not finite; None: all of it."""

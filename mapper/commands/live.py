@@ -43,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--frontend", metavar="NAME", help=frontend_help())
     options.add_weights(parser)
+    options.add_matcher(parser)
     options.add_config(parser)
     options.add_cameras(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="run directory (runs/live)")

@@ -41,6 +41,16 @@ def add_weights(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_matcher(parser: argparse.ArgumentParser) -> None:
+    """--matcher."""
+    parser.add_argument(
+        "--matcher",
+        choices=("auto", "xfeat", "orb"),
+        help="local features that places are recognised by (auto: xfeat where its weights are at "
+        "hand, else orb)",
+    )
+
+
 def add_frames(parser: argparse.ArgumentParser) -> None:
     """Which frames of a sequence."""
     parser.add_argument("--stride", type=int, default=1, metavar="N", help="take every N-th frame")

@@ -33,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--frontend", metavar="NAME", help=frontend_help())
     options.add_weights(parser)
+    options.add_matcher(parser)
     parser.add_argument(
         "--kv-budget", metavar="SIZE", help="memory for stream3r's or streamvggt's cache, like 8GB"
     )

@@ -67,7 +67,7 @@ def _list(_: argparse.Namespace) -> tuple[Any, list[str]]:
     result = []
     for entry in REGISTRY:
         path = find_file(entry)
-        size = f"{entry.size / 1e9:.1f} GB" if entry.size else "unknown"
+        size = _readable(entry.size) if entry.size else "unknown"
         rows.append((entry.name, entry.model, size, entry.licence, str(path or "no")))
         result.append(
             {
@@ -107,7 +107,12 @@ def _fetch(arguments: argparse.Namespace) -> tuple[Any, list[str]]:
     _settle_licence(entry, arguments.accept_licence)
     path = fetch(entry)
     checked = "checksum as recorded" if entry.sha256 else "no checksum is known for it"
-    return _fetched(entry, path), [f"{path} ({path.stat().st_size / 1e9:.1f} GB, {checked})"]
+    return _fetched(entry, path), [f"{path} ({_readable(path.stat().st_size)}, {checked})"]
+
+
+def _readable(size: int) -> str:
+    """Bytes in words."""
+    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"
 
 
 def _fetched(entry: Weights, path: Path) -> dict[str, str]:

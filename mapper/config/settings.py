@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import field
+from typing import Annotated, Literal
 
 from mapper.backend.config import BackendConfig
 from mapper.backend.pairwise.config import PairwiseConfig
-from mapper.core.quantities import Count, Frames, PixelsOrZero, SecondsOrZero, Switch, Text
+from mapper.core.quantities import WORD, Count, Frames, PixelsOrZero, SecondsOrZero, Switch, Text
 from mapper.core.settings_model import settings
 from mapper.frontends.cut3r.options import Cut3rOptions
 from mapper.frontends.replay import ReplayConfig
@@ -46,6 +47,8 @@ class MapperConfig:
 
     frontend: its name; auto = by what there is: depth, saved predictions, weights.
     weights: a file, a folder or a published name for the learned frontends; empty = what is found.
+    matcher: of local features, by which places and steps are recognised; auto = xfeat where its
+        weights are at hand, else orb.
     threads: run the backend beside the frontend; results do not depend on it.
     images: how large images are worked on.
     rgbd: of the frontend rgbd.
@@ -62,6 +65,7 @@ class MapperConfig:
 
     frontend: Text = "auto"
     weights: Text = ""
+    matcher: Annotated[Literal["auto", "xfeat", "orb"], WORD] = "auto"
     threads: Switch = True
     images: ImagesConfig = field(default_factory=ImagesConfig)
     rgbd: RgbdConfig = field(default_factory=RgbdConfig)

@@ -19,7 +19,7 @@ from mapper.evaluate.views import ViewReader
 from mapper.frontends.base import Frontend
 from mapper.frontends.registry import create_frontend, frontend_spec
 from mapper.io.datasets.dataset import BenchSequence
-from mapper.vision.orb import OrbMatcher
+from mapper.slam.matchers import choose_matcher
 
 SEQUENCE_NAME = "{sequence}"  # in a setting: the name of the sequence that is worked on
 
@@ -86,7 +86,7 @@ class SequenceJob:
                 f"{self.sequence.name}: the frontend {name} needs depth and a known camera, which "
                 f"{self.request.dataset} does not give; use another frontend"
             )
-        return create_frontend(config, name, OrbMatcher())
+        return create_frontend(config, name, choose_matcher(config.matcher))
 
     def answers(self, keep: Kept) -> Answers:
         """What the frontend, and the backend if asked for, make of the frames."""

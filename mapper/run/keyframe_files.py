@@ -30,10 +30,17 @@ LAYOUT: Final = Layout(
         "intrinsics": Array("number", (6,), finite=True),
         "noise": Array("number", (3,), finite=True),
         "feature_pixels": Array("<f4", ("n", 2), finite=True),
-        "feature_descriptors": Array("|u1", ("n", 32)),
+        "feature_descriptors": Array("|u1", ("n", 32), optional=True),  # either these
+        "feature_vectors": Array("<f2", ("n", "c"), optional=True, finite=True),  # or those
         "feature_points": Array("<f4", ("n", 3)),
         "descriptor": Array("<f4", ("d",), optional=True, finite=True),
     },
+)
+FEATURES: Final = (
+    "feature_pixels",
+    "feature_descriptors",
+    "feature_vectors",
+    "feature_points",
 )
 COMPRESSION_LEVEL = 1  # the depth is noise: harder work would save little
 
@@ -60,7 +67,7 @@ class KeyframeFiles:
             "intrinsics": np.array(astuple(keyframe_map.intrinsics), np.float64),
             "noise": np.array(astuple(keyframe_map.noise), np.float64),
             "feature_pixels": keyframe.features.pixels,
-            "feature_descriptors": keyframe.features.descriptors,
+            _kind(keyframe.features.descriptors): keyframe.features.descriptors,
             "feature_points": keyframe.features.points,
         }
         if keyframe.descriptor is not None:
@@ -97,11 +104,18 @@ class KeyframeFiles:
 
     def load_view(self, keyframe_id: int) -> tuple[LocalFeatures, Intrinsics, np.ndarray | None]:
         """What is known of a keyframe besides its map: features, camera, descriptor if any."""
-        path, names = self.path(keyframe_id), ("pixels", "descriptors", "points")
-        features = [f"feature_{name}" for name in names]
-        arrays = LAYOUT.read(path, (*features, "intrinsics", "descriptor"))
+        path = self.path(keyframe_id)
+        arrays = LAYOUT.read(path, (*FEATURES, "intrinsics", "descriptor"))
         camera = stored_intrinsics(LAYOUT, path, arrays["intrinsics"], None)
-        return LocalFeatures(*(arrays[name] for name in features)), camera, arrays.get("descriptor")
+        pixels, *descriptors, points = (arrays[name] for name in FEATURES if name in arrays)
+        if len(descriptors) != 1:
+            raise LAYOUT.unreadable(path, "its features have no descriptors, or two kinds")
+        return LocalFeatures(pixels, descriptors[0], points), camera, arrays.get("descriptor")
+
+
+def _kind(descriptors: np.ndarray) -> str:
+    """The name under which descriptors are stored: of bits, or vectors."""
+    return "feature_descriptors" if descriptors.dtype == np.uint8 else "feature_vectors"
 
 
 def _decoded(path: Path, png: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -20,7 +20,7 @@ from mapper.core.mesh import Mesh
 from mapper.errors import InputError
 from mapper.run.directory import RunDirectory
 from mapper.saved.map import load_graph
-from mapper.vision.orb import OrbMatcher
+from mapper.slam.matchers import matcher_that_made
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ def realign(
         config.fusion.tsdf,
         len(keyframes),
         [edge for edge in edges if edge.i in final.poses and edge.j in final.poses],
-        doubt(final, graph, maps, OrbMatcher(), config.edges.alignment),
+        doubt(final, graph, maps, matcher_that_made(whole), config.edges.alignment),
         time.perf_counter() - started,
     )
 

@@ -30,10 +30,10 @@ from mapper.slam.background_worker import Worker
 from mapper.slam.checkpoint import Checkpoint
 from mapper.slam.frame_counts import FrameCounts
 from mapper.slam.frame_job import FrameJob, least_missed
+from mapper.slam.matchers import choose_matcher
 from mapper.slam.recorder import NullRecorder, Recorder
 from mapper.slam.result import MappingResult
 from mapper.vision.matching import FeatureMatcher
-from mapper.vision.orb import OrbMatcher
 
 logger = logging.getLogger(__name__)
 SKIPS_NAMED = 3
@@ -70,7 +70,7 @@ class Mapper(Closing):
         self.stopwatch = Stopwatch()
         self.counts = FrameCounts()
         solver = SolverProcess() if live else None  # tracking must not wait for GTSAM
-        self._matcher = matcher or OrbMatcher()
+        self._matcher = matcher or choose_matcher(self.config.matcher)
         self.backend = Backend(self.config.backend, store, self.stopwatch, solver, self._matcher)
         self.decisions: list[LoopDecision] = []  # about loops
         self.skip_reason: str | None = None  # of the first unreadable frame

@@ -67,7 +67,9 @@ def _map(source: str, align: bool) -> None:
     """Everything that a run does, with so few frames that only the compiling takes time."""
     frontend: Frontend = _MadeUp() if source == MADE_UP else RgbdFrontend()
     backend = BackendConfig(keyframes=A_KEYFRAME, fusion=COARSE, align="final" if align else "off")
-    with Mapper(MapperConfig(threads=False, backend=backend), frontend=frontend) as mapper:
+    with Mapper(
+        MapperConfig(matcher="orb", threads=False, backend=backend), frontend=frontend
+    ) as mapper:
         frame = _frame()
         for index in range(FRAMES):
             mapper.step(replace(frame, index=index, timestamp=index / 10))

@@ -27,3 +27,6 @@ class FeatureMatcher(Protocol):
 
     def match(self, a: LocalFeatures, b: LocalFeatures) -> Int[np.ndarray, "m 2"]:
         """Pairs int (M, 2), rows (index in a, index in b); none of another matcher's features."""
+
+    def made(self, features: LocalFeatures) -> bool:
+        """Whether features are of the kind that this one extracts."""

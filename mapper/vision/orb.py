@@ -50,9 +50,13 @@ class OrbMatcher:
 
     def match(self, a: LocalFeatures, b: LocalFeatures) -> Int[np.ndarray, "m 2"]:
         """Mutual nearest neighbours within MAX_HAMMING: int (M, 2), rows (index in a, in b)."""
-        if len(a) == 0 or len(b) == 0:
+        if len(a) == 0 or len(b) == 0 or not (self.made(a) and self.made(b)):
             return np.zeros((0, 2), int)
         matcher = cv2.BFMatcher(cv2.NORM_HAMMING, crossCheck=True)
         matches = matcher.match(a.descriptors, b.descriptors)
         pairs = [(m.queryIdx, m.trainIdx) for m in matches if m.distance <= MAX_HAMMING]
         return np.array(pairs, int).reshape(-1, 2)
+
+    def made(self, features: LocalFeatures) -> bool:
+        """Whether features have ORB's descriptors, uint8 (N, 32)."""
+        return features.descriptors.dtype == np.uint8

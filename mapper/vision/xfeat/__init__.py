@@ -1,0 +1,1 @@
+"""XFeat: learned features that are seen again from afar, run by OpenCV alone."""
