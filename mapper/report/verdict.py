@@ -32,8 +32,7 @@ def verdict(report: ReportData) -> str:
     left_out = int(number(report.metrics, "left_out", 0))
     end = f"lost for {lost} frame{'s' if lost > 1 else ''}" if lost else "never lost"
     if is_doubtful(report.metrics):  # to have been sure of each frame is then no merit
-        end = f"{end}, and the map" if lost else "but the map"
-        end += " contradicts itself"
+        end = f"{end}, and the map contradicts itself" if lost else "the map contradicts itself"
     end += f", {left_out} left out to keep up with the camera" if left_out else ""
     return f"{line}; {end}."
 
