@@ -7,19 +7,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
-from mapper.core.geometry import exp_se3
+from mapper.core.geometry import exp_se3, inverse
 from mapper.core.quantities import LISTED, Metres, NonNegative, SigmasOrZero, Whole
 from mapper.core.settings_model import settings
-from mapper.core.sim3 import rigid_part, scale_of, similarity
+from mapper.core.sim3 import log_sim3, rigid_part, scale_of, similarity
 from mapper.vision.dense_residuals import AlignmentView, Limits, Scene, accumulate
 from mapper.vision.depth_pyramid import LEVELS, DepthPyramid, Level
 from mapper.vision.reprojection import camera_of, motion_of
+from mapper.vision.weak_directions import combined, without_exposure
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Float64
 
 CONVERGED_TWIST = 1e-5  # rad and m: smaller steps than this change nothing that matters
 MIN_INLIERS = 30  # fewer pairs of pixels tell nothing
+# Neighbours' residuals err together: an image full of them tells a step as well as so many would.
+INDEPENDENT_RESIDUALS = 100.0
+MIN_INFORMATION = 1e-2  # of a direction in which nothing is known: sigma 10
 
 
 @settings
@@ -28,7 +32,8 @@ class AlignmentConfig:
 
     iterations: Gauss-Newton steps of each level, from the finest to the coarsest.
     max_distance: pairs of points further apart are no pairs; doubles per level.
-    photometric_weight: of the intensity residual against the geometric one; 0 = depth alone.
+    photometric_weight: of the intensity residual against the geometric one in directions that
+        planes know well; up to 1 in those that a depth camera's do not. 0 = depth alone.
     finest_level: of the pyramid that is aligned; 0 = its finest, 1 = half of that. A small image
         has fewer levels, of which the coarsest is aligned then.
     reach_sigmas: pairs may be apart by this much of the depth's deviation, if that is more.
@@ -49,13 +54,26 @@ class AlignmentConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class PosePrior:
+    """What is known of an alignment before the views are compared.
+
+    T_reference_source: (4, 4), expected. information: (6, 6), inverse covariance of a
+    left-multiplied twist, rotation [rad], then translation [units].
+    """
+
+    T_reference_source: Float64[np.ndarray, "4 4"]
+    information: Float64[np.ndarray, "6 6"]
+
+
+@dataclass(frozen=True, slots=True)
 class Alignment:
     """S_reference_source: (4, 4). inlier_ratio: inliers / source points that see the reference.
 
     overlap: source points that land in the reference's image / all source points.
     rmse: metres, point-to-plane over the inliers. information: (7, 7), rotation, translation and
     log scale (0 where it was held) of a left-multiplied twist, in units of the depth noise's
-    variance. converged: the last step was small. pixels: of the source, at the finest level.
+    variance, a prior's with it. converged: the last step was small. pixels: of the source, at the
+    finest level. inliers: pairs of points.
     """
 
     S_reference_source: Float64[np.ndarray, "4 4"]
@@ -65,6 +83,13 @@ class Alignment:
     information: Float64[np.ndarray, "7 7"]
     converged: bool
     pixels: int
+    inliers: int = 0
+
+    @property
+    def covariance(self) -> Float64[np.ndarray, "6 6"]:
+        """(6, 6), of a left-multiplied twist, as INDEPENDENT_RESIDUALS would leave it."""
+        information = self.information[:6, :6] * INDEPENDENT_RESIDUALS / max(self.inliers, 1)
+        return np.linalg.inv(information + MIN_INFORMATION * np.eye(6))
 
 
 def align(
@@ -73,8 +98,11 @@ def align(
     S_reference_source: Float[np.ndarray, "4 4"],
     config: AlignmentConfig,
     with_scale: bool = False,
+    prior: PosePrior | None = None,
 ) -> Alignment:
     """Refine S_reference_source, coarse to fine; its scale only where asked to.
+
+    prior: holds directions in which the views tell little.
 
     Point-to-plane with projective data association (Newcombe et al., KinectFusion, 2011),
     residuals weighted by the depth noise, plus direct intensity residuals (Steinbruecker et al.,
@@ -90,10 +118,13 @@ def align(
         views = _view(reference.levels[index]), _view(source.levels[index])
         limits = _limits(reference.levels[index], config, index - finest)
         steps = config.iterations[index], CONVERGED_TWIST * 4.0**index
-        if not _descend(now, views, limits, steps, dof):
+        known = _Known(config.photometric_weight, _in_weak_directions(reference, config), prior)
+        seen = _descend(now, views, limits, steps, known, dof)
+        # A coarse level may have too few readings where the finest has enough.
+        if not seen and index == finest:
             S = similarity(now.scale, now.T)
             return Alignment(S, 0.0, 0.0, np.inf, now.information, False, pixels)
-    points, visible, inliers, squared = now.sums
+    points, visible, inliers, squared, _ = now.sums
     return Alignment(
         similarity(now.scale, now.T),
         inliers / max(visible, 1.0),
@@ -102,18 +133,32 @@ def align(
         now.information,
         bool(np.abs(now.step).max() < 5e-3),
         pixels,
+        int(inliers),
     )
 
 
 @dataclass(slots=True)
 class _Progress:
-    """T, scale: how far an alignment has come. information, step, sums: of its last step."""
+    """T, scale: how far an alignment has come, and by how much the reference is exposed longer.
+    information, step, sums: of its last step."""
 
     T: np.ndarray
     scale: float
     information: np.ndarray
+    gain: float = 1.0
+    offset: float = 0.0
     step: np.ndarray = field(default_factory=lambda: np.zeros(7))
-    sums: np.ndarray = field(default_factory=lambda: np.zeros(4))
+    sums: np.ndarray = field(default_factory=lambda: np.zeros(5))
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """light: its weight where planes know the motion, and where they do not. prior: of the pose,
+    or None."""
+
+    light: float
+    light_where_weak: float
+    prior: PosePrior | None
 
 
 def _descend(
@@ -121,19 +166,27 @@ def _descend(
     views: tuple[AlignmentView, AlignmentView],
     limits: Limits,
     steps: tuple[int, float],
+    known: _Known,
     dof: int,
 ) -> bool:
     """Gauss-Newton at one level; False where too little is seen of the reference. steps: at most
     so many, until one is shorter than that."""
     most, short = steps
     for _ in range(most):
-        scene = Scene(*views, motion_of(now.T), np.float32(now.scale), limits)
-        upper, b, now.sums = accumulate(scene, dof)
-        H = upper + np.triu(upper, 1).T
-        now.information[:dof, :dof] = H
-        if now.sums[2] < MIN_INLIERS:
+        light = np.float32(now.gain), np.float32(now.offset)
+        scene = Scene(*views, motion_of(now.T), np.float32(now.scale), *light, limits)
+        of_planes, of_light, now.sums = accumulate(scene, dof)
+        inliers = now.sums[2]
+        if inliers < MIN_INLIERS:
             return False
+        reduced, follow = without_exposure(of_light)
+        weights = known.light, known.light_where_weak
+        H, b = combined(of_planes, reduced, inliers, now.sums[4] / inliers, weights)
+        if known.prior is not None:
+            _hold(H, b, known.prior, now.T, inliers)
+        now.information[:dof, :dof] = H
         now.step[:dof] = solve_damped(H, b)
+        now.gain, now.offset = (now.gain, now.offset) - follow.T @ [*now.step[:dof], 1.0]
         now.T = rigid_part(exp_se3(now.step[:6]) @ now.T)
         # exp(log scale) about the reference camera moves the source's origin too.
         now.scale *= np.exp(now.step[6])
@@ -141,6 +194,21 @@ def _descend(
         if np.abs(now.step).max() < short:
             break
     return True
+
+
+def _hold(H: np.ndarray, b: np.ndarray, prior: PosePrior, T: np.ndarray, inliers: float) -> None:
+    """Add what is known beforehand, as so many residuals as there are would have to say it."""
+    moved = log_sim3(T @ inverse(prior.T_reference_source))[:6]
+    information = prior.information * inliers / INDEPENDENT_RESIDUALS
+    H[:6, :6] += information
+    b[:6] += information @ moved
+
+
+def _in_weak_directions(reference: DepthPyramid, config: AlignmentConfig) -> float:
+    """The light's weight there. A network errs alike in views that are alike, so that its planes
+    fit where light, which goes by parallax, would take the depth's error for motion or scale."""
+    is_measured = reference.levels[0].noise.is_measured
+    return max(1.0, config.photometric_weight) if is_measured else config.photometric_weight
 
 
 def _view(level: Level) -> AlignmentView:
@@ -153,7 +221,7 @@ def _limits(reference: Level, config: AlignmentConfig, coarser: int) -> Limits:
         reference.noise.coefficients,
         np.float32(config.max_distance * 2.0**coarser),
         np.float32(config.reach_sigmas),
-        np.float32(config.photometric_weight),
+        np.bool_(config.photometric_weight > 0),
     )
 
 

@@ -35,57 +35,71 @@ class AlignmentView(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """noise: (3,), see depth_sigma; the others: see AlignmentConfig. float32."""
+    """noise: (3,), see depth_sigma. uses_light: or planes alone; the others: see AlignmentConfig.
+    float32."""
 
     noise: Float32[np.ndarray, " 3"]
     max_distance: np.float32
     reach_sigmas: np.float32
-    photometric_weight: np.float32
+    uses_light: np.bool_
 
 
 class Scene(NamedTuple):
     """Two views, how one lies in the other, and how far apart their pairs may be.
 
-    motion: of the source's points, their depths times `scale`, into the reference. float32.
+    motion: of the source's points, their depths times `scale`, into the reference. The source's
+    intensities times `gain`, and `offset` more, are the reference's. float32.
     """
 
     reference: AlignmentView
     source: AlignmentView
     motion: Motion
     scale: np.float32
+    gain: np.float32
+    offset: np.float32
     limits: Limits
 
 
 @kernel(fastmath=True)
 def accumulate(scene, dof):
-    """Upper triangle of H (dof, dof), gradient b (dof,), and sums over all source pixels:
+    """Upper triangles of the products of the rows [J r] of all residuals: (dof + 1, dof + 1) of the
+    planes, (dof + 3, dof + 3) of the light, whose J goes on with gain and offset. Of the planes'
+    the first dof rows and columns are H, the last column is b. And sums over all source pixels:
 
-    points, visible in the reference, inliers, squared point-to-plane residuals.
+    points, visible in the reference, inliers, squared point-to-plane residuals, inliers' depths.
 
     Each image row first fills `rows` with weighted Jacobians and residuals, dof + 1 numbers
     a residual, whose products then run at the vector unit's full width.
     """
     height, width = scene.source.depth.shape
-    products = np.zeros((8, 8))
-    sums = np.zeros(4)
-    rows = np.empty((8, 2 * width), np.float32)
+    of_planes, of_light = np.zeros((dof + 1, dof + 1)), np.zeros((dof + 3, dof + 3))
+    sums = np.zeros(5)
+    planes, light = np.empty((8, width), np.float32), np.empty((10, width), np.float32)
     for row in range(height):
-        n = _fill(rows, sums, scene, row, dof)
-        for i in range(dof + 1):
-            for j in range(i, dof + 1):
-                total = f32(0)
-                for k in range(n):
-                    total += rows[i, k] * rows[j, k]
-                products[i, j] += total
-    return products[:dof, :dof].copy(), products[:dof, dof].copy(), sums
+        n = _fill(planes, light, sums, scene, row, dof)
+        _multiply(of_planes, planes, n)
+        if scene.limits.uses_light:
+            _multiply(of_light, light, n)
+    return of_planes, of_light, sums
 
 
 @kernel(fastmath=True, inline="always")
-def _fill(rows, sums, scene, row, dof):
+def _multiply(products, rows, n):
+    """Add what n residuals tell."""
+    for i in range(products.shape[0]):
+        for j in range(i, products.shape[0]):
+            total = f32(0)
+            for k in range(n):
+                total += rows[i, k] * rows[j, k]
+            products[i, j] += total
+
+
+@kernel(fastmath=True, inline="always")
+def _fill(planes, light, sums, scene, row, dof):
     """Weighted residuals of one row of the source; adds to the sums, returns how many they are."""
     reference, source, limits = scene.reference, scene.source, scene.limits
-    n = points = visible = inliers = 0
-    squared = f32(0)
+    points = visible = inliers = 0
+    squared = depths = f32(0)
     for column in range(source.depth.shape[1]):
         if source.depth[row, column] <= 0:
             continue
@@ -103,25 +117,30 @@ def _fill(rows, sums, scene, row, dof):
             MIN_NORMAL_COSINE
         ):
             continue
-        inliers += 1
         squared += r * r
+        depths += X[2]
         root_weight = f32(1) / max(sigma, f32(0.5) * abs(r))  # beyond 2 sigma less than linear
         along = X[0] * normal[0] + X[1] * normal[1] + X[2] * normal[2]
-        _put(rows, (n, dof), X, normal, (root_weight, along, r))
-        n += 1
-        if limits.photometric_weight <= 0:
-            continue
-        gradient, difference = _light(reference, X, (u, v), source.intensity[row, column])
-        spread = f32(INTENSITY_SIGMA) * max(f32(INTENSITY_SIGMA), abs(difference))
-        root_weight = np.sqrt(limits.photometric_weight / spread)
-        # Scaling about the reference camera moves no pixel.
-        _put(rows, (n, dof), X, gradient, (root_weight, f32(0), difference))
-        n += 1
+        _put(planes, inliers, X, normal, (root_weight, along))
+        planes[dof, inliers] = root_weight * r
+        if limits.uses_light:
+            dark = source.intensity[row, column]
+            expected = scene.gain * dark + scene.offset
+            gradient, difference = _light(reference, X, (u, v), expected)
+            spread = f32(INTENSITY_SIGMA) * max(f32(INTENSITY_SIGMA), abs(difference))
+            root_weight = f32(1) / np.sqrt(spread)
+            # Scaling about the reference camera moves no pixel.
+            _put(light, inliers, X, gradient, (root_weight, f32(0)))
+            light[dof, inliers] = -root_weight * dark
+            light[dof + 1, inliers] = -root_weight
+            light[dof + 2, inliers] = root_weight * difference
+        inliers += 1
     sums[0] += points
     sums[1] += visible
     sums[2] += inliers
     sums[3] += squared
-    return n
+    sums[4] += depths
+    return inliers
 
 
 @kernel(fastmath=True, inline="always")
@@ -181,11 +200,10 @@ def _light(reference, X, pixel, intensity):
 
 
 @kernel(fastmath=True, inline="always")
-def _put(rows, place, X, g, values):
-    """A residual at place (n, dof) whose derivative by X is g. values: its root weight, its
-    derivative by the log scale, and itself."""
-    root_weight, along, residual = values
-    n, dof = place
+def _put(rows, n, X, g, values):
+    """The Jacobian of residual n, whose derivative by X is g. values: its root weight, and its
+    derivative by the log scale; what follows the pose's columns is written over that."""
+    root_weight, along = values
     x, y, z = X
     rows[0, n] = root_weight * (y * g[2] - z * g[1])
     rows[1, n] = root_weight * (z * g[0] - x * g[2])
@@ -194,4 +212,3 @@ def _put(rows, place, X, g, values):
     rows[4, n] = root_weight * g[1]
     rows[5, n] = root_weight * g[2]
     rows[6, n] = root_weight * along
-    rows[dof, n] = root_weight * residual

@@ -93,6 +93,15 @@ def test_the_pattern_adds_information_along_the_wall() -> None:
     assert (seeing[[2, 3, 4]] > 10 * blind[[2, 3, 4]] + 1.0).all()
 
 
+def test_light_counts_fully_along_a_wall_and_little_against_it() -> None:
+    """What planes know well light must not spoil; where they know nothing it is all there is."""
+    blind, little, fully = (aligned_walls(0.0, w).information for w in (0.0, 0.05, 1.0))
+    told, of_all = little - blind, fully - blind
+    along, against = [2, 3, 4], 5
+    np.testing.assert_allclose(told[along, along], of_all[along, along], rtol=0.05)
+    assert told[against, against] == pytest.approx(0.05 * of_all[against, against], rel=0.2)
+
+
 def test_too_few_points_are_no_alignment() -> None:
     frame = wall(0)
     hidden = Frame(0, 0.0, frame.image, np.zeros((120, 160), np.float32), CAMERA)
