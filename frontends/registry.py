@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mapper.frontends.base import Frontend
     from mapper.frontends.cut3r.options import Cut3rOptions
     from mapper.frontends.replay import ReplayConfig
-    from mapper.frontends.rgbd.frontend import RgbdConfig
+    from mapper.frontends.rgbd.config import RgbdConfig
     from mapper.frontends.vggt.options import Stream3rOptions, StreamVggtOptions, VggtOptions
     from mapper.frontends.wint3r.options import Wint3rOptions
     from mapper.vision.matching import FeatureMatcher

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from mapper.core.geometry import inverse, orthonormalised, rotation_angle
+from mapper.core.pose_uncertainty import PoseUncertainty
+from mapper.frontends.rgbd.hypotheses import EvidenceConfig, hypothesis, is_clear
 from mapper.frontends.rgbd.view import PlacedView, View
-from mapper.vision.dense_alignment import Alignment, AlignmentConfig, align
+from mapper.vision.dense_alignment import AlignmentConfig
 from mapper.vision.depth_pyramid import DepthPyramid
 from mapper.vision.local_features import LocalFeatures
 from mapper.vision.place_index import PlaceIndex
 
 CANDIDATES = 5
+MAX_DRIFT = 0.3  # metres
+MAX_TURN = 0.15  # radians
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,27 +54,29 @@ class Relocaliser:
             self._thin()
 
     def locate(
-        self,
-        view: View,
-        alignment: AlignmentConfig,
-        believable: Callable[[Alignment], bool],
-    ) -> np.ndarray | None:
-        """T_world_camera of a view that looks like a known place, or None.
+        self, view: View, alignment: AlignmentConfig, evidence: EvidenceConfig
+    ) -> PlacedView | None:
+        """The view where it looks like a known place, or None.
 
-        A candidate must pass both the feature geometry and the dense check.
+        Features must say where to look, surfaces and light must leave no doubt, and all places
+        that pass must be one.
         """
         coarse = view.pyramid.coarser
         candidates = [v for v, _ in self._index.query(view.features.descriptors, CANDIDATES)]
         last = len(self._landmarks) - 1
+        found: list[PlacedView] = []
         for candidate in dict.fromkeys([*candidates, last]):
             landmark = self._landmarks[candidate]
             matched = view.pose_among(landmark.features)
             if matched is None:
                 continue
-            aligned = align(landmark.coarse, coarse, matched.T_a_b, alignment)
-            if believable(aligned):
-                return landmark.T_world_camera @ aligned.S_reference_source
-        return None
+            tried = hypothesis(landmark.coarse, coarse, matched.T_a_b, alignment, level=0)
+            if not is_clear(tried, evidence):
+                continue
+            T_world_camera = landmark.T_world_camera @ tried.T_reference_camera
+            uncertainty = PoseUncertainty(landmark.frame_index, tried.aligned.covariance)
+            found.append(PlacedView(view, orthonormalised(T_world_camera), uncertainty))
+        return found[0] if found and all(_agree(found[0], other) for other in found[1:]) else None
 
     def _thin(self) -> None:
         newest = self._landmarks[-1]
@@ -78,3 +84,10 @@ class Relocaliser:
         self._index = PlaceIndex()
         for number, landmark in enumerate(self._landmarks):
             self._index.add(number, landmark.features.descriptors)
+
+
+def _agree(a: PlacedView, b: PlacedView) -> bool:
+    """Whether two places are one, up to what the track may have drifted between their landmarks."""
+    T_a_b = inverse(a.T_world_camera) @ b.T_world_camera
+    shift = float(np.linalg.norm(T_a_b[:3, 3]))
+    return shift <= MAX_DRIFT and rotation_angle(T_a_b[:3, :3]) <= MAX_TURN

@@ -18,13 +18,14 @@ class Track:
 
     reference: the view that frames are aligned with. last: the last one that was placed, at
     T_world_last (4, 4). velocity: (4, 4), T_last_camera of a frame if the camera goes on as before.
-    lost_frames: since then.
+    covariance: (6, 6), of T_reference_last, see PoseUncertainty. lost_frames: since then.
     """
 
     reference: PlacedView
     last: View
     T_world_last: np.ndarray
     velocity: np.ndarray
+    covariance: np.ndarray
     lost_frames: int = 0
 
     @property
@@ -54,5 +55,6 @@ class TrackMemory:
             "last": None if track is None else track.last.frame_index,
             "T_world_last": still if track is None else track.T_world_last.tolist(),
             "velocity": still if track is None else track.velocity.tolist(),
+            "covariance": (np.zeros((6, 6)) if track is None else track.covariance).tolist(),
             "landmarks": [(m.frame_index, m.T_world_camera.tolist()) for m in self.landmarks],
         }

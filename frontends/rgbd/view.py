@@ -11,6 +11,7 @@ from mapper.core.depth_noise import STRUCTURED_LIGHT, DepthNoise
 from mapper.core.frame import Frame
 from mapper.core.geometry import backproject
 from mapper.core.intrinsics import Intrinsics
+from mapper.core.pose_uncertainty import PoseUncertainty
 from mapper.errors import InputError
 from mapper.vision.depth_pyramid import DepthPyramid, build_pyramid
 from mapper.vision.local_features import LocalFeatures, MatchedPose, pose_from_matches
@@ -72,7 +73,13 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class PlacedView:
-    """A view and where its camera is: T_world_camera float64 (4, 4)."""
+    """A view and where its camera is: T_world_camera float64 (4, 4), and how surely."""
 
     view: View
     T_world_camera: np.ndarray
+    uncertainty: PoseUncertainty
+
+
+def known(view: View) -> PoseUncertainty:
+    """Of a view that is its own reference."""
+    return PoseUncertainty(view.frame_index, np.zeros((6, 6)))

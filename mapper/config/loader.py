@@ -16,7 +16,15 @@ from mapper.errors import ConfigError, shown
 
 PROFILES: Final = Path(__file__).parents[1] / "configs"
 # Settings that older runs name, and what stands in their place.
-RETIRED: Final = {"rgbd.max_depth": "backend.fusion.tsdf.max_depth"}
+RETIRED: Final = {
+    "rgbd.max_depth": "backend.fusion.tsdf.max_depth",
+    "rgbd.min_inlier_ratio": "rgbd.evidence.max_front",
+    "rgbd.min_overlap": "rgbd.evidence.min_overlap",
+    "rgbd.max_rmse": "rgbd.evidence.min_agreement",
+    "rgbd.clear_inlier_ratio": "rgbd.evidence.clear_agreement",
+    "rgbd.clear_translation": "rgbd.evidence.clear_light",
+    "rgbd.clear_rotation": "rgbd.evidence.clear_light",
+}
 T = TypeVar("T")
 
 

@@ -11,7 +11,7 @@ from mapper.core.quantities import WORD, Count, Frames, PixelsOrZero, SecondsOrZ
 from mapper.core.settings_model import settings
 from mapper.frontends.cut3r.options import Cut3rOptions
 from mapper.frontends.replay import ReplayConfig
-from mapper.frontends.rgbd.frontend import RgbdConfig
+from mapper.frontends.rgbd.config import RgbdConfig
 from mapper.frontends.vggt.options import Stream3rOptions, StreamVggtOptions, VggtOptions
 from mapper.frontends.wint3r.options import Wint3rOptions
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from mapper.core.depth_noise import LEARNED, DepthNoise
 from mapper.core.intrinsics import Intrinsics
+from mapper.core.pose_uncertainty import PoseUncertainty
 
 if TYPE_CHECKING:
     from jaxtyping import Float32, Float64, UInt8
@@ -24,6 +25,7 @@ class Prediction:
     image: uint8 (h, w, 3), RGB, at the pointmap's resolution. descriptor: float32 (d,) or None.
     segment: poses and scale are mutually consistent within one segment only.
     noise: of the pointmap along z, where the confidence is good.
+    uncertainty: of the pose, where the frontend knows it.
     """
 
     frame_index: int
@@ -37,6 +39,7 @@ class Prediction:
     segment: int = 0
     descriptor: Float32[np.ndarray, " d"] | None = None
     noise: DepthNoise = LEARNED
+    uncertainty: PoseUncertainty | None = None
 
     @property
     def depth(self) -> Float32[np.ndarray, "h w"]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from mapper.core.geometry import inverse, pose
+from mapper.core.geometry import inverse, pose, transform
 from mapper.core.intrinsics import Intrinsics
 from mapper.vision.image_sizes import smallness
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 RANSAC_SEED = 7
 REPROJECTION_PIXELS = 4.0  # less in small images
+# Times that, beyond which a pose contradicts matches: colour may lag behind depth by a few pixels.
+CONTRADICTING = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +50,16 @@ def lifted(
 
 @dataclass(frozen=True, slots=True)
 class MatchedPose:
-    """T_a_b: (4, 4). inliers: how many matches agree with it. matches: how many there were."""
+    """T_a_b: (4, 4). pairs: (K, 2), the matches that agree with it, of so many matches."""
 
     T_a_b: Float64[np.ndarray, "4 4"]
-    inliers: int
+    pairs: Int[np.ndarray, "k 2"]
     matches: int
+
+    @property
+    def inliers(self) -> int:
+        """How many matches agree with the pose."""
+        return len(self.pairs)
 
 
 def pose_from_matches(
@@ -84,4 +91,25 @@ def pose_from_matches(
     if not found or inliers is None or len(inliers) < min_inliers:
         return None
     T_b_a = pose(cv2.Rodrigues(rotation)[0], translation.ravel())
-    return MatchedPose(inverse(T_b_a), len(inliers), len(pairs))
+    return MatchedPose(inverse(T_b_a), pairs[inliers.ravel()], len(pairs))
+
+
+def contradicts(
+    T_a_b: Float64[np.ndarray, "4 4"],
+    a: LocalFeatures,
+    b: LocalFeatures,
+    pairs: Int[np.ndarray, "k 2"],
+    camera_b: Intrinsics,
+) -> bool:
+    """Whether a pose lets most of the pairs land far from their pixels.
+
+    pairs: (K, 2), that agree with one another; a's have depth.
+    """
+    there = transform(inverse(T_a_b), a.points[pairs[:, 0]].astype(np.float64))
+    z = np.maximum(there[:, 2], 1e-6)
+    u = camera_b.fx * there[:, 0] / z + camera_b.cx
+    v = camera_b.fy * there[:, 1] / z + camera_b.cy
+    pixels = b.pixels[pairs[:, 1]]
+    off = np.hypot(u - pixels[:, 0], v - pixels[:, 1])
+    limit = CONTRADICTING * REPROJECTION_PIXELS / smallness(camera_b.width, camera_b.height)
+    return bool(np.median(off) > limit)

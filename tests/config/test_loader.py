@@ -49,14 +49,14 @@ def test_an_unknown_key_is_answered_with_the_nearest(change: str, hint: str) -> 
         "threads=maybe",
         "backend.cached_keyframes=2.5",
         "backend.cached_keyframes=true",
-        "rgbd.max_rmse=true",
-        "rgbd.max_rmse=far",
-        "rgbd.max_rmse=[1]",
-        "rgbd.max_rmse=null",
+        "rgbd.weak_translation=true",
+        "rgbd.weak_translation=far",
+        "rgbd.weak_translation=[1]",
+        "rgbd.weak_translation=null",
         "rgbd.alignment.iterations=4",
         "rgbd.alignment.iterations=[4, x]",
         "rgbd=5",
-        "rgbd.max_rmse.deep=5",
+        "rgbd.weak_translation.deep=5",
     ],
 )
 def test_a_value_of_the_wrong_type_is_refused_by_its_full_name(change: str) -> None:
@@ -65,7 +65,7 @@ def test_a_value_of_the_wrong_type_is_refused_by_its_full_name(change: str) -> N
         load_config(changes=[change])
 
 
-@pytest.mark.parametrize("change", ["threads", "=3", "", "rgbd.max_rmse=[1"])
+@pytest.mark.parametrize("change", ["threads", "=3", "", "rgbd.weak_translation=[1"])
 def test_a_change_that_is_none_is_refused(change: str) -> None:
     with pytest.raises(ConfigError, match="--set"):
         load_config(changes=[change])
@@ -73,7 +73,7 @@ def test_a_change_that_is_none_is_refused(change: str) -> None:
 
 def test_a_group_cannot_follow_a_value() -> None:
     with pytest.raises(ConfigError, match="not a group"):
-        load_config(changes=["rgbd=5", "rgbd.max_rmse=0.1"])
+        load_config(changes=["rgbd=5", "rgbd.weak_translation=0.1"])
 
 
 def test_lists_become_tuples() -> None:
@@ -83,7 +83,7 @@ def test_lists_become_tuples() -> None:
 
 @pytest.mark.parametrize(("text", "value"), [("1e-3", 1e-3), ("1", 1.0), ("0.5", 0.5)])
 def test_every_way_to_write_a_number_is_a_float(text: str, value: float) -> None:
-    found = load_config(changes=[f"rgbd.max_rmse={text}"]).rgbd.max_rmse
+    found = load_config(changes=[f"rgbd.weak_translation={text}"]).rgbd.weak_translation
     assert found == value and isinstance(found, float)
 
 
@@ -137,15 +137,15 @@ def test_an_empty_file_means_the_defaults(tmp_path: Path) -> None:
 
 
 def test_a_configuration_survives_the_way_through_plain_values() -> None:
-    config = load_config("fine", ["rgbd.alignment.iterations=[9, 8, 7]", "rgbd.max_rmse=1e-5"])
+    config = load_config("fine", ["rgbd.alignment.iterations=[9, 8, 7]", "rgbd.weak_rotation=1e-5"])
     assert from_mapping(MapperConfig, to_mapping(config)) == config
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        "rgbd.max_rmse=-1",
-        "rgbd.max_rmse=.nan",
+        "rgbd.weak_translation=-1",
+        "rgbd.weak_translation=.nan",
         "backend.fusion.tsdf.voxel_size=0",
         "rgbd.alignment.iterations=[1, 2]",
     ],

@@ -16,7 +16,8 @@ from mapper.core.geometry import exp_se3, inverse
 from mapper.core.prediction import Prediction
 from mapper.errors import InputError
 from mapper.frontends.base import TrackingState
-from mapper.frontends.rgbd.frontend import RgbdConfig, RgbdFrontend
+from mapper.frontends.rgbd.config import RgbdConfig
+from mapper.frontends.rgbd.frontend import RgbdFrontend
 from mapper.frontends.rgbd.view import View
 from mapper.rooms.sample.camera import sample_intrinsics
 from mapper.vision.dense_alignment import align
@@ -253,11 +254,11 @@ def test_each_frame_is_looked_for_where_the_camera_would_go_on_to(
     poses = [room.poses[0] @ np.linalg.matrix_power(step, k) for k in range(6)]
     starts: list[np.ndarray] = []
 
-    def watched(reference, source, T_reference_source, config):
+    def watched(reference, source, T_reference_source, config, **more):
         starts.append(T_reference_source)
-        return align(reference, source, T_reference_source, config)
+        return align(reference, source, T_reference_source, config, **more)
 
-    monkeypatch.setattr("mapper.frontends.rgbd.frontend.align", watched)
+    monkeypatch.setattr("mapper.frontends.rgbd.hypotheses.align", watched)
     frontend = RgbdFrontend()
     for index, T_room_camera in enumerate(poses):
         frontend.step(room.at(T_room_camera, index))

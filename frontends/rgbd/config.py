@@ -1,0 +1,38 @@
+"""The settings of the frontend rgbd."""
+
+from __future__ import annotations
+
+from dataclasses import field
+
+from mapper.core.quantities import Frames, Metres, Radians, Share, Whole
+from mapper.core.settings_model import settings
+from mapper.frontends.rgbd.hypotheses import EvidenceConfig
+from mapper.vision.dense_alignment import AlignmentConfig
+
+
+@settings
+class RgbdConfig:
+    """The frontend rgbd: dense tracking of a depth camera.
+
+    alignment: of a frame with its reference.
+    evidence: what that must show to be believed.
+    weak_translation: a place known worse than this from the views is held by the motion before it.
+    weak_rotation: so is a direction known worse.
+    lost_translation: a place known worse than this, with all there is, is not known.
+    lost_rotation: nor is a direction.
+    reference_overlap: below this share of agreeing points the frame becomes the new reference.
+    min_depth_ratio: share of pixels with depth below which features alone place a frame.
+    restart_after: lost frames after which a new segment is started rather than waited for.
+    max_landmarks: earlier references kept for relocalisation (about 0.6 MB each).
+    """
+
+    alignment: AlignmentConfig = field(default_factory=AlignmentConfig)
+    evidence: EvidenceConfig = field(default_factory=EvidenceConfig)
+    weak_translation: Metres = 0.025
+    weak_rotation: Radians = 0.02
+    lost_translation: Metres = 0.15
+    lost_rotation: Radians = 0.12
+    reference_overlap: Share = 0.7
+    min_depth_ratio: Share = 0.03
+    restart_after: Frames = 30
+    max_landmarks: Whole = 150

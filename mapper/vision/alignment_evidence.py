@@ -1,0 +1,161 @@
+"""What speaks for and against an alignment of two views, whoever proposed it.
+
+An alignment that has stopped moving, with small residuals where it found pairs, may still be wrong:
+a floor agrees with any slide along it, and two floors with one another. What a wrong one cannot
+have is both: no surface in space that the other view saw to be free, and light that agrees in its
+details.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import cv2
+import numpy as np
+
+from mapper.core.depth_noise import depth_sigma
+from mapper.runtime.kernels import kernel
+from mapper.vision.dense_residuals import AlignmentView
+from mapper.vision.depth_pyramid import DepthPyramid, Level
+from mapper.vision.reprojection import NEAREST, backprojected, camera_of, carried, f32, motion_of
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Float32
+
+LEVEL: Final = 1  # of the pyramid: half of what is aligned, less hurt by blur, and at a quarter
+DETAIL_RADIUS: Final = 3.0  # pixels of that level: what is broader is shading or exposure
+MOST_DETAIL: Final = f32(0.1)  # of 0..1: stronger edges count no more
+TEXTURE: Final = f32(0.012)  # of 0..1: less detail is the camera's noise
+# Pixels of texture whose light is worth a word, as a share of those compared.
+MIN_TEXTURED: Final = 0.015
+# A surface agrees within this many deviations of two readings' difference, and this share of the
+# depth, for normals are not exact; along the ray by more, for it may be slanted.
+AGREEING_SIGMAS: Final = f32(4.0)
+AGREEING_SHARE: Final = f32(0.01)
+TWO_READINGS: Final = f32(1.4142)
+SLANTED: Final = f32(4.0)
+# Costs of a compared pixel, in log-likelihood: at most of one that agrees, of one that is behind
+# the other view's surface, which may hide it, of one in free space, which nothing explains, and of
+# one of which nothing is known.
+MOST_MISFIT: Final = 4.5
+BEHIND_COST: Final = 3.0
+FRONT_COST: Final = 6.0
+UNKNOWN_COST: Final = 1.0
+CORRELATED: Final = 100.0  # pixels that err together
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Of the source's points in the reference.
+
+    seen: share of them that the reference has a reading for. agree, front, behind: shares of these,
+    that lie on its surface, in the free space before it, or behind it. light: correlation of the
+    images' details where surfaces agree, -1 to 1; 0 where there is no texture. textured: share of
+    the compared pixels that have some. score: log-likelihood of it all, up to a constant that is
+    the same for all alignments of the two views.
+    """
+
+    seen: float
+    agree: float
+    front: float
+    behind: float
+    light: float
+    textured: float
+    score: float
+
+    @property
+    def has_light(self) -> bool:
+        """Whether there is enough texture for the light to say anything."""
+        return self.textured >= MIN_TEXTURED
+
+
+def evidence_of(
+    reference: DepthPyramid,
+    source: DepthPyramid,
+    S_reference_source: Float[np.ndarray, "4 4"],
+    level: int = LEVEL,
+) -> Evidence:
+    """Compares the source's points with the reference, where the alignment puts them.
+
+    level: of the pyramids; a coarser one where they have no such.
+    """
+    level = min(level, len(reference.levels) - 1, len(source.levels) - 1)
+    a, b = reference.levels[level], source.levels[level]
+    sums = _compare(
+        _with_detail(a), _with_detail(b), motion_of(S_reference_source), a.noise.coefficients
+    )
+    points, agree, front, behind, textured, misfit, ab, aa, bb = sums
+    compared = max(agree + front + behind, 1.0)
+    light = ab / np.sqrt(aa * bb) if aa > 0 and bb > 0 else 0.0
+    unknown = points - (agree + front + behind)
+    cost = misfit + BEHIND_COST * behind + FRONT_COST * front + UNKNOWN_COST * unknown
+    gain = -0.5 * textured * np.log1p(-(min(max(light, 0.0), 0.999) ** 2))
+    return Evidence(
+        compared / max(points, 1.0),
+        agree / compared,
+        front / compared,
+        behind / compared,
+        float(light) if textured >= MIN_TEXTURED * compared else 0.0,
+        textured / compared,
+        float(gain - cost) / CORRELATED,
+    )
+
+
+def _with_detail(level: Level) -> AlignmentView:
+    """The level's view, its intensity without what is broad: shading, exposure, vignetting."""
+    return AlignmentView(
+        level.depth, level.normals, detail_of(level.intensity), camera_of(level.camera)
+    )
+
+
+def detail_of(intensity: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
+    """What of an image of 0..1 is finer than DETAIL_RADIUS, limited to MOST_DETAIL."""
+    broad = cv2.GaussianBlur(intensity, (0, 0), DETAIL_RADIUS)
+    return np.clip(intensity - broad, -MOST_DETAIL, MOST_DETAIL)
+
+
+@kernel(fastmath=True)
+def _compare(reference, source, motion, noise):
+    """Sums (9,): points, agreeing, in front, behind, textured among the agreeing, their misfit, and
+    of the details there the products a b, a a, b b."""
+    sums = np.zeros(9)
+    height, width = reference.depth.shape
+    for row in range(source.depth.shape[0]):
+        for column in range(source.depth.shape[1]):
+            z = source.depth[row, column]
+            if z <= 0:
+                continue
+            sums[0] += 1
+            X = carried(source.camera, motion, f32(column), f32(row), z)
+            if X[2] <= NEAREST:
+                continue
+            u = reference.camera.fx * X[0] / X[2] + reference.camera.cx
+            v = reference.camera.fy * X[1] / X[2] + reference.camera.cy
+            if u < 1 or v < 1 or u > width - 2 or v > height - 2:
+                continue
+            i, j = int(v + f32(0.5)), int(u + f32(0.5))
+            there = reference.depth[i, j]
+            if there <= 0:
+                continue
+            x, y, _ = backprojected(reference.camera, f32(j), f32(i), there)
+            n = reference.normals[i, j]
+            off = n[0] * (X[0] - x) + n[1] * (X[1] - y) + n[2] * (X[2] - there)
+            sigma = TWO_READINGS * depth_sigma(max(there, X[2]), noise)
+            within = AGREEING_SIGMAS * sigma + AGREEING_SHARE * there
+            if abs(off) > within or abs(X[2] - there) > SLANTED * within:
+                sums[2 if X[2] < there else 3] += 1
+                continue
+            sums[1] += 1
+            sums[5] += min(f32(0.5) * (off / sigma) ** 2, f32(MOST_MISFIT))
+            k, m = int(v), int(u)
+            au, av = u - f32(m), v - f32(k)
+            top = reference.intensity[k, m] * (1 - au) + reference.intensity[k, m + 1] * au
+            low = reference.intensity[k + 1, m] * (1 - au) + reference.intensity[k + 1, m + 1] * au
+            a, b = top * (1 - av) + low * av, source.intensity[row, column]
+            if max(abs(a), abs(b)) > TEXTURE:
+                sums[4] += 1
+                sums[6] += a * b
+                sums[7] += a * a
+                sums[8] += b * b
+    return sums
