@@ -29,7 +29,8 @@ from mapper.backend.self_doubt.doubt import SelfDoubt, doubt
 from mapper.config.settings import MapperConfig
 from mapper.core.geometry import inverse, pose
 from mapper.slam.mapper import Mapper
-from mapper.vision.orb import OrbMatcher
+from mapper.slam.matchers import choose_matcher
+from mapper.vision.matching import FeatureMatcher
 
 BANDS: Final = (0.0, 0.05, 0.10, 0.20, 0.50, float("inf"))  # metres
 BENDS: Final = ((0.05, 0.0), (0.10, 0.0), (0.20, 0.0), (0.30, 0.0), (0.50, 20.0))  # metres, degrees
@@ -81,7 +82,8 @@ def mapped(case: Case, stride: int) -> Found | None:
     config = MapperConfig(threads=False)
     sequence = open_case(case, config.images.max_side)
     truth = true_poses(sequence)[::stride]
-    with Mapper(config) as mapper:
+    matcher = choose_matcher(config.matcher)
+    with Mapper(config, matcher=matcher) as mapper:
         for number, index in enumerate(range(0, len(sequence), stride)):
             mapper.step(replace(sequence[index], index=number))
         result = mapper.finish()
@@ -93,7 +95,7 @@ def mapped(case: Case, stride: int) -> Found | None:
         found = Found(f"{case.name} every {stride}", len(final.poses), error, result.doubt)
         if error < WRONG_METRES and len(final.poses) >= FEWEST:
             for size in BENDS:
-                found.bent[size] = [bool(d.stretches) for d in bent(mapper.backend, size)]
+                found.bent[size] = [bool(d.stretches) for d in bent(mapper.backend, matcher, size)]
     return found
 
 
@@ -110,7 +112,9 @@ def worst_error(poses: Mapping[int, np.ndarray], truth: Mapping[int, np.ndarray]
     return float(np.maximum(metres, degrees * WRONG_METRES / WRONG_DEGREES).max())
 
 
-def bent(backend: Backend, size: tuple[float, float]) -> Iterator[SelfDoubt]:
+def bent(
+    backend: Backend, matcher: FeatureMatcher, size: tuple[float, float]
+) -> Iterator[SelfDoubt]:
     """What the map says when all that comes after a keyframe is moved as one body.
 
     Edges from before to after are left out: nothing but the surfaces and features can tell.
@@ -131,7 +135,7 @@ def bent(backend: Backend, size: tuple[float, float]) -> Iterator[SelfDoubt]:
         graph.poses.update(poses)
         alignment = backend.config.edges.alignment
         settled = replace(final, poses=poses)
-        yield doubt(settled, graph, backend.maps, OrbMatcher(), alignment)
+        yield doubt(settled, graph, backend.maps, matcher, alignment)
 
 
 def random_motion(size: tuple[float, float], seed: int) -> np.ndarray:
