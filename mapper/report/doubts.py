@@ -20,8 +20,12 @@ def doubts(metrics: Mapping[str, Any]) -> list[str]:
     metrics: units and self_doubt, as mapper.run.doubt_metrics writes it.
     """
     is_metric = metrics.get("units", "metres") == "metres"
-    stretches = metrics.get("self_doubt", {}).get("stretches", [])
-    return [_sentence(stretch, is_metric) for stretch in stretches]
+    return [_sentence(stretch, is_metric) for stretch in doubtful_stretches(metrics)]
+
+
+def doubtful_stretches(metrics: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """When the map is probably wrong, as mapper.run.doubt_metrics writes it."""
+    return list(metrics.get("self_doubt", {}).get("stretches", []))
 
 
 def _sentence(stretch: Mapping[str, Any], is_metric: bool) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 
 from mapper.core.trajectory import MATCH_SECONDS, matching_times
 from mapper.report.data import ReportData
+from mapper.report.doubts import doubtful_stretches
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,6 +54,7 @@ def trajectory_figure(report: ReportData) -> bytes:
     way = report.estimate.positions
     plan.plot(way[:, 0], way[:, 2], color=ESTIMATE, lw=1.4, label="estimate", zorder=4)
     plan.plot(*way[0, [0, 2]], "o", color="#1c2430", ms=5, label="start", zorder=5)
+    draw_doubtful(plan, height, report)
     draw_keyframes_and_loops(plan, report)
     plan.set_aspect("equal", adjustable="datalim")
     plan.set_title("From above", loc="left")
@@ -62,6 +64,17 @@ def trajectory_figure(report: ReportData) -> bytes:
     height.set_title("Height", loc="left")
     height.set(xlabel="time [s]", ylabel=f"up, -y [{report.unit}]")
     return _png(figure)
+
+
+def draw_doubtful(plan: Axes, height: Axes, report: ReportData) -> None:
+    """Where the way is probably wrong, by what the map says against itself."""
+    times = report.estimate.timestamps - report.estimate.timestamps[0]
+    way = report.estimate.positions
+    for number, stretch in enumerate(doubtful_stretches(report.metrics)):
+        first, last = np.searchsorted(times, (stretch["start_s"] - 1e-6, stretch["end_s"] + 1e-6))
+        doubted, label = slice(max(first - 1, 0), last), None if number else "probably wrong"
+        plan.plot(way[doubted, 0], way[doubted, 2], color=WARM, lw=2.6, label=label, zorder=4)
+        height.plot(times[doubted], -way[doubted, 1], color=WARM, lw=2.6)
 
 
 def error_figure(report: ReportData) -> bytes:

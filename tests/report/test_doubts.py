@@ -12,6 +12,7 @@ import pytest
 from mapper.core.trajectory import Trajectory
 from mapper.report.data import ReportData
 from mapper.report.doubts import clock, doubts
+from mapper.report.figures import draw_doubtful
 from mapper.report.verdict import verdict
 
 STRETCH = {"start_s": 12.2, "end_s": 19.0, "against_s": 3.4, "distance": 0.1}
@@ -60,3 +61,24 @@ def test_the_verdict_is_not_proud_of_a_doubtful_map(tmp_path: Path) -> None:
     assert "never lost" not in doubtful and "the map contradicts itself" in doubtful
     lost = verdict(replace(good, metrics=metrics() | {"lost": 2}))
     assert lost.endswith("lost for 2 frames, and the map contradicts itself.")
+
+
+class Axes:
+    """Takes down what is drawn, and as what."""
+
+    def __init__(self) -> None:
+        self.drawn: list[tuple[list[float], list[float], str | None]] = []
+
+    def plot(self, x: np.ndarray, y: np.ndarray, label: str | None = None, **_: object) -> None:
+        self.drawn.append((np.round(x, 6).tolist(), np.round(y, 6).tolist(), label))
+
+
+def test_the_doubtful_part_of_the_way_is_marked_from_the_frame_before_it() -> None:
+    poses = np.tile(np.eye(4), (6, 1, 1))
+    poses[:, 0, 3], poses[:, 1, 3] = np.arange(6.0), -0.5
+    way = Trajectory(100 + np.arange(6.0), poses)
+    report = ReportData("run", "rgbd", metrics(start_s=2.0, end_s=3.0), way)
+    plan, height = Axes(), Axes()
+    draw_doubtful(plan, height, report)  # type: ignore[arg-type]
+    assert plan.drawn == [([1.0, 2.0, 3.0], [0.0] * 3, "probably wrong")]
+    assert height.drawn == [([1.0, 2.0, 3.0], [0.5] * 3, None)]
