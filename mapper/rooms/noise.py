@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 import math
+from typing import Final
+
+import numpy as np
 
 from mapper.runtime.kernels import kernel
+
+PERIOD: Final = 256  # a power of two
+MASK: Final = PERIOD - 1
+# Looked up, as a hash for each corner of a cell would take most of the time of a picture.
+LATTICE: Final = np.pad(
+    np.random.default_rng(3).random((PERIOD, PERIOD), np.float32) - np.float32(0.5),
+    ((0, 1), (0, 1)),
+    mode="wrap",
+)
 
 
 @kernel(error_model="numpy", fastmath=True)
@@ -17,15 +29,15 @@ def cell_hash(i: int, j: int, seed: int) -> float:
 
 
 @kernel(error_model="numpy", fastmath=True)
-def value_noise(u: float, v: float, seed: int) -> float:
-    """Smooth noise in [-0.5, 0.5] with features one unit wide."""
+def value_noise(u, v, seed):
+    """Smooth noise in [-0.5, 0.5] with features one unit wide; it repeats after PERIOD units."""
     i, j = math.floor(u), math.floor(v)
     a, b = u - i, v - j
     a, b = a * a * (3 - 2 * a), b * b * (3 - 2 * b)
-    i, j = int(i), int(j)
-    low = cell_hash(i, j, seed) * (1 - a) + cell_hash(i + 1, j, seed) * a
-    high = cell_hash(i, j + 1, seed) * (1 - a) + cell_hash(i + 1, j + 1, seed) * a
-    return low * (1 - b) + high * b - 0.5
+    column, row = (int(i) + 97 * seed) & MASK, (int(j) + 61 * seed + (seed >> 8)) & MASK
+    low = LATTICE[row, column] * (1 - a) + LATTICE[row, column + 1] * a
+    high = LATTICE[row + 1, column] * (1 - a) + LATTICE[row + 1, column + 1] * a
+    return low * (1 - b) + high * b
 
 
 @kernel(error_model="numpy", fastmath=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -13,22 +15,49 @@ from mapper.rooms.rasteriser import Surfaces, band_ends, rasterise
 from mapper.rooms.room import SIDES, Room
 from mapper.rooms.shading import shade
 from mapper.rooms.shadows import cast_shadows
+from mapper.runtime.kernels import kernel
 
 NOTHING: Final = -1  # for a part's number
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class View:
-    """What a camera meets. depth: float32 (H, W), metres along z, 0 = nothing. part: int32 (H, W).
-
-    slant: float32 (H, W), the cosine of the angle between the surface's normal and the ray.
-    normals: float32 (H, W, 3), room frame, towards the camera.
-    """
+    """What a camera meets. depth: float32 (H, W), metres along z, 0 = nothing. face: int32 (H, W),
+    of `surfaces`, -1 = none. poses: T_room_camera (B, 4, 4), of bands of rows."""
 
     depth: np.ndarray
-    part: np.ndarray
-    slant: np.ndarray
-    normals: np.ndarray
+    face: np.ndarray
+    surfaces: Surfaces
+    poses: np.ndarray
+    intrinsics: Intrinsics
+
+    @cached_property
+    def part(self) -> np.ndarray:
+        """int32 (H, W): the number of the part, -1 = none."""
+        return np.append(self.surfaces.part, np.int32(NOTHING))[self.face]
+
+    @cached_property
+    def slant(self) -> np.ndarray:
+        """float32 (H, W): the cosine of the angle between the surface's normal and the ray."""
+        slant = np.empty(self.face.shape, np.float32)
+        _measure_slant(self.face, self.surfaces.normals, *self.bands, self.camera, slant)
+        return slant
+
+    @property
+    def bands(self) -> tuple[np.ndarray, np.ndarray]:
+        """Poses (B, 4, 4), and the rows (B + 1,) where their bands end."""
+        return self.poses, band_ends(len(self.poses), self.intrinsics.height)
+
+    @property
+    def camera(self) -> np.ndarray:
+        """float64 (4,): fx, fy, cx, cy."""
+        k = self.intrinsics
+        return np.array([k.fx, k.fy, k.cx, k.cy])
+
+    def normals_at(self, every: slice) -> np.ndarray:
+        """float32 (h, w, 3): normals in the camera's frame of every so manieth pixel both ways."""
+        seen = self.surfaces.normals[self.face[every, every]]
+        return (seen @ self.poses[0, :3, :3]).astype(np.float32)
 
 
 class RoomRenderer:
@@ -62,18 +91,16 @@ class RoomRenderer:
         T_room_camera: (B, 4, 4), of B bands of rows from the top, or (4, 4). exposure: factor on
         the light.
         """
-        poses = T_room_camera.reshape(-1, 4, 4)
+        poses = np.ascontiguousarray(T_room_camera.reshape(-1, 4, 4))
         view = self._view(poses, intrinsics, self._with(moving))
         table = self._table
         if moving:
             table = np.concatenate([table, [_table_row(part) for part in moving]])
         size = np.array(self.room.size)
         light = (self.room.lamps, self._shadows, size, self.room.ambient, exposure)
-        camera = np.array([intrinsics.fx, intrinsics.fy, intrinsics.cx, intrinsics.cy])
-        ends = band_ends(len(poses), intrinsics.height)
-        image = np.zeros((intrinsics.height, intrinsics.width, 3), np.uint8)
-        surface = (view.depth, view.part, view.normals)
-        shade(surface, (poses, ends), camera, table, light, SIDES, image)
+        image = np.empty((intrinsics.height, intrinsics.width, 3), np.uint8)
+        surfaces = (view.depth, view.face, view.surfaces.part, view.surfaces.normals)
+        shade(surfaces, view.bands, view.camera, table, light, SIDES, image)
         return image, view
 
     def _with(self, moving: tuple[Part, ...]) -> Surfaces:
@@ -81,22 +108,7 @@ class RoomRenderer:
 
     def _view(self, poses: np.ndarray, intrinsics: Intrinsics, surfaces: Surfaces) -> View:
         depth, face = rasterise(surfaces, poses, intrinsics)
-        normals = surfaces.normals.astype(np.float32)[face]
-        part = np.where(face >= 0, surfaces.part[face], np.int32(NOTHING))
-        return View(depth, part, _slant(normals, poses, intrinsics), normals)
-
-
-def _slant(normals: np.ndarray, poses: np.ndarray, intrinsics: Intrinsics) -> np.ndarray:
-    """float32 (H, W): cosine between normals (H, W, 3) and the rays towards the camera."""
-    u = ((np.arange(intrinsics.width) - intrinsics.cx) / intrinsics.fx).astype(np.float32)
-    v = ((np.arange(intrinsics.height) - intrinsics.cy) / intrinsics.fy).astype(np.float32)
-    ends = band_ends(len(poses), intrinsics.height)
-    result = np.empty(normals.shape[:2], np.float32)
-    for T, first, last in zip(poses, ends[:-1], ends[1:], strict=True):
-        seen = normals[first:last] @ T[:3, :3].astype(np.float32)
-        rows = v[first:last, None]
-        result[first:last] = seen[..., 0] * u + seen[..., 1] * rows + seen[..., 2]
-    return np.abs(result) / np.sqrt(1 + u**2 + v[:, None] ** 2)
+        return View(depth, face, surfaces, poses, intrinsics)
 
 
 def _table_row(part: Part) -> list[float]:
@@ -110,3 +122,19 @@ def _table_row(part: Part) -> list[float]:
         *part.accent,
         float(part.seed),
     ]
+
+
+@kernel(error_model="numpy", fastmath=True)
+def _measure_slant(face, normals, poses, ends, camera, slant):
+    """Fill slant, as in View."""
+    for band in range(poses.shape[0]):
+        T = poses[band]
+        for row in range(ends[band], ends[band + 1]):
+            v = (row - camera[3]) / camera[1]
+            for column in range(face.shape[1]):
+                f = face[row, column]
+                u = (column - camera[2]) / camera[0]
+                cosine = 0.0
+                for i in range(3):
+                    cosine += (u * T[i, 0] + v * T[i, 1] + T[i, 2]) * normals[f, i]
+                slant[row, column] = abs(cosine) / math.sqrt(1 + u * u + v * v) if f >= 0 else 0.0

@@ -31,7 +31,9 @@ START_TIME: Final = 1000.0  # seconds; as in recordings, time does not start at 
 MIDDLE_GRAY: Final = 105.0  # that an automatic exposure aims at
 GLANCES: Final = 8  # by which it is set
 COARSE: Final = Intrinsics(26.0, 26.0, 15.5, 11.5, 32, 24)
-BANDS: Final = 12  # of rows that a rolling shutter takes at one time
+BAND: Final = 1.5  # pixels by which the rows that are drawn at one time may be off
+MOST_BANDS: Final = 40
+NEAR: Final = 1.0  # metres, at which the camera's way is seen in pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +123,13 @@ class RoomSequence:
     def _color(self, time: float, gain: float, moving: tuple[Part, ...]) -> tuple[np.ndarray, View]:
         """A sharp or moved image without noise, each band of rows in its own moment."""
         camera = self.spec.camera
-        bands = BANDS if camera.readout else 1
+        ends = self._walk.poses(time + np.array([-0.5, 0.5]) * camera.readout)
+        bands = int(np.clip(_moved(ends, self.intrinsics) / BAND, 1, MOST_BANDS))
         rows = (np.arange(bands) + 0.5) / bands - 0.5
         poses = self._walk.poses(time + camera.readout * rows)
         image, view = self._renderer.image(poses, self.intrinsics, moving, gain)
         shutter = self._walk.poses(time + np.array([-0.5, 0.5]) * camera.exposure)
-        ends = (shutter[0], shutter[1])
-        return blurred_by_motion(image, view.depth, ends, self.intrinsics), view
+        return blurred_by_motion(image, view.depth, (shutter[0], shutter[1]), self.intrinsics), view
 
     def _depth(self, time: float, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Readings of the depth camera, which looks a little beside and a little later."""
@@ -142,7 +144,7 @@ class RoomSequence:
         scene = Scene(
             view.depth,
             view.slant,
-            view.normals @ T[:3, :3].astype(np.float32),
+            view.normals_at,
             dropout[view.part],
             reflectance[view.part],
             cv2.resize(gray, (intrinsics.width, intrinsics.height), interpolation=cv2.INTER_AREA),
@@ -174,6 +176,13 @@ def intrinsics_of(camera: CameraSpec) -> Intrinsics:
     return Intrinsics(
         focal, focal, 0.4985 * camera.width, 0.497 * camera.height, camera.width, camera.height
     )
+
+
+def _moved(ends: np.ndarray, intrinsics: Intrinsics) -> float:
+    """Pixels by which the picture moves between two poses (2, 4, 4)."""
+    way = np.linalg.norm(ends[1, :3, 3] - ends[0, :3, 3]) / NEAR
+    turn = np.linalg.norm(ends[1, :3, :3] - ends[0, :3, :3]) / np.sqrt(2)  # radians, if small
+    return float(intrinsics.fx * (way + turn))
 
 
 def _misplaced(camera: CameraSpec) -> np.ndarray:

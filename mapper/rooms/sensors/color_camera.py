@@ -7,12 +7,13 @@ import numpy as np
 
 from mapper.core.geometry import inverse
 from mapper.core.intrinsics import Intrinsics
+from mapper.rooms.sensors.sensor import normals
 from mapper.runtime.kernels import kernel
 
 READ_NOISE = 0.8  # grey levels
 SHOT_NOISE = 0.018  # grey levels squared, for each grey level: noise is of photons counted
 GRAY = (0.299, 0.587, 0.114)
-TAPS = 7  # samples along a pixel's way
+TAPS = 7  # samples at most along a pixel's way; one a pixel, and one more
 
 
 def blurred_by_motion(
@@ -42,9 +43,20 @@ def noisy(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """
     image = cv2.GaussianBlur(image, (3, 3), 0.5)
     levels = np.sqrt(READ_NOISE**2 + SHOT_NOISE * np.arange(256)).astype(np.float32)
-    noise = levels[image[..., 1]] * rng.standard_normal(image.shape[:2], np.float32)
-    rounded = np.rint(noise).astype(np.int16)
-    return cv2.add(image, cv2.merge([rounded] * 3), dtype=cv2.CV_8U)
+    result = np.empty_like(image)
+    _add_noise(image, normals(image.shape[:2], rng), levels, result)
+    return result
+
+
+@kernel(error_model="numpy", fastmath=True)
+def _add_noise(image, noise, levels, result):
+    """The same noise in all three channels, its size by the green one."""
+    for row in range(image.shape[0]):
+        for column in range(image.shape[1]):
+            added = round(levels[image[row, column, 1]] * noise[row, column])
+            for channel in range(3):
+                value = image[row, column, channel] + added
+                result[row, column, channel] = min(max(value, 0), 255)
 
 
 def _longest_way(depth: np.ndarray, T: np.ndarray, camera: np.ndarray) -> float:
@@ -64,23 +76,28 @@ def _average(image, depth, T, camera, taps, result):
     """For each pixel the mean of the image along the way that its point moves."""
     height, width = depth.shape
     for row in range(height):
+        y = (row - camera[3]) / camera[1]
         for column in range(width):
-            z = max(depth[row, column], 0.2)
-            x = (column - camera[2]) / camera[0] * z
-            y = (row - camera[3]) / camera[1] * z
-            X = T[0, 0] * x + T[0, 1] * y + T[0, 2] * z + T[0, 3]
-            Y = T[1, 0] * x + T[1, 1] * y + T[1, 2] * z + T[1, 3]
-            Z = max(T[2, 0] * x + T[2, 1] * y + T[2, 2] * z + T[2, 3], 0.05)
-            du = camera[0] * X / Z + camera[2] - column
-            dv = camera[1] * Y / Z + camera[3] - row
-            red, green, blue = 0.0, 0.0, 0.0
-            for tap in range(taps):
-                share = tap / (taps - 1) - 0.5
-                u = min(max(int(column + share * du + 0.5), 0), width - 1)
-                v = min(max(int(row + share * dv + 0.5), 0), height - 1)
-                red += image[v, u, 0]
-                green += image[v, u, 1]
-                blue += image[v, u, 2]
-            result[row, column, 0] = int(red / taps + 0.5)
-            result[row, column, 1] = int(green / taps + 0.5)
-            result[row, column, 2] = int(blue / taps + 0.5)
+            z = max(float(depth[row, column]), 0.2)
+            x = (column - camera[2]) / camera[0]
+            X = z * (T[0, 0] * x + T[0, 1] * y + T[0, 2]) + T[0, 3]
+            Y = z * (T[1, 0] * x + T[1, 1] * y + T[1, 2]) + T[1, 3]
+            nearer = 1 / max(z * (T[2, 0] * x + T[2, 1] * y + T[2, 2]) + T[2, 3], 0.05)
+            du = camera[0] * X * nearer + camera[2] - column
+            dv = camera[1] * Y * nearer + camera[3] - row
+            count = min(int(max(abs(du), abs(dv)) + 0.5) + 1, taps)
+            if count == 1:
+                result[row, column] = image[row, column]
+                continue
+            red, green, blue = count // 2, count // 2, count // 2
+            u, v = column - 0.5 * du + 0.5, row - 0.5 * dv + 0.5
+            du, dv = du / (count - 1), dv / (count - 1)
+            for _ in range(count):
+                i, j = min(max(int(v), 0), height - 1), min(max(int(u), 0), width - 1)
+                red += image[i, j, 0]
+                green += image[i, j, 1]
+                blue += image[i, j, 2]
+                u, v = u + du, v + dv
+            result[row, column, 0] = red // count
+            result[row, column, 1] = green // count
+            result[row, column, 2] = blue // count

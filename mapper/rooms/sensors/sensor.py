@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import cv2
@@ -11,20 +13,21 @@ import numpy as np
 from mapper.core.intrinsics import Intrinsics
 from mapper.rooms.spec import CameraSpec
 
+SUPPLY: Final = 1 << 20
 USUAL_WIDTH: Final = 640  # pixels, of the images that the models below were measured on
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
     """depth: true, float32 (H, W), metres, 0 = nothing there. slant: float32 (H, W), cosine of the
-    angle between normal and ray. normals: float32 (H, W, 3), camera frame. dropout: float32
-    (H, W), share of readings that fail because of the surface. reflectance: float32 (H, W), 0..1.
-    image: uint8 (H, W), grey, of the same view.
+    angle between normal and ray. normals_at: float32 (h, w, 3), camera frame, of every so manieth
+    pixel. dropout: float32 (H, W), share of readings that fail because of the surface.
+    reflectance: float32 (H, W), 0..1. image: uint8 (H, W), grey, of the same view.
     """
 
     depth: np.ndarray
     slant: np.ndarray
-    normals: np.ndarray
+    normals_at: Callable[[slice], np.ndarray]
     dropout: np.ndarray
     reflectance: np.ndarray
     image: np.ndarray
@@ -37,12 +40,28 @@ class Scene:
         return self.intrinsics.width / USUAL_WIDTH
 
 
+def normals(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """float32 of a shape, read-only: normal noise, another stretch of one long supply each time."""
+    count = int(np.prod(shape))
+    supply = _supply(count)
+    start = int(rng.integers(len(supply) - count + 1))
+    return supply[start : start + count].reshape(shape)
+
+
+@lru_cache(maxsize=4)
+def _supply(count: int) -> np.ndarray:
+    """Drawing anew for each frame would cost as much as drawing the room."""
+    supply = np.random.default_rng(count).standard_normal(count + SUPPLY, np.float32)
+    supply.flags.writeable = False
+    return supply
+
+
 def noise_field(shape: tuple[int, ...], rng: np.random.Generator, width: float) -> np.ndarray:
     """float32 (H, W): normal noise, alike within windows `width` pixels wide, deviation 1.
 
     Matching compares windows, so errors of neighbours are not independent.
     """
-    field = rng.standard_normal(shape, np.float32)
+    field = normals(shape, rng)
     if width <= 0.3:
         return field
     smooth: np.ndarray = cv2.GaussianBlur(field, (0, 0), width)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-import cv2
 import numpy as np
 
-from mapper.rooms.sensors.sensor import Scene, noise_field, patches, unlit, warp
+from mapper.rooms.sensors.sensor import Scene, noise_field, normals, patches, unlit, warp
+from mapper.runtime.kernels import kernel
 
 FOCAL_BASELINE: Final = 580.0 * 0.075  # pixels of a 640 pixel wide image times metres
 STEP: Final = 0.125  # pixels of disparity
@@ -33,13 +33,10 @@ def sense(scene: Scene, rng: np.random.Generator) -> np.ndarray:
     """
     depth, camera = scene.depth, scene.camera
     shape = depth.shape
-    shifts = SHIFT * scene.scale * camera.noise * rng.standard_normal((2, *shape), np.float32)
-    rows, columns = np.indices(shape, np.float32)
-    shifted = cv2.remap(
-        depth, columns + shifts[0], rows + shifts[1], cv2.INTER_NEAREST, None, cv2.BORDER_REPLICATE
-    )
-    shifted = shifted * (1 + np.float32(WARP) * warp(shape, camera_seed(scene)) * shifted)
-    steps = np.float32(FOCAL_BASELINE / STEP) / np.maximum(shifted, 0.1)
+    shifted, steps = np.empty_like(depth), np.empty_like(depth)
+    shifts = normals((2, *shape), rng)
+    off = np.float32(WARP) * warp(shape, camera_seed(scene))
+    _look(depth, shifts, np.float32(SHIFT * scene.scale * camera.noise), off, shifted, steps)
     noise = noise_field(shape, rng, WINDOW * scene.scale)
     steps += np.float32(DISPARITY_NOISE * camera.noise) * noise
     result = np.float32(FOCAL_BASELINE / STEP) / np.maximum(np.round(steps), 1)
@@ -55,3 +52,17 @@ def sense(scene: Scene, rng: np.random.Generator) -> np.ndarray:
 def camera_seed(scene: Scene) -> int:
     """The same for all pictures of a camera."""
     return int(1000 * scene.camera.range)
+
+
+@kernel(error_model="numpy", fastmath=True)
+def _look(depth, shifts, size, off, shifted, steps):
+    """Depth at a place nearby, of a camera that is off by a share of it, and steps of disparity."""
+    height, width = depth.shape
+    for row in range(height):
+        for column in range(width):
+            v = min(max(row + round(size * shifts[0, row, column]), 0), height - 1)
+            u = min(max(column + round(size * shifts[1, row, column]), 0), width - 1)
+            z = depth[v, u]
+            z *= 1 + off[row, column] * z
+            shifted[row, column] = z
+            steps[row, column] = np.float32(FOCAL_BASELINE / STEP) / max(z, np.float32(0.1))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import cv2
 import numpy as np
 
-from mapper.core.geometry import backproject
-from mapper.rooms.sensors.sensor import Scene, patches
+from mapper.rooms.sensors.sensor import Scene, normals, patches
 from mapper.runtime.kernels import kernel
 
 METRE: Final = 4 * np.pi / 2.998e8  # radians of phase for a metre of distance and 1 Hz
@@ -18,7 +18,8 @@ FLOOR: Final = 0.0008  # metres: noise where there is plenty of light
 PER_SQUARE: Final = 0.00013  # metres of noise at 1 m, on white, straight ahead
 DARKEST: Final = 0.006  # of the amplitude at 1 m on white: below it there is no reading
 BLUR: Final = 0.55  # pixels of a 640 pixel wide image over which a pixel gathers light
-CELLS: Final = 24  # along a row, of the coarse view in which light is followed round corners
+CELLS: Final = 20  # along a row, of the coarse view in which light is followed round corners
+EDGE: Final = 0.04  # of the distance, from neighbour to neighbour across a pixel
 NEAREST: Final = 0.25  # metres
 
 
@@ -39,23 +40,19 @@ def sense(scene: Scene, rng: np.random.Generator) -> np.ndarray:
     stretch = _ray_lengths(scene)
     distance = scene.depth * stretch
     received = scene.slant / np.maximum(distance, 0.2) ** 2
-    phase = np.float32(COARSE) * distance
-    width = BLUR * max(scene.scale, 0.5)
-    real, imaginary = (
-        cv2.GaussianBlur(scene.reflectance * received * wave(phase), (0, 0), width)
-        for wave in (np.cos, np.sin)
-    )
-    measured = np.arctan2(imaginary, real) / np.float32(COARSE)
-    measured[measured < 0] += np.float32(2 * np.pi / COARSE)
+    amplitude = scene.reflectance * received
+    measured, strength = np.empty_like(distance), np.empty_like(distance)
+    width = np.float32(BLUR * max(scene.scale, 0.5))
+    taps = np.exp(-0.5 * (np.arange(-1, 2, dtype=np.float32) / width) ** 2)
+    _gather_pixel(distance, amplitude, (taps / taps.sum()).astype(np.float32), measured, strength)
     measured += _bulge(scene, received)
-    strength = np.hypot(real, imaginary)
     sigma = camera.noise * (FLOOR + PER_SQUARE / np.maximum(strength, 1e-4))
-    measured += sigma * rng.standard_normal(measured.shape, np.float32)
+    measured += sigma * normals(measured.shape, rng)
     result = measured / stretch
     failed = (strength < DARKEST * camera.noise) | (result > camera.range) | (result < NEAREST)
     failed |= patches(result.shape, 3, rng) < 0.5 * scene.dropout
     result[failed | (scene.depth <= 0)] = 0
-    return result.astype(np.float32)
+    return result
 
 
 def _ray_lengths(scene: Scene) -> np.ndarray:
@@ -74,15 +71,15 @@ def _bulge(scene: Scene, received: np.ndarray) -> np.ndarray:
     height, width = scene.depth.shape
     step = max(1, width // CELLS)
     at = slice(step // 2, None, step)
-    points = backproject(scene.depth, scene.intrinsics)[at, at]
-    normals, reflectance = scene.normals[at, at], scene.reflectance[at, at]
+    points = _points(scene, at)
+    facing, reflectance = scene.normals_at(at), scene.reflectance[at, at]
     shape = points.shape[:2]
     area = (step / scene.intrinsics.fx) ** 2 * scene.depth[at, at] ** 2
     area /= np.maximum(scene.slant[at, at], 0.1)
     sums = np.zeros((points.shape[0] * points.shape[1], 2))
     _gather(
         points.reshape(-1, 3).astype(np.float64),
-        normals.reshape(-1, 3).astype(np.float64),
+        facing.reshape(-1, 3).astype(np.float64),
         reflectance.ravel().astype(np.float64),
         area.ravel().astype(np.float64),
         FINE,
@@ -95,6 +92,56 @@ def _bulge(scene: Scene, received: np.ndarray) -> np.ndarray:
     smooth = np.pad(smooth, pad, mode="edge")[:height, :width]
     angle = np.arctan2(smooth[..., 1], smooth[..., 0] + np.maximum(received, 1e-4))
     return angle / np.float32(FINE)
+
+
+def _points(scene: Scene, at: slice) -> np.ndarray:
+    """float32 (h, w, 3), camera frame: of every so manieth pixel both ways."""
+    k, z = scene.intrinsics, scene.depth[at, at]
+    x = ((np.arange(k.width)[at] - k.cx) / k.fx).astype(np.float32)
+    y = ((np.arange(k.height)[at] - k.cy) / k.fy).astype(np.float32)
+    return np.stack([x * z, y[:, None] * z, z], axis=-1)
+
+
+@kernel(error_model="numpy", fastmath=True)
+def _gather_pixel(distance, amplitude, taps, measured, strength):
+    """Distance and amplitude of the phasors that each pixel sums over its neighbourhood.
+
+    Within one surface that is the pixel's own: phasors are summed at edges alone.
+    """
+    height, width = distance.shape
+    for row in range(height):
+        for column in range(width):
+            own = distance[row, column]
+            measured[row, column], strength[row, column] = own, amplitude[row, column]
+            if not 0 < row < height - 1 or not 0 < column < width - 1:
+                continue
+            low = min(
+                distance[row - 1, column],
+                distance[row + 1, column],
+                distance[row, column - 1],
+                distance[row, column + 1],
+            )
+            high = max(
+                distance[row - 1, column],
+                distance[row + 1, column],
+                distance[row, column - 1],
+                distance[row, column + 1],
+            )
+            if high - low < EDGE * own:
+                continue
+            real, imaginary = 0.0, 0.0
+            for i in range(3):
+                for j in range(3):
+                    d, a = (
+                        distance[row + i - 1, column + j - 1],
+                        amplitude[row + i - 1, column + j - 1],
+                    )
+                    weight = taps[i] * taps[j] * a
+                    real += weight * math.cos(COARSE * d)
+                    imaginary += weight * math.sin(COARSE * d)
+            angle = math.atan2(imaginary, real)
+            measured[row, column] = (angle if angle >= 0 else angle + 2 * math.pi) / COARSE
+            strength[row, column] = math.hypot(real, imaginary)
 
 
 @kernel(error_model="numpy", fastmath=True)

@@ -55,7 +55,7 @@ def _share_of_views(
         near = (view.depth > 0.5) & (view.depth < 0.9 * spec.camera.range)
         if near.mean() < 0.4:
             continue
-        normals = view.normals[near].astype(np.float64)
+        normals = view.surfaces.normals[view.face[near]]
         spread = np.linalg.eigvalsh(normals.T @ normals / len(normals))[0]
         held += spread > LEAST_SPREAD or spec.room.richness >= RICH_ENOUGH
     return held / GLANCES
