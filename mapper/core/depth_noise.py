@@ -54,8 +54,10 @@ class DepthNoise:
         least = self.floor + self.relative * NEAREST
         if not self.quadratic:
             return NEAREST + (sigma - least) / self.relative if self.relative else float("inf")
-        half = self.relative / (2 * self.quadratic)
-        return NEAREST - half + float(np.sqrt(half**2 + max(sigma - least, 0.0) / self.quadratic))
+        left = max(sigma - least, 0.0)
+        # Not by a difference of roots: an estimated quadratic part may be next to nothing.
+        root = float(np.sqrt(self.relative**2 + 4 * self.quadratic * left))
+        return NEAREST + 2 * left / (self.relative + root) if left else NEAREST
 
 
 # Nguyen, Izadi, Lovell, "Modeling Kinect sensor noise", 3DIMPVT 2012 (axial noise), metres.

@@ -66,3 +66,12 @@ def test_confidence_falls_with_the_variance_and_is_one_at_one_unit() -> None:
     ratio = STRUCTURED_LIGHT.sigma(1.0) / STRUCTURED_LIGHT.sigma(2.0)
     measured = depth_confidence(depth, STRUCTURED_LIGHT.coefficients)
     assert measured[0, 1] == pytest.approx(ratio**2, rel=1e-5)
+
+
+def test_a_quadratic_part_of_next_to_nothing_changes_nothing() -> None:
+    """As the scatter about planes gives it: a difference of roots made a range of 0 of it."""
+    without = DepthNoise(0.0006, 0.0012, 0.0)
+    for nothing in (1e-25, 1e-15):
+        noise = DepthNoise(0.0006, 0.0012, nothing)
+        assert noise.depth_at(0.04) == pytest.approx(without.depth_at(0.04), rel=1e-6)
+    assert noise.sigma(noise.depth_at(0.04)) == pytest.approx(0.04, rel=1e-5)

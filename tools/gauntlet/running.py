@@ -16,6 +16,7 @@ import numpy as np
 from gauntlet.cases import Case
 from gauntlet.judging import Verdict, found_again, judge, wrong_edges
 from gauntlet.pictures import worst_picture
+from gauntlet.uncertainty import SIGMAS, PredictedPoses
 from mapper.config.settings import MapperConfig
 from mapper.core.camera_kinds import CameraKind
 from mapper.core.frame import Frame
@@ -28,6 +29,7 @@ from mapper.io.sequences.sequence import NumberedFrames, Sequence
 from mapper.request import RunRequest
 from mapper.rooms import RoomSequence
 from mapper.slam.mapper import Mapper
+from mapper.slam.matchers import choose_matcher
 from mapper.slam.result import MappingResult
 from mapper.slam.warm_up import warm_up
 
@@ -41,6 +43,7 @@ class Outcome:
     found_after: after a break of the stream, frames from seeing a known place to being placed; None
     where there is no break or no known place is seen.
     wrong_edges: how many by kind, of `edges` at full weight. cpu_ms: a frame, everything.
+    within: of `judged` frames that carry an uncertainty, those that are off by 2.5 sigma or less.
     picture: of the worst frame, JPEG, base64; empty where none is wrong. fault: of a run that
     failed."""
 
@@ -58,6 +61,8 @@ class Outcome:
     edges: int = 0
     wrong_edges: dict[str, int] = field(default_factory=dict)
     worst_edge: float = 0.0
+    judged: int = 0
+    within: int = 0
     cpu_ms: float = NO_NUMBER
     picture: str = ""
     fault: str = ""
@@ -133,7 +138,9 @@ def _run(case: Case, outcome: Outcome) -> None:
     sequence = open_case(case, config.images.max_side)
     truth = true_poses(sequence)
     seconds = 0.0
-    with Mapper(config) as mapper:
+    told = PredictedPoses()
+    matcher = choose_matcher(config.matcher)
+    with Mapper(config, recorder=told, matcher=matcher) as mapper:
         for frame in sequence:
             started = time.process_time()
             mapper.step(frame)
@@ -149,6 +156,8 @@ def _run(case: Case, outcome: Outcome) -> None:
     outcome.ate, outcome.rpe_translation = verdict.ate, verdict.rpe_translation
     outcome.rpe_rotation = verdict.rpe_rotation
     outcome.wrong = [int(rows[row]) for row in verdict.wrong]
+    sigmas = told.sigmas_off(truth)
+    outcome.judged, outcome.within = len(sigmas), int(np.sum(sigmas <= SIGMAS))
     if isinstance(sequence.stored, RoomFrames) and sequence.stored.rooms.jump is not None:
         jump = sequence.stored.rooms.jump
         outcome.found_after = found_again(result.frame_indices, truth, jump)

@@ -15,9 +15,10 @@ HEAD: Final = (
     "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
 )
 TOTALS_HEAD: Final = (
-    "| of | n | coverage | ATE median | ATE 90 % | wrong frames | found again "
+    "| of | n | coverage | ATE median | ATE 90 % | wrong frames | within 2.5 sigma "
+    "| found again "
     "| wrong edges | ms CPU | faults |\n"
-    "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+    "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
 )
 
 
@@ -25,8 +26,10 @@ TOTALS_HEAD: Final = (
 class Totals:
     """Of several sequences. wrong_share: of placed frames. ate_90: what 90 % keep within, metres.
 
-    coverage: placed frames of all. found_again: sequences whose camera was placed within FOUND
-    frames of seeing a known place after a break, of `broken`. cpu_ms: mean of the sequences' means.
+    coverage: placed frames of all. within: share of the frames with an uncertainty that are off by
+    2.5 sigma or less, NaN where none has one. found_again: sequences whose camera was placed within
+    FOUND frames of seeing a known place after a break, of `broken`. cpu_ms: mean of the sequences'
+    means.
     """
 
     sequences: int
@@ -36,6 +39,7 @@ class Totals:
     ate_90: float
     wrong: int
     wrong_share: float
+    within: float
     found_again: int
     broken: int
     wrong_edges: int
@@ -51,6 +55,7 @@ class Totals:
         ates = [row["ate"] for row in rows if row["ate"] is not None and np.isfinite(row["ate"])]
         median, ninety = np.percentile(ates, (50, 90)) if ates else (np.nan, np.nan)
         cpu = [row["cpu_ms"] for row in rows if np.isfinite(row["cpu_ms"])]
+        judged = sum(row.get("judged", 0) for row in rows)
         found = [row["found_after"] for row in rows if row.get("found_after") is not None]
         return cls(
             len(rows),
@@ -60,6 +65,7 @@ class Totals:
             float(ninety),
             wrong,
             wrong / max(placed, 1),
+            sum(row.get("within", 0) for row in rows) / max(judged, 1) if judged else float("nan"),
             sum(after <= FOUND for after in found),
             len(found),
             sum(sum(row["wrong_edges"].values()) for row in rows),
@@ -127,6 +133,6 @@ def _totals_line(name: str, rows: list[Row]) -> str:
     return (
         f"| {name} | {t.sequences} | {t.coverage:.1%} | {t.ate_median * 100:.1f} cm | "
         f"{t.ate_90 * 100:.1f} cm | {t.wrong} ({t.wrong_share:.2%}) | "
-        f"{t.found_again} of {t.broken} | "
+        f"{t.within:.0%} | {t.found_again} of {t.broken} | "
         f"{t.wrong_edges} of {t.edges} | {t.cpu_ms:.0f} | {t.faults} |"
     )
