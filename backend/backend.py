@@ -24,6 +24,7 @@ from mapper.backend.keyframes.keyframe_tracker import KeyframeTracker
 from mapper.backend.keyframes.map_cache import MapCache, MapStore
 from mapper.backend.loops.linker import KeyframeLinker
 from mapper.backend.self_doubt.doubt import SelfDoubt, doubt
+from mapper.backend.self_doubt.held_frames import HeldFrameCounter, HeldFrames
 from mapper.core.mesh import Mesh
 from mapper.core.prediction import Prediction
 from mapper.core.sim3 import rigid_part
@@ -63,6 +64,7 @@ class Backend:
         self.linker = KeyframeLinker(self.graph, self.maps, config.edges, config.loops, matcher)
         self._culler = KeyframeCuller(config.reuse, self.graph, self.maps)
         self._schedule = OptimisationSchedule(config.optimise_every, config.optimise_share)
+        self._held = HeldFrameCounter()
         self._final: GlobalMap | None = None  # known at the end
 
     def add(self, prediction: Prediction) -> GraphUpdate:
@@ -73,6 +75,7 @@ class Backend:
         usable = self._tracker.usable(prediction)
         if usable is None:
             return GraphUpdate()
+        self._held.note(usable)
         previous = self.keyframes[-1] if self.keyframes else None
         expected = self._tracker.expected(previous, usable)
         if expected is not None and not self._tracker.needs_keyframe(usable, expected):
@@ -159,6 +162,10 @@ class Backend:
         """What the map says against itself; asked at the end, of the final one."""
         final, alignment = self.global_map(), self.config.edges.alignment
         return doubt(final, self.graph, self.maps, self._matcher, alignment)
+
+    def held_frames(self) -> HeldFrames:
+        """Which frames their frontend held by the motion before them, so far."""
+        return self._held.found()
 
     @property
     def poses(self) -> Mapping[int, np.ndarray]:

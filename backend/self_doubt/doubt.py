@@ -11,6 +11,7 @@ import numpy as np
 
 from mapper.backend.global_map import GlobalMap
 from mapper.backend.graph.pose_graph import PoseGraph
+from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.backend.keyframes.map_cache import MapCache
 from mapper.backend.self_doubt.doubtful_stretches import (
     DoubtfulStretch,
@@ -30,6 +31,7 @@ CONTRADICTS: Final = 0.12  # score of a pair of keyframes from which on it speak
 BASELINE: Final = 3.0  # times what keyframes that follow each other score: the camera's own noise,
 MAX_BASELINE: Final = 0.2  # but so much is wrong with any camera
 AGREES: Final = 0.5  # of that, up to which a pair speaks for it
+GIVEN_UP: Final = 30  # edges at most that features are asked about
 TORN: Final = 0.1  # share of the graph's edges contradicted by its own optimum, and
 MIN_TORN: Final = 3  # their number, from which on the graph was pulled apart
 
@@ -38,14 +40,14 @@ MIN_TORN: Final = 3  # their number, from which on the graph was pulled apart
 class SelfDoubt:
     """stretches: in the order of time; none of a map that does not contradict itself. pairs: of
     keyframes whose surfaces were compared. contradicting: of those, how many contradict, some of
-    them for what moved. worst: the highest score. steps: between keyframes that matched features
-    contradict. edges: of the graph against its optimum."""
+    them for what moved. worst: the highest score. matched: pairs that matched features contradict.
+    edges: of the graph against its optimum."""
 
     stretches: tuple[DoubtfulStretch, ...]
     pairs: int
     contradicting: int
     worst: float
-    steps: tuple[MatchConflict, ...]
+    matched: tuple[MatchConflict, ...]
     edges: EdgeConflicts
 
 
@@ -62,23 +64,24 @@ def doubt(
     more than what two views of a wrong map differ by.
     """
     poses = final.fused_poses
+    edges = edge_conflicts(graph, poses)
     surfaces: list[SurfaceConflict] = []
-    steps: list[MatchConflict] = []
+    matched: list[MatchConflict] = []
     if _is_measured(final, maps):
         surfaces = surface_conflicts(poses, maps)
-        steps = match_conflicts(final.keyframes, poses, maps, matcher, alignment)
-    edges = edge_conflicts(graph, poses)
+        pairs = _pairs_to_match(final, edges)
+        matched = match_conflicts(pairs, poses, maps, matcher, alignment)
     limit = max(CONTRADICTS, min(BASELINE * _baseline(surfaces, poses), MAX_BASELINE))
     against = [each for each in surfaces if each.score >= limit]
     agreeing = [(each.i, each.j) for each in surfaces if each.score <= AGREES * limit]
-    told: list[Told] = [*steps, *(edges.contradicted if _is_torn(edges) else ())]
+    told: list[Told] = [*matched, *(edges.contradicted if _is_torn(edges) else ())]
     evidence = Evidence(len(surfaces), agreeing, against, told)
     return SelfDoubt(
         tuple(doubtful_stretches(SecondLook(final, maps, matcher, alignment), evidence)),
         len(surfaces),
         len(against),
         max((each.score for each in surfaces), default=0.0),
-        tuple(steps),
+        tuple(matched),
         edges,
     )
 
@@ -86,6 +89,16 @@ def doubt(
 def _is_measured(final: GlobalMap, maps: MapCache) -> bool:
     ids = list(final.fused_poses)
     return bool(ids) and maps.coarse(ids[0]).noise.is_measured
+
+
+def _pairs_to_match(final: GlobalMap, edges: EdgeConflicts) -> list[tuple[Keyframe, Keyframe]]:
+    """Keyframes that follow each other, and those of edges that the graph gave up: features tell
+    whether it was the edge that was wrong."""
+    by_id = {k.id: k for k in final.keyframes if k.id in final.fused_poses}
+    chain = list(itertools.pairwise(by_id))
+    given_up = [(each.i, each.j) for each in edges.contradicted if each.j > each.i + 1]
+    ids = dict.fromkeys([*chain, *given_up[:GIVEN_UP]])
+    return [(by_id[i], by_id[j]) for i, j in ids]
 
 
 def _is_torn(edges: EdgeConflicts) -> bool:

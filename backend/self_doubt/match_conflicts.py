@@ -1,12 +1,11 @@
-"""Do features that were matched agree with the step between keyframes that follow each other?
+"""Do features that were matched agree with where the map has two keyframes?
 
 On walls and floors surfaces agree with any slide along them; what is painted there does not.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,8 +33,8 @@ FITS: Final = 0.07  # of the points in free space: as many as a right map has by
 
 @dataclass(frozen=True, slots=True)
 class MatchConflict:
-    """Of keyframes i < j: matches of features that agree on another step than the map's, of which
-    agreeing agree with the map's too. fit: where they put keyframe j."""
+    """Of keyframes i < j: matches of features that agree on another place than the map's, where
+    `agreeing` of all agree with the map. fit: where they put keyframe j."""
 
     i: int
     j: int
@@ -45,68 +44,73 @@ class MatchConflict:
 
 
 def match_conflicts(
-    keyframes: Sequence[Keyframe],
+    pairs: Collection[tuple[Keyframe, Keyframe]],
     poses: Mapping[int, np.ndarray],
     maps: MapCache,
     matcher: FeatureMatcher,
     config: AlignmentConfig,
 ) -> list[MatchConflict]:
-    """Of the steps between the keyframes, metric ones, in order. poses: S_world_keyframe.
+    """Of pairs of keyframes, metric ones, the earlier first. poses: S_world_keyframe.
 
     Matches count where the surfaces bear them out as well: those of a body that moved do not move
     the room, and a pattern that repeats itself fits in one place alone.
     """
     found = []
-    for previous, new in itertools.pairwise(k for k in keyframes if k.id in poses):
-        pairs = matcher.match(previous.features, new.features)
-        matched = pose_from_matches(previous.features, new.features, pairs, new.intrinsics)
-        if matched is None or matched.inliers < MIN_MATCHES:
-            continue
-        step = _Step(previous, new, pairs)
-        T_map = rigid_part(inverse(rigid_part(poses[previous.id])) @ rigid_part(poses[new.id]))
-        agreeing = step.agreeing(T_map)
-        if agreeing > FEW * matched.inliers:
-            continue
-        for T in _poses_of_matches(step, matched.T_a_b, maps, config):
-            if step.agreeing(T) >= MOST * matched.inliers and step.is_borne_out(T, maps):
-                fit = misplacement(T_map, T)
-                if fit.shows:
-                    ids = previous.id, new.id
-                    found.append(MatchConflict(*ids, matched.inliers, agreeing, fit))
-                break
+    for earlier, later in pairs:
+        matches = _Matches(earlier, later, matcher.match(earlier.features, later.features))
+        T_map = inverse(rigid_part(poses[earlier.id])) @ rigid_part(poses[later.id])
+        conflict = matches.conflict(T_map, maps, config)
+        if conflict is not None and conflict.fit.shows:
+            found.append(conflict)
     return found
 
 
 @dataclass(frozen=True, slots=True)
-class _Step:
-    """pairs: (M, 2), matched features of the one keyframe and the next."""
+class _Matches:
+    """pairs: (M, 2), matched features of two keyframes."""
 
-    previous: Keyframe
-    new: Keyframe
+    earlier: Keyframe
+    later: Keyframe
     pairs: np.ndarray
 
-    def agreeing(self, T_previous_new: np.ndarray) -> int:
+    def conflict(
+        self, T_map: np.ndarray, maps: MapCache, config: AlignmentConfig
+    ) -> MatchConflict | None:
+        """With where the map has the later one in the earlier, if most agree on another place."""
+        a, b = self.earlier, self.later
+        matched = pose_from_matches(a.features, b.features, self.pairs, b.intrinsics)
+        if matched is None or matched.inliers < MIN_MATCHES:
+            return None
+        agreeing = self.agreeing(T_map)
+        if agreeing > FEW * matched.inliers:
+            return None
+        for T in self._refined(matched.T_a_b, maps, config):
+            if self.agreeing(T) >= MOST * matched.inliers and self._is_borne_out(T, maps):
+                fit = misplacement(T_map, T)
+                return MatchConflict(a.id, b.id, matched.inliers, agreeing, fit)
+        return None
+
+    def agreeing(self, T_earlier_later: np.ndarray) -> int:
         """How many matches fit there."""
-        a, b, camera = self.previous.features, self.new.features, self.new.intrinsics
+        a, b, camera = self.earlier.features, self.later.features, self.later.intrinsics
         pairs = self.pairs[a.points[self.pairs[:, 0], 2] > 0]
-        X = transform(inverse(T_previous_new), a.points[pairs[:, 0]].astype(float))
+        X = transform(inverse(T_earlier_later), a.points[pairs[:, 0]].astype(float))
         ahead = X[:, 2] > 0
         z = np.where(ahead, X[:, 2], 1.0)
         u, v = camera.fx * X[:, 0] / z + camera.cx, camera.fy * X[:, 1] / z + camera.cy
         off = np.hypot(*(np.stack([u, v], 1) - b.pixels[pairs[:, 1]]).T)
         return int((ahead & (off <= PIXELS / smallness(camera.width, camera.height))).sum())
 
-    def is_borne_out(self, T_previous_new: np.ndarray, maps: MapCache) -> bool:
+    def _is_borne_out(self, T_earlier_later: np.ndarray, maps: MapCache) -> bool:
         """Whether next to nothing hangs where the other view looked through, either way: what a
         body's own motion does to the room behind it."""
-        there = conflict_of(self.previous.id, self.new.id, inverse(T_previous_new), maps)
+        there = conflict_of(self.earlier.id, self.later.id, inverse(T_earlier_later), maps)
         return there is not None and there.free_space <= FITS
 
-
-def _poses_of_matches(
-    step: _Step, T_previous_new: np.ndarray, maps: MapCache, config: AlignmentConfig
-) -> Iterator[np.ndarray]:
-    """Refined on the surfaces, which keep matches of a single wall from tilting; and as it is."""
-    a, b = maps.pyramid(step.previous.id), maps.pyramid(step.new.id)
-    yield rigid_part(align(a, b, T_previous_new, config).S_reference_source)
-    yield T_previous_new
+    def _refined(
+        self, T_earlier_later: np.ndarray, maps: MapCache, config: AlignmentConfig
+    ) -> Iterator[np.ndarray]:
+        """On the surfaces, which keep matches of a single wall from tilting; and as it is."""
+        a, b = maps.pyramid(self.earlier.id), maps.pyramid(self.later.id)
+        yield rigid_part(align(a, b, T_earlier_later, config).S_reference_source)
+        yield T_earlier_later

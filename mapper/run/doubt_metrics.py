@@ -8,6 +8,7 @@ from typing import Any
 from mapper.backend.self_doubt.doubt import SelfDoubt
 from mapper.backend.self_doubt.doubtful_stretches import DoubtfulStretch
 from mapper.backend.self_doubt.edge_conflicts import EdgeConflict
+from mapper.backend.self_doubt.held_frames import HeldFrames
 
 
 def doubt_metrics(doubt: SelfDoubt, start: float) -> dict[str, Any]:
@@ -19,13 +20,25 @@ def doubt_metrics(doubt: SelfDoubt, start: float) -> dict[str, Any]:
         "pairs": doubt.pairs,
         "pairs_contradicting": doubt.contradicting,
         "worst_pair": doubt.worst,
-        "steps_contradicted": len(doubt.steps),
+        "matches_contradicting": len(doubt.matched),
         "edges": edges.edges,
         "edges_contradicted": len(edges.contradicted),
         "worst_edge": _worst(edges.contradicted),
         "cycles": edges.cycles,
         "cycles_open": len(edges.open_cycles),
         "worst_cycle": _worst(edges.open_cycles),
+    }
+
+
+def held_metrics(held: HeldFrames, start: float) -> dict[str, Any]:
+    """Frames that were held by the motion before them; start: as above."""
+    return {
+        "known": held.known,
+        "held": held.held,
+        "spans": [
+            {"start_s": span.start - start, "end_s": span.end - start, "frames": span.frames}
+            for span in held.spans
+        ],
     }
 
 

@@ -27,7 +27,7 @@ from mapper.report.loops import LoopRow
 from mapper.report.page import write_report
 from mapper.report.shortfall import shortfalls
 from mapper.run.directory import RunDirectory
-from mapper.run.doubt_metrics import doubt_metrics
+from mapper.run.doubt_metrics import doubt_metrics, held_metrics
 from mapper.runtime.process_health import peak_memory_mb
 from mapper.runtime.stopwatch import Stopwatch
 from mapper.slam.result import MappingResult
@@ -140,6 +140,8 @@ def map_metrics(
     }
     if result.doubt is not None and tracked:
         metrics["self_doubt"] = doubt_metrics(result.doubt, float(result.trajectory.timestamps[0]))
+    if result.held is not None and tracked:
+        metrics["weak_frames"] = held_metrics(result.held, float(result.trajectory.timestamps[0]))
     return metrics if truth is None else metrics | _errors(result, truth, without_depth)
 
 

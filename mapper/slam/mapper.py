@@ -185,6 +185,7 @@ class Mapper(Closing):
             () if final.alignment is None else tuple(final.alignment.costs),
             final.image_size,
             doubt,
+            self.backend.held_frames(),
         )
 
     def _end_worker(self) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from mapper.backend.fusion.tsdf import TsdfConfig
 from mapper.backend.loops.loop_decision import LoopDecision
 from mapper.backend.self_doubt.doubt import SelfDoubt
+from mapper.backend.self_doubt.held_frames import HeldFrames
 from mapper.core.mesh import Mesh
 from mapper.core.trajectory import Trajectory
 from mapper.slam.frame_counts import FrameCounts
@@ -23,7 +24,8 @@ class MappingResult:
     verification and was yet given up by the graph. alignment_costs: before and after each round of
     the global alignment; empty where there was none. image_size: width and height of the maps, of
     the first keyframe; None where there is no keyframe. doubt: what the map says against itself;
-    None where nobody asked.
+    None where nobody asked. held: frames that were held by the motion before them; None where
+    nobody counted.
     """
 
     trajectory: Trajectory
@@ -40,3 +42,4 @@ class MappingResult:
     alignment_costs: tuple[tuple[float, float], ...] = ()
     image_size: tuple[int, int] | None = None
     doubt: SelfDoubt | None = None
+    held: HeldFrames | None = None

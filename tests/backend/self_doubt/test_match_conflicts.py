@@ -54,7 +54,8 @@ def found(views: list[Prediction], poses: dict[int, np.ndarray]) -> list[MatchCo
         maps.put(k, KeyframeMap.of(each))
     between = compare_surfaces(0, 1, poses, maps)
     assert between is not None and between.score == 0.0  # surfaces never say anything here
-    return match_conflicts(keyframes, poses, maps, OrbMatcher(), EdgeConfig().alignment)
+    pair = keyframes[0], keyframes[1]
+    return match_conflicts([pair], poses, maps, OrbMatcher(), EdgeConfig().alignment)
 
 
 def test_a_right_step_is_not_contradicted() -> None:
@@ -100,4 +101,5 @@ def test_matches_of_what_moved_before_a_room_are_not_believed() -> None:
         maps.put(k, KeyframeMap.of(each))
     matcher, poses = OrbMatcher(), {0: np.eye(4), 1: np.eye(4)}
     assert len(matcher.match(keyframes[0].features, keyframes[1].features)) > 20
-    assert match_conflicts(keyframes, poses, maps, matcher, EdgeConfig().alignment) == []
+    pair = keyframes[0], keyframes[1]
+    assert match_conflicts([pair], poses, maps, matcher, EdgeConfig().alignment) == []
