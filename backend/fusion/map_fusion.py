@@ -8,11 +8,12 @@ from heapq import nlargest
 
 import numpy as np
 
+from mapper.backend.fusion.crumbs import without_crumbs
 from mapper.backend.fusion.tsdf import TsdfConfig, TsdfVolume
 from mapper.backend.keyframes.flying_pixels import mask_unreliable
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
 from mapper.core.mesh import Mesh
-from mapper.core.quantities import NonNegative, Positive, Whole
+from mapper.core.quantities import Area, NonNegative, Positive, SigmasOrZero, Whole
 from mapper.core.settings_model import settings
 from mapper.core.sim3 import inverse_similarity, rigid_part, scale_of
 
@@ -25,6 +26,9 @@ class FusionConfig:
 
     tsdf: the volume.
     edge_step: relative depth step that marks a flying pixel.
+    edge_sigmas: that step in deviations of the depth, which take over far away.
+    min_piece_area: pieces of surface with less area, which hang on nothing, are left out of the
+        mesh; the largest stays.
     move_tolerance: a keyframe is integrated anew when its points have moved further than this
         share of a voxel.
     moves_per_keyframe: how many are moved for each new keyframe while frames arrive; the rest
@@ -33,6 +37,8 @@ class FusionConfig:
 
     tsdf: TsdfConfig = field(default_factory=TsdfConfig)
     edge_step: Positive = 0.05
+    edge_sigmas: SigmasOrZero = 4.0
+    min_piece_area: Area = 0.01
     move_tolerance: NonNegative = 0.25
     moves_per_keyframe: Whole = 3
 
@@ -73,8 +79,8 @@ class MapFusion:
             self._integrate(keyframe_id, self._integrated[keyframe_id], -1)
 
     def extract_mesh(self) -> Mesh:
-        """The surface of the volume as it stands."""
-        return self.volume.extract_mesh()
+        """The surface of the volume as it stands, without crumbs."""
+        return without_crumbs(self.volume.extract_mesh(), self.config.min_piece_area)
 
     def _stale(self, target: dict[int, np.ndarray]) -> list[tuple[float, int]]:
         """(how far off in metres, keyframe) of those that should move or go."""
@@ -109,7 +115,10 @@ class MapFusion:
     def _integrate(self, keyframe_id: int, S_world_keyframe: np.ndarray, sign: int) -> None:
         """A view's depths are in the keyframe's units: its scale brings them into the world's."""
         source = self._map_of(keyframe_id)
-        depth = mask_unreliable(source.depth, self.config.edge_step)
+        # What a network makes of a surface is smooth, however far off it is.
+        may_step = source.noise.is_measured and self.config.edge_sigmas > 0
+        noise_step = source.noise.times(self.config.edge_sigmas) if may_step else None
+        depth = mask_unreliable(source.depth, self.config.edge_step, noise_step)
         self.volume.integrate(
             depth * np.float32(scale_of(S_world_keyframe)),
             source.weight,

@@ -14,11 +14,20 @@ from mapper.backend.fusion.tsdf_kernels import (
     allocate_blocks,
     integrate_blocks,
     rehash,
+    slanted_widths,
 )
 from mapper.core.depth_noise import STRUCTURED_LIGHT, DepthNoise, trusted_depth
 from mapper.core.intrinsics import Intrinsics
 from mapper.core.mesh import Mesh
-from mapper.core.quantities import Megabytes, NonNegative, SigmasOrZero, Units, UnitsOrZero, Voxels
+from mapper.core.quantities import (
+    Megabytes,
+    NonNegative,
+    SigmasOrZero,
+    Units,
+    UnitsOrZero,
+    Voxels,
+    VoxelsOrZero,
+)
 from mapper.core.settings_model import settings
 from mapper.vision.reprojection import Motion, camera_of, motion_of
 
@@ -41,6 +50,8 @@ class TsdfConfig:
         are further apart than 0.8 times what fits the frontend.
     truncation_voxels: half width of the band around a surface, near the camera.
     truncation_sigmas: that width in deviations of the depth, which take over far away.
+    truncation_across: that width in voxels across the surface, which take over where it is seen
+        from the side.
     max_truncation_voxels: the band never gets wider than this.
     min_weight: a surface needs this much summed confidence to appear in the mesh.
     max_memory_mb: once the blocks fill it no new surface is added; what is there is kept.
@@ -50,8 +61,9 @@ class TsdfConfig:
     max_depth: UnitsOrZero = 0.0
     truncation_voxels: Voxels = 3.0
     truncation_sigmas: SigmasOrZero = 3.0
-    max_truncation_voxels: Voxels = 6.0
-    min_weight: NonNegative = 0.03
+    truncation_across: VoxelsOrZero = 1.75
+    max_truncation_voxels: Voxels = 15.0
+    min_weight: NonNegative = 0.004
     max_memory_mb: Megabytes = 1200.0
 
 
@@ -98,8 +110,9 @@ class TsdfVolume:
         image: uint8 (H, W, 3). T_world_camera: (4, 4). To take a view out, hand in exactly what
         was added.
         """
-        view = FusedView(depth, weight, image, camera_of(intrinsics))
-        band = self._band(depth, noise)
+        camera, band = camera_of(intrinsics), self._band(depth, noise)
+        across = np.float32(self.config.truncation_across * self.config.voxel_size)
+        view = FusedView(depth, weight, image, camera, slanted_widths(depth, camera, across))
         motion = motion_of(T_world_camera)
         touched = self._touched_blocks(view, motion, band)
         back = Motion(np.ascontiguousarray(motion.R.T), -(motion.R.T @ motion.t))

@@ -15,22 +15,30 @@ KEY_BITS = 21  # of a block coordinate: +-1 million blocks
 KEY_OFFSET = 1 << (KEY_BITS - 1)
 FAST_BUT_FOR_NAN = {"reassoc", "nsz", "arcp", "contract", "afn"}  # NaN stands for no reading
 NEAREST: Final = f32(0.1)  # metres: a voxel nearer to the camera is not seen by it
+CELL: Final = 4  # pixels along the side of the cells that share a slant
+REACH: Final = 3  # pixels to both sides, by which a surface's slant is told
+BENT: Final = f32(0.25)  # of what differs between them, by which the middle may be off a plane
 
 
 class FusedView(NamedTuple):
-    """depth, weight: float32 (H, W), metres along z and confidence. image: uint8 (H, W, 3)."""
+    """depth, weight: float32 (H, W), metres along z and confidence. image: uint8 (H, W, 3).
+
+    slanted: see slanted_widths.
+    """
 
     depth: np.ndarray
     weight: np.ndarray
     image: np.ndarray
     camera: Camera
+    slanted: np.ndarray
 
 
 class Band(NamedTuple):
     """Half width of what is written around a surface. float32, metres but for sigmas.
 
-    narrowest: near the camera. sigmas: of the depth's noise, where that is more. widest: the most.
-    max_depth: readings beyond it are not fused. noise: (3,), see depth_sigma.
+    narrowest: near the camera. sigmas: of the depth's noise, where that is more. widest: the most,
+    for what is seen from the side too. max_depth: readings beyond it are not fused. noise: (3,),
+    see depth_sigma.
     """
 
     narrowest: np.float32
@@ -88,14 +96,57 @@ def rehash(pool, count):
 
 
 @kernel(inline="always")
-def _half_width(z, band):
-    return min(max(band.narrowest, band.sigmas * depth_sigma(z, band.noise)), band.widest)
+def _half_width(z, slanted, band):
+    return min(max(band.narrowest, band.sigmas * depth_sigma(z, band.noise), slanted), band.widest)
 
 
 @kernel(inline="always")
 def _counts(d, band):
     """Whether a reading is fused; NaN is none."""
     return d > 0 and d <= band.max_depth
+
+
+@kernel(fastmath=FAST_BUT_FOR_NAN)
+def slanted_widths(depth, camera, across):
+    """float32 (ceil(H / CELL), ceil(W / CELL)), metres: the half width along z that reaches
+    `across` metres across the surface in the middle of each cell; 0 where there is no reading.
+
+    A surface that is seen from the side is thin along the ray: a band of a few voxels in depth is
+    then less than one across it, where marching cubes finds nothing but crumbs.
+    """
+    height, width = depth.shape
+    widths = np.zeros(((height + CELL - 1) // CELL, (width + CELL - 1) // CELL), np.float32)
+    for i in range(widths.shape[0]):
+        row = i * CELL + CELL // 2
+        if not REACH <= row < height - REACH:
+            continue
+        for j in range(widths.shape[1]):
+            column = j * CELL + CELL // 2
+            if not (REACH <= column < width - REACH and depth[row, column] > 0):
+                continue
+            z = depth[row, column]
+            inverse = f32(1) / z
+            left, right = depth[row, column - REACH], depth[row, column + REACH]
+            above, below = depth[row - REACH, column], depth[row + REACH, column]
+            A = camera.fx * _slope(left, inverse, right)
+            B = camera.fy * _slope(above, inverse, below)
+            x = (f32(column) - camera.cx) / camera.fx
+            y = (f32(row) - camera.cy) / camera.fy
+            C = inverse - A * x - B * y
+            # The plane is (A, B, C) . X = 1, and along the ray X grows with z.
+            widths[i, j] = across * z * np.sqrt(A * A + B * B + C * C)
+    return widths
+
+
+@kernel(inline="always")
+def _slope(before, inverse, after):
+    """Change of inverse depth a pixel, in which a plane is even; 0 where the three are on none."""
+    if not (before > 0 and after > 0):
+        return f32(0)
+    first, last = f32(1) / before, f32(1) / after
+    if abs(first + last - f32(2) * inverse) > BENT * abs(last - first):
+        return f32(0)
+    return (last - first) / f32(2 * REACH)
 
 
 @kernel()
@@ -117,7 +168,7 @@ def allocate_blocks(view, motion, band, pool, state, pixel_step):
             z = depth[row, column]
             if not _counts(z, band):
                 continue
-            half = _half_width(z, band)
+            half = _half_width(z, view.slanted[row // CELL, column // CELL], band)
             x_ray = (f32(column) - camera.cx) / camera.fx
             y_ray = (f32(row) - camera.cy) / camera.fy
             steps = int(np.ceil(f32(2) * half / (f32(0.5) * block_size)))
@@ -157,7 +208,8 @@ def integrate_blocks(touched, pool, view, motion, band, sign):
 
     motion: world to camera.
     """
-    depth, image, camera, R = view.depth, view.image, view.camera, motion.R
+    depth, slanted, image = view.depth, view.slanted, view.image
+    camera, R = view.camera, motion.R
     coordinates, voxel_size = pool.coordinates, pool.voxel_size
     height, width = depth.shape
     cx, cy = camera.cx + f32(0.5), camera.cy + f32(0.5)
@@ -186,7 +238,7 @@ def integrate_blocks(touched, pool, view, motion, band, sign):
                     if not _counts(d, band):
                         continue
                     sdf = d - zv
-                    half = _half_width(d, band)
+                    half = _half_width(d, slanted[v // CELL, u // CELL], band)
                     if sdf < -half:
                         continue
                     if sdf > half:

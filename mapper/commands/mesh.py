@@ -37,6 +37,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--depth-max", type=positive, metavar="M", help="leave readings beyond M metres out"
     )
+    parser.add_argument(
+        "--min-area",
+        type=not_negative,
+        metavar="M2",
+        help="leave pieces of less surface out; 0 keeps all (as the run did: 0.01)",
+    )
     parser.add_argument("--out", type=Path, metavar="FILE", help="(RUN/mesh_VOXELSIZE.FORMAT)")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier file")
     parser.add_argument(
@@ -53,6 +59,14 @@ def positive(text: str) -> float:
     value = float(text)
     if not (math.isfinite(value) and value > 0):
         raise argparse.ArgumentTypeError(f"{text} is not a number above zero")
+    return value
+
+
+def not_negative(text: str) -> float:
+    """A finite number of at least zero, for argparse."""
+    value = float(text)
+    if not (math.isfinite(value) and value >= 0):
+        raise argparse.ArgumentTypeError(f"{text} is below zero")
     return value
 
 
@@ -130,7 +144,8 @@ def _config(run: RunDirectory, arguments: argparse.Namespace) -> FusionConfig:
         max_depth=arguments.depth_max or config.tsdf.max_depth,
         max_memory_mb=arguments.max_memory_mb,
     )
-    return replace(config, tsdf=tsdf)
+    area = config.min_piece_area if arguments.min_area is None else arguments.min_area
+    return replace(config, tsdf=tsdf, min_piece_area=area)
 
 
 def _print(result: dict[str, Any], max_memory_mb: float) -> None:

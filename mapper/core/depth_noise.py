@@ -45,6 +45,10 @@ class DepthNoise:
         """float32 (3,), for depth_sigma."""
         return np.array(astuple(self), np.float32)
 
+    def times(self, factor: float) -> DepthNoise:
+        """The noise whose deviation is that many times this one's."""
+        return DepthNoise(factor * self.floor, factor * self.relative, factor * self.quadratic)
+
     def sigma(self, depth: float) -> float:
         """Standard deviation at one depth."""
         return float(depth_sigma(np.float32(depth), self.coefficients))

@@ -51,6 +51,16 @@ def test_depth_max_leaves_out_what_is_far(finished: RunDirectory, command) -> No
     assert out.exists() and 0 < near["vertices"] < 0.8 * far["vertices"]
 
 
+def test_small_pieces_are_left_out_on_demand(finished: RunDirectory, command) -> None:
+    counts = []
+    for area in (0, 2.0):
+        _, out, _ = command(
+            "mesh", finished.path, "--voxel-size", 0.04, "--min-area", area, "--overwrite", "--json"
+        )
+        counts.append(json.loads(out)["vertices"])
+    assert 0 < counts[1] < counts[0]
+
+
 def test_a_full_volume_is_told(finished: RunDirectory, command) -> None:
     code, out, _ = command("mesh", finished.path, "--max-memory-mb", 10)
     assert code == 0 and "NOT WHOLE" in out and "--max-memory-mb" in out
@@ -78,6 +88,7 @@ def test_nothing_is_overwritten(finished: RunDirectory, command) -> None:
         (("--voxel-size", "nan"), "above zero"),
         (("--depth-max", "x"), "invalid"),
         (("--depth-max", "0.01"), "no surface"),
+        (("--min-area", "-1"), "below zero"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(

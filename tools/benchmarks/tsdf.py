@@ -99,7 +99,11 @@ def pick(sequence: Sequence, count: int) -> tuple[list[Frame], list[np.ndarray]]
 
 def fuse_ours(frames: list[Frame], poses: list[np.ndarray], voxel_size: float) -> Fused:
     config = TsdfConfig(
-        voxel_size, MAX_DEPTH, TRUNCATION_VOXELS, truncation_sigmas=0.0, max_memory_mb=6000
+        voxel_size,
+        MAX_DEPTH,
+        TRUNCATION_VOXELS,
+        truncation_sigmas=0.0,
+        max_memory_mb=6000,
     )
     times: list[float] = []
     for _ in range(2):  # the first pass compiles and warms the caches
