@@ -36,6 +36,7 @@ from mapper.runtime.open3d_loader import load_open3d
 
 MAX_DEPTH = 5.0
 TRUNCATION_VOXELS = 3.0
+MIN_WEIGHT = 0.03  # single frames are fused: what one of them saw far away is left out
 SURFACE_POINTS = 100_000
 
 
@@ -103,6 +104,7 @@ def fuse_ours(frames: list[Frame], poses: list[np.ndarray], voxel_size: float) -
         MAX_DEPTH,
         TRUNCATION_VOXELS,
         truncation_sigmas=0.0,
+        min_weight=MIN_WEIGHT,
         max_memory_mb=6000,
     )
     times: list[float] = []
