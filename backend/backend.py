@@ -143,6 +143,7 @@ class Backend:
             self.fusion = fused_map(final, self.config.fusion, source)
         else:
             self.fusion.sync(final.poses)
+            self.fusion.even_exposures()
         for keyframe in final.keyframes:
             if keyframe.id in final.new_maps:  # they are the map from now on, on disk too
                 self.maps.replace(keyframe, final.new_maps[keyframe.id])

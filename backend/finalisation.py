@@ -109,6 +109,7 @@ def fused_map(final: GlobalMap, config: FusionConfig, map_of: MapOf) -> MapFusio
     """All keyframes that can be read, in a new volume. map_of: as they should be fused."""
     fusion = MapFusion(config, map_of)
     fusion.sync(final.fused_poses)
+    fusion.even_exposures()
     return fusion
 
 

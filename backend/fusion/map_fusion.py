@@ -5,18 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import field
 from heapq import nlargest
+from typing import Final
 
 import numpy as np
 
 from mapper.backend.fusion.crumbs import without_crumbs
+from mapper.backend.fusion.exposure import (
+    CELL,
+    NEUTRAL,
+    Exposure,
+    Samples,
+    estimated_exposures,
+    samples_of,
+)
 from mapper.backend.fusion.tsdf import TsdfConfig, TsdfVolume
 from mapper.backend.keyframes.flying_pixels import mask_unreliable
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
 from mapper.core.mesh import Mesh
-from mapper.core.quantities import Area, NonNegative, Positive, SigmasOrZero, Whole
+from mapper.core.quantities import Area, NonNegative, Positive, SigmasOrZero, Switch, Whole
 from mapper.core.settings_model import settings
 from mapper.core.sim3 import inverse_similarity, rigid_part, scale_of
 
+UNEVEN: Final = 0.03  # share by which a keyframe's brightness may be off
 UNKNOWN = np.full((4, 4), np.nan)  # differs from every pose
 
 
@@ -27,6 +37,8 @@ class FusionConfig:
     tsdf: the volume.
     edge_step: relative depth step that marks a flying pixel.
     edge_sigmas: that step in deviations of the depth, which take over far away.
+    even_exposures: whether keyframes that were taken brighter or darker are evened out in the map's
+        colours at the end.
     min_piece_area: pieces of surface with less area, which hang on nothing, are left out of the
         mesh; the largest stays.
     move_tolerance: a keyframe is integrated anew when its points have moved further than this
@@ -38,6 +50,7 @@ class FusionConfig:
     tsdf: TsdfConfig = field(default_factory=TsdfConfig)
     edge_step: Positive = 0.05
     edge_sigmas: SigmasOrZero = 4.0
+    even_exposures: Switch = True
     min_piece_area: Area = 0.01
     move_tolerance: NonNegative = 0.25
     moves_per_keyframe: Whole = 3
@@ -52,6 +65,8 @@ class MapFusion:
         self.moved = 0
         self._map_of = map_of
         self._integrated: dict[int, np.ndarray] = {}
+        self._samples: dict[int, Samples] = {}
+        self._exposures: dict[int, Exposure] = {}  # as their colours are in the volume
         self._judged: dict[int, np.ndarray] = {}  # where each was wanted when last looked at
         self._far: dict[int, float] = {}  # metres, of those that were to be moved then
 
@@ -77,6 +92,23 @@ class MapFusion:
         """Take a keyframe out, if it is in."""
         if keyframe_id in self._integrated:
             self._integrate(keyframe_id, self._integrated[keyframe_id], -1)
+
+    def even_exposures(self) -> int:
+        """Bring the colours of all keyframes to one brightness; how many were changed for it."""
+        if not self.config.even_exposures:
+            return 0
+        cell = CELL * self.config.tsdf.voxel_size
+        exposures = estimated_exposures(self._samples, self._integrated, cell)
+        changed = [k for k, e in exposures.items() if not e.is_near(self._exposure(k), UNEVEN)]
+        for keyframe_id in changed:
+            S = self._integrated[keyframe_id]
+            self._integrate(keyframe_id, S, -1)
+            self._exposures[keyframe_id] = exposures[keyframe_id]
+            self._integrate(keyframe_id, S, 1)
+        return len(changed)
+
+    def _exposure(self, keyframe_id: int) -> Exposure:
+        return self._exposures.get(keyframe_id, NEUTRAL)
 
     def extract_mesh(self) -> Mesh:
         """The surface of the volume as it stands, without crumbs."""
@@ -119,17 +151,21 @@ class MapFusion:
         may_step = source.noise.is_measured and self.config.edge_sigmas > 0
         noise_step = source.noise.times(self.config.edge_sigmas) if may_step else None
         depth = mask_unreliable(source.depth, self.config.edge_step, noise_step)
+        exposure = self._exposure(keyframe_id)
         self.volume.integrate(
             depth * np.float32(scale_of(S_world_keyframe)),
             source.weight,
-            source.image,
+            exposure.applied(source.image),
             source.intrinsics,
             rigid_part(S_world_keyframe),
             sign,
             source.noise,
+            exposure.weight,
         )
         if sign > 0:
             self._integrated[keyframe_id] = S_world_keyframe.copy()
+            if self.config.even_exposures and keyframe_id not in self._samples:
+                self._samples[keyframe_id] = samples_of(source)
         else:
             del self._integrated[keyframe_id]
             self._judged.pop(keyframe_id, None)

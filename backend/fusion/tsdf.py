@@ -34,7 +34,7 @@ from mapper.vision.reprojection import Motion, camera_of, motion_of
 logger = logging.getLogger(__name__)
 
 VOXELS = BLOCK**3
-BYTES_PER_BLOCK = VOXELS * (4 + 4 + 3 * 4)
+BYTES_PER_BLOCK = VOXELS * (4 + 4 + 4 * 4)
 FIRST_CAPACITY = 2048
 GRAZING = 4.0  # a surface seen from a flat angle is this much longer than it looks
 
@@ -103,16 +103,18 @@ class TsdfVolume:
         T_world_camera: np.ndarray,
         sign: int = 1,
         noise: DepthNoise = STRUCTURED_LIGHT,
+        color_weight: float = 1.0,
     ) -> None:
         """Add (sign = 1) or take out again (sign = -1) one view.
 
         depth, weight: float32 (H, W), metres along z (0 = none) and confidence.
-        image: uint8 (H, W, 3). T_world_camera: (4, 4). To take a view out, hand in exactly what
-        was added.
+        image: uint8 (H, W, 3). T_world_camera: (4, 4). color_weight: by how much less its colours
+        count. To take a view out, hand in exactly what was added.
         """
         camera, band = camera_of(intrinsics), self._band(depth, noise)
         across = np.float32(self.config.truncation_across * self.config.voxel_size)
-        view = FusedView(depth, weight, image, camera, slanted_widths(depth, camera, across))
+        slanted = slanted_widths(depth, camera, across)
+        view = FusedView(depth, weight, image, camera, slanted, np.float32(color_weight))
         motion = motion_of(T_world_camera)
         touched = self._touched_blocks(view, motion, band)
         back = Motion(np.ascontiguousarray(motion.R.T), -(motion.R.T @ motion.t))
@@ -196,7 +198,7 @@ def _empty_pool(voxel_size: np.float32) -> Pool:
         np.zeros((0, 3), np.int32),
         np.zeros((0, VOXELS), np.float32),
         np.zeros((0, VOXELS), np.float32),
-        np.zeros((0, VOXELS, 3), np.float32),
+        np.zeros((0, VOXELS, 4), np.float32),
         np.zeros(0, np.int64),
         np.zeros(0, np.int64),
         np.zeros(0, np.int32),

@@ -23,7 +23,7 @@ BENT: Final = f32(0.25)  # of what differs between them, by which the middle may
 class FusedView(NamedTuple):
     """depth, weight: float32 (H, W), metres along z and confidence. image: uint8 (H, W, 3).
 
-    slanted: see slanted_widths.
+    slanted: see slanted_widths. color_weight: factor on the weight, for the colours alone.
     """
 
     depth: np.ndarray
@@ -31,6 +31,7 @@ class FusedView(NamedTuple):
     image: np.ndarray
     camera: Camera
     slanted: np.ndarray
+    color_weight: np.float32
 
 
 class Band(NamedTuple):
@@ -52,8 +53,9 @@ class Pool(NamedTuple):
     """Room for blocks, of which the first ones are in use, and a hash table of where they are.
 
     coordinates: int32 (N, 3), blocks from the origin. distance, weight: float32 (N, 512), color:
-    float32 (N, 512, 3): sums over views. stamps: int64 (N,), when a block was last touched.
-    keys: int64 (M,), -1 = free. slots: int32 (M,), the block of a key. voxel_size: float32, metres.
+    float32 (N, 512, 4), the last its weight: sums over views. stamps: int64 (N,), when a block was
+    last touched. keys: int64 (M,), -1 = free. slots: int32 (M,), the block of a key. voxel_size:
+    float32, metres.
     """
 
     coordinates: np.ndarray
@@ -247,6 +249,8 @@ def integrate_blocks(touched, pool, view, motion, band, sign):
                     voxel = base + vx
                     weights[voxel] += w
                     distances[voxel] += w * sdf
+                    w *= view.color_weight
                     colors[voxel, 0] += w * f32(image[v, u, 0])
                     colors[voxel, 1] += w * f32(image[v, u, 1])
                     colors[voxel, 2] += w * f32(image[v, u, 2])
+                    colors[voxel, 3] += w

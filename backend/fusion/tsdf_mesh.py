@@ -42,7 +42,8 @@ def extract_mesh(
     max_blocks: int = MAX_BLOCKS,
 ) -> Mesh:
     """Mesh of n blocks: coordinates int32 (n, 3); distance, weight float32 (n, 512) and color
-    float32 (n, 512, 3) as weighted sums. Voxels below config.min_weight count as unseen.
+    float32 (n, 512, 4) as weighted sums, of the colours with their weights. Voxels below
+    config.min_weight count as unseen.
 
     More than max_blocks are meshed box by box, each with the blocks around it, so that every
     triangle comes out the same as from the whole; it counts in the box that holds its centre.
@@ -118,11 +119,16 @@ def _extract_blocks(
         [
             core.Tensor((distance / safe / band).reshape(*shape, 1)),
             core.Tensor(np.ascontiguousarray(weight).reshape(*shape, 1)),
-            core.Tensor((color / safe[..., None]).reshape(*shape, 3)),
+            core.Tensor(_mean_colors(color).reshape(*shape, 3)),
         ],
     )
     mesh = _to_mesh(grid.extract_triangle_mesh(config.min_weight))
     return in_order(mesh, BLOCK * config.voxel_size)
+
+
+def _mean_colors(color: np.ndarray) -> np.ndarray:
+    """float32 (n, 512, 3), 0..255, of weighted sums (n, 512, 4)."""
+    return np.asarray(color[..., :3] / np.maximum(color[..., 3:], np.float32(1e-6)))
 
 
 def _to_mesh(triangles: object) -> Mesh:

@@ -24,7 +24,9 @@ def corners_at_zero() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     i, j, k = np.moveaxis(blocks[:, None] * BLOCK + np.stack([x, y, z], -1)[None], -1, 0)
     distance = (((7 * i + 13 * j + 5 * k + i * j) % 4 - 1) * CONFIG.voxel_size).astype(np.float32)
     weight = np.ones_like(distance)
-    return blocks.astype(np.int32), distance, weight, np.full((*weight.shape, 3), 0.5, np.float32)
+    color = np.full((*weight.shape, 4), 0.5, np.float32)
+    color[..., 3] = 1
+    return blocks.astype(np.int32), distance, weight, color
 
 
 def content(mesh: Mesh) -> tuple[bytes, ...]:

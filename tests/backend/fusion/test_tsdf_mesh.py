@@ -19,7 +19,7 @@ Blocks = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
 def sphere_blocks(config: TsdfConfig, offset: float) -> Blocks:
-    """coordinates (n, 3), distance, weight (n, 512), color (n, 512, 3) of a whole sphere.
+    """coordinates (n, 3), distance, weight (n, 512), color (n, 512, 4) of a whole sphere.
 
     offset: metres that its centre lies off the origin along each axis.
     """
@@ -34,6 +34,7 @@ def sphere_blocks(config: TsdfConfig, offset: float) -> Blocks:
     near = (np.abs(distance) < band).any(axis=1)
     weight = np.full(distance[near].shape, 2.0, np.float32)
     color = np.clip(points[near] + 0.5, 0, 1).astype(np.float32) * weight[..., None]
+    color = np.concatenate([color, weight[..., None]], axis=-1)
     return blocks[near].astype(np.int32), distance[near] * weight, weight, color
 
 
