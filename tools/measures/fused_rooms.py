@@ -22,14 +22,13 @@ from scipy.spatial import cKDTree
 from mapper.backend.fusion.map_fusion import FusionConfig, MapFusion
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
 from mapper.config.loader import load_config
-from mapper.core.camera_kinds import AUTO, KIND_CHOICES
+from mapper.core.camera_kinds import AUTO, CAMERA_KINDS, KIND_CHOICES
 from mapper.core.camera_noise import known_noise
 from mapper.core.depth_noise import DepthNoise, depth_confidence
 from mapper.core.geometry import backproject, inverse
 from mapper.core.mesh import Mesh
 from mapper.core.prediction import Prediction
 from mapper.rooms import RoomFrame, RoomSequence, draw_sequence
-from mapper.rooms.spec import CAMERAS
 from mapper.runtime.open3d_loader import load_open3d
 from mapper.vision.noise_estimate import estimated_noise
 
@@ -53,7 +52,7 @@ class Seen:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--kinds", nargs="*", default=CAMERAS)
+    parser.add_argument("--kinds", nargs="*", default=CAMERA_KINDS)
     parser.add_argument("--seeds", nargs="*", type=int, default=[2, 4])
     parser.add_argument("--as", dest="kind", choices=KIND_CHOICES, help="(each as what it is)")
     parser.add_argument("--set", dest="changes", action="append", default=[], metavar="KEY=VALUE")
