@@ -97,12 +97,14 @@ TRUSTED_SIGMA: Final = STRUCTURED_LIGHT.floor + STRUCTURED_LIGHT.quadratic * (RO
 def trusted_depth(depth: Float[np.ndarray, "h w"], noise: DepthNoise) -> float:
     """Units up to which a view's depths (H, W) are good enough for the map; not > 0 = none.
 
-    A depth camera's are until its noise reaches TRUSTED_SIGMA. A network errs in proportion to the
+    A depth camera's are until its noise reaches TRUSTED_SIGMA, but never less than a room: far
+    readings weigh little where there are nearer ones, and where there are none, a noisy wall is
+    better than a hole. A network errs in proportion to the
     depth, so it is the scene that says what is far: MEDIANS median depths, which leaves out the
     sky and what is small in the image, but never less than a room.
     """
     if noise.is_measured:
-        return noise.depth_at(TRUSTED_SIGMA)
+        return max(ROOM, noise.depth_at(TRUSTED_SIGMA))
     seen = depth[::STEP, ::STEP]
     seen = seen[seen > 0]
     return max(ROOM, MEDIANS * float(np.median(seen))) if len(seen) else ROOM

@@ -8,6 +8,7 @@ import pytest
 from mapper.core.depth_noise import (
     LEARNED,
     NOISE_BY_KIND,
+    STEREO,
     STRUCTURED_LIGHT,
     TRUSTED_SIGMA,
     DepthNoise,
@@ -38,6 +39,7 @@ def test_a_depth_camera_is_trusted_to_the_end_of_its_range_whatever_it_sees() ->
     assert pytest.approx(0.04, abs=0.002) == TRUSTED_SIGMA
     better = DepthNoise(0.001, 0.0, 0.0005)
     assert trusted_depth(np.zeros((60, 80), np.float32), better) > 9
+    assert trusted_depth(np.zeros((60, 80), np.float32), STEREO) == 5.0  # 10 cm there
 
 
 @pytest.mark.parametrize(("median", "limit"), [(0.4, 5.0), (2.0, 5.0), (4.0, 10.0), (14.0, 35.0)])

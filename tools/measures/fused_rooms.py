@@ -86,7 +86,10 @@ def judge(kind: str, seed: int, taken_for: str, config: FusionConfig) -> None:
     for near, far in BANDS:
         there = (seen.nearest >= near) & (seen.nearest < far)
         here = there[place]
-        figures = off[here] * 1e3 if here.any() else np.array([np.nan])
+        if not here.any():
+            print(f"| {kind} {seed}, {known.kind} | {near:g} to {far:g} | {0:.1%} | | | | | |")
+            continue
+        figures = off[here] * 1e3
         print(
             f"| {kind} {seed}, {known.kind} | {near:g} to {far:g} "
             f"| {np.mean(gap[there] < NEAR):.1%} | {np.median(figures):.1f} mm "
