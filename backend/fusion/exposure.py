@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 ACROSS: Final = 40  # samples along a row
 CELL: Final = 2.5  # voxels along the side of the cells in which colours are compared
 DARKEST, BRIGHTEST = 10, 245  # grey levels between which a camera counts light
+# Grey levels from which a gain fades out: a camera's response flattens, and what is white at one
+# exposure is nearly white at another.
+GLARE: Final = 150
 ROUNDS: Final = 5  # of robust weighting
 USUAL: Final = 0.15  # log: what is further off its cell's colour is of another surface, or glares
 PRIOR: Final = 5.0  # samples that say that a keyframe is as bright as the others
@@ -36,10 +39,13 @@ class Exposure:
         return bool(np.abs(np.log(self.gain) - np.log(other.gain)).max() <= tolerance)
 
     def applied(self, image: np.ndarray) -> np.ndarray:
-        """uint8 (H, W, 3), evened out."""
+        """uint8 (H, W, 3), evened out; white stays white."""
         if self == NEUTRAL:
             return image
-        levels = np.arange(256)[:, None] * np.array(self.gain)
+        level = np.arange(256)[:, None]
+        glare = np.clip((level - GLARE) / (255 - GLARE), 0, 1)
+        kept = 1 - glare * glare * (3 - 2 * glare)
+        levels = level * (1 + (np.array(self.gain) - 1) * kept)
         table = np.clip(np.round(levels), 0, 255).astype(np.uint8)
         return np.asarray(cv2.LUT(image, table[None]))
 
