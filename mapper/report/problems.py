@@ -10,6 +10,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from mapper.report.doubts import clock
+
 LONG_GAP: Final = 3.0  # times the usual time between two poses
 MAX_STRETCHES: Final = 5
 SLOW_SHARE: Final = 0.05  # of the images, dropped, that is worth a word
@@ -23,6 +25,7 @@ def problems(metrics: Mapping[str, Any], timestamps: np.ndarray) -> list[str]:
     return [
         *_early(metrics),
         *_lost(metrics, timestamps),
+        *_held(metrics),
         *_stream(metrics),
         *_record(metrics),
         *_evaluation(metrics),
@@ -45,6 +48,25 @@ def _lost(metrics: Mapping[str, Any], timestamps: np.ndarray) -> list[str]:
     if lost or skipped or metrics.get("left_out") or metrics.get("gaps"):
         found += _stretches(timestamps)
     return found
+
+
+def _held(metrics: Mapping[str, Any]) -> list[str]:
+    """Frames whose place is carried on from before, and when: the longest spans of them."""
+    weak = metrics.get("weak_frames", {})
+    if not weak.get("held"):
+        return []
+    longest = sorted(weak["spans"], key=lambda span: -span["frames"])[:MAX_STRETCHES]
+    times = [
+        clock(span["start_s"])
+        if clock(span["start_s"]) == clock(span["end_s"])
+        else f"{clock(span['start_s'])} to {clock(span['end_s'])}"
+        for span in sorted(longest, key=lambda span: span["start_s"])
+    ]
+    was = "was" if weak["held"] == 1 else "were"
+    return [
+        f"{_frames(weak['held'])} {was} held by the motion before, as the views told too little of "
+        f"where the camera was: {', '.join(times)}."
+    ]
 
 
 def _stretches(timestamps: np.ndarray) -> list[str]:

@@ -10,4 +10,17 @@ GOOD = {"frames": 8, "tracked": 8, "lost": 0, "skipped": 0, "mesh_vertices": 9}
 
 
 def test_a_good_map_has_no_problems_whatever_the_reader_noted() -> None:
-    assert problems(GOOD | {"input_notes": ["2 of 5 lines repeat a time"]}, np.arange(8.0)) == []
+    found = GOOD | {"weak_frames": {"known": 8, "held": 0, "spans": []}}
+    assert problems(found | {"input_notes": ["2 of 5 lines repeat a time"]}, np.arange(8.0)) == []
+
+
+def test_frames_that_were_held_by_the_motion_are_told_with_their_times() -> None:
+    spans = [
+        {"start_s": 4.1, "end_s": 6.0, "frames": 11},
+        {"start_s": 70.0, "end_s": 70.1, "frames": 1},
+    ]
+    (text,) = problems(
+        GOOD | {"weak_frames": {"known": 90, "held": 12, "spans": spans}}, np.arange(8.0)
+    )
+    assert text.startswith("12 frames were held by the motion before, as the views told too little")
+    assert text.endswith(": 00:04 to 00:06, 01:10.")
