@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import astuple
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy.optimize import lsq_linear
+from scipy.optimize import nnls
 
 from mapper.core.camera_kinds import ESTIMATED
 from mapper.core.camera_noise import FORMER, CameraNoise
@@ -16,19 +15,21 @@ from mapper.core.depth_noise import NEAREST, STRUCTURED_LIGHT, DepthNoise
 if TYPE_CHECKING:
     from jaxtyping import Float, Float32
 
-TILE_SIDE: Final = 8  # pixels of those that are looked at: fewer tell no noise
-PIXELS_ACROSS: Final = 320  # of those: closer ones are not independent of one another
+TILE_SIDE: Final = 16  # pixels of those that are looked at: errors are alike in fewer
+PIXELS_ACROSS: Final = 320  # of those
 FILLED: Final = 0.8  # share of a tile's pixels with a reading
 DEEPEST: Final = 0.3  # of its depth, by which a tile's readings may differ; others hold an edge
 CLIPPED: Final = 4.0  # deviations from the plane beyond which a reading is of something else
 FLAT_SHARE: Final = 0.4  # of the tiles at a depth are flat at least: the rest is furniture
 BIN: Final = 1.2  # ratio of the depths of two bins
-TILES_IN_BIN: Final = 25
-WEIGHT_TILES: Final = 200  # a bin with more counts no more
+TILES_IN_BIN: Final = 12
+WEIGHT_TILES: Final = 100  # a bin with more counts no more
 SPAN: Final = 1.5  # ratio of depths below which their noise tells nothing of other depths
 SCALES: Final = (0.25, 8.0)  # of the structured light's, where only its scale can be told
-# Less is not believed: what is alike in neighbouring pixels does not show in a plane's residuals.
-LEAST: Final = DepthNoise(0.0005, 0.0005, 0.0)
+# Less is not believed: what is alike over a whole tile, as light that came round a corner, does not
+# show in a plane's residuals. No camera's systematic error is published as less than this.
+LEAST: Final = DepthNoise(0.0005, 0.0015, 0.0)
+CLOSE, DISTANT = 1.0, 4.0  # metres
 
 
 def estimated_noise(depths: Iterable[Float32[np.ndarray, "h w"]]) -> CameraNoise:
@@ -60,9 +61,18 @@ def estimate_noise(depths: Iterable[Float32[np.ndarray, "h w"]]) -> DepthNoise |
         return DepthNoise(scale * STRUCTURED_LIGHT.floor, 0.0, scale * STRUCTURED_LIGHT.quadratic)
     # The error that counts is relative, or the far depths alone would decide.
     columns = np.stack([np.ones_like(z), z, (z - NEAREST) ** 2], axis=1) / sigma[:, None]
-    bounds = (astuple(LEAST), np.inf)
-    fitted = lsq_linear(columns * weight[:, None], weight, bounds)
-    return DepthNoise(*fitted.x.tolist())
+    coefficients, _ = nnls(columns * weight[:, None], weight)
+    return _at_least(DepthNoise(*coefficients.tolist()))
+
+
+def _at_least(noise: DepthNoise) -> DepthNoise:
+    """The noise, raised by a straight line where it is below LEAST near by or far away."""
+    (near, short), (far, shorter) = (
+        (z, max(0.0, LEAST.sigma(z) - noise.sigma(z))) for z in (CLOSE, DISTANT)
+    )
+    slope = max(0.0, (shorter - short) / (far - near))
+    floor = noise.floor + max(0.0, short - slope * near)
+    return DepthNoise(max(floor, LEAST.floor), noise.relative + slope, noise.quadratic)
 
 
 def _tiles(depth: Float32[np.ndarray, "h w"]) -> Float[np.ndarray, "2 n"]:
