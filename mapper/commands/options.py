@@ -45,9 +45,9 @@ def add_matcher(parser: argparse.ArgumentParser) -> None:
     """--matcher."""
     parser.add_argument(
         "--matcher",
-        choices=("auto", "xfeat", "orb"),
-        help="local features that places are recognised by (auto: xfeat where its weights are at "
-        "hand, else orb)",
+        choices=("auto", "xfeat", "orb", "lightglue"),
+        help="local features that places are recognised by; lightglue sees most and takes longest "
+        "(auto: xfeat where its weights are at hand, else orb)",
     )
 
 

@@ -48,7 +48,7 @@ class MapperConfig:
     frontend: its name; auto = by what there is: depth, saved predictions, weights.
     weights: a file, a folder or a published name for the learned frontends; empty = what is found.
     matcher: of local features, by which places and steps are recognised; auto = xfeat where its
-        weights are at hand, else orb.
+        weights are at hand, else orb; lightglue sees most and takes longest.
     threads: run the backend beside the frontend; results do not depend on it.
     images: how large images are worked on.
     rgbd: of the frontend rgbd.
@@ -65,7 +65,7 @@ class MapperConfig:
 
     frontend: Text = "auto"
     weights: Text = ""
-    matcher: Annotated[Literal["auto", "xfeat", "orb"], WORD] = "auto"
+    matcher: Annotated[Literal["auto", "xfeat", "orb", "lightglue"], WORD] = "auto"
     threads: Switch = True
     images: ImagesConfig = field(default_factory=ImagesConfig)
     rgbd: RgbdConfig = field(default_factory=RgbdConfig)

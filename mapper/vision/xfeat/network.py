@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from jaxtyping import Float32
 
 CELL: Final = 8  # pixels a side, of which each has a descriptor
-STRIDE: Final = 32  # the sides of an image are multiples of it
 CHANNELS: Final = 64  # of a descriptor
 EPSILON: Final = 1e-5  # of the normalisations
 # Strides and paddings of the convolutions, block by block; all are 3x3 where they pad, else 1x1.
@@ -45,7 +44,7 @@ class XFeatNetwork:
         self._lock = threading.Lock()
 
     def __call__(self, gray: Float32[np.ndarray, "h w"]) -> Maps:
-        """Of an image float32 (H, W), sides multiples of STRIDE, with h = H / 8 and w = W / 8.
+        """Of an image float32 (H, W), sides multiples of 32, with h = H / 8 and w = W / 8.
 
         Descriptors (64, h, w); logits of keypoints (65, h, w): of each pixel of a cell, row by
         row, and of there being none; reliability (h, w) between 0 and 1.

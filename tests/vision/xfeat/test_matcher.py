@@ -9,7 +9,7 @@ import pytest
 from mapper.core.geometry import backproject
 from mapper.vision.local_features import LocalFeatures, pose_from_matches
 from mapper.vision.orb import OrbMatcher
-from mapper.vision.xfeat.matcher import XFeatMatcher, seen_size
+from mapper.vision.xfeat.matcher import XFeatMatcher
 from tests.support.room_views import Room, distance
 from tests.support.xfeat_weights import needs_xfeat, xfeat_tensors
 
@@ -83,14 +83,6 @@ def test_a_small_image_is_placed_by_its_features(matcher: XFeatMatcher, room: Ro
     assert matched is not None
     metres, degrees = distance(matched.T_a_b, room.relative(0, 8))
     assert metres < 0.08 and degrees < 2.0
-
-
-def test_the_network_sees_no_image_that_is_small_or_large() -> None:
-    assert seen_size(480, 640) == (480, 640)
-    assert seen_size(960, 1280) == (480, 640)
-    assert seen_size(240, 320) == (224, 320)  # multiples of 32
-    assert seen_size(72, 96) == (160, 224)
-    assert seen_size(20, 2000) == (32, 2176)
 
 
 def test_features_of_another_kind_are_neither_taken_nor_matched(
