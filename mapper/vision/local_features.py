@@ -10,12 +10,14 @@ import numpy as np
 
 from mapper.core.geometry import inverse, pose, transform
 from mapper.core.intrinsics import Intrinsics
+from mapper.core.sim3 import inverse_similarity
 from mapper.vision.image_sizes import smallness
 
 if TYPE_CHECKING:
     from jaxtyping import Float32, Float64, Int, Shaped
 
 RANSAC_SEED = 7
+HYPOTHESES = 1000
 REPROJECTION_PIXELS = 4.0  # less in small images
 # Times that, beyond which a pose contradicts matches: colour may lag behind depth by a few pixels.
 CONTRADICTING = 3.0
@@ -77,16 +79,12 @@ def pose_from_matches(
     pairs = pairs[a.points[pairs[:, 0], 2] > 0]
     if len(pairs) < min_inliers:
         return None
-    cv2.setRNGSeed(RANSAC_SEED)
-    found, rotation, translation, inliers = cv2.solvePnPRansac(
+    found, _, rotation, translation, inliers = cv2.solvePnPRansac(
         a.points[pairs[:, 0]].astype(np.float64),
         b.pixels[pairs[:, 1]].astype(np.float64),
         camera_b.matrix,
         None,
-        iterationsCount=200,
-        reprojectionError=REPROJECTION_PIXELS / smallness(camera_b.width, camera_b.height),
-        confidence=0.999,
-        flags=cv2.SOLVEPNP_P3P,
+        params=_ransac(REPROJECTION_PIXELS / smallness(camera_b.width, camera_b.height)),
     )
     if not found or inliers is None or len(inliers) < min_inliers:
         return None
@@ -105,11 +103,45 @@ def contradicts(
 
     pairs: (K, 2), that agree with one another; a's have depth.
     """
-    there = transform(inverse(T_a_b), a.points[pairs[:, 0]].astype(np.float64))
-    z = np.maximum(there[:, 2], 1e-6)
-    u = camera_b.fx * there[:, 0] / z + camera_b.cx
-    v = camera_b.fy * there[:, 1] / z + camera_b.cy
-    pixels = b.pixels[pairs[:, 1]]
-    off = np.hypot(u - pixels[:, 0], v - pixels[:, 1])
+    there = _landing(T_a_b, a.points[pairs[:, 0]], camera_b)
+    off = np.linalg.norm(there - b.pixels[pairs[:, 1]], axis=1)
     limit = CONTRADICTING * REPROJECTION_PIXELS / smallness(camera_b.width, camera_b.height)
     return bool(np.median(off) > limit)
+
+
+def seen_again(
+    S_a_b: Float64[np.ndarray, "4 4"], inliers: int, a: LocalFeatures, camera_b: Intrinsics
+) -> float:
+    """Of a's features that a pose or similarity puts into b's image, the share that agree with it.
+
+    Where two places look alike a few matches agree by what repeats; the others are not seen again.
+    """
+    u, v = _landing(S_a_b, a.points[a.points[:, 2] > 0], camera_b).T
+    inside = (u > -0.5) & (v > -0.5) & (u < camera_b.width - 0.5) & (v < camera_b.height - 0.5)
+    return inliers / max(int(inside.sum()), 1)
+
+
+def _landing(S_a_b: np.ndarray, points: np.ndarray, camera_b: Intrinsics) -> np.ndarray:
+    """Pixels (N, 2) of b's image where points (N, 3) of a land; far away if they are behind it."""
+    there = transform(inverse_similarity(S_a_b), points.astype(np.float64))
+    z = np.maximum(there[:, 2:], 1e-6)
+    focal, centre = [camera_b.fx, camera_b.fy], [camera_b.cx, camera_b.cy]
+    return np.asarray(there[:, :2] / z * focal + centre)
+
+
+def _ransac(threshold: float) -> cv2.UsacParams:
+    """RANSAC whose hypotheses are refined as they are found: few of many matches may be right.
+
+    Source: Chum, Matas, Kittler, "Locally optimized RANSAC", DAGM 2003; Torr and Zisserman's MSAC.
+    """
+    params = cv2.UsacParams()
+    params.threshold = threshold
+    params.maxIterations = HYPOTHESES
+    params.confidence = 0.999
+    params.randomGeneratorState = RANSAC_SEED
+    params.sampler = cv2.SAMPLING_UNIFORM
+    params.score = cv2.SCORE_METHOD_MSAC
+    params.loMethod = cv2.LOCAL_OPTIM_INNER_LO
+    params.loIterations, params.loSampleSize = 10, 14
+    params.final_polisher = cv2.COV_POLISHER
+    return params

@@ -1,9 +1,10 @@
 """Which revisits are recognised, by the angle between the views: ORB, XFeat, LightGlue compared.
 
-    python tools features.revisits SEQUENCE... [--matchers orb xfeat lightglue] [--pairs 24]
+    python tools features.revisits [--only redkitchen] [--matchers orb xfeat lightglue] [--pairs 24]
 
-Pairs of frames that see the same place, by the sequence's own poses and depth, are drawn by the
-angle between them, and pairs that share nothing beside them. Of each matcher: the share of pairs
+Pairs of frames that see the same place, by true poses and depth, are drawn by the angle between
+them, and pairs that share nothing beside them: of each recording of the gauntlet, and of its rooms
+together, those of the seeds that are for tuning. Of each matcher: the share of pairs
 that the backend's loops accept from features alone; the share that features place within 5 cm and
 3 degrees of the truth, without alignment; loops accepted that are wrong, of all pairs; and time.
 """
@@ -14,12 +15,13 @@ import argparse
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
 import numpy as np
+from gauntlet.cases import Case, Selection
+from gauntlet.running import open_case, true_poses
 
 from mapper.backend.keyframes.keyframe import Keyframe, TrackedFrame
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
@@ -32,7 +34,6 @@ from mapper.core.depth_noise import STRUCTURED_LIGHT, depth_confidence
 from mapper.core.frame import Frame
 from mapper.core.geometry import backproject, inverse, rotation_angle
 from mapper.core.prediction import Prediction
-from mapper.io.sequences.open_sequence import open_sequence
 from mapper.slam.matchers import choose_matcher
 from mapper.vision.local_features import pose_from_matches
 from mapper.vision.matching import FeatureMatcher
@@ -44,6 +45,7 @@ FRAMES: Final = 120  # looked at of a sequence, evenly spread
 NEAR: Final = (0.05, 3.0)  # metres, degrees: placed
 WRONG: Final = (0.10, 5.0)  # a loop that is further off is wrong
 SEED: Final = 15
+MAX_SIDE: Final = 640  # pixels of the images
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class Pair:
 
 @dataclass
 class Score:
-    """Of a matcher in a group of pairs. seconds: of matching and placing, all pairs together."""
+    """Of a matcher in a group of pairs. seconds: CPU time of matching and placing them."""
 
     pairs: int = 0
     verified: int = 0
@@ -75,19 +77,14 @@ class Views:
     maps: MapCache
 
     @classmethod
-    def of(cls, path: Path) -> Views:
+    def of(cls, case: Case) -> Views:
         """Evenly spread frames of a sequence; those without a true pose are left out."""
-        sequence = open_sequence(path)
-        truth = sequence.ground_truth
-        if truth is None:
-            raise SystemExit(f"{path}: no true poses")
-        predictions, maps = {}, MapCache(None, FRAMES + 1)
+        sequence = open_case(case, MAX_SIDE)
+        truth, predictions, maps = true_poses(sequence), {}, MapCache(None, FRAMES + 1)
         for index in np.linspace(0, len(sequence) - 1, FRAMES).astype(int).tolist():
-            nearest = int(np.argmin(np.abs(truth.timestamps - sequence.timestamps[index])))
-            if abs(truth.timestamps[nearest] - sequence.timestamps[index]) < 0.02:
-                prediction = predicted(sequence[index], truth.T_world_camera[nearest])
-                predictions[index] = prediction
-                maps.put(index, KeyframeMap.of(prediction))
+            if np.isfinite(truth[index]).all():
+                predictions[index] = predicted(sequence[index], truth[index])
+                maps.put(index, KeyframeMap.of(predictions[index]))
         return cls(predictions, maps)
 
     def pairs(self, count: int) -> list[Pair]:
@@ -121,23 +118,26 @@ class Views:
 
 @dataclass
 class Trial:
-    """A matcher on trial; extract_s: seconds of each image."""
+    """A matcher on trial; extract_s: CPU time of each image."""
 
     matcher: FeatureMatcher
-    views: Views
     scores: dict[str, Score] = field(default_factory=lambda: defaultdict(Score))
     extract_s: list[float] = field(default_factory=list)
-    _keyframes: dict[int, Keyframe] = field(default_factory=dict)
 
-    def add(self, pair: Pair) -> None:
-        """Try a pair."""
+    def take(self, views: Views, pairs: Sequence[Pair]) -> None:
+        """Try the pairs of a sequence."""
+        self._views, self._keyframes = views, dict[int, Keyframe]()
+        for pair in pairs:
+            self._try(pair)
+
+    def _try(self, pair: Pair) -> None:
         score = self.scores[pair.group]
         score.pairs += 1
         a, b = self._keyframe(pair.i), self._keyframe(pair.j)
-        started = time.perf_counter()
+        started = time.process_time()
         pairs = self.matcher.match(a.features, b.features)
         matched = pose_from_matches(a.features, b.features, pairs, b.intrinsics)
-        score.seconds += time.perf_counter() - started
+        score.seconds += time.process_time() - started
         score.placed += matched is not None and within(matched.T_a_b, pair.T_i_j, NEAR)
         loop = self._loop(a, b)
         if loop is not None:
@@ -150,15 +150,15 @@ class Trial:
         config = LoopCloserConfig(CandidateConfig(recent=0))
         closer = LoopCloser(config, EdgeConfig(), self.matcher)
         closer.remember(a)
-        edges, _ = closer.close(b, [a, b], {b.id: np.eye(4)}, self.views.maps)
+        edges, _ = closer.close(b, [a, b], {b.id: np.eye(4)}, self._views.maps)
         return edges[0].S_i_j if edges else None
 
     def _keyframe(self, index: int) -> Keyframe:
         if index not in self._keyframes:
-            prediction = self.views.predictions[index]
-            started = time.perf_counter()
+            prediction = self._views.predictions[index]
+            started = time.process_time()
             features = self.matcher.extract(prediction.image, prediction.pointmap)
-            self.extract_s.append(time.perf_counter() - started)
+            self.extract_s.append(time.process_time() - started)
             self._keyframes[index] = Keyframe(
                 index,
                 0,
@@ -198,7 +198,7 @@ def within(T: np.ndarray, T_true: np.ndarray, bounds: tuple[float, float]) -> bo
 
 def table(name: str, trials: Sequence[Trial]) -> Iterator[str]:
     """The lines of a table in Markdown."""
-    yield f"\n| {name}: angle, pairs | matcher | loops verified | placed | wrong | ms a pair |"
+    yield f"\n| {name}: degrees, pairs | matcher | loops verified | placed | wrong | ms a pair |"
     yield "| --- | --- | --- | --- | --- | --- |"
     for group in [*(f"{low}-{high}" for low, high in ANGLES), UNRELATED]:
         for trial in trials:
@@ -211,25 +211,32 @@ def table(name: str, trials: Sequence[Trial]) -> Iterator[str]:
                     f"{score.wrong} | {1e3 * score.seconds / score.pairs:.0f} |"
                 )
     each = (f"{t.matcher.name} {1e3 * float(np.median(t.extract_s)):.0f} ms" for t in trials)
-    yield f"\nFeatures of an image: {', '.join(each)}."
+    yield f"\nFeatures of an image, CPU time: {', '.join(each)}."
+
+
+def grouped(cases: Iterable[Case]) -> dict[str, list[Case]]:
+    """Recordings at their own rate by name, and all rooms together."""
+    groups = defaultdict(list)
+    for case in cases:
+        if case.stride == 1:
+            groups["rooms" if case.path is None else case.name].append(case)
+    return groups
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("sequences", nargs="+", type=Path)
+    parser.add_argument("--only", default="", help="cases whose names contain this")
     parser.add_argument("--matchers", nargs="+", default=["orb", "xfeat"])
-    parser.add_argument("--pairs", type=int, default=24, help="of each group")
+    parser.add_argument("--pairs", type=int, default=24, help="of each group and sequence")
     arguments = parser.parse_args()
-    for path in arguments.sequences:
-        views = Views.of(path)
-        pairs = views.pairs(arguments.pairs)
-        trials = []
-        for name in arguments.matchers:
-            trial = Trial(choose_matcher(name), views)
-            for pair in pairs:
-                trial.add(pair)
-            trials.append(trial)
-        print("\n".join(table("/".join(path.parts[-2:]), trials)), flush=True)
+    for name, cases in grouped(Selection("tune", arguments.only).cases()).items():
+        trials = [Trial(choose_matcher(matcher)) for matcher in arguments.matchers]
+        for case in cases:
+            views = Views.of(case)
+            pairs = views.pairs(arguments.pairs)
+            for trial in trials:
+                trial.take(views, pairs)
+        print("\n".join(table(name, trials)), flush=True)
     return 0
 
 

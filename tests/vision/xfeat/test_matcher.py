@@ -38,7 +38,7 @@ def test_matches_give_the_pose_between_two_views(matcher: XFeatMatcher, room: Ro
 def test_more_is_seen_again_than_by_orb(matcher: XFeatMatcher, room: Room) -> None:
     inliers = []
     for each in (matcher, OrbMatcher()):
-        a, b = features(each, room, 0), features(each, room, 20)
+        a, b = features(each, room, 0), features(each, room, 16)
         matched = pose_from_matches(a, b, each.match(a, b), room.intrinsics)
         inliers.append(0 if matched is None else matched.inliers)
     assert inliers[0] > 1.5 * inliers[1]
