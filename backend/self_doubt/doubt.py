@@ -23,6 +23,7 @@ from mapper.backend.self_doubt.doubtful_stretches import (
 from mapper.backend.self_doubt.edge_conflicts import EdgeConflicts, edge_conflicts
 from mapper.backend.self_doubt.match_conflicts import MatchConflict, match_conflicts
 from mapper.backend.self_doubt.surface_conflicts import SurfaceConflict, surface_conflicts
+from mapper.backend.self_doubt.unconfirmed_joins import UnconfirmedJoin, unconfirmed_joins
 from mapper.vision.dense_alignment import AlignmentConfig
 from mapper.vision.matching import FeatureMatcher
 
@@ -41,13 +42,15 @@ class SelfDoubt:
     """stretches: in the order of time; none of a map that does not contradict itself. pairs: of
     keyframes whose surfaces were compared. contradicting: of those, how many contradict, some of
     them for what moved. worst: the highest score. matched: pairs that matched features contradict.
-    edges: of the graph against its optimum."""
+    unconfirmed: gaps after which surfaces alone say where the camera is. edges: of the graph
+    against its optimum."""
 
     stretches: tuple[DoubtfulStretch, ...]
     pairs: int
     contradicting: int
     worst: float
     matched: tuple[MatchConflict, ...]
+    unconfirmed: tuple[UnconfirmedJoin, ...]
     edges: EdgeConflicts
 
 
@@ -67,10 +70,12 @@ def doubt(
     edges = edge_conflicts(graph, poses)
     surfaces: list[SurfaceConflict] = []
     matched: list[MatchConflict] = []
+    unconfirmed: list[UnconfirmedJoin] = []
     if _is_measured(final, maps):
         surfaces = surface_conflicts(poses, maps)
         pairs = _pairs_to_match(final, edges)
         matched = match_conflicts(pairs, poses, maps, matcher, alignment)
+        unconfirmed = unconfirmed_joins(final, surfaces, matcher)
     limit = max(CONTRADICTS, min(BASELINE * _baseline(surfaces, poses), MAX_BASELINE))
     against = [each for each in surfaces if each.score >= limit]
     agreeing = [(each.i, each.j) for each in surfaces if each.score <= AGREES * limit]
@@ -82,6 +87,7 @@ def doubt(
         len(against),
         max((each.score for each in surfaces), default=0.0),
         tuple(matched),
+        tuple(unconfirmed),
         edges,
     )
 

@@ -57,7 +57,7 @@ def match_conflicts(
     """
     found = []
     for earlier, later in pairs:
-        matches = _Matches(earlier, later, matcher.match(earlier.features, later.features))
+        matches = Matches.of(earlier, later, matcher)
         T_map = inverse(rigid_part(poses[earlier.id])) @ rigid_part(poses[later.id])
         conflict = matches.conflict(T_map, maps, config)
         if conflict is not None and conflict.fit.shows:
@@ -66,12 +66,17 @@ def match_conflicts(
 
 
 @dataclass(frozen=True, slots=True)
-class _Matches:
+class Matches:
     """pairs: (M, 2), matched features of two keyframes."""
 
     earlier: Keyframe
     later: Keyframe
     pairs: np.ndarray
+
+    @classmethod
+    def of(cls, earlier: Keyframe, later: Keyframe, matcher: FeatureMatcher) -> Matches:
+        """As the matcher finds them."""
+        return cls(earlier, later, matcher.match(earlier.features, later.features))
 
     def conflict(
         self, T_map: np.ndarray, maps: MapCache, config: AlignmentConfig

@@ -15,12 +15,14 @@ def is_doubtful(metrics: Mapping[str, Any]) -> bool:
 
 
 def doubts(metrics: Mapping[str, Any]) -> list[str]:
-    """A sentence for each stretch of time; none of a map that does not contradict itself.
+    """A sentence for each stretch of time that is probably wrong, and for each that may be.
 
     metrics: units and self_doubt, as mapper.run.doubt_metrics writes it.
     """
     is_metric = metrics.get("units", "metres") == "metres"
-    return [_sentence(stretch, is_metric) for stretch in doubtful_stretches(metrics)]
+    joins = metrics.get("self_doubt", {}).get("joins_unconfirmed", [])
+    wrong = [_sentence(stretch, is_metric) for stretch in doubtful_stretches(metrics)]
+    return [*wrong, *map(_join, joins)]
 
 
 def doubtful_stretches(metrics: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -34,6 +36,14 @@ def _sentence(stretch: Mapping[str, Any], is_metric: bool) -> str:
     return (
         f"This map is probably wrong {when}: the views there disagree with those of "
         f"{clock(stretch['against_s'])}{_by(stretch, is_metric)}."
+    )
+
+
+def _join(join: Mapping[str, Any]) -> str:
+    before, after = clock(join["before_s"]), clock(join["after_s"])
+    return (
+        f"What comes after {after} may be in the wrong place: the camera was lost from {before} "
+        "on, and nothing but the shape of what it saw tells where it was found again."
     )
 
 

@@ -21,6 +21,10 @@ def doubt_metrics(doubt: SelfDoubt, start: float) -> dict[str, Any]:
         "pairs_contradicting": doubt.contradicting,
         "worst_pair": doubt.worst,
         "matches_contradicting": len(doubt.matched),
+        "joins_unconfirmed": [
+            {"before_s": join.before - start, "after_s": join.after - start}
+            for join in doubt.unconfirmed
+        ],
         "edges": edges.edges,
         "edges_contradicted": len(edges.contradicted),
         "worst_edge": _worst(edges.contradicted),

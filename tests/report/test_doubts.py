@@ -49,6 +49,13 @@ def test_a_good_map_and_one_that_nobody_asked_are_not_spoken_of() -> None:
     assert doubts({"self_doubt": {"doubtful": False, "stretches": []}}) == []
 
 
+def test_a_join_that_nothing_confirms_is_told() -> None:
+    joins = [{"before_s": 5.0, "after_s": 11.2}]
+    (sentence,) = doubts({"self_doubt": {"doubtful": False, "joins_unconfirmed": joins}})
+    assert sentence.startswith("What comes after 00:11 may be in the wrong place")
+    assert "lost from 00:05 on" in sentence
+
+
 def test_times_are_those_of_a_clock() -> None:
     assert [clock(s) for s in (0.0, 59.6, 61.0, 3725.0)] == ["00:00", "01:00", "01:01", "1:02:05"]
 

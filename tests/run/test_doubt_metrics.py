@@ -8,30 +8,37 @@ from mapper.backend.self_doubt.doubt import SelfDoubt
 from mapper.backend.self_doubt.doubtful_stretches import DoubtfulStretch
 from mapper.backend.self_doubt.edge_conflicts import EdgeConflict, EdgeConflicts
 from mapper.backend.self_doubt.misplacement import Misplacement
+from mapper.backend.self_doubt.unconfirmed_joins import UnconfirmedJoin
 from mapper.report.doubts import doubts
 from mapper.run.doubt_metrics import doubt_metrics
 
 START = 1_700_000_000.0  # seconds: stamps are those of a clock
 
 
-def test_a_doubt_is_plain_numbers_and_one_sentence() -> None:
+def test_a_doubt_is_plain_numbers_and_sentences() -> None:
     stretch = DoubtfulStretch(
         START + 12.0, START + 19.2, START + 3.1, 7, 0.11, Misplacement(0.23, 0.2)
     )
     wrong = EdgeConflict(4, 9, 31.0, Misplacement(0.5, 20.0))
     edges = EdgeConflicts(40, (wrong, wrong), 30, ())
-    found = doubt_metrics(SelfDoubt((stretch,), 60, 8, 0.4, (), edges), START)
+    found = doubt_metrics(
+        SelfDoubt((stretch,), 60, 8, 0.4, (), (UnconfirmedJoin(START + 1, START + 2),), edges),
+        START,
+    )
     assert json.loads(json.dumps(found)) == found
     assert found["doubtful"] and found["stretches"][0]["pairs"] == 7
     assert found["edges_contradicted"] == 2 and found["worst_edge"]["keyframes"] == [4, 9]
     assert found["worst_cycle"] is None
-    assert doubts({"units": "metres", "self_doubt": found}) == [
+    assert found["joins_unconfirmed"] == [{"before_s": 1.0, "after_s": 2.0}]
+    wrong, unsure = doubts({"units": "metres", "self_doubt": found})
+    assert wrong == (
         "This map is probably wrong between 00:12 and 00:19: the views there disagree with those "
         "of 00:03 by 23 cm."
-    ]
+    )
+    assert unsure.startswith("What comes after 00:02 may be in the wrong place")
 
 
 def test_a_map_without_doubts_is_not_spoken_of() -> None:
-    found = doubt_metrics(SelfDoubt((), 60, 1, 0.13, (), EdgeConflicts(40, (), 30, ())), START)
+    found = doubt_metrics(SelfDoubt((), 60, 1, 0.13, (), (), EdgeConflicts(40, (), 30, ())), START)
     assert not found["doubtful"] and found["pairs_contradicting"] == 1
     assert doubts({"units": "metres", "self_doubt": found}) == []

@@ -16,7 +16,7 @@ from mapper.core.geometry import pose, rotation_angle
 def doubt(alarms: bool) -> SelfDoubt:
     stretch = DoubtfulStretch(0.0, 1.0, 2.0, 3, 0.1, None)
     nothing = EdgeConflicts(0, (), 0, ())
-    return SelfDoubt((stretch,) if alarms else (), 0, 0, 0.0, (), nothing)
+    return SelfDoubt((stretch,) if alarms else (), 0, 0, 0.0, (), (), nothing)
 
 
 def test_the_worst_error_is_between_any_two_keyframes_and_counts_turns_too() -> None:
