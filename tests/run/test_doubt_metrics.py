@@ -30,8 +30,8 @@ def test_a_doubt_is_plain_numbers_and_sentences() -> None:
     assert found["edges_contradicted"] == 2 and found["worst_edge"]["keyframes"] == [4, 9]
     assert found["worst_cycle"] is None
     assert found["joins_unconfirmed"] == [{"before_s": 1.0, "after_s": 2.0}]
-    wrong, unsure = doubts({"units": "metres", "self_doubt": found})
-    assert wrong == (
+    told, unsure = doubts({"units": "metres", "self_doubt": found})
+    assert told == (
         "This map is probably wrong between 00:12 and 00:19: the views there disagree with those "
         "of 00:03 by 23 cm."
     )
