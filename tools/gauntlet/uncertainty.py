@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import gtsam
 import numpy as np
@@ -22,8 +22,9 @@ class PredictedPoses(NullRecorder):
     def __init__(self) -> None:
         self.predictions: list[Prediction] = []
 
-    def prediction(self, prediction: Prediction) -> None:
+    def prediction(self, *args: Any) -> None:
         """Keep it, without its images."""
+        prediction: Prediction = args[0]
         small = np.zeros((1, 1, 3), np.float32)
         self.predictions.append(
             Prediction(
