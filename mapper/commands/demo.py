@@ -22,7 +22,7 @@ The room is rendered once and kept in ~/.cache/mapper, or where MAPPER_CACHE say
 """
 OUT = Path("runs") / "demo"
 FRAMES = 240
-SAMPLE_VERSION = "v1"  # a new one whenever the sample's bytes change
+SAMPLE_VERSION = "v2"  # a new one whenever the sample's bytes change
 MAX_ATE = 0.02  # metres, of a map that agrees
 MIN_COVERAGE = 0.9
 NEAR = 0.02  # metres

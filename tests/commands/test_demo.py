@@ -22,7 +22,7 @@ from tests.support.made_up_records import described
 def cache(sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache that holds the small sample room as the demo's own."""
     folder = tmp_path / "cache"
-    shutil.copytree(sample, folder / "sample-240-v1")
+    shutil.copytree(sample, folder / "sample-240-v2")
     monkeypatch.setenv("MAPPER_CACHE", str(folder))
     return folder
 
@@ -33,7 +33,7 @@ def test_the_demo_agrees_with_the_truth_and_replaces_its_former_run(
     out_path = tmp_path / "demo"
     out_path.mkdir()
     run = RunDirectory(out_path)
-    run.write_description(described(kind="tum", path=str(cache / "sample-60-v1")))
+    run.write_description(described(kind="tum", path=str(cache / "sample-60-v2")))
     (out_path / "mesh.ply").write_text("old")
     (out_path / "notes.md").write_text("mine")
     code, out, _ = command("demo", "--out", out_path)
@@ -111,7 +111,7 @@ def test_the_sample_is_rendered_once_and_again_where_it_is_damaged(
     monkeypatch.setattr("mapper.rooms.sample.sequence.make_sample", tiny)
     monkeypatch.setenv("MAPPER_CACHE", str(tmp_path))
     folder = cached_sample(3, quiet=True)
-    assert cached_sample(3, quiet=True) == folder == tmp_path / "sample-3-v1"
+    assert cached_sample(3, quiet=True) == folder == tmp_path / "sample-3-v2"
     assert len(rendered) == 1
     next(folder.glob("depth/*.png")).unlink()
     cached_sample(3, quiet=True)

@@ -8,7 +8,7 @@ from mapper.core.geometry import pose
 from mapper.core.intrinsics import Intrinsics
 from mapper.rooms.sample.furniture import ROOM
 
-RADII = (1.0, 0.75)  # of the ellipse around the room's middle, metres: 5.5 m around
+RADII = (1.15, 0.9)  # of the ellipse around the room's middle, metres: 6.5 m around
 HEIGHT = 1.35
 
 
@@ -38,8 +38,8 @@ def _pose_at(phase: float) -> np.ndarray:
             HEIGHT + 0.06 * wave[0] + 0.006 * wave[5],
         ]
     )
-    yaw = phase + 2.2 + 0.28 * wave[0] + 0.012 * wave[4]
-    pitch = -0.26 + 0.16 * wave[1] + 0.006 * wave[6]
+    yaw = phase + 3.0 + 0.28 * wave[0] + 0.012 * wave[4]
+    pitch = -0.38 + 0.18 * wave[1] + 0.006 * wave[6]
     roll = 0.03 * wave[2] + 0.005 * wave[5]
     forward = np.array([np.cos(yaw) * np.cos(pitch), np.sin(yaw) * np.cos(pitch), np.sin(pitch)])
     right = np.array([np.sin(yaw), -np.cos(yaw), 0.0])
