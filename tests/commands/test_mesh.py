@@ -45,7 +45,7 @@ def test_depth_max_leaves_out_what_is_far(finished: RunDirectory, command) -> No
     out = finished.path / "near.glb"
     near = json.loads(
         command(
-            "mesh", finished.path, "--voxel-size", 0.04, "--depth-max", 1.5, "--out", out, "--json"
+            "mesh", finished.path, "--voxel-size", 0.04, "--depth-max", 2.2, "--out", out, "--json"
         )[1]
     )
     assert out.exists() and 0 < near["vertices"] < 0.8 * far["vertices"]

@@ -14,7 +14,7 @@ from mapper.core.geometry import backproject, inverse, rotation_angle
 from mapper.core.intrinsics import Intrinsics
 from mapper.core.prediction import Prediction
 from mapper.rooms.renderer import RoomRenderer
-from mapper.rooms.sample.camera import sample_intrinsics, sample_poses
+from mapper.rooms.sample.camera import SampleWalk, sample_intrinsics, sample_poses
 from mapper.rooms.sample.furniture import sample_room
 from mapper.rooms.sample.sequence import render_sample
 from mapper.vision.depth_pyramid import DepthPyramid, build_pyramid
@@ -22,6 +22,7 @@ from mapper.vision.local_features import LocalFeatures
 from mapper.vision.orb import OrbMatcher
 
 WALK = 240  # frames of the loop: at this count it moves like a hand
+ASIDE = SampleWalk((1.0, 0.75), 2.2, -0.26, 0.16)  # with the walls in view all the way round
 NO_FEATURES = LocalFeatures(
     np.zeros((0, 2), np.float32), np.zeros((0, 32), np.uint8), np.zeros((0, 3), np.float32)
 )
@@ -32,7 +33,7 @@ class Room:
 
     def __init__(self) -> None:
         self._renderer = RoomRenderer(sample_room())
-        self.poses = sample_poses(WALK)
+        self.poses = sample_poses(WALK, ASIDE)
         self.intrinsics: Intrinsics = sample_intrinsics(320, 240)
         self.frame = lru_cache(maxsize=None)(self._frame)
 

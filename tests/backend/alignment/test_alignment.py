@@ -153,7 +153,7 @@ def test_a_view_without_depth_breaks_nothing(scene: Scene, nothing: float) -> No
     after = position_errors(found.poses, scene.truth)
     assert after.mean() < 0.012 and after[3] < 0.02
     # Nothing tells its scale, which must not follow the rounding of a gradient that is zero.
-    assert scale_of(found.poses[3]) == pytest.approx(float(scale_of(scene.start[3])), rel=0.02)
+    assert scale_of(found.poses[3]) == pytest.approx(float(scale_of(scene.start[3])), rel=0.03)
 
 
 def test_a_view_that_looks_like_no_other_is_held_by_its_edge(scene: Scene) -> None:
