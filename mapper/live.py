@@ -187,6 +187,7 @@ def run_live(
         extra = {
             **tracking.metrics(capture),
             "seconds_to_settle": settling,
+            "matcher": mapper.matcher.name,
             "warm_up_s": job.warm_up_s,
             **camera_metrics(noise.camera if noise else None),
         }

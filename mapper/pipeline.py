@@ -176,7 +176,7 @@ def _run(job: Job, say: Say, progress: Callable[[int], Progress]) -> dict[str, A
         if result.keyframes == 0:
             raise InputError(_nothing_mapped(sequence, mapper))
         course = Course(mapper.stopwatch, time.perf_counter() - started, interrupted)
-        extra = {**found(sequence), "warm_up_s": job.warm_up_s}
+        extra = {**found(sequence), "matcher": mapper.matcher.name, "warm_up_s": job.warm_up_s}
         return write_outputs(run, result, sequence.ground_truth, course, show, extra)
 
 

@@ -70,8 +70,8 @@ class Mapper(Closing):
         self.stopwatch = Stopwatch()
         self.counts = FrameCounts()
         solver = SolverProcess() if live else None  # tracking must not wait for GTSAM
-        self._matcher = matcher or choose_matcher(self.config.matcher)
-        self.backend = Backend(self.config.backend, store, self.stopwatch, solver, self._matcher)
+        self.matcher = matcher or choose_matcher(self.config.matcher)
+        self.backend = Backend(self.config.backend, store, self.stopwatch, solver, self.matcher)
         self.decisions: list[LoopDecision] = []  # about loops
         self.skip_reason: str | None = None  # of the first unreadable frame
         self._frontend = frontend
@@ -252,7 +252,7 @@ class Mapper(Closing):
 
     def _create_frontend(self, frame: Frame) -> Frontend:
         name, _ = choose_frontend(self.config, frame.depth is not None)
-        self._frontend = create_frontend(self.config, name, self._matcher)
+        self._frontend = create_frontend(self.config, name, self.matcher)
         return self._frontend
 
     def _checkpoint(self, frontend: Frontend) -> Checkpoint:

@@ -137,4 +137,5 @@ def test_a_run_counts_its_frames_a_second_without_it(
     metrics: dict[str, Any]
     _, metrics = map_into(RunRequest(sequence=sample, out=tmp_path / "run", max_frames=3))
     assert events == ["warm up rgbd"] and metrics["warm_up_s"] == 1.5
+    assert metrics["matcher"] in ("xfeat", "orb")
     assert metrics["fps"] == pytest.approx(3 / metrics["wall_time_s"])
