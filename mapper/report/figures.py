@@ -74,7 +74,7 @@ def draw_doubtful(plan: Axes, height: Axes, report: ReportData) -> None:
         first, last = np.searchsorted(times, (stretch["start_s"] - 1e-6, stretch["end_s"] + 1e-6))
         doubted, label = slice(max(first - 1, 0), last), None if number else "probably wrong"
         plan.plot(way[doubted, 0], way[doubted, 2], color=WARM, lw=2.6, label=label, zorder=4)
-        height.plot(times[doubted], -way[doubted, 1], color=WARM, lw=2.6)
+        height.plot(times[doubted], -way[doubted, 1], color=WARM, lw=2.6, zorder=4)
 
 
 def error_figure(report: ReportData) -> bytes:
