@@ -51,7 +51,7 @@ class FusionConfig:
     edge_step: Positive = 0.05
     edge_sigmas: SigmasOrZero = 4.0
     even_exposures: Switch = True
-    min_piece_area: Area = 0.01
+    min_piece_area: Area = 0.005
     move_tolerance: NonNegative = 0.25
     moves_per_keyframe: Whole = 3
 

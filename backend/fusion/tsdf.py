@@ -12,9 +12,9 @@ from mapper.backend.fusion.tsdf_kernels import (
     FusedView,
     Pool,
     allocate_blocks,
+    half_widths,
     integrate_blocks,
     rehash,
-    slanted_widths,
 )
 from mapper.core.depth_noise import STRUCTURED_LIGHT, DepthNoise, trusted_depth
 from mapper.core.intrinsics import Intrinsics
@@ -112,9 +112,8 @@ class TsdfVolume:
         count. To take a view out, hand in exactly what was added.
         """
         camera, band = camera_of(intrinsics), self._band(depth, noise)
-        across = np.float32(self.config.truncation_across * self.config.voxel_size)
-        slanted = slanted_widths(depth, camera, across)
-        view = FusedView(depth, weight, image, camera, slanted, np.float32(color_weight))
+        widths = half_widths(depth, camera, band)
+        view = FusedView(depth, weight, image, camera, widths, np.float32(color_weight))
         motion = motion_of(T_world_camera)
         touched = self._touched_blocks(view, motion, band)
         back = Motion(np.ascontiguousarray(motion.R.T), -(motion.R.T @ motion.t))
@@ -139,6 +138,7 @@ class TsdfVolume:
         return Band(
             np.float32(config.truncation_voxels * config.voxel_size),
             np.float32(config.truncation_sigmas),
+            np.float32(config.truncation_across * config.voxel_size),
             np.float32(config.max_truncation_voxels * config.voxel_size),
             np.float32(config.max_depth or trusted_depth(depth, noise)),
             noise.coefficients,

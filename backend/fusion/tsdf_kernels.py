@@ -15,7 +15,8 @@ KEY_BITS = 21  # of a block coordinate: +-1 million blocks
 KEY_OFFSET = 1 << (KEY_BITS - 1)
 FAST_BUT_FOR_NAN = {"reassoc", "nsz", "arcp", "contract", "afn"}  # NaN stands for no reading
 NEAREST: Final = f32(0.1)  # metres: a voxel nearer to the camera is not seen by it
-CELL: Final = 4  # pixels along the side of the cells that share a slant
+CELL_BITS: Final = 2
+CELL: Final = 1 << CELL_BITS  # pixels along the side of the cells that share the width of the band
 REACH: Final = 3  # pixels to both sides, by which a surface's slant is told
 BENT: Final = f32(0.25)  # of what differs between them, by which the middle may be off a plane
 
@@ -23,27 +24,28 @@ BENT: Final = f32(0.25)  # of what differs between them, by which the middle may
 class FusedView(NamedTuple):
     """depth, weight: float32 (H, W), metres along z and confidence. image: uint8 (H, W, 3).
 
-    slanted: see slanted_widths. color_weight: factor on the weight, for the colours alone.
+    half_width: see half_widths. color_weight: factor on the weight, for the colours alone.
     """
 
     depth: np.ndarray
     weight: np.ndarray
     image: np.ndarray
     camera: Camera
-    slanted: np.ndarray
+    half_width: np.ndarray
     color_weight: np.float32
 
 
 class Band(NamedTuple):
     """Half width of what is written around a surface. float32, metres but for sigmas.
 
-    narrowest: near the camera. sigmas: of the depth's noise, where that is more. widest: the most,
-    for what is seen from the side too. max_depth: readings beyond it are not fused. noise: (3,),
-    see depth_sigma.
+    narrowest: near the camera. sigmas: of the depth's noise, where that is more. across: measured
+    across the surface, where that is more. widest: the most. max_depth: readings beyond it are not
+    fused. noise: (3,), see depth_sigma.
     """
 
     narrowest: np.float32
     sigmas: np.float32
+    across: np.float32
     widest: np.float32
     max_depth: np.float32
     noise: np.ndarray
@@ -98,20 +100,15 @@ def rehash(pool, count):
 
 
 @kernel(inline="always")
-def _half_width(z, slanted, band):
-    return min(max(band.narrowest, band.sigmas * depth_sigma(z, band.noise), slanted), band.widest)
-
-
-@kernel(inline="always")
 def _counts(d, band):
     """Whether a reading is fused; NaN is none."""
     return d > 0 and d <= band.max_depth
 
 
 @kernel(fastmath=FAST_BUT_FOR_NAN)
-def slanted_widths(depth, camera, across):
-    """float32 (ceil(H / CELL), ceil(W / CELL)), metres: the half width along z that reaches
-    `across` metres across the surface in the middle of each cell; 0 where there is no reading.
+def half_widths(depth, camera, band):
+    """float32 (H / CELL, W / CELL) rounded up, metres along z: half width of the band around what
+    each cell of pixels sees; 0 where that is nothing.
 
     A surface that is seen from the side is thin along the ray: a band of a few voxels in depth is
     then less than one across it, where marching cubes finds nothing but crumbs.
@@ -119,25 +116,46 @@ def slanted_widths(depth, camera, across):
     height, width = depth.shape
     widths = np.zeros(((height + CELL - 1) // CELL, (width + CELL - 1) // CELL), np.float32)
     for i in range(widths.shape[0]):
-        row = i * CELL + CELL // 2
-        if not REACH <= row < height - REACH:
-            continue
         for j in range(widths.shape[1]):
-            column = j * CELL + CELL // 2
-            if not (REACH <= column < width - REACH and depth[row, column] > 0):
+            row, column = _reading(depth, band, i * CELL, j * CELL)
+            if row < 0:
                 continue
             z = depth[row, column]
-            inverse = f32(1) / z
-            left, right = depth[row, column - REACH], depth[row, column + REACH]
-            above, below = depth[row - REACH, column], depth[row + REACH, column]
-            A = camera.fx * _slope(left, inverse, right)
-            B = camera.fy * _slope(above, inverse, below)
-            x = (f32(column) - camera.cx) / camera.fx
-            y = (f32(row) - camera.cy) / camera.fy
-            C = inverse - A * x - B * y
-            # The plane is (A, B, C) . X = 1, and along the ray X grows with z.
-            widths[i, j] = across * z * np.sqrt(A * A + B * B + C * C)
+            half = max(band.narrowest, band.sigmas * depth_sigma(z, band.noise))
+            if REACH <= row < height - REACH and REACH <= column < width - REACH:
+                half = max(half, band.across * _stretch(depth, camera, row, column))
+            widths[i, j] = min(half, band.widest)
     return widths
+
+
+@kernel(inline="always")
+def _reading(depth, band, top, left):
+    """Row and column of a reading in a cell, the middle one if it counts; -1, -1 without one."""
+    bottom, right = min(top + CELL, depth.shape[0]), min(left + CELL, depth.shape[1])
+    row, column = min(top + CELL // 2, bottom - 1), min(left + CELL // 2, right - 1)
+    if _counts(depth[row, column], band):
+        return row, column
+    for v in range(top, bottom):
+        for u in range(left, right):
+            if _counts(depth[v, u], band):
+                return v, u
+    return -1, -1
+
+
+@kernel(inline="always")
+def _stretch(depth, camera, row, column):
+    """How much further along z than across the surface that a pixel sees; 1 = seen straight on."""
+    z = depth[row, column]
+    inverse = f32(1) / z
+    left, right = depth[row, column - REACH], depth[row, column + REACH]
+    above, below = depth[row - REACH, column], depth[row + REACH, column]
+    A = camera.fx * _slope(left, inverse, right)
+    B = camera.fy * _slope(above, inverse, below)
+    x = (f32(column) - camera.cx) / camera.fx
+    y = (f32(row) - camera.cy) / camera.fy
+    C = inverse - A * x - B * y
+    # The plane is (A, B, C) . X = 1, and along the ray X grows with z.
+    return z * np.sqrt(A * A + B * B + C * C)
 
 
 @kernel(inline="always")
@@ -170,7 +188,7 @@ def allocate_blocks(view, motion, band, pool, state, pixel_step):
             z = depth[row, column]
             if not _counts(z, band):
                 continue
-            half = _half_width(z, view.slanted[row // CELL, column // CELL], band)
+            half = view.half_width[row >> CELL_BITS, column >> CELL_BITS]
             x_ray = (f32(column) - camera.cx) / camera.fx
             y_ray = (f32(row) - camera.cy) / camera.fy
             steps = int(np.ceil(f32(2) * half / (f32(0.5) * block_size)))
@@ -210,7 +228,7 @@ def integrate_blocks(touched, pool, view, motion, band, sign):
 
     motion: world to camera.
     """
-    depth, slanted, image = view.depth, view.slanted, view.image
+    depth, half_width, image = view.depth, view.half_width, view.image
     camera, R = view.camera, motion.R
     coordinates, voxel_size = pool.coordinates, pool.voxel_size
     height, width = depth.shape
@@ -240,7 +258,7 @@ def integrate_blocks(touched, pool, view, motion, band, sign):
                     if not _counts(d, band):
                         continue
                     sdf = d - zv
-                    half = _half_width(d, slanted[v // CELL, u // CELL], band)
+                    half = half_width[v >> CELL_BITS, u >> CELL_BITS]
                     if sdf < -half:
                         continue
                     if sdf > half:

@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--min-area",
         type=not_negative,
         metavar="M2",
-        help="leave pieces of less surface out; 0 keeps all (as the run did: 0.01)",
+        help="leave pieces of less surface out; 0 keeps all (as the run did: 0.005)",
     )
     parser.add_argument("--out", type=Path, metavar="FILE", help="(RUN/mesh_VOXELSIZE.FORMAT)")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier file")

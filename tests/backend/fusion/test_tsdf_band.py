@@ -7,7 +7,7 @@ import pytest
 
 from mapper.backend.fusion.crumbs import without_crumbs
 from mapper.backend.fusion.tsdf import TsdfConfig, TsdfVolume
-from mapper.backend.fusion.tsdf_kernels import CELL, slanted_widths
+from mapper.backend.fusion.tsdf_kernels import CELL, Band, half_widths
 from mapper.core.depth_noise import STEREO, depth_confidence
 from mapper.core.intrinsics import Intrinsics
 from mapper.core.mesh import Mesh
@@ -16,6 +16,8 @@ from mapper.vision.reprojection import camera_of
 CAMERA = Intrinsics(130, 130, 79.5, 59.5, 160, 120)
 COLUMNS, ROWS = np.meshgrid((np.arange(160) - 79.5) / 130, (np.arange(120) - 59.5) / 130)
 VOXEL = TsdfConfig().voxel_size
+# Three centimetres across the surface, and nothing else.
+ACROSS = Band(*map(np.float32, (0, 0, 0.03, 10, 20)), STEREO.coefficients)
 GREY = np.full((120, 160, 3), 128, np.uint8)
 
 
@@ -43,7 +45,7 @@ def test_a_slanted_plane_gets_its_width_across(normal: tuple[float, float, float
     rays = np.stack([COLUMNS, ROWS, np.ones_like(ROWS)], -1)
     facing = rays @ unit
     depth = np.where(facing > 0.05, 1.5 / np.maximum(facing, 0.05), 0).astype(np.float32)
-    widths = slanted_widths(depth, camera_of(CAMERA), np.float32(0.03))
+    widths = half_widths(depth, camera_of(CAMERA), ACROSS)
     assert widths.shape == (30, 40)
     # Along the ray a step dz in depth is dz * (ray . normal) across the plane.
     middles = (slice(CELL // 2, None, CELL), slice(CELL // 2, None, CELL))
@@ -58,7 +60,7 @@ def test_a_step_and_a_hole_ask_for_no_width() -> None:
     depth = np.full((120, 160), 1.0, np.float32)
     depth[:, 80:] = 2.0
     depth[40:80, 20:60] = np.nan
-    widths = slanted_widths(depth, camera_of(CAMERA), np.float32(0.03))
+    widths = half_widths(depth, camera_of(CAMERA), ACROSS)
     straight = 0.03 * np.sqrt(1.0)
     assert widths.max() == pytest.approx(straight, rel=1e-5)
     assert not widths[11:19, 6:14].any()
