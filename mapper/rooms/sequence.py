@@ -91,7 +91,9 @@ class RoomSequence:
         T = self._walk.poses(np.array([time]))[0]
         moving = self._mover.parts(time, T)
         image, view = self._color(time, float(self._gains[index]), moving)
-        readings = self._depth(time, image, rng)
+        if len(view.poses) > 1:  # the truth is of one moment
+            view = self._renderer.view(T, self.intrinsics, moving)
+        readings = self._depth(time, image, view, rng)
         frame = Frame(
             index,
             START_TIME + time,
@@ -99,8 +101,6 @@ class RoomSequence:
             fitted(readings, self.intrinsics.width, self.intrinsics.height),
             self.intrinsics,
         )
-        if self.spec.camera.readout:
-            view = self._renderer.view(T, self.intrinsics, moving)
         return RoomFrame(frame, T, view.depth, view.part >= len(self.room.parts), readings)
 
     def _usual_gain(self) -> float:
@@ -131,14 +131,17 @@ class RoomSequence:
         shutter = self._walk.poses(time + np.array([-0.5, 0.5]) * camera.exposure)
         return blurred_by_motion(image, view.depth, (shutter[0], shutter[1]), self.intrinsics), view
 
-    def _depth(self, time: float, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def _depth(
+        self, time: float, image: np.ndarray, truth: View, rng: np.random.Generator
+    ) -> np.ndarray:
         """Readings of the depth camera, which looks a little beside and a little later."""
         camera, intrinsics = self.spec.camera, self._depth_intrinsics
         later = time + camera.delay
         T_color = self._walk.poses(np.array([later]))[0]
         moving = self._mover.parts(later, T_color)
-        T = T_color @ _misplaced(camera)
-        view = self._renderer.view(T, intrinsics, moving)
+        view = truth
+        if any(camera.misplaced) or camera.delay or depth_size(camera) != image.shape[1::-1]:
+            view = self._renderer.view(T_color @ _misplaced(camera), intrinsics, moving)
         dropout, reflectance = _tables((*self.room.parts, *moving))
         gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
         scene = Scene(
