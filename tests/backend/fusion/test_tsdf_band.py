@@ -17,7 +17,8 @@ CAMERA = Intrinsics(130, 130, 79.5, 59.5, 160, 120)
 COLUMNS, ROWS = np.meshgrid((np.arange(160) - 79.5) / 130, (np.arange(120) - 59.5) / 130)
 VOXEL = TsdfConfig().voxel_size
 # Three centimetres across the surface, and nothing else.
-ACROSS = Band(*map(np.float32, (0, 0, 0.03, 10, 20)), STEREO.coefficients)
+ZERO = np.float32(0)
+ACROSS = Band(ZERO, ZERO, np.float32(0.03), np.float32(10), np.float32(20), STEREO.coefficients)
 GREY = np.full((120, 160, 3), 128, np.uint8)
 
 
