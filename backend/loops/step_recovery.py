@@ -8,13 +8,12 @@ from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.backend.keyframes.map_cache import MapCache
 from mapper.backend.loops.view_consistency import two_way_consistency
 from mapper.vision.dense_alignment import Alignment, AlignmentConfig, align
-from mapper.vision.local_features import pose_from_matches, seen_again
+from mapper.vision.local_features import is_recognised, pose_from_matches
 from mapper.vision.matching import FeatureMatcher
 from mapper.vision.similarity_ransac import similarity_from_matches
 
 MIN_OVERLAP = 0.2  # of the points, both ways; as for loops
 MIN_AGREEMENT = 0.8
-MIN_SEEN_AGAIN = 0.05  # of the features that should be, or two places only look alike
 
 
 def recognised_start(
@@ -29,9 +28,7 @@ def recognised_start(
     else:
         matched = pose_from_matches(a, b, pairs, new.intrinsics)
         found = None if matched is None else (matched.T_a_b, matched.inliers)
-    if found is None or seen_again(*found, a, new.intrinsics) < MIN_SEEN_AGAIN:
-        return None
-    return found
+    return found if found is not None and is_recognised(*found, a, new.intrinsics) else None
 
 
 def recover_step(

@@ -12,7 +12,7 @@ from mapper.frontends.rgbd.hypotheses import EvidenceConfig, hypothesis, is_clea
 from mapper.frontends.rgbd.view import PlacedView, View
 from mapper.vision.dense_alignment import AlignmentConfig
 from mapper.vision.depth_pyramid import DepthPyramid
-from mapper.vision.local_features import LocalFeatures
+from mapper.vision.local_features import LocalFeatures, is_recognised
 from mapper.vision.place_index import PlaceIndex
 
 CANDIDATES = 5
@@ -68,7 +68,9 @@ class Relocaliser:
         for candidate in dict.fromkeys([*candidates, last]):
             landmark = self._landmarks[candidate]
             matched = view.pose_among(landmark.features)
-            if matched is None:
+            if matched is None or not is_recognised(
+                matched.T_a_b, matched.inliers, landmark.features, view.intrinsics
+            ):
                 continue
             tried = hypothesis(landmark.coarse, coarse, matched.T_a_b, alignment, level=0)
             if not is_clear(tried, evidence):

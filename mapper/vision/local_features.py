@@ -21,6 +21,7 @@ HYPOTHESES = 1000
 REPROJECTION_PIXELS = 4.0  # less in small images
 # Times that, beyond which a pose contradicts matches: colour may lag behind depth by a few pixels.
 CONTRADICTING = 3.0
+MIN_SEEN_AGAIN = 0.05  # of the features that should be, or two places only look alike
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,13 @@ def contradicts(
     off = np.linalg.norm(there - b.pixels[pairs[:, 1]], axis=1)
     limit = CONTRADICTING * REPROJECTION_PIXELS / smallness(camera_b.width, camera_b.height)
     return bool(np.median(off) > limit)
+
+
+def is_recognised(
+    S_a_b: Float64[np.ndarray, "4 4"], inliers: int, a: LocalFeatures, camera_b: Intrinsics
+) -> bool:
+    """Whether so many matches show a place to be the same, and not one that looks alike."""
+    return seen_again(S_a_b, inliers, a, camera_b) >= MIN_SEEN_AGAIN
 
 
 def seen_again(

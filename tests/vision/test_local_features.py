@@ -8,7 +8,13 @@ import pytest
 
 from mapper.core.geometry import backproject
 from mapper.core.intrinsics import Intrinsics
-from mapper.vision.local_features import LocalFeatures, MatchedPose, pose_from_matches, seen_again
+from mapper.vision.local_features import (
+    LocalFeatures,
+    MatchedPose,
+    is_recognised,
+    pose_from_matches,
+    seen_again,
+)
 from mapper.vision.orb import MAX_HAMMING, OrbMatcher
 from tests.support.room_views import Room, distance, features_of
 
@@ -128,6 +134,7 @@ def test_of_two_places_that_look_alike_little_is_seen_again(room: Room) -> None:
     matched = matched_pose(a, b, room.intrinsics)
     assert matched is not None
     assert 0.3 < seen_again(matched.T_a_b, matched.inliers, a, room.intrinsics) <= 1
+    assert is_recognised(matched.T_a_b, matched.inliers, a, room.intrinsics)
     # Of 100 features before the camera half are in view of one that is moved by half its image.
     ahead = np.column_stack([np.linspace(-1, 1, 100), np.zeros(100), np.full(100, 2.0)])
     row = LocalFeatures(a.pixels[:100], a.descriptors[:100], ahead.astype(np.float32))
@@ -135,6 +142,7 @@ def test_of_two_places_that_look_alike_little_is_seen_again(room: Room) -> None:
     moved = np.eye(4)
     moved[0, 3] = 1.0
     assert seen_again(moved, 10, row, camera) == pytest.approx(0.2)
+    assert not is_recognised(moved, 2, row, camera)  # of fifty
     scaled = np.diag([2.0, 2.0, 2.0, 1.0])  # in b's units all of it is at 1, and as it was
     assert seen_again(scaled, 10, row, camera) == pytest.approx(0.1, abs=0.003)
     behind = np.diag([-1.0, 1.0, -1.0, 1.0])
