@@ -85,7 +85,7 @@ def test_a_camera_reads_true_depth_with_noise_and_holes(kind: str) -> None:
     seen = read > 0
     assert seen.mean() > 0.5
     error = np.abs(read - true)[seen]
-    assert 0.0002 < np.median(error) < 0.03
+    assert 0.0002 < np.median(error) < 0.05
     assert read.max() <= sequence.spec.camera.range
 
 

@@ -13,6 +13,8 @@ from mapper.rooms.walks.free_space import FreeSpace
 from mapper.rooms.walks.loop import Loop, draw_loop
 from mapper.rooms.walks.walk import Course, knots, smoothed, tremor
 
+MAX_TURN: Final = np.radians(60.0)  # a second, of a way around a loop
+
 
 @dataclass(frozen=True, slots=True)
 class Outing:
@@ -32,7 +34,7 @@ def hand_held(outing: Outing, rng: np.random.Generator) -> Course:
     height = float(rng.uniform(1.2, 1.6))
     speed = 0.4 * outing.pace
     loop = draw_loop(outing.space, height, _wished(speed, outing, rng), 0.35, rng)
-    way = speed * (times + 0.25 * _waves(times, 0.25, rng))
+    way = _slowed(speed, loop) * (times + 0.25 * _waves(times, 0.25, rng))
     points, phase = loop.at(way)
     yaw = _heading(loop, points, phase, outing, rng) + 0.45 * _waves(times, 0.12, rng)
     pitch = rng.uniform(-0.35, -0.05) + 0.18 * _waves(times, 0.15, rng)
@@ -51,11 +53,17 @@ def head_worn(outing: Outing, rng: np.random.Generator) -> Course:
     height = float(rng.uniform(1.5, 1.75))
     speed = 0.8 * outing.pace
     loop = draw_loop(outing.space, height, _wished(speed, outing, rng), 0.35, rng)
-    points, phase = loop.at(speed * (times + 0.2 * _waves(times, 0.2, rng)))
+    way = _slowed(speed, loop) * (times + 0.2 * _waves(times, 0.2, rng))
+    points, phase = loop.at(way)
     yaw = _heading(loop, points, phase, outing, rng) + _glances(times, 1.0, outing.pace, rng)
     pitch = -0.2 + _glances(times, 0.25, outing.pace, rng)
     z = height + 0.02 * np.sin(2 * np.pi * 1.8 * times) + 0.015 * _waves(times, 0.5, rng)
     return _shaken(times, np.column_stack([points, z]), yaw, pitch, (0.002, 0.004), rng)
+
+
+def _slowed(speed: float, loop: Loop) -> float:
+    """Metres a second around a loop: in a room with little space nobody spins at full speed."""
+    return min(speed, MAX_TURN * loop.length / (2 * np.pi))
 
 
 def robot(outing: Outing, rng: np.random.Generator) -> Course:
@@ -64,7 +72,7 @@ def robot(outing: Outing, rng: np.random.Generator) -> Course:
     height = float(rng.uniform(0.2, 0.5))
     speed = 0.4 * outing.pace
     loop = draw_loop(outing.space, height, _wished(speed, outing, rng), 0.3, rng)
-    points, _ = loop.at(speed * times)
+    points, _ = loop.at(_slowed(speed, loop) * times)
     tangent = np.unwrap(np.arctan2(np.gradient(points[:, 1]), np.gradient(points[:, 0])))
     yaw = smoothed(tangent, 0.6)
     pitch = np.full_like(times, rng.uniform(-0.35, 0.0))
