@@ -23,6 +23,7 @@ from mapper.core.quantities import (
 )
 from mapper.core.settings_model import settings
 from mapper.core.sim3 import adjoint_sim3, inverse_similarity, log_sim3, rigid_part
+from mapper.vision.alignment_evidence import evidence_of
 from mapper.vision.dense_alignment import Alignment, AlignmentConfig, align
 from mapper.vision.matching import FeatureMatcher
 
@@ -113,6 +114,9 @@ def measure_odometry(
     furthest = max(config.max_refinement, config.max_refinement_sigmas * sigma)
     jumped_to = None
     fits = aligned.rmse <= max_residual(noise, previous.median_depth, config)
+    if noise.is_measured and not shared:
+        views = maps.pyramid(previous.id), maps.pyramid(new.id)
+        fits = fits and evidence_of(*views, S).score >= evidence_of(*views, start).score
     if not (aligned.converged and fits and np.linalg.norm(change[:3, 3]) <= furthest):
         recovered = recover_step(previous, new, maps, config.alignment, matcher, free_scale)
         if shared or recovered is None:

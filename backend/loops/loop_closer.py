@@ -15,9 +15,10 @@ from mapper.backend.loops.loop_decision import LoopDecision, Measured, Refusal
 from mapper.backend.loops.odometry_chain import OdometryChain
 from mapper.backend.loops.step_recovery import recognised_start
 from mapper.backend.loops.view_consistency import two_way_consistency
-from mapper.core.quantities import Positive, Share, Sigmas
+from mapper.core.quantities import Positive, Probability, Share, Sigmas
 from mapper.core.settings_model import settings
 from mapper.core.sim3 import inverse_similarity
+from mapper.vision.belief import probability_measured
 from mapper.vision.dense_alignment import Alignment, align
 from mapper.vision.depth_pyramid import DepthPyramid
 from mapper.vision.matching import FeatureMatcher
@@ -33,6 +34,7 @@ class LoopCloserConfig:
     max_distance_ratio: distance between the cameras against the median depth that they see.
     max_chain_sigmas: how far a loop may contradict the chain of odometry, against what the chain
         may have drifted.
+    min_probability: that a depth camera's pair is right, by surfaces and light.
     """
 
     candidates: CandidateConfig = field(default_factory=CandidateConfig)
@@ -40,6 +42,7 @@ class LoopCloserConfig:
     min_agreement: Share = 0.8
     max_distance_ratio: Positive = 0.9
     max_chain_sigmas: Sigmas = 12.0
+    min_probability: Probability = 0.35
 
 
 class LoopCloser:
@@ -109,15 +112,20 @@ class LoopCloser:
     ) -> Measured:
         """a, b: of the earlier and of the new keyframe."""
         S = aligned.S_reference_source
+        correction = float(np.linalg.norm((inverse_similarity(pair.S_old_new) @ S)[:3, 3]))
+        # Of neighbours the graph knows where they are.
+        is_neighbour = pair.candidate.kind == EdgeKind.COVISIBILITY
+        is_expected = is_neighbour and correction <= self._edge_config.max_refinement
         both = two_way_consistency(a.levels[0], b.levels[0], S)
         return Measured(
             overlap=min(each.overlap for each in both),
             agreement=min(each.agreement for each in both),
             rmse=aligned.rmse if np.isfinite(aligned.rmse) else None,
-            correction=float(np.linalg.norm((inverse_similarity(pair.S_old_new) @ S)[:3, 3])),
+            correction=correction,
             scale=float(np.linalg.norm(S[:3, 0])),
             distance_ratio=float(np.linalg.norm(S[:3, 3])) / pair.old.median_depth,
             chain_sigmas=self._chain_sigmas(pair, S),
+            probability=probability_measured(a, b, aligned, is_expected),
         )
 
     def _chain_sigmas(self, pair: _Pair, S_old_new: np.ndarray) -> float | None:
@@ -143,6 +151,8 @@ class LoopCloser:
             return Refusal.DISTANCE, config.max_distance_ratio
         if sigmas is not None and sigmas > config.max_chain_sigmas:
             return Refusal.CHAIN, config.max_chain_sigmas
+        if measured.probability is not None and measured.probability < config.min_probability:
+            return Refusal.UNLIKELY, config.min_probability
         return None
 
 

@@ -21,6 +21,7 @@ class Refusal(StrEnum):
     RESIDUAL = "residual"
     DISTANCE = "distance"
     CHAIN = "chain"
+    UNLIKELY = "unlikely"
     CONTRADICTED = "contradicted"
 
 
@@ -33,6 +34,8 @@ class Measured:
     correction: how far the graph had the new keyframe off. scale: of its units in the earlier
     one's. distance_ratio: between the cameras, in median depths. chain_sigmas: how far off the
     odometry chain, in its standard deviations (7 dof); None where the chain says nothing of them.
+    probability: that they are where they were found to be, by surfaces and light; None of a
+    network's, whose depth is not measured.
     """
 
     overlap: float
@@ -42,6 +45,7 @@ class Measured:
     scale: float
     distance_ratio: float
     chain_sigmas: float | None
+    probability: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

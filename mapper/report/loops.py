@@ -16,6 +16,7 @@ PLAIN: Final = {
     Refusal.RESIDUAL: "the surfaces do not fit",
     Refusal.DISTANCE: "cameras too far apart",
     Refusal.CHAIN: "impossible after so short a way",
+    Refusal.UNLIKELY: "light and surfaces do not bear it out",
     Refusal.CONTRADICTED: "given up by the graph",
 }
 WITHOUT_FIGURES: Final = {
@@ -52,6 +53,8 @@ def refusal_text(decision: LoopDecision, is_metric: bool) -> str:
         Refusal.RESIDUAL: f"residual {rmse} above {length_text(limit, is_metric)}",
         Refusal.DISTANCE: f"cameras {measured.distance_ratio:.2f} median depths apart, "
         f"above {limit}",
+        Refusal.UNLIKELY: f"right with a probability of {measured.probability or 0:.2f}, "
+        f"below {limit}",
         Refusal.CHAIN: f"{measured.chain_sigmas or 0:.0f} sigmas off the odometry chain, "
         f"above {limit:.0f}",
     }[refusal]
