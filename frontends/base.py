@@ -80,6 +80,16 @@ class ResumableFrontend(Protocol):
 
 
 @runtime_checkable
+class RecoveringFrontend(Protocol):
+    """A frontend that finds out later where frames were that it had lost.
+
+    recovered: how many of the predictions of its last answer are of such.
+    """
+
+    recovered: int
+
+
+@runtime_checkable
 class PairFrontend(Protocol):
     """A frontend that can look again at images which it has seen, two by two."""
 

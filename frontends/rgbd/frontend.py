@@ -11,14 +11,14 @@ import numpy as np
 
 from mapper.core.depth_noise import depth_confidence
 from mapper.core.frame import Frame
-from mapper.core.geometry import inverse, orthonormalised
-from mapper.core.pose_uncertainty import PoseUncertainty
 from mapper.core.prediction import Prediction
 from mapper.frontends.base import TrackingState
 from mapper.frontends.rgbd.config import RgbdConfig
-from mapper.frontends.rgbd.placement import Placement, place, place_by_features
+from mapper.frontends.rgbd.following import begin, follow, stand_on
+from mapper.frontends.rgbd.lost_run import LostRun
+from mapper.frontends.rgbd.memory import Recollection, TrackMemory
 from mapper.frontends.rgbd.relocaliser import Relocaliser
-from mapper.frontends.rgbd.track import Track, TrackMemory
+from mapper.frontends.rgbd.track import Track
 from mapper.frontends.rgbd.view import PlacedView, View, known
 from mapper.vision.matching import FeatureMatcher
 from mapper.vision.orb import OrbMatcher
@@ -59,103 +59,97 @@ class RgbdFrontend:
     def reset(self) -> None:
         """Forget the past; the next frame with depth starts a new segment."""
         self._segment += 1
+        self.recovered = 0
         self._track: Track | None = None
+        self._run = LostRun()
         self._relocaliser = Relocaliser(self.config.max_landmarks)
 
     def flush(self) -> list[Prediction]:
-        """Nothing waits inside: every frame is answered at once."""
-        return []
+        """Lost frames that follow one another: a segment of their own."""
+        self.recovered = 0
+        return self._new_segment() if len(self._run) > 1 else []
 
     def step(self, frame: Frame) -> list[Prediction]:
-        """The frame's prediction, or nothing when it cannot be placed (state is then LOST)."""
+        """The frame's prediction, or nothing when it cannot be placed (state is then LOST).
+
+        Frames that were lost come before it, when it tells where they were.
+        """
         view = View.of(frame, self._matcher, self._max_depth)
-        self.values = {}
+        self.values, self.recovered = {}, 0
         track = self._track
         if track is None:
-            placed = self._start(view)
-        elif track.lost_frames:
-            placed = self._find(track, view)
-        else:
-            placed = self._follow(track, view)
-        if placed is None:
-            self.state = TrackingState.LOST
-            self._lose(frame)
-            return []
-        was_lost = track is not None and track.lost_frames > 0
-        self.state = TrackingState.RELOCALISED if was_lost else TrackingState.TRACKING
-        return [self._predict(placed, frame)]
+            return self._start(view)
+        followed = self._follow(track, view)
+        if followed is None and track.lost_frames:
+            followed = self._relocalise(track, view)
+        if followed is None:
+            return self._lose(track, view)
+        self._track = followed
+        self.values = followed.last.values
+        self.state = TrackingState.RELOCALISED if track.lost_frames else TrackingState.TRACKING
+        earlier = self._run.extended(view, self.config).moved_to(followed.last) if self._run else []
+        self._run, self.recovered = LostRun(), len(earlier)
+        return [self._predict(placed) for placed in (*earlier, followed.last)]
 
-    def _has_depth(self, view: View) -> bool:
-        return view.has_depth(self.config.min_depth_ratio)
-
-    def _start(self, view: View) -> PlacedView | None:
+    def _start(self, view: View) -> list[Prediction]:
         """The first frame of a segment is its world."""
-        if not self._has_depth(view):
+        if not view.has_depth(self.config.min_depth_ratio):
+            self.state = TrackingState.LOST
+            return []
+        self._track = begin(view)
+        self._relocaliser.add(self._track.reference)
+        self.state = TrackingState.TRACKING
+        return [self._predict(self._track.last)]
+
+    def _follow(self, track: Track, view: View) -> Track | None:
+        """From where the camera was last, unless it may be anywhere by now."""
+        if track.lost_frames > FOLLOWED_AFTER:
             return None
-        placed = PlacedView(view, np.eye(4), known(view))
-        self._relocaliser.add(placed)
-        self._track = Track(placed, view, placed.T_world_camera, np.eye(4), np.zeros((6, 6)))
-        return placed
+        followed = follow(track, view, self.config)
+        if followed is not None and followed.reference is not track.reference:
+            self._relocaliser.add(followed.reference)
+        return followed
 
-    def _follow(self, track: Track, view: View) -> PlacedView | None:
-        """Place the view after the last one, and make it the reference where that is due."""
-        found = self._place(track, view)
-        return None if found is None else self._go_on(track, view, found)
-
-    def _place(self, track: Track, view: View) -> Placement | None:
-        if not self._has_depth(view):
-            return place_by_features(track, view)
-        return place(track, view, self.config)
-
-    def _go_on(self, track: Track, view: View, found: Placement) -> PlacedView:
-        """The view is the last one now, and where it shares little with it the reference."""
-        self.values = found.values
-        T_world_camera = orthonormalised(track.reference.T_world_camera @ found.T_reference_camera)
-        uncertainty = PoseUncertainty(
-            track.reference.view.frame_index, found.covariance, found.is_held
-        )
-        placed = PlacedView(view, T_world_camera, uncertainty)
-        reference, covariance = track.reference, found.covariance
-        if found.shared < self.config.reference_overlap and self._has_depth(view):
-            self._relocaliser.add(placed)
-            reference, covariance = placed, np.zeros((6, 6))
-        self._track = _moved(placed, reference, track.T_world_last, covariance)
-        return placed
-
-    def _find(self, track: Track, view: View) -> PlacedView | None:
-        """After the track was lost: where it broke off, or among the earlier references.
-
-        What is found after a gap must be clear: nothing is known of the way in between.
-        """
-        if self._has_depth(view) and track.lost_frames <= FOLLOWED_AFTER:
-            found = place(track, view, self.config)
-            if found is not None and found.is_clear:
-                return self._go_on(track, view, found)
-        located = self._relocaliser.locate(view, self.config.alignment, self.config.evidence)
+    def _relocalise(self, track: Track, view: View) -> Track | None:
+        """After the track was lost: among the earlier references."""
+        weak = self.config.weak_translation, self.config.weak_rotation
+        located = self._relocaliser.locate(view, self.config.alignment, self.config.evidence, weak)
         if located is None:
             return None
         logger.info("frame %d: relocalised", view.frame_index)
         self._relocaliser.add(located)
-        self._track = _moved(located, located, located.T_world_camera, np.zeros((6, 6)))
-        return located
+        return stand_on(located)
 
-    def _lose(self, frame: Frame) -> None:
+    def _lose(self, track: Track, view: View) -> list[Prediction]:
         """Count the frame; wait for a place that is known, but not for ever."""
-        track = self._track
-        if track is None:
-            return
+        self.state = TrackingState.LOST
         lost_frames = track.lost_frames + 1
-        if lost_frames > self.config.restart_after:
-            logger.warning("frame %d: lost for too long, starting a new segment", frame.index)
+        self._run = self._run.extended(view, self.config)
+        if lost_frames <= self.config.restart_after:
+            self._track = replace(track, velocity=np.eye(4), lost_frames=lost_frames)
+            return []
+        logger.warning("frame %d: lost for too long, starting a new segment", view.frame_index)
+        if len(self._run) < 2:
             self.reset()
-            return
-        self._track = replace(track, velocity=np.eye(4), lost_frames=lost_frames)
+            return []
+        self.state = TrackingState.TRACKING
+        return self._new_segment()
 
-    def _predict(self, placed: PlacedView, frame: Frame) -> Prediction:
+    def _new_segment(self) -> list[Prediction]:
+        """The lost frames that follow one another are its beginning."""
+        run = self._run
+        self.reset()
+        self._track = run.track
+        for reference in run.references:
+            self._relocaliser.add(reference)
+        self.recovered = len(run) if self.state == TrackingState.LOST else len(run) - 1
+        return [self._predict(placed) for placed in run.placed]
+
+    def _predict(self, placed: PlacedView) -> Prediction:
         view = placed.view
         return Prediction(
-            frame_index=frame.index,
-            timestamp=frame.timestamp,
+            frame_index=view.frame_index,
+            timestamp=view.timestamp,
             pointmap=view.pointmap,
             confidence=depth_confidence(view.depth, view.noise.coefficients),
             T_world_camera=placed.T_world_camera.copy(),
@@ -169,39 +163,25 @@ class RgbdFrontend:
 
     def snapshot(self) -> TrackMemory:
         """The memory as it is now: nothing of it is changed by later frames, only replaced."""
-        return TrackMemory(self._segment, self._track, self._relocaliser.landmarks)
+        landmarks = self._relocaliser.landmarks
+        return TrackMemory(self._segment, self._track, landmarks, self._run)
 
     def restore(self, note: dict[str, Any], read_frame: Callable[[int], Frame]) -> None:
         """Take up where the memory of `note` was; reads the frames that it names again."""
         self._segment = int(note["segment"]) - 1
         self.reset()
-        reference: PlacedView | None = None
+        if note.get("track") is None:
+            return  # nothing had been placed
+
+        def read_view(frame_index: int) -> View:
+            return View.of(read_frame(frame_index), self._matcher, self._max_depth)
+
+        recollection = Recollection(read_view)
+        references: dict[int, PlacedView] = {}
         for frame_index, T_world_camera in note["landmarks"]:
-            view = View.of(read_frame(frame_index), self._matcher, self._max_depth)
+            view = recollection.view(int(frame_index))
             placed = PlacedView(view, np.array(T_world_camera), known(view))
             self._relocaliser.add(placed)
-            reference = placed if frame_index == note["reference"] else reference
-        if reference is None:
-            return  # nothing had been placed
-        last = reference.view
-        if note["last"] != last.frame_index:
-            last = View.of(read_frame(note["last"]), self._matcher, self._max_depth)
-        T_world_last, velocity = np.array(note["T_world_last"]), np.array(note["velocity"])
-        covariance = np.array(note.get("covariance", np.zeros((6, 6))))
-        lost_frames = int(note["lost_frames"])
-        self._track = Track(reference, last, T_world_last, velocity, covariance, lost_frames)
-
-
-def _moved(
-    placed: PlacedView,
-    reference: PlacedView,
-    T_world_before: np.ndarray,
-    covariance: np.ndarray,
-) -> Track:
-    """The track after a view was placed. T_world_before: where the camera was before it moved.
-
-    covariance: (6, 6), of the view in the reference.
-    """
-    T_world_camera = placed.T_world_camera
-    velocity = orthonormalised(inverse(T_world_before) @ T_world_camera)
-    return Track(reference, placed.view, T_world_camera, velocity, covariance)
+            references[int(frame_index)] = placed
+        self._track = recollection.track(note["track"], references)
+        self._run = recollection.run(note)

@@ -8,13 +8,28 @@ from dataclasses import dataclass
 import numpy as np
 
 from mapper.core.geometry import inverse, orthonormalised, rotation_angle
-from mapper.core.quantities import Metres, Positive, Radians, Share
+from mapper.core.quantities import Metres, Positive, Probability, Radians, Share
 from mapper.core.settings_model import settings
+from mapper.core.sim3 import log_sim3
 from mapper.vision.alignment_evidence import LEVEL, Evidence, evidence_of
-from mapper.vision.dense_alignment import Alignment, AlignmentConfig, PosePrior, align
+from mapper.vision.belief import probability_right
+from mapper.vision.dense_alignment import (
+    INDEPENDENT_RESIDUALS,
+    Alignment,
+    AlignmentConfig,
+    PosePrior,
+    align,
+)
 from mapper.vision.depth_pyramid import DepthPyramid
 
+UNKNOWN_FIRMNESS = 100.0  # of planes that were not aligned: speaks neither for nor against
+EXPECTED = 2.5  # deviations of the motion so far
 ROUNDS = 3  # of an alignment that has not come to rest
+
+
+Weak = tuple[float, float]  # metres and radians
+# Of a pose by features alone: 0.01 radians, 3 cm.
+FEATURES_COVARIANCE = np.diag([0.01**2] * 3 + [0.03**2] * 3)
 
 
 @settings
@@ -22,24 +37,24 @@ class EvidenceConfig:
     """What an alignment of a depth camera's view must show to be believed.
 
     min_overlap: share of the points that the reference sees.
-    min_agreement: share of them on its surfaces.
-    max_front: share of them in space that it saw to be free.
-    min_light: correlation of the images' details, where there are any.
-    clear_front: with less, and
-    clear_light: more of that, and
-    clear_agreement: that share on the reference's surfaces, nothing else is tried.
+    min_agreement: share of these that lie on its surfaces.
+    min_probability: that it is right, by surfaces and light.
+    clear_probability: with so much nothing else is tried.
+    blind_overlap: min_overlap of views in which there is no light to go by.
+    blind_front: share of their points that may lie in space that was free.
+    blind_agreement: share of their points that must lie on the reference's surfaces.
     same_translation: places nearer to each other, and
     same_rotation: turned less against each other, are one place.
     min_advantage: log-likelihood by which the best place must beat any other.
     """
 
     min_overlap: Share = 0.2
-    min_agreement: Share = 0.72
-    max_front: Share = 0.07
-    min_light: Share = 0.25
-    clear_front: Share = 0.03
-    clear_light: Share = 0.5
-    clear_agreement: Share = 0.85
+    min_agreement: Share = 0.55
+    min_probability: Probability = 0.35
+    clear_probability: Probability = 0.75
+    blind_overlap: Share = 0.4
+    blind_front: Share = 0.02
+    blind_agreement: Share = 0.9
     same_translation: Metres = 0.04
     same_rotation: Radians = 0.026
     min_advantage: Positive = 5.0
@@ -47,55 +62,127 @@ class EvidenceConfig:
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
-    """An alignment with the reference, and what speaks for it."""
+    """An alignment with the reference, and what speaks for it.
+
+    is_held: something else than the views holds it in some direction. is_expected: it is where the
+    motion so far would lead.
+    """
 
     aligned: Alignment
     evidence: Evidence
+    is_held: bool
+    is_expected: bool
 
     @property
     def T_reference_camera(self) -> np.ndarray:
         """(4, 4)."""
         return self.aligned.S_reference_source
 
+    @property
+    def probability(self) -> float:
+        """That it is right."""
+        return probability_right(self.evidence, self.aligned.weakest, self.is_expected)
 
-def hypothesis(
-    reference: DepthPyramid,
-    view: DepthPyramid,
-    start: np.ndarray,
-    config: AlignmentConfig,
-    prior: PosePrior | None = None,
-    level: int = LEVEL,
-) -> Hypothesis:
-    """The alignment from one start, carried on until it rests. level: see `evidence_of`."""
-    aligned = align(reference, view, orthonormalised(start), config, prior=prior)
-    for _ in range(ROUNDS - 1):
-        if aligned.converged or not aligned.inlier_ratio:
-            break
-        aligned = align(reference, view, aligned.S_reference_source, config, prior=prior)
-    return Hypothesis(aligned, evidence_of(reference, view, aligned.S_reference_source, level))
+
+class HypothesisMaker:
+    """Aligns a view with a reference from any start."""
+
+    def __init__(
+        self,
+        reference: DepthPyramid,
+        view: DepthPyramid,
+        alignment: AlignmentConfig,
+        weak: Weak,
+        motion: PosePrior | None = None,
+        level: int = LEVEL,
+    ) -> None:
+        """motion: where the camera should be; None where nothing tells. weak: what the views tell
+        worse a prior has to hold. level: see `evidence_of`."""
+        self._views = reference, view
+        self._config = alignment
+        self._weak = weak
+        self._motion = motion
+        self._level = level
+
+    def __call__(self, start: np.ndarray, prior: PosePrior) -> Hypothesis:
+        """The alignment from one start, carried on until it rests; held by the prior where the
+        views alone do not place it."""
+        aligned = self._rest(start, None)
+        is_held = not aligned.converged or is_known_worse(aligned, *self._weak)
+        if is_held:
+            aligned = self._rest(start, prior)
+        evidence = evidence_of(*self._views, aligned.S_reference_source, self._level)
+        return Hypothesis(aligned, evidence, is_held, self._is_expected(aligned.S_reference_source))
+
+    def unrefined(self, known: PosePrior) -> Hypothesis:
+        """That the view is where something else says, which no alignment could make better."""
+        T = known.T_reference_source
+        evidence = evidence_of(*self._views, T, self._level)
+        information = np.zeros((7, 7))
+        information[:6, :6] = known.information
+        pixels = self._views[1].levels[0].depth.size
+        told = int(INDEPENDENT_RESIDUALS)
+        aligned = Alignment(
+            T, evidence.agree, evidence.seen, 0.0, information, True, pixels, told, UNKNOWN_FIRMNESS
+        )
+        return Hypothesis(aligned, evidence, True, self._is_expected(T))
+
+    def _is_expected(self, T_reference_camera: np.ndarray) -> bool:
+        if self._motion is None:
+            return False
+        return surprise(T_reference_camera, self._motion) <= EXPECTED
+
+    def _rest(self, start: np.ndarray, prior: PosePrior | None) -> Alignment:
+        aligned = align(*self._views, orthonormalised(start), self._config, prior=prior)
+        for _ in range(ROUNDS - 1):
+            if aligned.converged or not aligned.inliers:
+                break
+            aligned = align(*self._views, aligned.S_reference_source, self._config, prior=prior)
+        return aligned
+
+
+def features_prior(T_reference_camera: np.ndarray) -> PosePrior:
+    """What matched features know."""
+    return PosePrior(orthonormalised(T_reference_camera), np.linalg.inv(FEATURES_COVARIANCE))
+
+
+def surprise(T_reference_camera: np.ndarray, motion: PosePrior) -> float:
+    """Deviations of a motion that lead there."""
+    moved = log_sim3(T_reference_camera @ inverse(motion.T_reference_source))[:6]
+    return float(np.sqrt(moved @ motion.information @ moved))
+
+
+def is_known_worse(aligned: Alignment, translation: float, rotation: float) -> bool:
+    """Whether in any direction the deviation is larger: metres, radians."""
+    covariance = aligned.covariance
+    return (
+        float(np.linalg.eigvalsh(covariance[3:, 3:])[-1]) > translation**2
+        or float(np.linalg.eigvalsh(covariance[:3, :3])[-1]) > rotation**2
+    )
 
 
 def is_clear(tried: Hypothesis, config: EvidenceConfig) -> bool:
-    """Whether nothing speaks against it, and so much for it that no other place would do."""
-    e = tried.evidence
+    """Whether so much speaks for it that no other place would do."""
     return (
         is_believable(tried, config)
-        and e.has_light
-        and e.light >= config.clear_light
-        and e.front <= config.clear_front
-        and e.agree >= config.clear_agreement
+        and not tried.is_held
+        and tried.evidence.has_light
+        and tried.probability >= config.clear_probability
     )
 
 
 def is_believable(tried: Hypothesis, config: EvidenceConfig) -> bool:
-    """Whether surfaces and light both bear it out."""
+    """Whether surfaces, and light where there is any, bear it out."""
     e = tried.evidence
+    compared = e.seen >= config.min_overlap and e.agree >= config.min_agreement
+    if not (tried.aligned.converged and compared):
+        return False
+    if e.has_light:
+        return tried.probability >= config.min_probability
     return (
-        tried.aligned.converged
-        and e.seen >= config.min_overlap
-        and e.agree >= config.min_agreement
-        and e.front <= config.max_front
-        and (not e.has_light or e.light >= config.min_light)
+        e.seen >= config.blind_overlap
+        and e.front <= config.blind_front
+        and e.agree >= config.blind_agreement
     )
 
 

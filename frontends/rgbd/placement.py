@@ -6,38 +6,42 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mapper.core.geometry import inverse, orthonormalised
+from mapper.core.geometry import inverse
 from mapper.frontends.rgbd.config import RgbdConfig
 from mapper.frontends.rgbd.hypotheses import (
+    FEATURES_COVARIANCE,
     Hypothesis,
+    HypothesisMaker,
     best_of,
-    hypothesis,
+    features_prior,
     is_believable,
     is_clear,
+    is_known_worse,
+    surprise,
 )
 from mapper.frontends.rgbd.motion_prior import motion_prior
 from mapper.frontends.rgbd.track import Track
 from mapper.frontends.rgbd.view import View
+from mapper.vision.dense_alignment import PosePrior
 from mapper.vision.local_features import MatchedPose, contradicts
 
 MIN_INLIERS_ALONE = 25  # matches that may place a view without any depth
 MIN_INLIERS_AGAINST = 20  # matches that may overrule an alignment
-FEATURES_TURN = 0.01  # radians and metres: deviations of a pose by features alone
-FEATURES_SHIFT = 0.03
+MAX_SURPRISE = 4.0  # deviations of the motion so far
+MISMATCH = 10.0  # log-likelihood that features, which are known to some pixels, may cost
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
     """T_reference_camera (4, 4) and its covariance (6, 6), see PoseUncertainty.
 
-    is_held: by the motion before, in some direction. is_clear: no other place would do. shared: of
+    is_held: by more than the views, in some direction. shared: of
     the view's points, with the reference. values: numbers that are worth a plot.
     """
 
     T_reference_camera: np.ndarray
     covariance: np.ndarray
     is_held: bool = False
-    is_clear: bool = False
     shared: float = 1.0
     values: dict[str, float] = field(default_factory=dict)
 
@@ -51,8 +55,9 @@ class _Match:
     matched: MatchedPose
 
     @property
-    def T_reference_camera(self) -> np.ndarray:
-        return orthonormalised(self.T_reference_earlier @ self.matched.T_a_b)
+    def prior(self) -> PosePrior:
+        """T_reference_camera by the features alone."""
+        return features_prior(self.T_reference_earlier @ self.matched.T_a_b)
 
 
 def place(track: Track, view: View, config: RgbdConfig) -> Placement | None:
@@ -64,22 +69,32 @@ def place(track: Track, view: View, config: RgbdConfig) -> Placement | None:
     explains as much, where matched features contradict the best one, or where too little is known,
     there is no answer.
     """
+    weak = config.weak_translation, config.weak_rotation
+    reference = track.reference.view.pyramid
     prior = motion_prior(track)
-
-    def tried(start: np.ndarray) -> Hypothesis:
-        return hypothesis(track.reference.view.pyramid, view.pyramid, start, config.alignment)
-
-    first = tried(prior.T_reference_source)
+    motion = None if track.lost_frames else prior
+    tried = HypothesisMaker(reference, view.pyramid, config.alignment, weak, motion)
+    first = tried(prior.T_reference_source, prior)
     if is_clear(first, config.evidence):
-        return _known_well_enough(first, track, view, config)
+        return _placement(first)
     matches = _matches(track, view)
-    starts = [track.T_reference_last, *(match.T_reference_camera for match in matches)]
-    best, ambiguous = best_of([first, *map(tried, starts)], config.evidence)
+    as_matched = [tried.unrefined(match.prior) for match in matches]
+    others = [
+        tried(track.T_reference_last, prior),
+        *(tried(match.prior.T_reference_source, match.prior) for match in matches),
+        *as_matched,
+    ]
+    possible = [each for each in (first, *others) if not _is_far_fetched(each, prior)]
+    if not possible:
+        return None
+    best, ambiguous = best_of(possible, config.evidence)
     if ambiguous or not is_believable(best, config.evidence):
         return None
-    if any(_overrules(match, best, view) for match in matches):
+    if any(_overrules(m, found, best, view) for m, found in zip(matches, as_matched, strict=True)):
         return None
-    return _known_well_enough(best, track, view, config)
+    if is_known_worse(best.aligned, config.lost_translation, config.lost_rotation):
+        return None
+    return _placement(best)
 
 
 def place_by_features(track: Track, view: View) -> Placement | None:
@@ -87,67 +102,61 @@ def place_by_features(track: Track, view: View) -> Placement | None:
     matched = view.pose_among(track.reference.view.features, MIN_INLIERS_ALONE)
     if matched is None:
         return None
-    covariance = np.diag([FEATURES_TURN**2] * 3 + [FEATURES_SHIFT**2] * 3)
-    return Placement(matched.T_a_b, covariance)
+    return Placement(matched.T_a_b, FEATURES_COVARIANCE)
 
 
-def _known_well_enough(
-    best: Hypothesis, track: Track, view: View, config: RgbdConfig
-) -> Placement | None:
-    """The placement, where need be held by the motion before it; None if that does not do."""
-    is_held = _is_known_worse(best, config.weak_translation, config.weak_rotation)
-    if is_held:
-        reference = track.reference.view.pyramid
-        start, prior = best.T_reference_camera, motion_prior(track)
-        best = hypothesis(reference, view.pyramid, start, config.alignment, prior)
-        if not is_believable(best, config.evidence):
-            return None
-        if _is_known_worse(best, config.lost_translation, config.lost_rotation):
-            return None
-    aligned, clear = best.aligned, is_clear(best, config.evidence)
-    shared = aligned.overlap * aligned.inlier_ratio
-    T, covariance = best.T_reference_camera, aligned.covariance
-    return Placement(T, covariance, is_held, clear, shared, _worth_a_plot(best, is_held))
+def _is_far_fetched(tried: Hypothesis, prior: PosePrior) -> bool:
+    """Whether it is held by something else than the views, and not where the camera could go."""
+    if not tried.is_held:
+        return False
+    return surprise(tried.T_reference_camera, prior) > MAX_SURPRISE
 
 
-def _worth_a_plot(best: Hypothesis, is_held: bool) -> dict[str, float]:
+def _placement(best: Hypothesis) -> Placement:
+    aligned = best.aligned
+    return Placement(
+        best.T_reference_camera,
+        aligned.covariance,
+        best.is_held,
+        aligned.overlap * aligned.inlier_ratio,
+        _worth_a_plot(best),
+    )
+
+
+def _worth_a_plot(best: Hypothesis) -> dict[str, float]:
     aligned = best.aligned
     return {
         "inlier_ratio": aligned.inlier_ratio,
         "overlap": aligned.overlap,
         "rmse_mm": aligned.rmse * 1e3,
         "light": best.evidence.light,
-        "held": float(is_held),
+        "held": float(best.is_held),
     }
-
-
-def _is_known_worse(tried: Hypothesis, translation: float, rotation: float) -> bool:
-    """Whether in any direction the deviation is larger."""
-    covariance = tried.aligned.covariance
-    # About the camera, not about the reference, of which a turn moves what is far from it.
-    return (
-        float(np.linalg.eigvalsh(covariance[3:, 3:])[-1]) > translation**2
-        or float(np.linalg.eigvalsh(covariance[:3, :3])[-1]) > rotation**2
-    )
 
 
 def _matches(track: Track, view: View) -> list[_Match]:
     """Of the last frame, and of the reference."""
     found = []
-    matched = view.pose_among(track.last.features)
+    matched = view.pose_among(track.last.view.features)
     if matched is not None:
-        found.append(_Match(track.last, track.T_reference_last, matched))
+        found.append(_Match(track.last.view, track.T_reference_last, matched))
     reference = track.reference.view
-    if reference is not track.last:
+    if reference is not track.last.view:
         matched = view.pose_among(reference.features)
         if matched is not None:
             found.append(_Match(reference, np.eye(4), matched))
     return found
 
 
-def _overrules(match: _Match, best: Hypothesis, view: View) -> bool:
-    """Whether many matched features, which agree with one another, deny the alignment."""
+def _overrules(match: _Match, as_matched: Hypothesis, best: Hypothesis, view: View) -> bool:
+    """Whether many matched features, which agree with one another, deny the alignment.
+
+    as_matched: where they say it is. Where that explains less it is they that are wrong: things
+    that repeat match as well.
+    """
     if match.matched.inliers < MIN_INLIERS_AGAINST:
+        return False
+    if as_matched.evidence.score < best.evidence.score - MISMATCH:
         return False
     T_earlier_camera = inverse(match.T_reference_earlier) @ best.T_reference_camera
     earlier, pairs = match.earlier.features, match.matched.pairs

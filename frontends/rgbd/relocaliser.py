@@ -8,7 +8,13 @@ import numpy as np
 
 from mapper.core.geometry import inverse, orthonormalised, rotation_angle
 from mapper.core.pose_uncertainty import PoseUncertainty
-from mapper.frontends.rgbd.hypotheses import EvidenceConfig, hypothesis, is_clear
+from mapper.frontends.rgbd.hypotheses import (
+    EvidenceConfig,
+    HypothesisMaker,
+    Weak,
+    features_prior,
+    is_clear,
+)
 from mapper.frontends.rgbd.view import PlacedView, View
 from mapper.vision.dense_alignment import AlignmentConfig
 from mapper.vision.depth_pyramid import DepthPyramid
@@ -54,12 +60,12 @@ class Relocaliser:
             self._thin()
 
     def locate(
-        self, view: View, alignment: AlignmentConfig, evidence: EvidenceConfig
+        self, view: View, alignment: AlignmentConfig, evidence: EvidenceConfig, weak: Weak
     ) -> PlacedView | None:
         """The view where it looks like a known place, or None.
 
-        Features must say where to look, surfaces and light must leave no doubt, and all places
-        that pass must be one.
+        Features must say where to look, surfaces and light must leave no doubt, as nothing is known
+        of the way there, and all places that pass must be one. weak: see HypothesisMaker.
         """
         coarse = view.pyramid.coarser
         candidates = [v for v, _ in self._index.query(view.features.descriptors, CANDIDATES)]
@@ -72,7 +78,8 @@ class Relocaliser:
                 matched.T_a_b, matched.inliers, landmark.features, view.intrinsics
             ):
                 continue
-            tried = hypothesis(landmark.coarse, coarse, matched.T_a_b, alignment, level=0)
+            maker = HypothesisMaker(landmark.coarse, coarse, alignment, weak, level=0)
+            tried = maker(matched.T_a_b, features_prior(matched.T_a_b))
             if not is_clear(tried, evidence):
                 continue
             T_world_camera = landmark.T_world_camera @ tried.T_reference_camera

@@ -26,6 +26,7 @@ class View:
     """
 
     frame_index: int
+    timestamp: float
     image: np.ndarray
     depth: np.ndarray
     intrinsics: Intrinsics
@@ -42,8 +43,15 @@ class View:
         if frame.intrinsics is None:
             raise InputError("the camera's intrinsics are unknown: give them with --calib FILE")
         depth = np.where(frame.depth <= max_depth, frame.depth, np.float32(0))
-        noise = frame.noise or STRUCTURED_LIGHT
-        return cls(frame.index, frame.image, depth, frame.intrinsics, matcher, noise)
+        return cls(
+            frame.index,
+            frame.timestamp,
+            frame.image,
+            depth,
+            frame.intrinsics,
+            matcher,
+            frame.noise or STRUCTURED_LIGHT,
+        )
 
     def has_depth(self, min_ratio: float) -> bool:
         """Whether at least this share of the pixels has a reading."""
@@ -73,11 +81,13 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class PlacedView:
-    """A view and where its camera is: T_world_camera float64 (4, 4), and how surely."""
+    """A view and where its camera is: T_world_camera float64 (4, 4), and how surely. values: of the
+    alignment that placed it, worth a plot."""
 
     view: View
     T_world_camera: np.ndarray
     uncertainty: PoseUncertainty
+    values: dict[str, float] = field(default_factory=dict)
 
 
 def known(view: View) -> PoseUncertainty:

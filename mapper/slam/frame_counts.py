@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mapper.frontends.base import Frontend, RecoveringFrontend, TrackingState
+
 
 @dataclass
 class FrameCounts:
@@ -16,3 +18,14 @@ class FrameCounts:
     lost: int = 0
     skipped: int = 0
     left_out: int = 0
+
+    def stepped(self, frontend: Frontend) -> None:
+        """A frame more, and what became of it."""
+        self.frames += 1
+        self.lost += frontend.state == TrackingState.LOST
+        self.recover(frontend)
+
+    def recover(self, frontend: Frontend) -> None:
+        """Of its last answer, the frames that had been lost."""
+        if isinstance(frontend, RecoveringFrontend):
+            self.lost -= frontend.recovered

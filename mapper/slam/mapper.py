@@ -124,8 +124,7 @@ class Mapper(Closing):
             self.skip(InputError("an image could not be tracked"))
             frontend.reset()
             return TrackingState.LOST
-        self.counts.frames += 1
-        self.counts.lost += frontend.state == TrackingState.LOST
+        self.counts.stepped(frontend)
         track_ms = self.stopwatch.last_ms("track")
         values = {**frontend.values, **(values or {}), "track_ms": track_ms}
         job = FrameJob(frame, predictions, frontend.state, values, checkpoint)
@@ -142,6 +141,7 @@ class Mapper(Closing):
             return
         checkpoint = self._checkpoint(frontend)
         if predictions := frontend.flush():
+            self.counts.recover(frontend)
             job = FrameJob(None, predictions, frontend.state, {}, checkpoint)
             self._count_left_out(self._worker.put(job))
         frontend.reset()
@@ -201,6 +201,7 @@ class Mapper(Closing):
             checkpoint = self._checkpoint(frontend)
             for prediction in frontend.flush():
                 self._take(prediction, checkpoint)
+            self.counts.recover(frontend)
         except Exception as error:
             if not self._live or isinstance(error, OutputError):
                 raise

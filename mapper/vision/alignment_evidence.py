@@ -18,7 +18,15 @@ from mapper.core.depth_noise import depth_sigma
 from mapper.runtime.kernels import kernel
 from mapper.vision.dense_residuals import AlignmentView
 from mapper.vision.depth_pyramid import DepthPyramid, Level
-from mapper.vision.reprojection import NEAREST, backprojected, camera_of, carried, f32, motion_of
+from mapper.vision.reprojection import (
+    NEAREST,
+    Motion,
+    backprojected,
+    camera_of,
+    carried,
+    f32,
+    motion_of,
+)
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Float32
@@ -27,7 +35,7 @@ LEVEL: Final = 1  # of the pyramid: half of what is aligned, less hurt by blur, 
 DETAIL_RADIUS: Final = 3.0  # pixels of that level: what is broader is shading or exposure
 MOST_DETAIL: Final = f32(0.1)  # of 0..1: stronger edges count no more
 TEXTURE: Final = f32(0.012)  # of 0..1: less detail is the camera's noise
-# Pixels of texture whose light is worth a word, as a share of those compared.
+# Share of the compared pixels that have texture, below which light says nothing.
 MIN_TEXTURED: Final = 0.015
 # A surface agrees within this many deviations of two readings' difference, and this share of the
 # depth, for normals are not exact; along the ray by more, for it may be slanted.
@@ -42,6 +50,7 @@ MOST_MISFIT: Final = 4.5
 BEHIND_COST: Final = 3.0
 FRONT_COST: Final = 6.0
 UNKNOWN_COST: Final = 1.0
+SHIFTS: Final = (-6, -3, 0, 3, 6)  # pixels
 CORRELATED: Final = 100.0  # pixels that err together
 
 
@@ -53,7 +62,8 @@ class Evidence:
     that lie on its surface, in the free space before it, or behind it. light: correlation of the
     images' details where surfaces agree, -1 to 1; 0 where there is no texture. textured: share of
     the compared pixels that have some. score: log-likelihood of it all, up to a constant that is
-    the same for all alignments of the two views.
+    the same for all alignments of the two views. centred: by how much light agrees better there
+    than where the source is shifted in the image.
     """
 
     seen: float
@@ -63,6 +73,7 @@ class Evidence:
     light: float
     textured: float
     score: float
+    centred: float
 
     @property
     def has_light(self) -> bool:
@@ -81,10 +92,9 @@ def evidence_of(
     level: of the pyramids; a coarser one where they have no such.
     """
     level = min(level, len(reference.levels) - 1, len(source.levels) - 1)
-    a, b = reference.levels[level], source.levels[level]
-    sums = _compare(
-        _with_detail(a), _with_detail(b), motion_of(S_reference_source), a.noise.coefficients
-    )
+    views = _with_detail(reference.levels[level]), _with_detail(source.levels[level])
+    motion, noise = motion_of(S_reference_source), reference.levels[level].noise.coefficients
+    sums = _compare(*views, motion, noise)
     points, agree, front, behind, textured, misfit, ab, aa, bb = sums
     compared = max(agree + front + behind, 1.0)
     light = ab / np.sqrt(aa * bb) if aa > 0 and bb > 0 else 0.0
@@ -99,6 +109,7 @@ def evidence_of(
         float(light) if textured >= MIN_TEXTURED * compared else 0.0,
         textured / compared,
         float(gain - cost) / CORRELATED,
+        _centred(views, motion, noise),
     )
 
 
@@ -148,14 +159,68 @@ def _compare(reference, source, motion, noise):
                 continue
             sums[1] += 1
             sums[5] += min(f32(0.5) * (off / sigma) ** 2, f32(MOST_MISFIT))
-            k, m = int(v), int(u)
-            au, av = u - f32(m), v - f32(k)
-            top = reference.intensity[k, m] * (1 - au) + reference.intensity[k, m + 1] * au
-            low = reference.intensity[k + 1, m] * (1 - au) + reference.intensity[k + 1, m + 1] * au
-            a, b = top * (1 - av) + low * av, source.intensity[row, column]
+            a, b = _between(reference.intensity, u, v), source.intensity[row, column]
             if max(abs(a), abs(b)) > TEXTURE:
                 sums[4] += 1
                 sums[6] += a * b
                 sums[7] += a * a
                 sums[8] += b * b
     return sums
+
+
+def _centred(
+    views: tuple[AlignmentView, AlignmentView], motion: Motion, noise: Float32[np.ndarray, " 3"]
+) -> float:
+    """The most light where the alignment puts the source or a little beside, less the most of it
+    further beside.
+
+    Of an alignment that slid along a surface light would agree better somewhere beside it. A
+    little beside is no slide: colour may lag behind depth.
+    """
+    shifts = np.array([(u, v) for v in SHIFTS for u in SHIFTS], np.float32)
+    sums = _compare_shifted(*views, motion, noise, shifts)
+    light = sums[:, 0] / np.sqrt(np.maximum(sums[:, 1] * sums[:, 2], 1e-12))
+    is_near = np.abs(shifts).max(axis=1) < SHIFTS[-1]
+    return float(light[is_near].max() - light[~is_near].max())
+
+
+@kernel(fastmath=True)
+def _compare_shifted(reference, source, motion, noise, shifts):
+    """For each shift (K, 2) in pixels the sums (K, 3) of the details' products a b, a a, b b."""
+    sums = np.zeros((len(shifts), 3))
+    height, width = reference.depth.shape
+    border = f32(1 - SHIFTS[0])
+    for row in range(0, source.depth.shape[0], 2):
+        for column in range(0, source.depth.shape[1], 2):
+            z = source.depth[row, column]
+            if z <= 0:
+                continue
+            X = carried(source.camera, motion, f32(column), f32(row), z)
+            if X[2] <= NEAREST:
+                continue
+            u = reference.camera.fx * X[0] / X[2] + reference.camera.cx
+            v = reference.camera.fy * X[1] / X[2] + reference.camera.cy
+            if u < border or v < border or u > width - 1 - border or v > height - 1 - border:
+                continue
+            there = reference.depth[int(v + f32(0.5)), int(u + f32(0.5))]
+            sigma = TWO_READINGS * depth_sigma(max(there, X[2]), noise)
+            if abs(X[2] - there) > SLANTED * (AGREEING_SIGMAS * sigma + AGREEING_SHARE * there):
+                continue
+            b = source.intensity[row, column]
+            for s in range(len(shifts)):
+                a = _between(reference.intensity, u + shifts[s, 0], v + shifts[s, 1])
+                if max(abs(a), abs(b)) > TEXTURE:
+                    sums[s, 0] += a * b
+                    sums[s, 1] += a * a
+                    sums[s, 2] += b * b
+    return sums
+
+
+@kernel(fastmath=True, inline="always")
+def _between(image, u, v):
+    """Bilinear; u, v inside of the image."""
+    k, m = int(v), int(u)
+    au, av = u - f32(m), v - f32(k)
+    top = image[k, m] * (1 - au) + image[k, m + 1] * au
+    low = image[k + 1, m] * (1 - au) + image[k + 1, m + 1] * au
+    return top * (1 - av) + low * av

@@ -73,7 +73,8 @@ class Alignment:
     rmse: metres, point-to-plane over the inliers. information: (7, 7), rotation, translation and
     log scale (0 where it was held) of a left-multiplied twist, in units of the depth noise's
     variance, a prior's with it. converged: the last step was small. pixels: of the source, at the
-    finest level. inliers: pairs of points.
+    finest level. inliers: pairs of points. weakest: what a pixel's plane tells of the direction
+    that planes know least, a motion by the scene's depth or by a radian in inverse variances.
     """
 
     S_reference_source: Float64[np.ndarray, "4 4"]
@@ -84,6 +85,7 @@ class Alignment:
     converged: bool
     pixels: int
     inliers: int = 0
+    weakest: float = 0.0
 
     @property
     def covariance(self) -> Float64[np.ndarray, "6 6"]:
@@ -134,19 +136,21 @@ def align(
         bool(np.abs(now.step).max() < 5e-3),
         pixels,
         int(inliers),
+        now.weakest,
     )
 
 
 @dataclass(slots=True)
 class _Progress:
     """T, scale: how far an alignment has come, and by how much the reference is exposed longer.
-    information, step, sums: of its last step."""
+    information, step, sums, weakest: of its last step."""
 
     T: np.ndarray
     scale: float
     information: np.ndarray
     gain: float = 1.0
     offset: float = 0.0
+    weakest: float = 0.0
     step: np.ndarray = field(default_factory=lambda: np.zeros(7))
     sums: np.ndarray = field(default_factory=lambda: np.zeros(5))
 
@@ -181,7 +185,8 @@ def _descend(
             return False
         reduced, follow = without_exposure(of_light)
         weights = known.light, known.light_where_weak
-        H, b = combined(of_planes, reduced, inliers, now.sums[4] / inliers, weights)
+        depth = now.sums[4] / inliers
+        H, b, now.weakest = combined(of_planes, reduced, inliers, depth, weights)
         if known.prior is not None:
             _hold(H, b, known.prior, now.T, inliers)
         now.information[:dof, :dof] = H

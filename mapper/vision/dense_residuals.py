@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from jaxtyping import Float32
 
 INTENSITY_SIGMA = 0.03  # of 0..1: larger differences are occlusion or exposure
+# Of 0..1 a pixel: where the image changes less it is its noise, whose many small gradients would
+# count as knowledge of where a blank wall is.
+MIN_GRADIENT = 0.015
 MIN_NORMAL_COSINE = 0.7  # surfaces that face further apart are not the same one
 
 
@@ -126,9 +129,11 @@ def _fill(planes, light, sums, scene, row, dof):
         if limits.uses_light:
             dark = source.intensity[row, column]
             expected = scene.gain * dark + scene.offset
-            gradient, difference = _light(reference, X, (u, v), expected)
+            gradient, steepness, difference = _light(reference, X, (u, v), expected)
             spread = f32(INTENSITY_SIGMA) * max(f32(INTENSITY_SIGMA), abs(difference))
-            root_weight = f32(1) / np.sqrt(spread)
+            root_weight = f32(0)
+            if steepness > f32(MIN_GRADIENT) ** 2:
+                root_weight = f32(1) / np.sqrt(spread)
             # Scaling about the reference camera moves no pixel.
             _put(light, inliers, X, gradient, (root_weight, f32(0)))
             light[dof, inliers] = -root_weight * dark
@@ -182,7 +187,8 @@ def _cosine(n, m, R):
 
 @kernel(fastmath=True, inline="always")
 def _light(reference, X, pixel, intensity):
-    """(derivative by X of the reference's intensity where X appears, the difference there)."""
+    """(derivative by X of the reference's intensity where X appears, its squared gradient in the
+    image, the difference there)."""
     camera = reference.camera
     u, v = int(pixel[0]), int(pixel[1])
     au, av = pixel[0] - f32(u), pixel[1] - f32(v)
@@ -196,7 +202,7 @@ def _light(reference, X, pixel, intensity):
     inverse_z = f32(1) / X[2]
     gx, gy = gu * camera.fx * inverse_z, gv * camera.fy * inverse_z
     gz = -(gx * X[0] + gy * X[1]) * inverse_z
-    return (gx, gy, gz), difference
+    return (gx, gy, gz), gu * gu + gv * gv, difference
 
 
 @kernel(fastmath=True, inline="always")

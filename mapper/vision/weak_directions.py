@@ -22,8 +22,9 @@ def combined(
     inliers: float,
     mean_depth: float,
     weights: tuple[float, float],
-) -> tuple[Float64[np.ndarray, "n n"], Float64[np.ndarray, " n"]]:
-    """H (dof, dof) and gradient b (dof,) of planes and light together, dof = k - 1.
+) -> tuple[Float64[np.ndarray, "n n"], Float64[np.ndarray, " n"], float]:
+    """H (dof, dof) and gradient b (dof,) of planes and light together, dof = k - 1; and what a
+    pixel's plane tells of the direction that planes know least.
 
     of_planes: (k, k), of `dense_residuals.accumulate`. light: see `without_exposure`. mean_depth:
     of the inliers, units. Along the eigenvectors of what the planes know (rotations in radians,
@@ -35,12 +36,12 @@ def combined(
     planes = symmetric(of_planes)
     H, b = planes[:-1, :-1].copy(), planes[:-1, -1].copy()
     where_strong, where_weak = weights
-    if where_strong <= 0:
-        return H, b
-    dof = len(b)
-    unit = np.ones(dof)
+    unit = np.ones(len(b))
     unit[3:6] = mean_depth
     known, directions = np.linalg.eigh(unit[:, None] * H * unit / max(inliers, 1.0))
+    weakest = float(known[0])
+    if where_strong <= 0:
+        return H, b, weakest
     weakness = (WEAK_INFORMATION / (WEAK_INFORMATION + np.maximum(known, 0.0))) ** 2
     more = (where_weak - where_strong) * weakness
     # exp(x) in units of `unit`: a direction's projector is U v v^T U^-1 on x, its transpose on b.
@@ -49,7 +50,7 @@ def combined(
     root = (into * np.sqrt(more)) @ out_of.T
     H = H + where_strong * light[:-1, :-1] + root @ light[:-1, :-1] @ root.T
     b = b + where_strong * light[:-1, -1] + ((into * more) @ out_of.T) @ light[:-1, -1]
-    return H, b
+    return H, b, weakest
 
 
 def without_exposure(
