@@ -85,8 +85,9 @@ class Keyframe:
     is_metric: its units are metres; else they are the frontend's times `units`.
     T_previous_keyframe: (4, 4), in the keyframe before, by the frames in between; None where
     those are of another segment. T_odometry_last: (4, 4), of its last frame; None where that is
-    the keyframe itself. visits: later stretches that are placed in it too. Its depth map is large
-    and lives in the MapCache under its id.
+    the keyframe itself. visits: later stretches that are placed in it too. is_found: its frame
+    follows the one before in time, but not in the frontend's tracking, which found out later where
+    it was. Its depth map is large and lives in the MapCache under its id.
     """
 
     id: int
@@ -102,6 +103,7 @@ class Keyframe:
     T_previous_keyframe: np.ndarray | None = None
     T_odometry_last: np.ndarray | None = None
     visits: list[Visit] = field(default_factory=list)
+    is_found: bool = False
 
     @property
     def frame_index(self) -> int:

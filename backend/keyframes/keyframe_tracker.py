@@ -73,7 +73,7 @@ class KeyframeTracker:
     def needs_keyframe(self, prediction: Prediction, expected: np.ndarray) -> bool:
         """Whether the frame must open a keyframe; if not, it can be tracked."""
         current = self._current
-        if current is None:
+        if current is None or is_found(prediction):
             return True
         depth = self._maps.map(current.id).depth
         return needs_keyframe(current, depth, prediction, expected, self._config)
@@ -104,7 +104,14 @@ class KeyframeTracker:
             prediction.is_metric,
             self._units.factor(prediction.segment),
             T_previous,
+            is_found=is_found(prediction),
         )
         self._maps.put(keyframe.id, KeyframeMap.of(prediction))
         self._current = keyframe
         return keyframe
+
+
+def is_found(prediction: Prediction) -> bool:
+    """Whether the frame was placed by none before it, as the first of those that were lost."""
+    known = prediction.uncertainty
+    return known is not None and known.reference_index == prediction.frame_index

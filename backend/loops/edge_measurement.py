@@ -30,6 +30,7 @@ from mapper.vision.matching import FeatureMatcher
 MIN_INFORMATION = 1e-6  # of a direction in which nothing is known: sigma 1000
 
 
+FOUND_FRAMES = 100  # missing ones that stand for that: 10 times what one leaves unknown
 UNBORNE_SHARE = 0.25  # of a step that nothing bears out: what it may be off by
 
 
@@ -174,6 +175,8 @@ def _unaligned_information(
         squares[:6] = _squared_sigmas(config.sigma_rotation, config.sigma_translation, 0.0)[:6]
         return np.diag(1.0 / squares)
     missing = max(new.frame_index - previous.frames[-1].frame_index, 1)
+    if new.is_found:  # by way of an earlier place, to which the track may have drifted since
+        missing = max(missing, FOUND_FRAMES)
     assert new.T_previous_keyframe is not None
     step = float(np.linalg.norm(new.T_previous_keyframe[:3, 3]))
     squares = squares * missing

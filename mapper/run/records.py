@@ -34,6 +34,7 @@ def keyframe_record(keyframe: Keyframe) -> dict[str, Any]:
         "is_metric": keyframe.is_metric,
         "units": keyframe.units,
         "T_previous_keyframe": _plain(keyframe.T_previous_keyframe),
+        "is_found": keyframe.is_found,
         "T_odometry_last": _plain(keyframe.T_odometry_last),
         "median_depth": keyframe.median_depth,
         "T_odometry_keyframe": keyframe.T_odometry_keyframe.ravel().tolist(),
@@ -78,6 +79,7 @@ def keyframe_from_record(
         float(record["units"]),
         _matrix(record["T_previous_keyframe"]),
         _matrix(record.get("T_odometry_last")),
+        is_found=bool(record.get("is_found", False)),
     )
 
 
