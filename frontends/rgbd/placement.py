@@ -17,6 +17,7 @@ from mapper.frontends.rgbd.hypotheses import (
     is_believable,
     is_clear,
     is_known_worse,
+    reported_covariance,
     surprise,
 )
 from mapper.frontends.rgbd.motion_prior import motion_prior
@@ -75,7 +76,7 @@ def place(track: Track, view: View, config: RgbdConfig) -> Placement | None:
     motion = None if track.lost_frames else prior
     tried = HypothesisMaker(reference, view.pyramid, config.alignment, weak, motion)
     first = tried(prior.T_reference_source, prior)
-    if is_clear(first, config.evidence):
+    if is_clear(first, config.evidence) and (motion is None or first.is_expected):
         return _placement(first)
     matches = _matches(track, view)
     as_matched = [tried.unrefined(match.prior) for match in matches]
@@ -84,10 +85,10 @@ def place(track: Track, view: View, config: RgbdConfig) -> Placement | None:
         *(tried(match.prior.T_reference_source, match.prior) for match in matches),
         *as_matched,
     ]
-    possible = [each for each in (first, *others) if not _is_far_fetched(each, prior)]
+    possible = [each for each in (first, *others) if not _is_far_fetched(each, track, prior)]
     if not possible:
         return None
-    best, ambiguous = best_of(possible, config.evidence)
+    best, ambiguous = best_of(possible, prior, config.evidence)
     if ambiguous or not is_believable(best, config.evidence):
         return None
     if any(_overrules(m, found, best, view) for m, found in zip(matches, as_matched, strict=True)):
@@ -105,9 +106,10 @@ def place_by_features(track: Track, view: View) -> Placement | None:
     return Placement(matched.T_a_b, FEATURES_COVARIANCE)
 
 
-def _is_far_fetched(tried: Hypothesis, prior: PosePrior) -> bool:
-    """Whether it is held by something else than the views, and not where the camera could go."""
-    if not tried.is_held:
+def _is_far_fetched(tried: Hypothesis, track: Track, prior: PosePrior) -> bool:
+    """Whether it is not where the camera could have gone, and held by something else than the views
+    or found after a gap, when little is left to compare with."""
+    if not (tried.is_held or track.lost_frames):
         return False
     return surprise(tried.T_reference_camera, prior) > MAX_SURPRISE
 
@@ -116,7 +118,7 @@ def _placement(best: Hypothesis) -> Placement:
     aligned = best.aligned
     return Placement(
         best.T_reference_camera,
-        aligned.covariance,
+        reported_covariance(aligned),
         best.is_held,
         aligned.overlap * aligned.inlier_ratio,
         _worth_a_plot(best),

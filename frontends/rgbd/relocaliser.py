@@ -14,6 +14,7 @@ from mapper.frontends.rgbd.hypotheses import (
     Weak,
     features_prior,
     is_clear,
+    reported_covariance,
 )
 from mapper.frontends.rgbd.view import PlacedView, View
 from mapper.vision.dense_alignment import AlignmentConfig
@@ -83,7 +84,7 @@ class Relocaliser:
             if not is_clear(tried, evidence):
                 continue
             T_world_camera = landmark.T_world_camera @ tried.T_reference_camera
-            uncertainty = PoseUncertainty(landmark.frame_index, tried.aligned.covariance)
+            uncertainty = PoseUncertainty(landmark.frame_index, reported_covariance(tried.aligned))
             found.append(PlacedView(view, orthonormalised(T_world_camera), uncertainty))
         return found[0] if found and all(_agree(found[0], other) for other in found[1:]) else None
 

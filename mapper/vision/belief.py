@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -10,17 +10,14 @@ from mapper.vision.alignment_evidence import Evidence, evidence_of
 from mapper.vision.dense_alignment import Alignment
 from mapper.vision.depth_pyramid import DepthPyramid
 
+if TYPE_CHECKING:
+    from jaxtyping import Float64
+
 # Log-odds by logistic regression over 1,456 alignments of pairs of views, from right and from wrong
 # starts, in the rooms of the gauntlet's half for tuning and two recordings; right and wrong count
-# alike (tools/measures/evidence.py).
+# alike (tools/measures/evidence.py fits them again). In the order of `signs_of`.
 CONSTANT: Final = -5.98
-FRONT: Final = -0.22  # of the logarithm of the share in free space, against 3 %
-LIGHT: Final = 3.14  # of the information of the light's correlation
-CENTRED: Final = 4.0  # of what light gains by not being shifted
-SEEN: Final = 1.03
-FIRM: Final = 0.92  # of the logarithm of what planes tell of their weakest direction, against 100
-FIRM_AND_FREE: Final = 0.41  # of that, times the logarithm of how little is in free space
-
+WEIGHTS: Final = np.array([-0.22, 3.14, 4.0, 1.03, 0.92, -0.41])
 # A choice: an alignment that ends where it should is right seven times as often; not more, for it
 # also began there.
 EXPECTED: Final = 2.0
@@ -34,22 +31,23 @@ def probability_right(evidence: Evidence, weakest: float, is_expected: bool = Fa
     the peak of what light has to say, with nothing in free space, rarely of a wrong place; and
     surfaces that hold every direction need less of the light.
     """
+    log_odds = CONSTANT + float(WEIGHTS @ signs_of(evidence, weakest))
+    if is_expected:
+        log_odds += EXPECTED
+    return 1.0 / (1.0 + float(np.exp(-log_odds)))
+
+
+def signs_of(evidence: Evidence, weakest: float) -> Float64[np.ndarray, " 6"]:
+    """What is weighed, (6,): the logarithm of the share in free space, against 3 %; the information
+    of the light's correlation; what light gains by not being shifted; the share that is seen; the
+    logarithm of what planes tell of their weakest direction, against 100; and that times the first.
+    """
     light = min(max(evidence.light, 0.0), 0.95)
     front = float(np.clip(np.log(max(evidence.front, 0.003) / 0.03), -2.4, 3.0))
     firm = float(np.clip(np.log(max(weakest, 1.0) / 100.0), -3.0, 3.0))
-    log_odds = (
-        CONSTANT
-        + FRONT * front
-        - LIGHT * float(np.log1p(-(light**2)))
-        + SEEN * min(evidence.seen, 0.8)
-        + FIRM * firm
-        - FIRM_AND_FREE * firm * front
-    )
-    if is_expected:
-        log_odds += EXPECTED
-    if evidence.has_light:
-        log_odds += CENTRED * float(np.clip(evidence.centred, -0.3, 0.3))
-    return 1.0 / (1.0 + float(np.exp(-log_odds)))
+    centred = float(np.clip(evidence.centred, -0.3, 0.3)) if evidence.has_light else 0.0
+    information = -float(np.log1p(-(light**2)))
+    return np.array([front, information, centred, min(evidence.seen, 0.8), firm, firm * front])
 
 
 def probability_measured(

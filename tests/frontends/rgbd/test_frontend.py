@@ -123,12 +123,22 @@ def test_forty_frames_of_darkness_begin_a_new_segment(room: Room) -> None:
 def test_a_jump_back_to_an_earlier_view_is_relocalised(room: Room) -> None:
     frontend = RgbdFrontend()
     tracked(frontend, map(room.frame, range(0, 40)))
-    jump = dataclasses.replace(room.at(room.poses[4], 4, noisy=True), index=41)
-    assert frontend.step(black(40)) == []
-    (prediction,) = frontend.step(jump)
+    jump = room.at(room.poses[4], 4, noisy=True)
+    for index in range(40, 45):  # until then a place that looks alike is likelier than a jump
+        assert frontend.step(black(index)) == []
+    (prediction,) = frontend.step(dataclasses.replace(jump, index=45))
     assert frontend.state == RELOCALISED and prediction.segment == 0
     metres, degrees = distance(prediction.T_world_camera, room.relative(0, 4))
     assert metres < 0.015 and degrees < 0.4
+
+
+def test_nobody_jumps_within_a_moment(room: Room) -> None:
+    """A place that looks like one where the camera was before: the next desk, the next step."""
+    frontend = RgbdFrontend()
+    tracked(frontend, map(room.frame, range(0, 40)))
+    frontend.step(black(40))
+    jump = dataclasses.replace(room.at(room.poses[4], 4, noisy=True), index=41)
+    assert frontend.step(jump) == [] and frontend.state == LOST
 
 
 def test_an_unknown_place_is_not_mistaken_for_a_known_one(room: Room) -> None:
@@ -219,8 +229,9 @@ def test_memory_is_bounded_and_the_beginning_is_still_found(room: Room) -> None:
         frontend.step(room.frame(index))
         most = max(most, len(frontend.snapshot().landmarks))
     assert 3 <= most <= 5
-    frontend.step(black(40))
-    frontend.step(dataclasses.replace(room.frame(0), index=41))
+    for index in range(40, 45):
+        frontend.step(black(index))
+    frontend.step(dataclasses.replace(room.frame(0), index=45))
     assert frontend.state == RELOCALISED
 
 
