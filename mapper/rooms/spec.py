@@ -117,6 +117,15 @@ def seeded(seed: int, what: str, *more: int) -> np.random.Generator:
     return np.random.default_rng([seed, zlib.crc32(what.encode()), *more])
 
 
+# What a field that is a word may be.
+CHOICES: Final[dict[str, tuple[str, ...]]] = {
+    "path": PATHS,
+    "layout": LAYOUTS,
+    "kind": CAMERA_KINDS,
+    "moving": MOVING,
+}
+
+
 class _Draw:
     """Draws fields by name, unless they are fixed."""
 
@@ -125,8 +134,12 @@ class _Draw:
 
     def __call__(self, name: str, drawn: Callable[[np.random.Generator], Any]) -> Any:
         self._used.add(name)
-        value = drawn(seeded(self._seed, name))
-        return self._fixed.get(name, value)
+        drawn_value = drawn(seeded(self._seed, name))
+        value = self._fixed.get(name, drawn_value)
+        allowed = CHOICES.get(name)
+        if allowed is not None and value not in allowed:  # here, for other draws depend on it
+            raise ConfigError(f"{name} `{value}` is unknown; choose {', '.join(allowed)}")
+        return value
 
     def check_all_used(self) -> None:
         if unknown := set(self._fixed) - self._used:
@@ -204,15 +217,6 @@ RANGES: Final = {
 
 
 def _check(spec: SequenceSpec) -> None:
-    known = {
-        "path": (spec.path, PATHS),
-        "layout": (spec.room.layout, LAYOUTS),
-        "kind": (spec.camera.kind, CAMERA_KINDS),
-        "moving": (spec.moving, MOVING),
-    }
-    for name, (value, allowed) in known.items():
-        if value not in allowed:
-            raise ConfigError(f"{name} `{value}` is unknown; choose {', '.join(allowed)}")
     if (spec.path == "stairs") != (spec.room.layout == "stairs"):
         raise ConfigError("the path `stairs` and the layout `stairs` go with each other only")
     if spec.frames < 2 or spec.camera.width < 16 or spec.camera.height < 16:

@@ -43,8 +43,9 @@ def test_what_is_fixed_changes_no_other_draw() -> None:
 def test_what_no_room_has_is_refused() -> None:
     with pytest.raises(ConfigError, match="no colour"):
         drawn(0, colour="red")
-    with pytest.raises(ConfigError, match="`sideways` is unknown"):
-        drawn(0, path="sideways")
+    for name in ("path", "kind", "layout", "moving"):
+        with pytest.raises(ConfigError, match=f"{name} `sideways` is unknown; choose "):
+            drawn(0, **{name: "sideways"})
 
 
 def test_frames_are_the_same_in_any_order_and_from_any_thread() -> None:
