@@ -18,7 +18,7 @@ from mapper.frontends.rgbd.config import RgbdConfig
 from mapper.frontends.rgbd.following import begin, follow, stand_on
 from mapper.frontends.rgbd.hypotheses import surprise
 from mapper.frontends.rgbd.lost_run import LostRun
-from mapper.frontends.rgbd.memory import Recollection, TrackMemory
+from mapper.frontends.rgbd.memory import Recollection, TrackMemory, up_to_date
 from mapper.frontends.rgbd.motion_prior import motion_prior
 from mapper.frontends.rgbd.placement import MAX_SURPRISE
 from mapper.frontends.rgbd.relocaliser import Relocaliser
@@ -175,9 +175,10 @@ class RgbdFrontend:
 
     def restore(self, note: dict[str, Any], read_frame: Callable[[int], Frame]) -> None:
         """Take up where the memory of `note` was; reads the frames that it names again."""
+        note = up_to_date(note)
         self._segment = int(note["segment"]) - 1
         self.reset()
-        if note.get("track") is None:
+        if note["track"] is None:
             return  # nothing had been placed
 
         def read_view(frame_index: int) -> View:

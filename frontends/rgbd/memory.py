@@ -77,3 +77,21 @@ class Recollection:
         references = {i: by_index[i] for i in map(int, note["run_references"])}
         track = self.track(note["run"], references)
         return LostRun(track, placed, tuple(references.values()))
+
+
+def up_to_date(note: dict[str, Any]) -> dict[str, Any]:
+    """A note of today's form, of one that a run wrote before tracks knew how surely."""
+    if "track" in note:
+        return note
+    if note["reference"] is None:
+        return {**note, "track": None}
+    nothing = np.zeros((6, 6)).tolist()
+    last = {
+        "frame": note["last"],
+        "T_world_camera": note["T_world_last"],
+        "reference": note["reference"],
+        "covariance": nothing,
+        "is_held": False,
+    }
+    kept = {name: note[name] for name in ("reference", "velocity", "lost_frames")}
+    return {**note, "track": {**kept, "last": last, "covariance": nothing}}
