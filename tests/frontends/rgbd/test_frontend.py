@@ -221,25 +221,6 @@ def test_a_restored_tracker_goes_on_bit_for_bit(room: Room, cut: int) -> None:
         assert prediction.segment == expected.segment
 
 
-def test_a_note_of_an_older_run_is_taken_up_where_it_was(room: Room) -> None:
-    """It must not go on as if the next frame were where the segment began."""
-    whole = RgbdFrontend()
-    tracked(whole, map(room.frame, range(20)))
-    note = json.loads(json.dumps(whole.snapshot().note()))
-    track = note.pop("track")
-    older = {
-        **{name: note[name] for name in ("segment", "landmarks")},
-        **{name: track[name] for name in ("reference", "velocity", "lost_frames")},
-        "last": track["last"]["frame"],
-        "T_world_last": track["last"]["T_world_camera"],
-    }
-    again = RgbdFrontend()
-    again.restore(older, room.frame)
-    (prediction,), (expected,) = again.step(room.frame(20)), whole.step(room.frame(20))
-    assert prediction.segment == expected.segment
-    np.testing.assert_allclose(prediction.T_world_camera, expected.T_world_camera, atol=1e-6)
-
-
 def test_memory_is_bounded_and_the_beginning_is_still_found(room: Room) -> None:
     config = RgbdConfig(max_landmarks=5, reference_overlap=0.97)  # nearly every frame a reference
     frontend = RgbdFrontend(config)
