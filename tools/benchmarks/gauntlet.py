@@ -1,10 +1,10 @@
 """Maps rooms by seed and real recordings and counts what is wrong and confident.
 
-    python tools benchmarks.gauntlet [--half tune|final|all] [--only TEXT] [--workers N]
+    python tools benchmarks.gauntlet [--half tune|seen|final|all] [--only TEXT] [--workers N]
         [--out FOLDER] [--against FILE] [--open3d] [--data FOLDER]
 
 Writes gauntlet.json and gauntlet.html to the folder and prints the tables of docs/benchmarks.md.
-Even seeds are for tuning, odd ones are looked at in the end and never tuned on. --against compares
+The half "final" is looked at once, in the end; "seen" was the final one before. --against compares
 with the gauntlet.json of another commit; --open3d runs Open3D's dense SLAM over the same frames.
 """
 

@@ -13,10 +13,11 @@ from mapper.core.camera_kinds import CAMERA_KINDS
 from mapper.rooms import SequenceSpec, draw_sequence
 from mapper.rooms.spec import PATHS, RATES
 
-PAIRS: Final = 36  # of an even seed, for tuning, and the odd one after it, with the same kinds
+EACH: Final = 36  # sequences in each half
+SMALL: Final = 6.0  # metres, rooms whose errors are asked for apart
 RICHNESS: Final = (0.0, 0.2, 0.5, 0.8, 1.0)
 STRIDES: Final = (1, 2, 3, 5)
-HALVES: Final = ("tune", "final")
+HALVES: Final = ("tune", "seen", "final")
 DATA: Final = Path("../shared/data")
 
 
@@ -24,7 +25,8 @@ DATA: Final = Path("../shared/data")
 class Case:
     """spec: of a made-up sequence; else path and stride of a recording.
 
-    half: "tune" or "final". Recordings are in "tune": they are what mapper was made on.
+    half: "tune", "seen" (was final, and was looked at once) or "final". Recordings are in "tune":
+    they are what mapper was made on.
     """
 
     name: str
@@ -46,13 +48,13 @@ class Case:
             "rate": self.spec.rate,
             "richness": room.richness,
             "layout": room.layout,
-            "size": round(max(room.size[:2]), 1),
+            "size": "up to 6 m" if max(room.size[:2]) <= SMALL else "above 6 m",
         }
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """half: "tune", "final" or "all". only: what a name must contain. data: of the recordings."""
+    """half: one of HALVES or "all". only: what a name must contain. data: of the recordings."""
 
     half: str = "tune"
     only: str = ""
@@ -67,19 +69,19 @@ class Selection:
 
 
 def room_cases(**fixed: Any) -> Iterable[Case]:
-    """Seeds 0, 1, 2 ...: of each kind as many as of any other, crossed at random."""
-    rng = np.random.default_rng(15)
-    columns = {
-        "kind": _shared_out(CAMERA_KINDS, rng),
-        "path": _shared_out(PATHS, rng),
-        "rate": _shared_out(RATES, rng),
-        "richness": _shared_out(RICHNESS, rng),
-    }
-    for seed in range(2 * PAIRS):
-        crossed = {name: values[seed // 2] for name, values in columns.items()}
-        spec = draw_sequence(seed, **{**crossed, **fixed})
+    """Of each kind as many as of any other, crossed at random.
+
+    Below 72 even seeds are for tuning and the odd one after each, of the same kinds, is seen. The
+    final ones begin at 72 and are crossed anew.
+    """
+    known, unknown = (_crossed(np.random.default_rng(rng)) for rng in (15, 16))
+    for seed in range(3 * EACH):
+        is_final = seed >= 2 * EACH
+        half = "final" if is_final else HALVES[seed % 2]
+        kinds = unknown[seed - 2 * EACH] if is_final else known[seed // 2]
+        spec = draw_sequence(seed, **{**kinds, **fixed})
         name = f"{seed:03d} {spec.camera.kind} {spec.path} {spec.rate:.0f} Hz"
-        yield Case(name, HALVES[seed % 2], spec)
+        yield Case(name, half, spec)
 
 
 def real_cases(data: Path) -> Iterable[Case]:
@@ -93,7 +95,18 @@ def real_cases(data: Path) -> Iterable[Case]:
             yield Case("cabinet", "tune", path=folder)
 
 
+def _crossed(rng: np.random.Generator) -> list[dict[str, Any]]:
+    """The kinds of each sequence of a half."""
+    columns = {
+        "kind": _shared_out(CAMERA_KINDS, rng),
+        "path": _shared_out(PATHS, rng),
+        "rate": _shared_out(RATES, rng),
+        "richness": _shared_out(RICHNESS, rng),
+    }
+    return [{name: values[i] for name, values in columns.items()} for i in range(EACH)]
+
+
 def _shared_out(values: tuple[Any, ...], rng: np.random.Generator) -> list[Any]:
-    """One of the values for each pair, all equally often, in a random order."""
-    order = rng.permutation(np.arange(PAIRS) % len(values))
+    """One of the values for each sequence, all equally often, in a random order."""
+    order = rng.permutation(np.arange(EACH) % len(values))
     return [values[i] for i in order]

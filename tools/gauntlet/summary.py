@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 Row = dict[str, Any]  # an Outcome's JSON
-GROUPS: Final = ("camera", "path", "rate", "richness", "layout", "source")
+GROUPS: Final = ("camera", "path", "rate", "richness", "layout", "size", "source")
 FOUND: Final = 15  # frames
 HEAD: Final = (
     "| sequence | placed | elsewhere | ATE | RPE | wrong | found after | wrong edges | ms CPU |\n"
