@@ -10,8 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -27,6 +26,7 @@ from mapper.errors import InputError
 from mapper.frontends.base import TrackingState
 from mapper.frontends.device import choose_device
 from mapper.frontends.images import Layout
+from mapper.frontends.precision import choose_precision
 from mapper.weights.registry import resolve_weights
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ class LearnedOptions(Protocol):
         """Such as cuda:0; "auto": the best there is."""
 
     @property
-    def bfloat16(self) -> bool:
-        """Whether encoder and decoder run in bfloat16; the heads stay float32."""
+    def precision(self) -> str:
+        """Of the products of encoder and decoder; "auto": the fastest whose error is harmless."""
 
     @property
     def use_calibration(self) -> bool:
@@ -136,6 +136,8 @@ class LearnedFrontend(ABC):
         self.values: dict[str, float] = {}
         self._common = options
         self._device = choose_device(options.device, f"{settings}.device")
+        self.precision = choose_precision(options.precision, self._device, f"{settings}.precision")
+        logger.info("%s: computes in %s; heads in float32", name, self.precision)
         self._images = PreparedImages(self._preprocessed)
         self._layout: Layout | None = None
         self._segment = -1
@@ -226,16 +228,6 @@ class LearnedFrontend(ABC):
             **answer.values,
         }
         return [prediction]
-
-    @contextmanager
-    def _inference(self) -> Iterator[None]:
-        """Without gradients, and in bfloat16 where the options say so."""
-        bfloat16 = self._common.bfloat16
-        with (
-            torch.inference_mode(),
-            torch.autocast(self._device.type, torch.bfloat16, enabled=bfloat16),
-        ):
-            yield
 
 
 def array(tensor: Float[Tensor, ...]) -> Float32[np.ndarray, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from mapper.core.geometry import inverse, orthonormalised, transform
 from mapper.core.image_pairs import ImagePair
@@ -34,6 +35,7 @@ from mapper.frontends.cut3r.update_rules import (
 )
 from mapper.frontends.images import Layout
 from mapper.frontends.layers.block import compile_blocks
+from mapper.frontends.layers.precision import set_products
 from mapper.frontends.learned import Answer, LearnedFrontend, Shown, array, finite
 from mapper.frontends.pointmap_camera import pointmap_camera
 
@@ -61,7 +63,9 @@ class Cut3rFrontend(LearnedFrontend):
         super().__init__(name, "cut3r", options, weights)
         self.options = options
         self._step_options = StepOptions(variant.rule, variant.rollout, world=options.cross_view)
-        self._model = load_cut3r(self.weights).to(self._device)
+        model = load_cut3r(self.weights)
+        set_products(model.products, self.precision)
+        self._model = model.to(self._device)
         self._image_size = options.image_size or _native_size(self._model)
         if options.compile:
             compile_blocks(self._model)
@@ -75,7 +79,7 @@ class Cut3rFrontend(LearnedFrontend):
     ) -> list[ImagePair]:
         """Pairs of images (h, w, 3), prepared already as those of its predictions are."""
         tensors = [as_tensor(image)[0] for image in images]
-        with self._inference():
+        with torch.inference_mode():
             return rollout_pairs(self._model, tensors, self._step_options.rule, progress)
 
     def _layout_of(self, width: int, height: int) -> Layout:
@@ -108,7 +112,7 @@ class Cut3rFrontend(LearnedFrontend):
 
     def _infer(self, shown: Shown) -> Answer | None:
         """One step of the network; None, and the state as it was, where that is not finite."""
-        with self._inference():
+        with torch.inference_mode():
             state = self._memory or self._model.initial_state(1)
             image = as_tensor(shown.image).to(self._device)
             raw, state = self._model.step(image, state, self._step_options)

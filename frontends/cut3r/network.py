@@ -21,6 +21,7 @@ from mapper.frontends.cut3r.stepping import Rollout, StepOptions
 from mapper.frontends.layers.attention import LogitObserver, Reading
 from mapper.frontends.layers.block import DecoderBlock, EncoderBlock, layer_norm
 from mapper.frontends.layers.encoded import Encoded
+from mapper.frontends.layers.linear import Linear
 from mapper.frontends.layers.patch_embedding import PatchEmbedding
 from mapper.frontends.layers.rope import Rope2D, grid_rope, state_rope
 
@@ -70,7 +71,7 @@ class Cut3rNetwork(nn.Module):
         self.patch_embed_ray_map = PatchEmbedding(RAY_CHANNELS, feature_width, config.patch_size)
         self.enc_blocks = encoder(config.enc_depth, config.enc_num_heads, config.mlp_ratio)
         self.enc_norm = layer_norm(feature_width)
-        self.decoder_embed = nn.Linear(feature_width, width)
+        self.decoder_embed = Linear(feature_width, width)
         self.dec_blocks = decoder(config.dec_num_heads)
         self.dec_norm = layer_norm(width)
         self.enc_blocks_ray_map = encoder(config.ray_enc_depth, RAY_HEADS, 4.0)
@@ -89,6 +90,20 @@ class Cut3rNetwork(nn.Module):
     def device(self) -> torch.device:
         """Where the weights are."""
         return self.pose_token.device
+
+    @property
+    def products(self) -> list[nn.Module]:
+        """The parts whose products may be computed in half precision: all but patches and heads."""
+        memory = self.pose_retriever
+        return [
+            self.enc_blocks,
+            self.enc_blocks_ray_map,
+            nn.ModuleList([self.decoder_embed]),
+            self.dec_blocks,
+            self.dec_blocks_state,
+            memory.read_blocks,
+            memory.write_blocks,
+        ]
 
     def encode(self, view: StreamInput, rollout: Rollout) -> Encoded:
         """Features of one frame of every sequence; knows nothing of the past."""
@@ -133,11 +148,10 @@ class Cut3rNetwork(nn.Module):
         """The heads that `options` asks for; the self view and the pose always."""
         heads, floor_ceiling = self.downstream_head, self.config.conf_mode[1:]
         inputs = self.head_input(encoded, decoded)
-        with torch.autocast(self.device.type, enabled=False):
-            raw = heads.self_view(inputs)
-            pose = pose_exp(heads.pose(inputs))
-            world = heads.cross_view(inputs) if options.world else None
-            rgb = rgb_sigmoid(heads.rgb(inputs)) if options.rgb else None
+        raw = heads.self_view(inputs)
+        pose = pose_exp(heads.pose(inputs))
+        world = heads.cross_view(inputs) if options.world else None
+        rgb = rgb_sigmoid(heads.rgb(inputs)) if options.rgb else None
         return Cut3rPrediction(
             pointmap=points_exp(raw[..., :3]),
             confidence=confidence_exp(raw[..., 3], *floor_ceiling),

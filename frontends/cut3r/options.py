@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from mapper.core.quantities import Device, FramesOrZero, NonNegative, PixelsOrZero, Share, Switch
+from mapper.core.quantities import (
+    Device,
+    FramesOrZero,
+    NonNegative,
+    PixelsOrZero,
+    ProductType,
+    Share,
+    Switch,
+)
 from mapper.core.settings_model import settings
 
 VARIANTS: Final = ("cut3r", "cut3r-ttsa", "cut3r-ttt", "cut3r-damped")
@@ -23,7 +31,9 @@ class Cut3rOptions:
     cross_view: take the points from the cross-view head, which predicts them in the world, carried
         into the camera by its pose; costs a second dense head.
     device: where the network runs; auto = a GPU if there is one.
-    bfloat16: run encoder and decoder in bfloat16; the heads stay float32.
+    precision: of the network's products; the heads stay float32. auto = bfloat16 where the
+        processor multiplies it faster than float32; int8 = weights and tokens of the linear
+        layers in eight bits, on CPUs.
     compile: torch.compile the transformer blocks; takes most of a minute at the start and gained
         nothing on a CPU.
     min_confidence: of points worth mapping.
@@ -36,6 +46,6 @@ class Cut3rOptions:
     use_calibration: Switch = True
     cross_view: Switch = False
     device: Device = "auto"
-    bfloat16: Switch = False
+    precision: ProductType = "auto"
     compile: Switch = False
     min_confidence: NonNegative = 1.5

@@ -80,8 +80,7 @@ def _maps(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pointmap (h, w, 3) and confidence (h, w) of a head, in full precision as everywhere."""
     _, floor, ceiling = model.config.conf_mode
-    with torch.autocast(model.device.type, enabled=False):
-        raw = head(inputs)
+    raw = head(inputs)
     points, confidence = points_exp(raw[0, ..., :3]), confidence_exp(raw[0, ..., 3], floor, ceiling)
     if not bool(points.isfinite().all() and confidence.isfinite().all()):
         raise InputError(f"image {image}: the network's output is not finite; leave it out")

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple, Protocol
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
+from mapper.frontends.layers.cpu_attention import by_products, mixed_by_products
 from mapper.frontends.layers.linear import Linear
 from mapper.frontends.layers.rope import Rope2D
 
@@ -36,6 +37,8 @@ def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None
 
     mask: (m, n) bool, true where a query may look; None = everywhere.
     """
+    if mask is None and by_products(query, key, value):
+        return mixed_by_products(query, key, value).flatten(2)
     mixed = scaled_dot_product_attention(
         query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2), attn_mask=mask
     )

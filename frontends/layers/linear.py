@@ -1,7 +1,8 @@
-"""Matrix products in float32 on a CPU by oneDNN, where PyTorch's own choice is a slower library.
+"""Matrix products on a CPU by oneDNN, where PyTorch's own choice is a slower library.
 
 PyTorch gives float32 products to the BLAS it was built with. MKL takes narrower instructions on
-processors of other makers: on an AMD EPYC with AVX-512 oneDNN is 2.2 times faster.
+processors of other makers: on an AMD EPYC with AVX-512 oneDNN is 2.2 times faster. With bfloat16
+weights a layer computes in bfloat16, twice as fast again on processors that have such products.
 """
 
 from __future__ import annotations
@@ -13,17 +14,22 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 FEWEST_ROWS: Final = 16  # below which a call of oneDNN costs more than it saves
+HALF: Final = (torch.bfloat16, torch.float16)
 AVAILABLE: Final = torch.backends.mkldnn.is_available() and hasattr(
     torch.ops.mkldnn, "_linear_pointwise"
 )
+# Whether oneDNN can multiply in bfloat16 here, be it slowly; see `cpu_types` for whether it pays.
+HAS_BFLOAT16: Final = AVAILABLE and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 class Linear(nn.Linear):
-    """nn.Linear under the same parameter names."""
+    """nn.Linear under the same parameter names. Weights in half precision take tokens of any."""
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        """(..., in) to (..., out)."""
-        return product(tokens, self.weight, self.bias)
+    def forward(self, tokens: Tensor, gelu: bool = False) -> Tensor:
+        """(..., in) to (..., out), in the weights' type; then exact GELU if asked."""
+        if self.weight.dtype in HALF:
+            tokens = tokens.to(self.weight.dtype)
+        return product(tokens, self.weight, self.bias, gelu)
 
 
 class PointwiseConv2d(nn.Conv2d):
@@ -55,7 +61,8 @@ def suits(tokens: Tensor, weight: Tensor) -> bool:
     return (
         AVAILABLE
         and tokens.device.type == "cpu"
-        and tokens.dtype == weight.dtype == torch.float32
+        and tokens.dtype == weight.dtype
+        and (weight.dtype == torch.float32 or (weight.dtype == torch.bfloat16 and HAS_BFLOAT16))
         and tokens.numel() >= FEWEST_ROWS * tokens.shape[-1]
         and (weight.is_contiguous() or weight.t().is_contiguous())
         and not torch.compiler.is_compiling()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from mapper.frontends.layers.linear import Linear, product
+from mapper.frontends.layers.linear import Linear
 
 
 class Mlp(nn.Module):
@@ -17,4 +17,4 @@ class Mlp(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """(..., width) to (..., out)."""
-        return self.fc2(product(tokens, self.fc1.weight, self.fc1.bias, gelu=True))
+        return self.fc2(self.fc1(tokens, gelu=True))

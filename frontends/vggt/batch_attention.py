@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from mapper.errors import ConfigError
-from mapper.frontends.vggt.cache.kernels import attend_together
+from mapper.frontends.layers.attention import attend
 
 FrameMask = Literal["full", "causal", "window"]
 WINDOW = 5  # frames besides the anchor that a frame sees in a batch, itself included
@@ -39,14 +39,12 @@ class BatchMixer:
     def __call__(self, _layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """(B, frames * tokens, heads, d) each; returns (B, frames * tokens, heads * d)."""
         if self.mode == "full" or self.frames == 1:
-            return attend_together(query, key, value)
+            return attend(query, key, value)
         tokens = query.shape[1] // self.frames
         queries = query.split(tokens, 1)
         return torch.cat(
             [
-                attend_together(
-                    queries[i], self._seen(key, i, tokens), self._seen(value, i, tokens)
-                )
+                attend(queries[i], self._seen(key, i, tokens), self._seen(value, i, tokens))
                 for i in range(self.frames)
             ],
             1,

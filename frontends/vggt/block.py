@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from mapper.frontends.layers.attention import attend
 from mapper.frontends.layers.linear import Linear
 from mapper.frontends.layers.mlp import Mlp
 from mapper.frontends.layers.rope import Rope2D
-from mapper.frontends.vggt.cache.kernels import attend_together
 
 # Query, key and value (B, n, heads, d) to the mixed values (B, n, heads * d).
 Mix = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -56,7 +56,7 @@ class Attention(nn.Module):
 
     def projected(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Query, key and value (B, n, heads, d), the first two after their norms."""
-        qkv = self.qkv(tokens.to(weight_type(self.qkv))).unflatten(-1, (3, self.heads, -1))
+        qkv = self.qkv(tokens).unflatten(-1, (3, self.heads, -1))
         query, key, value = qkv.unbind(2)
         if self.normed:
             query, key = self.q_norm(query.float()), self.k_norm(key.float())
@@ -67,11 +67,6 @@ def rotated(tokens: Tensor, rope: Rope2D) -> Tensor:
     """(B, frames * p, heads, d) with the same p positions in every frame."""
     positions = len(rope.cos)
     return rope.rotate(tokens.unflatten(1, (-1, positions))).flatten(1, 2)
-
-
-def weight_type(layer: nn.Module) -> torch.dtype:
-    """In which a layer computes; packed ones show their biases alone."""
-    return next(layer.parameters()).dtype
 
 
 class LayerScale(nn.Module):
@@ -98,10 +93,7 @@ class Block(nn.Module):
         self.mlp = Mlp(sizes.width, int(sizes.width * sizes.mlp_ratio))
         self.ls2 = LayerScale(sizes.width, sizes.scale)
 
-    def forward(
-        self, tokens: Tensor, rope: Rope2D | None = None, mix: Mix = attend_together
-    ) -> Tensor:
+    def forward(self, tokens: Tensor, rope: Rope2D | None = None, mix: Mix = attend) -> Tensor:
         """(B, n, width) to the same."""
         tokens = self.ls1(tokens, self.attn(self.norm1(tokens), rope, mix))
-        hidden = self.norm2(tokens).to(weight_type(self.mlp))
-        return self.ls2(tokens, self.mlp(hidden))
+        return self.ls2(tokens, self.mlp(self.norm2(tokens)))

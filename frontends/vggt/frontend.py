@@ -12,6 +12,7 @@ from mapper.errors import ConfigError, InputError
 from mapper.frontends.base import TrackingState
 from mapper.frontends.images import Layout
 from mapper.frontends.layers.packed_linear import CAN_PACK, pack_linears
+from mapper.frontends.layers.precision import set_products
 from mapper.frontends.learned import Answer, LearnedFrontend, Shown
 from mapper.frontends.vggt.answers import Answers
 from mapper.frontends.vggt.cache.budget import default_budget, free_bytes
@@ -26,7 +27,6 @@ from mapper.frontends.vggt.options import (
     VggtOptions,
     parse_bytes,
 )
-from mapper.frontends.vggt.precision import to_bfloat16
 from mapper.frontends.vggt.preprocess import as_tensor, layout_of, preprocessed
 from mapper.frontends.vggt.session import NotFiniteError, SessionOptions, StreamSession
 
@@ -42,8 +42,7 @@ class VggtFrontend(LearnedFrontend):
         super().__init__(name, name, options, weights)
         self._answers = Answers(options.points)
         model = load_vggt(self.weights, name)
-        if options.bfloat16:
-            to_bfloat16(model)
+        set_products(model.products, self.precision)
         self._model = model.to(self._device)
         if self._device.type == "cpu":
             prepare_for_cpu(self._model)

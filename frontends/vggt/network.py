@@ -68,6 +68,11 @@ class Vggt(nn.Module):
         """Where the weights are."""
         return self.camera_head.empty_pose_tokens.device
 
+    @property
+    def products(self) -> list[nn.Module]:
+        """The parts whose products may be computed in half precision: all but the heads."""
+        return [self.aggregator]
+
     def forward(
         self,
         images: Float[Tensor, "b s 3 h w"],

@@ -13,6 +13,7 @@ from mapper.core.quantities import (
     Frames,
     NonNegative,
     PixelsOrZero,
+    ProductType,
     Switch,
     Text,
     Whole,
@@ -66,7 +67,9 @@ class CommonOptions:
         points in the world, carried into the camera by its pose.
     use_calibration: where the camera is known, its rays replace the predicted ones.
     device: where the network runs; auto = a GPU if there is one.
-    bfloat16: run encoder and aggregator in bfloat16; the heads stay float32.
+    precision: of the network's products; the heads stay float32. auto = bfloat16 where the
+        processor multiplies it faster than float32; int8 = weights and tokens of the linear
+        layers in eight bits, on CPUs.
     min_confidence: of points worth mapping.
     """
 
@@ -74,7 +77,7 @@ class CommonOptions:
     points: Literal["depth", "head"] = "depth"
     use_calibration: Switch = True
     device: Device = "auto"
-    bfloat16: Switch = False
+    precision: ProductType = "auto"
     min_confidence: NonNegative = 1.5
 
 
@@ -101,7 +104,7 @@ class StreamVggtOptions(CommonOptions):
         first frame always stays.
     """
 
-    cache: Literal["auto", "float32", "bfloat16", "int8", "float8"] = "auto"
+    cache: Literal["auto", "float32", "bfloat16", "float16", "int8", "float8"] = "auto"
     kv_budget: Budget = ""
     kv_policy: Literal["overlap", "attention", "recency"] = "overlap"
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from mapper.errors import ConfigError, InputError
+from mapper.frontends.layers.precision import answer_type
 from mapper.frontends.vggt.cache.budget import SMALLEST_CAPACITY, capacity
 from mapper.frontends.vggt.cache.cached_attention import CachedCameras, CachedFrames
 from mapper.frontends.vggt.cache.pages import CacheShape, FrameCache
@@ -188,8 +189,8 @@ class StreamSession:
         return frames, cameras
 
     def _compute_type(self) -> str:
-        weight = self.model.aggregator.global_blocks[0].get_parameter("attn.qkv.weight")
-        return "bfloat16" if weight.dtype == torch.bfloat16 else "float32"
+        qkv = self.model.aggregator.global_blocks[0].get_submodule("attn.qkv")
+        return str(answer_type(qkv)).removeprefix("torch.")
 
     @property
     def _watches(self) -> bool:
@@ -237,8 +238,8 @@ class StreamSession:
         remaining = max(SMALLEST_CAPACITY, len(self._kept) // 2)
         if len(self._kept) <= 1 or remaining == self._capacity:
             raise InputError(
-                "memory runs out even without a past: use a smaller image_size, bfloat16=true, or "
-                "another device"
+                "memory runs out even without a past: use a smaller image_size, "
+                "precision=bfloat16, or another device"
             )
         logger.log(
             logging.DEBUG if self._told_memory else logging.WARNING,

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 
 import numpy as np
+import torch
 
 from mapper.core.prediction import Prediction
 from mapper.frontends.base import TrackingState
 from mapper.frontends.images import Layout
 from mapper.frontends.layers.block import compile_blocks
 from mapper.frontends.layers.packed_linear import CAN_PACK, pack_linears
+from mapper.frontends.layers.precision import set_products
 from mapper.frontends.learned import Answer, LearnedFrontend, Shown, array
 from mapper.frontends.pointmap_camera import pointmap_camera
 from mapper.frontends.wint3r.blocks import WindowBlock
@@ -38,7 +40,9 @@ class Wint3rFrontend(LearnedFrontend):
     def __init__(self, options: Wint3rOptions, weights: str | None = None) -> None:
         super().__init__(NAME, NAME, options, weights)
         self.options = options
-        self._model = load_wint3r(self.weights).to(self._device)
+        model = load_wint3r(self.weights)
+        set_products(model.products, self.precision)
+        self._model = model.to(self._device)
         self._stream = _stream_options(options, self._model)
         if options.compile:
             compile_blocks(self._model, WindowBlock)
@@ -57,7 +61,7 @@ class Wint3rFrontend(LearnedFrontend):
 
     def flush(self) -> list[Prediction]:
         """The frames that still wait; the stream ends here."""
-        with self._inference():
+        with torch.inference_mode():
             final = self._session.flush()
         predictions = self._answered(final)
         self.reset()
@@ -76,7 +80,7 @@ class Wint3rFrontend(LearnedFrontend):
     def _see(self, shown: Shown) -> list[Prediction]:
         """What the frame completes: as many predictions as the stride where it fills a window."""
         self._waiting[self._session.frames] = shown
-        with self._inference():
+        with torch.inference_mode():
             final = self._session.step(as_tensor(shown.image).to(self._device))
         return self._answered(final)
 

@@ -82,6 +82,12 @@ class Wint3r(nn.Module):
         """Where the weights are."""
         return self.cam_token.device
 
+    @property
+    def products(self) -> list[nn.Module]:
+        """The parts whose products may be computed in half precision: all but patches and heads."""
+        embed = nn.ModuleList([self.decoder_embed])
+        return [self.enc_blocks, embed, self.dec_blocks, self.dec_blocks_state]
+
     def encode(self, images: Float[Tensor, "m 3 h w"], precision: RotaryPrecision) -> Encoded:
         """Features of images (M, 3, H, W), each by itself; both sides multiples of 16."""
         height, width = images.shape[-2:]
@@ -100,7 +106,8 @@ class Wint3r(nn.Module):
     def embed(self, encoded: Encoded) -> Float[Tensor, "m p c"]:
         """Decoder tokens (M, P, C) of each image, the camera token first."""
         patches = self.decoder_embed(encoded.features)
-        return torch.cat([self.cam_token.expand(len(patches), -1, -1).to(patches), patches], 1)
+        camera = self.cam_token.expand(len(patches), -1, -1)
+        return torch.cat([camera, patches.to(camera.dtype)], 1)
 
     def initial_state(self, batch: int) -> Float[Tensor, "b s c"]:
         """(batch, S, C) before the first window; it does not depend on the images."""
@@ -138,8 +145,7 @@ class Wint3r(nn.Module):
         patches = (
             each[:, :, 1:].flatten(0, 1).float() for each in (decoded.before_frames, decoded.final)
         )
-        with torch.autocast(self.device.type, enabled=False):
-            points, confidence = self.pts_head(*patches, grid)
+        points, confidence = self.pts_head(*patches, grid)
         return points.unflatten(0, (batch, frames)), confidence.unflatten(0, (batch, frames))
 
     def _ropes(self, grid: tuple[int, int], frames: int, heads: int) -> WindowRopes:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from mapper.core.quantities import Device, FramesOrZero, NonNegative, Switch, Units, Whole
+from mapper.core.quantities import (
+    Device,
+    FramesOrZero,
+    NonNegative,
+    ProductType,
+    Switch,
+    Units,
+    Whole,
+)
 from mapper.core.settings_model import settings
 
 NAME: Final = "wint3r"
@@ -28,7 +36,9 @@ class Wint3rOptions:
         reconstruction has no such threshold.
     use_calibration: where the camera is known, its rays replace the predicted ones.
     device: where the network runs; auto = a GPU if there is one.
-    bfloat16: run encoder and decoder in bfloat16; the heads stay float32.
+    precision: of the network's products; the heads stay float32. auto = bfloat16 where the
+        processor multiplies it faster than float32; int8 = weights and tokens of the linear
+        layers in eight bits, on CPUs.
     compile: torch.compile the transformer blocks.
     """
 
@@ -42,5 +52,5 @@ class Wint3rOptions:
     min_confidence: NonNegative = 0.0
     use_calibration: Switch = True
     device: Device = "auto"
-    bfloat16: Switch = False
+    precision: ProductType = "auto"
     compile: Switch = False

@@ -134,8 +134,7 @@ class Wint3rSession:
         decoded = self._model.decode(tokens, self._state, self._grid)
         pointmap, confidence = self._model.points(decoded, self._grid)
         mark = self._pool.mark()
-        with torch.autocast(tokens.device.type, enabled=False):
-            poses = self._model.cam_head.extend(decoded.camera_tokens, self._pool)
+        poses = self._model.cam_head.extend(decoded.camera_tokens, self._pool)
         self._unseen = 0
         output = WindowOutput(
             positions=tuple(frame.position for frame in frames),

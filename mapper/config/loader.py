@@ -24,6 +24,11 @@ RETIRED: Final = {
     "rgbd.clear_inlier_ratio": "rgbd.evidence.clear_agreement",
     "rgbd.clear_translation": "rgbd.evidence.clear_light",
     "rgbd.clear_rotation": "rgbd.evidence.clear_light",
+    "cut3r.bfloat16": "cut3r.precision=bfloat16",
+    "stream3r.bfloat16": "stream3r.precision=bfloat16",
+    "streamvggt.bfloat16": "streamvggt.precision=bfloat16",
+    "vggt.bfloat16": "vggt.precision=bfloat16",
+    "wint3r.bfloat16": "wint3r.precision=bfloat16",
 }
 T = TypeVar("T")
 

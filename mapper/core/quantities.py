@@ -6,7 +6,7 @@ Each type refuses what it does not allow, and says so in a table of all settings
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import AfterValidator, AllowInfNan, BeforeValidator, Strict
@@ -91,3 +91,4 @@ WORD: Final = BeforeValidator(_word)
 LISTED: Final = BeforeValidator(_listed)  # in front of a tuple, which YAML has as a list
 Text = Annotated[str, Strict(), WORD]
 Device = Annotated[Text, AfterValidator(_device), Allowed("auto, cpu, cuda, cuda:1 or mps")]
+ProductType = Literal["auto", "float32", "bfloat16", "float16", "int8"]

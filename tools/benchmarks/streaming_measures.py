@@ -15,10 +15,10 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from mapper.frontends.layers.linear import product
+from mapper.frontends.layers.precision import set_products
 from mapper.frontends.vggt.config import VggtConfig
 from mapper.frontends.vggt.frontend import prepare_for_cpu
 from mapper.frontends.vggt.network import Heads, Vggt
-from mapper.frontends.vggt.precision import to_bfloat16
 from mapper.frontends.vggt.session import SessionOptions, StreamSession
 from mapper.runtime.process_health import peak_memory_mb
 
@@ -125,7 +125,7 @@ def random_model(stream: Stream) -> Vggt:
         return model
     model.channels_last()
     if stream.dtype == "bfloat16":
-        to_bfloat16(model)
+        set_products(model.products, "bfloat16")
     if stream.device == "cpu":
         prepare_for_cpu(model)
     return model

@@ -19,10 +19,9 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-from mapper.frontends.layers import linear
+from mapper.frontends.layers import cpu_attention, linear
 from mapper.frontends.layers.rope import Rope2D
 from mapper.frontends.vggt import block, dpt, session
-from mapper.frontends.vggt.cache import kernels
 from mapper.frontends.vggt.cache.pages import CacheShape
 from mapper.frontends.vggt.map_positions import BASE, axes
 from mapper.frontends.vggt.network import Vggt, VggtPrediction
@@ -107,7 +106,7 @@ def reference_work() -> Iterator[None]:
         for owner, name, replacement in (
             (session, "FrameCache", JoinedCache),
             (linear, "suits", lambda *_: False),
-            (kernels, "suits", lambda *_: False),
+            (cpu_attention, "suits", lambda *_: False),
             (block, "rotated", gathered_rotation),
             (block.LayerScale, "forward", scaled_sum),
             (linear.PointwiseConv2d, "forward", map_convolution),

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mapper.frontends.layers import linear
+from mapper.frontends.layers import cpu_attention, linear
 from mapper.frontends.layers.rope import Rope2D
 from mapper.frontends.wint3r import point_head
 from mapper.frontends.wint3r.camera_head import CameraHead
@@ -46,7 +46,8 @@ class MaskedPool:
 
 def reference_camera_poses(head: CameraHead, tokens: Tensor, block: int) -> Tensor:
     """Raw poses of a whole pool (B, n, D)."""
-    with patch.object(linear, "suits", lambda *_: False):
+    products = patch.object(linear, "suits", lambda *_: False)
+    with products, patch.object(cpu_attention, "suits", lambda *_: False):
         return head._refined(tokens, MaskedPool(tokens.shape[1], block, tokens.device))
 
 
@@ -109,6 +110,7 @@ def reference_work() -> Iterator[None]:
     """Matrix products, rotary positions and the point head as the reference computes them."""
     with ExitStack() as stack:
         stack.enter_context(patch.object(linear, "suits", lambda *_: False))
+        stack.enter_context(patch.object(cpu_attention, "suits", lambda *_: False))
         stack.enter_context(patch.object(Rope2D, "rotate", gathered_rotation))
         stack.enter_context(patch.object(point_head.Projection, "forward", map_projection))
         stack.enter_context(patch.object(point_head.Doubling, "forward", joined_doubling))

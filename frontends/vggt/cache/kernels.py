@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import inspect
-import itertools
 import logging
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import Final
 
 import torch
 from torch import Tensor
 
 from mapper.frontends.layers.attention import attend
-from mapper.frontends.layers.linear import FEWEST_ROWS, product, suits
+from mapper.frontends.layers.cpu_attention import by_products, mixed_by_products
+from mapper.frontends.layers.linear import HALF
 
 logger = logging.getLogger(__name__)
 
@@ -21,8 +20,6 @@ Part = tuple[Tensor, Tensor]  # keys and values (B, n, heads, d) that lie togeth
 # Query, key, value (B, n, heads, d) to the mixed values (B, n, heads, d) and the logarithm of the
 # softmax's denominator (B, n, heads), float32.
 Kernel = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
-HALF = (torch.bfloat16, torch.float16)
-LOGITS: Final = 640_000  # of a head at a time on a CPU: 2.5 MB, which its cache may hold
 
 
 def attend_parts(query: Tensor, parts: Iterable[Part]) -> Tensor:
@@ -75,52 +72,14 @@ def _has_flash_attn() -> bool:
     return "return_softmax_lse" in inspect.signature(flash_attn_with_kvcache).parameters
 
 
-def attend_together(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """The same for keys and values in one place, with gradients where they are asked for."""
-    on_cpu = query.device.type == "cpu" and not torch.is_grad_enabled()
-    if on_cpu and _by_products(query, key):
-        return _cpu_products(query, key, value, None).flatten(2)
-    return attend(query, key, value)
-
-
 def _cpu(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-    if _by_products(query, key):
-        denominator = query.new_empty(query.shape[:3])
-        return _cpu_products(query, key, value, denominator), denominator
+    if by_products(query, key, value):
+        denominator = query.new_empty(query.shape[:3], dtype=torch.float32)
+        return mixed_by_products(query, key, value, denominator), denominator
     mixed, denominator = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
         query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2)
     )
     return mixed.transpose(1, 2), denominator.transpose(1, 2)
-
-
-def _by_products(query: Tensor, key: Tensor) -> bool:
-    """Whether oneDNN's matrix products, which beat the flash kernel, can do it."""
-    return query.shape[1] >= FEWEST_ROWS and suits(query[0, :, 0], key[0, :1, 0])
-
-
-def _cpu_products(query: Tensor, key: Tensor, value: Tensor, denominator: Tensor | None) -> Tensor:
-    """The mixed values (B, n, heads, d), a few rows of a head at a time; fills `denominator`."""
-    mixed = torch.empty(query.shape)
-    scaled = (query * query.shape[-1] ** -0.5).transpose(1, 2).contiguous()
-    step = _queries_at_a_time(query.shape[1], key.shape[1])
-    for b, head in itertools.product(range(query.shape[0]), range(query.shape[2])):
-        # What a head reads lies side by side in the cache; elsewhere a copy is cheap.
-        keys, values = key[b, :, head].contiguous(), value[b, :, head].contiguous().t()
-        for at in range(0, query.shape[1], step):
-            part = slice(at, at + step)
-            logits = product(scaled[b, head, part], keys)
-            share = logits.softmax(-1)
-            mixed[b, part, head] = product(share, values)
-            if denominator is not None:
-                # The largest share is exp(largest logit) over the denominator.
-                denominator[b, part, head] = logits.amax(-1) - share.amax(-1).log()
-    return mixed
-
-
-def _queries_at_a_time(queries: int, keys: int) -> int:
-    """Parts of equal size, of which each has about LOGITS logits."""
-    parts = -(-queries * keys // LOGITS)
-    return max(-(-queries // parts), FEWEST_ROWS)
 
 
 def _flash_attn(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:

@@ -16,6 +16,7 @@ SCALE_BYTES: Final = 2
 DTYPES: Final = {
     "float32": torch.float32,
     "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
     "int8": torch.int8,
     "float8": getattr(torch, "float8_e4m3fn", None),
 }
@@ -24,7 +25,7 @@ LARGEST: Final = {"int8": 127.0, "float8": 448.0}  # what the scaled entries may
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """One of "float32", "bfloat16", "int8", "float8"; the last two keep a scale a token and head.
+    """One of DTYPES; "int8" and "float8" keep a scale a token and head.
 
     Errors of attention against float32 are measured in tests/frontends/vggt/cache/test_pages.py.
     """

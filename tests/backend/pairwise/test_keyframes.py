@@ -23,6 +23,7 @@ from mapper.frontends.base import PairFrontend
 from mapper.frontends.cut3r.frontend import Cut3rFrontend
 from mapper.frontends.cut3r.options import Cut3rOptions
 from mapper.frontends.replay import ReplayFrontend
+from tests.support.networks.exact import EXACT
 from tests.support.networks.tiny_cut3r import write_checkpoint
 from tests.support.pairwise_scene import HEIGHT, WIDTH, Scene
 from tests.support.room_views import NO_FEATURES
@@ -166,7 +167,7 @@ def test_what_cannot_be_aligned_is_refused(scene: Scene) -> None:
 @pytest.fixture(scope="module")
 def cut3r(tmp_path_factory: pytest.TempPathFactory) -> Cut3rFrontend:
     path = write_checkpoint(tmp_path_factory.mktemp("weights") / "tiny.pth")
-    return Cut3rFrontend("cut3r", Cut3rOptions(image_size=64, device="cpu"), str(path))
+    return Cut3rFrontend("cut3r", Cut3rOptions(image_size=64, **EXACT), str(path))
 
 
 def test_cut3r_looks_at_the_keyframes_again(cut3r: Cut3rFrontend) -> None:
@@ -191,7 +192,7 @@ def test_cut3r_looks_at_the_keyframes_again(cut3r: Cut3rFrontend) -> None:
 
 
 def test_half_precision_leaves_the_heads_alone(cut3r: Cut3rFrontend, tmp_path: Path) -> None:
-    options = Cut3rOptions(image_size=64, device="cpu", bfloat16=True)
+    options = Cut3rOptions(image_size=64, device="cpu", precision="bfloat16")
     half = Cut3rFrontend("cut3r", options, str(cut3r.weights))
     image = np.random.default_rng(3).integers(0, 255, (48, 64, 3), np.uint8)
     (rough,), (fine,) = (each.rollout_pairs([image, image]) for each in (half, cut3r))

@@ -18,9 +18,10 @@ from mapper.frontends.cut3r.options import VARIANTS, Cut3rOptions
 from mapper.frontends.cut3r.preprocess import as_tensor
 from mapper.frontends.cut3r.stepping import StepOptions
 from mapper.slam.mapper import Mapper
+from tests.support.networks.exact import EXACT
 from tests.support.networks.tiny_cut3r import write_checkpoint
 
-OPTIONS = Cut3rOptions(image_size=64, min_confidence=0.0, device="cpu")
+OPTIONS = Cut3rOptions(image_size=64, min_confidence=0.0, **EXACT)
 HEIGHT, WIDTH = 48, 64
 
 
@@ -65,7 +66,7 @@ def test_the_rules_differ_from_the_third_frame_on(tiny: Path) -> None:
 
 
 def test_a_reset_starts_a_segment_with_the_frame_it_shares(tiny: Path) -> None:
-    options = Cut3rOptions(image_size=64, min_confidence=0.0, device="cpu", reset_every=3)
+    options = Cut3rOptions(image_size=64, min_confidence=0.0, **EXACT, reset_every=3)
     frontend = Cut3rFrontend("cut3r", options, str(tiny))
     answers = [frontend.step(frame) for frame in frames(6)]
     assert [len(answer) for answer in answers] == [1, 1, 2, 1, 2, 1]
@@ -80,7 +81,7 @@ def test_a_reset_starts_a_segment_with_the_frame_it_shares(tiny: Path) -> None:
 
 def test_chained_resets_stay_in_one_world(tiny: Path) -> None:
     options = Cut3rOptions(
-        image_size=64, min_confidence=0.0, device="cpu", reset_every=3, chain_resets=True
+        image_size=64, min_confidence=0.0, **EXACT, reset_every=3, chain_resets=True
     )
     frontend = Cut3rFrontend("cut3r", options, str(tiny))
     answers = [frontend.step(frame) for frame in frames(4)]
@@ -116,7 +117,7 @@ def test_output_that_is_not_finite_loses_the_frame_and_nothing_else(
 
 
 def test_the_cross_view_gives_the_points_on_request(tiny: Path) -> None:
-    options = Cut3rOptions(image_size=64, min_confidence=0.0, device="cpu", cross_view=True)
+    options = Cut3rOptions(image_size=64, min_confidence=0.0, **EXACT, cross_view=True)
     frontend = Cut3rFrontend("cut3r", options, str(tiny))
     frame = frames(1)[0]
     (prediction,) = frontend.step(frame)

@@ -20,6 +20,7 @@ from mapper.frontends.base import TrackingState
 from mapper.frontends.vggt.frontend import OfflineFrontend, StreamingFrontend, VggtFrontend, create
 from mapper.frontends.vggt.options import Stream3rOptions, StreamVggtOptions, VggtOptions
 from mapper.frontends.vggt.preprocess import as_tensor
+from tests.support.networks.exact import EXACT
 from tests.support.networks.vggt_networks import (
     HEIGHT,
     WIDTH,
@@ -28,7 +29,7 @@ from tests.support.networks.vggt_networks import (
     write_folder,
 )
 
-STREAM3R = Stream3rOptions(min_confidence=0.0, device="cpu")
+STREAM3R = Stream3rOptions(min_confidence=0.0, **EXACT)
 
 
 pytestmark = pytest.mark.usefixtures("only_one_thread")
@@ -61,7 +62,7 @@ def answers(frontend: VggtFrontend, shown: list[Frame]) -> list[Prediction]:
 def test_stream3r_answers_every_frame_from_a_hugging_face_folder(
     folder: Path, mode: Literal["causal", "window", "full"]
 ) -> None:
-    options = Stream3rOptions(min_confidence=0.0, device="cpu", mode=mode)
+    options = Stream3rOptions(min_confidence=0.0, **EXACT, mode=mode)
     frontend = create("stream3r", options, str(folder))
     assert isinstance(frontend, OfflineFrontend if mode == "full" else StreamingFrontend)
     predictions = answers(frontend, frames(3))
@@ -75,8 +76,12 @@ def test_stream3r_answers_every_frame_from_a_hugging_face_folder(
 
 
 def test_streamvggt_and_vggt_read_a_flat_pickle(flat: Path) -> None:
-    stream = create("streamvggt", StreamVggtOptions(min_confidence=0.0, device="cpu"), str(flat))
-    whole = create("vggt", VggtOptions(min_confidence=0.0, device="cpu"), str(flat))
+    stream = create(
+        "streamvggt",
+        StreamVggtOptions(min_confidence=0.0, **EXACT),
+        str(flat),
+    )
+    whole = create("vggt", VggtOptions(min_confidence=0.0, **EXACT), str(flat))
     assert isinstance(stream, StreamingFrontend) and isinstance(whole, OfflineFrontend)
     assert len(stream.step(frames(1)[0])) == 1
     assert whole.step(frames(1)[0]) == [] and len(whole.flush()) == 1 and whole.flush() == []
@@ -107,7 +112,7 @@ def test_both_sources_of_points_lie_where_the_network_says(folder: Path) -> None
     x = depth.pointmap[..., 0] / depth.depth * camera.fx + camera.cx
     np.testing.assert_allclose(x, columns, atol=1e-2)
     assert camera.cx == WIDTH / 2
-    options = Stream3rOptions(min_confidence=0.0, device="cpu", points="head")
+    options = Stream3rOptions(min_confidence=0.0, **EXACT, points="head")
     (head,) = create("stream3r", options, str(folder)).step(frame)
     seen = head.depth > 0
     world = transform(head.T_world_camera, head.pointmap)[seen]
@@ -132,7 +137,7 @@ def test_output_that_is_not_finite_loses_the_frame_and_nothing_else(
 
 
 def test_long_sequences_are_refused_offline(flat: Path) -> None:
-    frontend = create("vggt", VggtOptions(device="cpu", max_frames=2), str(flat))
+    frontend = create("vggt", VggtOptions(**EXACT, max_frames=2), str(flat))
     first, second, third = frames(3)
     frontend.step(first)
     frontend.step(second)
@@ -166,17 +171,21 @@ def test_a_budget_beyond_what_is_free_is_told(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        create("stream3r", Stream3rOptions(device="cpu", kv_budget="1000000GB"), str(folder))
+        create(
+            "stream3r",
+            Stream3rOptions(**EXACT, kv_budget="1000000GB"),
+            str(folder),
+        )
     assert "kv_budget is more than" in caplog.text
 
 
 def test_a_budget_below_two_frames_is_refused_and_a_small_one_kept(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    tiny = Stream3rOptions(min_confidence=0.0, device="cpu", kv_budget=1000)
+    tiny = Stream3rOptions(min_confidence=0.0, **EXACT, kv_budget=1000)
     with pytest.raises(ConfigError, match=r"kv_budget.*too small"):
         create("stream3r", tiny, str(folder)).step(frames(1)[0])
-    room = Stream3rOptions(min_confidence=0.0, device="cpu", kv_budget="200KB")
+    room = Stream3rOptions(min_confidence=0.0, **EXACT, kv_budget="200KB")
     frontend = create("stream3r", room, str(folder))
     with caplog.at_level(logging.WARNING):
         assert len(answers(frontend, frames(12))) == 12
@@ -188,11 +197,11 @@ def test_weights_that_are_cut_off_or_another_models_are_refused(
     folder: Path, flat: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(InputError, match="STream3R"):
-        create("streamvggt", StreamVggtOptions(device="cpu"), str(folder))
+        create("streamvggt", StreamVggtOptions(**EXACT), str(folder))
     broken = tmp_path / "broken.pth"
     broken.write_bytes(flat.read_bytes()[:5000])
     with pytest.raises(InputError, match="cut off"):
-        create("streamvggt", StreamVggtOptions(device="cpu"), str(broken))
+        create("streamvggt", StreamVggtOptions(**EXACT), str(broken))
     tensors = random_network().state_dict()
     del tensors["camera_head.trunk_norm.bias"]
     torch.save(tensors, broken)

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from mapper.errors import ConfigError, InputError
+from mapper.frontends.layers.precision import set_products
 from mapper.frontends.vggt.network import Heads, Vggt, VggtPrediction
-from mapper.frontends.vggt.precision import to_bfloat16
 from mapper.frontends.vggt.session import NotFiniteError, SessionOptions, StreamSession
 from tests.support.networks.vggt_networks import HEIGHT, TRACK, WIDTH, random_images, random_network
 
@@ -133,7 +133,9 @@ def test_only_what_is_asked_for_is_computed(model: Vggt) -> None:
 def test_bfloat16_caches_bfloat16_and_stays_close() -> None:
     images = random_images(4)
     exact = depths(StreamSession(random_network()), images)
-    session = StreamSession(to_bfloat16(random_network()))
+    model = random_network()
+    set_products(model.products, "bfloat16")
+    session = StreamSession(model)
     ours = depths(session, images)
     assert 0 < (ours - exact).norm() / exact.norm() < 0.05
     assert session.frames is not None and session.frames.shape.storage.name == "bfloat16"

@@ -25,10 +25,11 @@ from mapper.frontends.wint3r.loading import load_wint3r
 from mapper.frontends.wint3r.options import Wint3rOptions
 from mapper.vision.orb import OrbMatcher
 from mapper.weights.container import recognise
+from tests.support.networks.exact import EXACT
 from tests.support.networks.tiny_wint3r import SIZES, frames, save_tiny, smooth, tiny_model
 
 HEIGHT, WIDTH = 224, 512
-OPTIONS = Wint3rOptions(device="cpu")
+OPTIONS = Wint3rOptions(**EXACT)
 
 
 @pytest.fixture(scope="session")
@@ -58,7 +59,7 @@ def test_every_frame_is_answered_once_and_in_order(tiny: Path, count: int) -> No
 
 
 def test_low_latency_answers_with_the_first_window(tiny: Path) -> None:
-    quick = Wint3rFrontend(Wint3rOptions(device="cpu", low_latency=True), str(tiny))
+    quick = Wint3rFrontend(Wint3rOptions(**EXACT, low_latency=True), str(tiny))
     early = [[p.frame_index for p in quick.step(frame)] for frame in frames(6)]
     assert early == [[], [], [], [0, 1, 2, 3], [], [4, 5]]
     assert quick.flush() == []
@@ -72,7 +73,7 @@ def test_black_borders_and_edges_do_not_count(tiny: Path) -> None:
 
 
 def test_an_empty_map_is_said_and_is_no_crash(tiny: Path, caplog: pytest.LogCaptureFixture) -> None:
-    options = Wint3rOptions(device="cpu", farthest=0.1)
+    options = Wint3rOptions(**EXACT, farthest=0.1)
     with caplog.at_level(logging.WARNING):
         found = answers(Wint3rFrontend(options, str(tiny)), frames(4))
     assert all((p.confidence == 0).all() for p in found)
@@ -176,7 +177,7 @@ def test_options_that_make_no_sense_are_refused(tiny: Path) -> None:
     with pytest.raises(ConfigError, match="rotary"):
         from_mapping(Wint3rOptions, {"rotary": "exact"})
     with pytest.raises(ConfigError, match="stride"):
-        Wint3rFrontend(Wint3rOptions(device="cpu", stride=9), str(tiny))
+        Wint3rFrontend(Wint3rOptions(**EXACT, stride=9), str(tiny))
     with pytest.raises(ConfigError, match="device='abacus': expected auto, cpu"):
         Wint3rOptions(device="abacus")
     assert frontend_spec("wint3r").sees_raw_images
