@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -35,6 +35,8 @@ class Edge:
     information: (7, 7), inverse covariance of a right-multiplied tangent vector: rotation [rad],
     translation [units of j], log scale; S_i_j_true = S_i_j @ exp(xi). Where scales are held only
     its first six rows and columns count.
+    when_confirmed: (7, 7), what the information will be once something else than the edge itself
+    speaks for it; None of an edge that has its full weight.
     """
 
     i: int
@@ -42,6 +44,26 @@ class Edge:
     S_i_j: np.ndarray
     information: np.ndarray
     kind: EdgeKind
+    when_confirmed: np.ndarray | None = None
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether it has its full weight."""
+        return self.when_confirmed is None
+
+    def confirmed(self) -> Edge:
+        """The same at full weight."""
+        if self.when_confirmed is None:
+            return self
+        return replace(self, information=self.when_confirmed, when_confirmed=None)
+
+    def doubted(self, doubt: np.ndarray) -> Edge:
+        """The same until something confirms it: by as much as `doubt`, a covariance (7, 7) of the
+        same tangent, it may be off besides."""
+        full = self.confirmed().information
+        # (information^-1 + doubt)^-1, whatever directions either leaves open.
+        loose = np.linalg.solve(np.eye(7) + full @ doubt, full)
+        return replace(self, information=0.5 * (loose + loose.T), when_confirmed=full)
 
     @property
     def is_finite(self) -> bool:
@@ -51,8 +73,15 @@ class Edge:
     def reversed(self) -> Edge:
         """The same from j to i: (S exp(x))^-1 = S^-1 exp(-Ad(S) x)."""
         inverse = np.linalg.inv(adjoint_sim3(self.S_i_j))
-        information = inverse.T @ self.information @ inverse
-        return Edge(self.j, self.i, inverse_similarity(self.S_i_j), information, self.kind)
+        full = self.when_confirmed
+        return Edge(
+            self.j,
+            self.i,
+            inverse_similarity(self.S_i_j),
+            inverse.T @ self.information @ inverse,
+            self.kind,
+            None if full is None else inverse.T @ full @ inverse,
+        )
 
 
 def composed(first: Edge, second: Edge, kind: EdgeKind, free_scale: bool) -> Edge:

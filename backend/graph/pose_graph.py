@@ -7,10 +7,9 @@ from collections.abc import Collection, Iterable
 from typing import Literal
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from scipy.special import gammaincinv
 
+from mapper.backend.graph.anchors import anchors
 from mapper.backend.graph.edge import Edge
 from mapper.backend.graph.graph_problem import Kernel, Problem, SolveOptions
 from mapper.backend.graph.graph_relaxation import relaxed_poses
@@ -137,6 +136,20 @@ class PoseGraph:
             self._drop([e for e in self._edges_of[edge.i] if {e.i, e.j} == {edge.i, edge.j}])
             self.add_edge(edge)
 
+    def holds(self, edge: Edge) -> bool:
+        """Whether this very edge is in the graph."""
+        return any(each is edge for each in self._edges_of.get(edge.i, ()))
+
+    def exchange(self, old: Edge, new: Edge) -> None:
+        """Take an edge in the place of one between the same keyframes."""
+        for edges in (self.edges, self._edges_of[old.i], self._edges_of[old.j]):
+            edges[:] = [new if each is old else each for each in edges]
+        self._factors.forget([old])
+
+    def withdraw(self, edge: Edge) -> None:
+        """Take an edge back; others must lead from one of its ends to the other."""
+        self._drop([edge])
+
     def _drop(self, edges: list[Edge]) -> None:
         gone = {id(e) for e in edges}
         ends = {k for e in edges for k in (e.i, e.j) if k in self._edges_of}
@@ -192,7 +205,7 @@ class PoseGraph:
         contradicted = np.sum(~self._agreeing())
         if contradicted <= FAR_OFF * doubtful:
             return None
-        before, held = dict(self.poses), self._anchors(self.poses, self.edges)
+        before, held = dict(self.poses), anchors(self.poses, self.edges)
         limit = self._max_squared_distance()
         try:
             self.poses.update(relaxed_poses(before, self.edges, held, self._factors, limit))
@@ -237,7 +250,7 @@ class PoseGraph:
         if not edges:
             return 0.0
         poses = {k: self.poses[k] for k in involved}
-        held |= set(self._anchors(poses, edges, held))
+        held |= set(anchors(poses, edges, held))
         return self._move(poses, edges, self._options(self._redescending, held))
 
     def is_inlier(self, edge: Edge) -> bool:
@@ -257,25 +270,9 @@ class PoseGraph:
         """Squared Mahalanobis distance of an edge from the present poses."""
         return squared_distance(edge, self.poses[edge.i], self.poses[edge.j], self.free_scale)
 
-    def _anchors(
-        self, poses: Iterable[int], edges: Iterable[Edge], held: Iterable[int] = ()
-    ) -> list[int]:
-        """The first keyframe of each part that the given edges hold together and nothing holds.
-
-        Edges that were dropped may have been all that held two parts together.
-        """
-        ids = sorted(poses)
-        row_of = {keyframe_id: row for row, keyframe_id in enumerate(ids)}
-        pairs = np.array([(row_of[e.i], row_of[e.j]) for e in edges]).reshape(-1, 2)
-        links = coo_array((np.ones(len(pairs)), tuple(pairs.T)), (len(ids), len(ids)))
-        _, labels = connected_components(links, directed=False)
-        labels_held = {labels[row_of[k]] for k in held}
-        first = zip(*np.unique(labels, return_index=True), strict=True)
-        return [ids[row] for label, row in first if label not in labels_held]
-
     def _solve(self, edges: list[Edge], kernel: Kernel | None) -> float:
         """All poses over the given edges; the kernel holds for the doubtful ones."""
-        held = self._anchors(self.poses, edges)
+        held = anchors(self.poses, edges)
         return self._move(self.poses, edges, self._options(kernel, held))
 
     def _move(

@@ -9,8 +9,9 @@ import numpy as np
 from mapper.backend.graph.edge import Edge, EdgeKind
 from mapper.backend.keyframes.keyframe import Keyframe, shares_frame
 from mapper.backend.keyframes.map_cache import MapCache
+from mapper.backend.loops.second_opinion import Opinion, Support, ViewPair, second_opinion
 from mapper.backend.loops.step_recovery import recover_step
-from mapper.core.depth_noise import DepthNoise
+from mapper.core.depth_noise import LEARNED, DepthNoise
 from mapper.core.geometry import inverse
 from mapper.core.quantities import (
     LogScale,
@@ -23,7 +24,7 @@ from mapper.core.quantities import (
 )
 from mapper.core.settings_model import settings
 from mapper.core.sim3 import adjoint_sim3, inverse_similarity, log_sim3, rigid_part
-from mapper.vision.alignment_evidence import evidence_of
+from mapper.vision.alignment_evidence import Evidence, evidence_of
 from mapper.vision.dense_alignment import Alignment, AlignmentConfig, align
 from mapper.vision.matching import FeatureMatcher
 
@@ -32,6 +33,9 @@ MIN_INFORMATION = 1e-6  # of a direction in which nothing is known: sigma 1000
 
 FOUND_FRAMES = 100  # missing ones that stand for that: 10 times what one leaves unknown
 UNBORNE_SHARE = 0.25  # of a step that nothing bears out: what it may be off by
+# What an alignment may be off by that would look as right elsewhere: radians, share of the depth.
+DOUBTED_ROTATION = 0.1
+DOUBTED_SHARE = 0.2
 
 
 @settings
@@ -39,7 +43,11 @@ class EdgeConfig:
     """How edges of the pose graph are measured.
 
     alignment: dense refinement of a pair.
-    independent_residuals: dense residuals are correlated; an image full of them counts as so many.
+    independent_residuals: dense residuals are correlated; of a network an image full of them counts
+        as so many.
+    independent_pairs: of a depth camera all pairs of points together count as so many.
+    systematic_share: share of the depth by which a depth camera is off in ways that pixels have in
+        common: what is reflected by way of a corner, calibration, edges that are rounded off.
     sigma_rotation: standard deviation of rotation that an alignment never beats.
     sigma_translation: standard deviation of translation that an alignment never beats.
     sigma_scale: standard deviation of the scale's logarithm that an alignment never beats.
@@ -58,6 +66,8 @@ class EdgeConfig:
         default_factory=lambda: AlignmentConfig(iterations=(4, 8, 10), max_distance=0.1)
     )
     independent_residuals: Positive = 8.0
+    independent_pairs: Positive = 20.0
+    systematic_share: Share = 0.01
     sigma_rotation: PositiveRadians = 1e-3
     sigma_translation: Units = 2e-3
     sigma_scale: LogScale = 1e-3
@@ -98,37 +108,51 @@ def measure_odometry(
 
     Of two segments that share a frame the camera is the same: that is the start. Where alignment
     from the frontend's word fails it is tried from matched features, for frontends jump; where
-    that fails too the word stands, for as much as it is long.
+    that fails too the word stands, for as much as it is long. A step that would look as right
+    elsewhere is doubted until another way between the two confirms it.
     """
     shared = shares_frame(previous, new)
     kind = EdgeKind.OVERLAP if shared else EdgeKind.ODOMETRY
     start = previous.frames[-1].T_keyframe_camera if shared else new.T_previous_keyframe
     assert start is not None
-    aligned = align(
-        maps.pyramid(previous.id), maps.pyramid(new.id), start, config.alignment, free_scale
-    )
-    S = aligned.S_reference_source
-    noise = maps.pyramid(previous.id).levels[0].noise
-    sigma = noise.sigma(previous.median_depth)
-    change = inverse_similarity(start) @ S
-    drift = inverse(previous.T_odometry_keyframe) @ new.T_odometry_keyframe
-    furthest = max(config.max_refinement, config.max_refinement_sigmas * sigma)
-    jumped_to = None
-    fits = aligned.rmse <= max_residual(noise, previous.median_depth, config)
-    if noise.is_measured and not shared:
-        views = maps.pyramid(previous.id), maps.pyramid(new.id)
-        fits = fits and evidence_of(*views, S).score >= evidence_of(*views, start).score
-    if not (aligned.converged and fits and np.linalg.norm(change[:3, 3]) <= furthest):
+    pair = ViewPair(previous, new, maps.pyramid(previous.id), maps.pyramid(new.id))
+    aligned = align(pair.a, pair.b, start, config.alignment, free_scale)
+    evidence = None if shared else pair.evidence(aligned.S_reference_source)
+    jumped = not _fits(pair, aligned, start, config, evidence)
+    if jumped:
         recovered = recover_step(previous, new, maps, config.alignment, matcher, free_scale)
         if shared or recovered is None:
             information = _unaligned_information(previous, new, shared, config)
             edge = Edge(previous.id, new.id, start, information, kind)
             return OdometryMeasurement(edge, None, aligned=False)
-        aligned, S = recovered, recovered.S_reference_source
-        jumped_to = rigid_part(S)
-    edge = Edge(previous.id, new.id, S, edge_information(aligned, config), kind)
+        aligned, evidence = recovered, pair.evidence(recovered.S_reference_source)
+    opinion = second_opinion(pair, aligned, matcher, config.alignment, evidence)
+    jumped = jumped or opinion.is_elsewhere
+    S = opinion.aligned.S_reference_source
+    edge = edge_of(pair, opinion, config, kind)
+    drift = inverse(previous.T_odometry_keyframe) @ new.T_odometry_keyframe
     correction = None if shared else log_sim3(inverse(drift) @ S)
-    return OdometryMeasurement(edge, correction, aligned=True, T_previous_new=jumped_to)
+    T_previous_new = rigid_part(S) if jumped else None
+    return OdometryMeasurement(edge, correction, True, T_previous_new)
+
+
+def _fits(
+    pair: ViewPair,
+    aligned: Alignment,
+    start: np.ndarray,
+    config: EdgeConfig,
+    evidence: Evidence | None,
+) -> bool:
+    """Whether an alignment ended near enough to its start, with residuals as small as they should
+    be, in a place for which as much speaks. evidence: of the alignment, where it counts."""
+    noise, depth = pair.a.levels[0].noise, pair.earlier.median_depth
+    furthest = max(config.max_refinement, config.max_refinement_sigmas * noise.sigma(depth))
+    change = np.linalg.norm((inverse_similarity(start) @ aligned.S_reference_source)[:3, 3])
+    if not aligned.converged or aligned.rmse > max_residual(noise, depth, config):
+        return False
+    if change > furthest:
+        return False
+    return evidence is None or evidence.score >= evidence_of(pair.a, pair.b, start).score
 
 
 def max_residual(noise: DepthNoise, depth: float, config: EdgeConfig) -> float:
@@ -136,8 +160,32 @@ def max_residual(noise: DepthNoise, depth: float, config: EdgeConfig) -> float:
     return max(config.max_rmse, config.max_rmse_sigmas * noise.sigma(depth))
 
 
-def edge_information(aligned: Alignment, config: EdgeConfig) -> np.ndarray:
+def edge_of(pair: ViewPair, opinion: Opinion, config: EdgeConfig, kind: EdgeKind) -> Edge:
+    """The edge that an alignment is; at full weight where the evidence holds."""
+    noise, depth = pair.a.levels[0].noise, pair.earlier.median_depth
+    information = edge_information(opinion.aligned, config, noise, depth)
+    S = opinion.aligned.S_reference_source
+    edge = Edge(pair.earlier.id, pair.later.id, S, information, kind)
+    if opinion.support == Support.HOLDS:
+        return edge
+    return edge.doubted(doubt_of(pair.later.median_depth))
+
+
+def doubt_of(depth: float) -> np.ndarray:
+    """Covariance (7, 7) of where else a view may be that would look as right: a step of the stairs
+    on, another shelf. depth: of what it sees, in its units."""
+    return np.diag(_squared_sigmas(DOUBTED_ROTATION, DOUBTED_SHARE * depth, 0.0))
+
+
+def edge_information(
+    aligned: Alignment,
+    config: EdgeConfig,
+    noise: DepthNoise = LEARNED,
+    depth: float = 1.0,
+) -> np.ndarray:
     """Information (7, 7) of a right-multiplied tangent from an alignment's left-multiplied one.
+
+    noise, depth: of the reference, whose median depth it is.
 
     exp(x) S = S exp(Ad(S^-1) x), so H_right = Ad(S)^T H Ad(S). The floor on the covariance
     stands for what the residuals cannot tell: distortion of the depth, rolling shutter. It grows
@@ -145,7 +193,7 @@ def edge_information(aligned: Alignment, config: EdgeConfig) -> np.ndarray:
     constrain, such as the scale of a wall against its distance, keep a large covariance.
     """
     adjoint = adjoint_sim3(aligned.S_reference_source)
-    each = config.independent_residuals / aligned.pixels
+    each = _independent_share(aligned, config, noise, depth)
     information = each * adjoint.T @ aligned.information @ adjoint
     factor = max(1.0, config.residual_share * aligned.rmse / config.sigma_translation)
     floor = factor**2 * _squared_sigmas(
@@ -157,6 +205,18 @@ def edge_information(aligned: Alignment, config: EdgeConfig) -> np.ndarray:
     # (information^-1 + floor)^-1 without inverting what may be all but singular.
     floored = np.linalg.solve(np.eye(7) + information * floor, information)
     return 0.5 * (floored + floored.T)
+
+
+def _independent_share(
+    aligned: Alignment, config: EdgeConfig, noise: DepthNoise, depth: float
+) -> float:
+    """What each residual tells, of what it would if all were independent and noise their only
+    error. What pixels have in common does not show in the residuals, and averages out as little
+    as what so few patches have in common would."""
+    if not noise.is_measured:
+        return config.independent_residuals / aligned.pixels
+    in_common = config.systematic_share * depth / noise.sigma(depth)
+    return config.independent_pairs / max(aligned.inliers, 1) / (1.0 + in_common**2)
 
 
 def _unaligned_information(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from mapper.backend.graph.edge import Edge
@@ -9,9 +11,10 @@ from mapper.backend.graph.pose_graph import PoseGraph
 from mapper.backend.graph.restoration import edges_by_newer, initial_pose, restore
 from mapper.backend.keyframes.keyframe import Keyframe, shares_frame
 from mapper.backend.keyframes.map_cache import MapCache
-from mapper.backend.loops.edge_measurement import EdgeConfig, measure_odometry
+from mapper.backend.loops.cycle_check import CycleCheck
+from mapper.backend.loops.edge_measurement import EdgeConfig, doubt_of, measure_odometry
 from mapper.backend.loops.loop_closer import LoopCloser, LoopCloserConfig
-from mapper.backend.loops.loop_decision import LoopDecision
+from mapper.backend.loops.loop_decision import LoopDecision, Refusal, withdrawn
 from mapper.backend.loops.odometry_chain import OdometryChain
 from mapper.vision.matching import FeatureMatcher
 
@@ -37,6 +40,7 @@ class KeyframeLinker:
             edges.odometry_sigma_scale,
         )
         self.loop_closer = LoopCloser(loops, edges, matcher, self._chain)
+        self._cycles = CycleCheck(graph)
 
     def place(self, previous: Keyframe | None, keyframe: Keyframe) -> None:
         """Add the keyframe's pose where the frontend believes it to be."""
@@ -45,7 +49,8 @@ class KeyframeLinker:
     def link(
         self, previous: Keyframe | None, keyframes: list[Keyframe]
     ) -> tuple[list[Edge], list[LoopDecision]]:
-        """The edge to the keyframe before, then every verified one to earlier keyframes.
+        """The edge to the keyframe before, every verified one to earlier keyframes, and those that
+        the new ones have confirmed.
 
         keyframes: all, the new one last.
         """
@@ -56,9 +61,31 @@ class KeyframeLinker:
         loops, decisions = self.loop_closer.close(
             opened, keyframes, poses, self._maps, graph.free_scale
         )
-        for edge in loops:
-            graph.add_edge(edge)
-        return edges + loops, decisions
+        taken = self._admitted(loops, opened)
+        refused = {(e.i, e.j) for e in loops} - {(e.i, e.j) for e in taken}
+        decisions = [
+            replace(d, refusal=Refusal.CYCLE) if (d.i, d.j) in refused and d.accepted else d
+            for d in decisions
+        ]
+        self._cycles.watch([*edges, *taken])
+        review = self._cycles.review(opened.id)
+        decisions += [withdrawn(edge) for edge in review.withdrawn]
+        # Of an edge that was confirmed only its last state is told.
+        told = {(e.i, e.j): e for e in [*edges, *taken, *review.confirmed]}
+        gone = {(e.i, e.j) for e in review.withdrawn}
+        return [edge for pair, edge in told.items() if pair not in gone], decisions
+
+    def _admitted(self, loops: list[Edge], opened: Keyframe) -> list[Edge]:
+        """The new keyframe's edges as they are in the graph now; not those that others contradict.
+
+        All are judged before the first is taken: they come of one view, and may err together.
+        """
+        doubt = doubt_of(opened.median_depth)
+        admitted = [self._cycles.admitted(edge, doubt) for edge in loops]
+        taken = [edge for edge in admitted if edge is not None]
+        for edge in taken:
+            self._graph.add_edge(edge)
+        return taken
 
     def forget(self, keyframe: Keyframe) -> None:
         """A keyframe that the graph holds no more."""
@@ -71,6 +98,7 @@ class KeyframeLinker:
         What dense alignment had corrected about the chain's steps is not known any more.
         """
         restore(self._graph, keyframes, edges)
+        self._cycles.watch(edges)
         arriving = edges_by_newer(keyframes, edges)
         for keyframe in keyframes:
             self.loop_closer.remember(keyframe)
@@ -93,7 +121,8 @@ class KeyframeLinker:
         if measured.T_previous_new is not None:  # the frames before the jump keep their places
             opened.T_previous_keyframe = measured.T_previous_new
         edge = measured.edge
-        unaligned = None if measured.aligned else np.linalg.inv(edge.information)
+        known_worse = not (measured.aligned and edge.is_confirmed)
+        unaligned = np.linalg.inv(edge.information) if known_worse else None
         self._chain.extend(edge.i, edge.j, edge.S_i_j, measured.correction, unaligned)
         graph.add_edge(edge)
         graph.poses[edge.j] = graph.poses[edge.i] @ edge.S_i_j

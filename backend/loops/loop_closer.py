@@ -9,18 +9,19 @@ import numpy as np
 from mapper.backend.graph.edge import Edge, EdgeKind
 from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.backend.keyframes.map_cache import MapCache
-from mapper.backend.loops.edge_measurement import EdgeConfig, edge_information, max_residual
+from mapper.backend.loops.edge_measurement import EdgeConfig, edge_of, max_residual
 from mapper.backend.loops.loop_candidates import Candidate, CandidateConfig, CandidateFinder
 from mapper.backend.loops.loop_decision import LoopDecision, Measured, Refusal
 from mapper.backend.loops.odometry_chain import OdometryChain
+from mapper.backend.loops.second_opinion import Support, ViewPair, second_opinion
 from mapper.backend.loops.step_recovery import recognised_start
 from mapper.backend.loops.view_consistency import two_way_consistency
 from mapper.core.quantities import Positive, Probability, Share, Sigmas
 from mapper.core.settings_model import settings
 from mapper.core.sim3 import inverse_similarity
-from mapper.vision.belief import probability_measured
+from mapper.vision.alignment_evidence import Evidence
+from mapper.vision.belief import probability_right
 from mapper.vision.dense_alignment import Alignment, align
-from mapper.vision.depth_pyramid import DepthPyramid
 from mapper.vision.matching import FeatureMatcher
 
 
@@ -95,28 +96,42 @@ class LoopCloser:
         start, inliers = pair.start(self._matcher)
         if start is None:
             return None, pair.decision(0, (Refusal.NO_MATCHES, None), None)
-        a, b = maps.pyramid(pair.old.id), maps.pyramid(pair.new.id)
-        aligned = align(a, b, start, self._edge_config.alignment, pair.free_scale)
-        measured = self._measured(pair, aligned, a, b)
-        limit = max_residual(a.levels[0].noise, pair.old.median_depth, self._edge_config)
-        fault = self._fault(aligned.converged, measured, limit)
+        views = ViewPair(pair.old, pair.new, maps.pyramid(pair.old.id), maps.pyramid(pair.new.id))
+        alignment = self._edge_config.alignment
+        aligned = align(views.a, views.b, start, alignment, pair.free_scale)
+        evidence = views.evidence(aligned.S_reference_source)
+        measured, fault = self._judged(pair, aligned, views, evidence)
+        if fault is not None:
+            return None, pair.decision(inliers, fault, measured)
+        opinion = second_opinion(views, aligned, self._matcher, alignment, evidence)
+        if opinion.is_elsewhere:
+            evidence = views.evidence(opinion.aligned.S_reference_source)
+            measured, fault = self._judged(pair, opinion.aligned, views, evidence)
+        if opinion.support == Support.DENIED:
+            fault = Refusal.FEATURES, None
         decision = pair.decision(inliers, fault, measured)
         if fault is not None:
             return None, decision
-        information = edge_information(aligned, self._edge_config)
-        S = aligned.S_reference_source
-        return Edge(pair.old.id, pair.new.id, S, information, pair.candidate.kind), decision
+        return edge_of(views, opinion, self._edge_config, pair.candidate.kind), decision
+
+    def _judged(
+        self, pair: _Pair, aligned: Alignment, views: ViewPair, evidence: Evidence | None
+    ) -> tuple[Measured, tuple[Refusal, float | None] | None]:
+        """The numbers of an alignment, and why it is refused by them."""
+        measured = self._measured(pair, aligned, views, evidence)
+        noise = views.a.levels[0].noise
+        limit = max_residual(noise, pair.old.median_depth, self._edge_config)
+        return measured, self._fault(aligned.converged, measured, limit)
 
     def _measured(
-        self, pair: _Pair, aligned: Alignment, a: DepthPyramid, b: DepthPyramid
+        self, pair: _Pair, aligned: Alignment, views: ViewPair, evidence: Evidence | None
     ) -> Measured:
-        """a, b: of the earlier and of the new keyframe."""
         S = aligned.S_reference_source
         correction = float(np.linalg.norm((inverse_similarity(pair.S_old_new) @ S)[:3, 3]))
         # Of neighbours the graph knows where they are.
         is_neighbour = pair.candidate.kind == EdgeKind.COVISIBILITY
         is_expected = is_neighbour and correction <= self._edge_config.max_refinement
-        both = two_way_consistency(a.levels[0], b.levels[0], S)
+        both = two_way_consistency(views.a.levels[0], views.b.levels[0], S)
         return Measured(
             overlap=min(each.overlap for each in both),
             agreement=min(each.agreement for each in both),
@@ -125,7 +140,9 @@ class LoopCloser:
             scale=float(np.linalg.norm(S[:3, 0])),
             distance_ratio=float(np.linalg.norm(S[:3, 3])) / pair.old.median_depth,
             chain_sigmas=self._chain_sigmas(pair, S),
-            probability=probability_measured(a, b, aligned, is_expected),
+            probability=None
+            if evidence is None
+            else probability_right(evidence, aligned.weakest, is_expected),
         )
 
     def _chain_sigmas(self, pair: _Pair, S_old_new: np.ndarray) -> float | None:

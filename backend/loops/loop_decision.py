@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mapper.backend.graph.edge import EdgeKind
+from mapper.backend.graph.edge import Edge, EdgeKind
 
 
 class Refusal(StrEnum):
     """Why a pair is no edge of the graph. All but the first follow from what was measured.
 
+    features: most matched features say that the pair is elsewhere. cycle: other edges lead from one
+    to the other, and not to where this one does; it may have been an edge until they came.
     contradicted: it passed, and the optimised graph gave it up.
     """
 
@@ -22,6 +25,8 @@ class Refusal(StrEnum):
     DISTANCE = "distance"
     CHAIN = "chain"
     UNLIKELY = "unlikely"
+    FEATURES = "features"
+    CYCLE = "cycle"
     CONTRADICTED = "contradicted"
 
 
@@ -52,9 +57,10 @@ class Measured:
 class LoopDecision:
     """One pair that was tried: earlier keyframe i, newer keyframe j.
 
-    found_by: see Candidate. feature_inliers: matches that agree on a pose, 0 where none were
-    needed. refusal: None for a pair that became an edge. limit: the bound that it missed, in the
-    unit of the number that missed it. measured: None where there was nothing to compare.
+    found_by: see Candidate; cycle of an edge that others have contradicted since. feature_inliers:
+    matches that agree on a pose, 0 where none were needed. refusal: None for a pair that became an
+    edge. limit: the bound that it missed, in the unit of the number that missed it. measured: None
+    where there was nothing to compare.
     """
 
     i: int
@@ -70,3 +76,13 @@ class LoopDecision:
     def accepted(self) -> bool:
         """Whether the pair became an edge."""
         return self.refusal is None
+
+
+def latest(decisions: Iterable[LoopDecision]) -> list[LoopDecision]:
+    """The last word on each pair, in the order in which they were first tried."""
+    return list({(d.i, d.j): d for d in decisions}.values())
+
+
+def withdrawn(edge: Edge) -> LoopDecision:
+    """That an edge is one no more, as others contradict it."""
+    return LoopDecision(edge.i, edge.j, edge.kind, "cycle", 0, Refusal.CYCLE, None, None)

@@ -17,11 +17,15 @@ PLAIN: Final = {
     Refusal.DISTANCE: "cameras too far apart",
     Refusal.CHAIN: "impossible after so short a way",
     Refusal.UNLIKELY: "light and surfaces do not bear it out",
+    Refusal.FEATURES: "what is seen there is elsewhere",
+    Refusal.CYCLE: "the ways around contradict it",
     Refusal.CONTRADICTED: "given up by the graph",
 }
 WITHOUT_FIGURES: Final = {
     Refusal.NO_MATCHES: "no consistent feature matches",
     Refusal.NOT_CONVERGED: "alignment did not converge",
+    Refusal.FEATURES: "matched features are elsewhere",
+    Refusal.CYCLE: "other edges lead elsewhere",
     Refusal.CONTRADICTED: "given up by the graph",
 }
 

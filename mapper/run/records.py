@@ -113,23 +113,28 @@ def _frames(keyframe: dict[str, Any]) -> list[TrackedFrame]:
 
 def edge_record(edge: Edge) -> dict[str, Any]:
     """An edge as the fields of a journal line."""
-    return {
+    record = {
         "i": edge.i,
         "j": edge.j,
         "type": edge.kind.value,
         "S_i_j": edge.S_i_j.ravel().tolist(),
         "information": edge.information.ravel().tolist(),
     }
+    if edge.when_confirmed is not None:
+        record["when_confirmed"] = edge.when_confirmed.ravel().tolist()
+    return record
 
 
 def edge_from_record(record: dict[str, Any]) -> Edge:
     """The edge of a journal line."""
+    full = record.get("when_confirmed")  # none had one before edges were doubted
     return Edge(
         int(record["i"]),
         int(record["j"]),
         np.array(record["S_i_j"]).reshape(4, 4),
         np.array(record["information"]).reshape(7, 7),
         EdgeKind(record["type"]),
+        None if full is None else np.array(full).reshape(7, 7),
     )
 
 

@@ -11,7 +11,7 @@ from mapper.backend.global_map import GlobalMap
 from mapper.backend.graph.edge import Edge, EdgeKind
 from mapper.backend.graph.restoration import restored_graph
 from mapper.backend.keyframes.keyframe import Keyframe
-from mapper.backend.loops.loop_decision import LoopDecision
+from mapper.backend.loops.loop_decision import LoopDecision, Refusal, latest
 from mapper.errors import InputError
 from mapper.run.directory import RunDirectory
 from mapper.run.journal import read_journal
@@ -47,8 +47,14 @@ def load_graph(
             by_id[line["anchor"]].visits.append(visit_from_record(line, records[line["id"]]))
         edges = [edge_from_record(record) for line in lines for record in _edge_records(line)]
     known = {k.id for k in keyframes}
-    latest = {(e.i, e.j, e.kind): e for e in edges}  # an alignment replaces edges
-    return keyframes, [e for e in latest.values() if e.i in known and e.j in known]
+    taken_back = {
+        (line["i"], line["j"], line["kind"])
+        for line in lines
+        if line["event"] == "decision" and line.get("refusal") == Refusal.CYCLE
+    }
+    newest = {(e.i, e.j, e.kind): e for e in edges}  # an alignment replaces edges, or a cycle
+    kept = [edge for key, edge in newest.items() if key not in taken_back]
+    return keyframes, [e for e in kept if e.i in known and e.j in known]
 
 
 def _edge_records(line: dict[str, Any]) -> list[dict[str, Any]]:
@@ -62,7 +68,8 @@ def load_decisions(run: RunDirectory, max_bytes: int | None = None) -> list[Loop
     """Every decision about a loop, from the journal."""
     lines = read_journal(run.journal, max_bytes, "decision")
     with _of_this_version(run):
-        return [decision_from_record(line) for line in lines if line["kind"] == EdgeKind.LOOP]
+        found = (decision_from_record(line) for line in lines if line["kind"] == EdgeKind.LOOP)
+        return latest(found)
 
 
 def load_map(run: RunDirectory) -> GlobalMap:

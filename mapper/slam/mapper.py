@@ -16,7 +16,7 @@ from mapper.backend.graph.edge import Edge, EdgeKind
 from mapper.backend.graph.solver_process import SolverProcess
 from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.backend.keyframes.map_cache import MapStore
-from mapper.backend.loops.loop_decision import LoopDecision
+from mapper.backend.loops.loop_decision import LoopDecision, latest
 from mapper.config.settings import MapperConfig
 from mapper.core.frame import Frame
 from mapper.core.prediction import Prediction
@@ -104,7 +104,7 @@ class Mapper(Closing):
     @property
     def loops(self) -> int:
         """How many were closed by now."""
-        return sum(decision.accepted for decision in list(self.decisions))
+        return sum(decision.accepted for decision in latest(list(self.decisions)))
 
     @property
     def keyframes(self) -> int:
@@ -179,7 +179,7 @@ class Mapper(Closing):
             self.config.backend.fusion.tsdf,
             self.counts,
             self.keyframes,
-            self.decisions,
+            latest(self.decisions),
             final.dropped_loops,
             True if self._frontend is None else self._frontend.is_metric,
             () if final.alignment is None else tuple(final.alignment.costs),

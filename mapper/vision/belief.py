@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from mapper.vision.alignment_evidence import Evidence, evidence_of
-from mapper.vision.dense_alignment import Alignment
-from mapper.vision.depth_pyramid import DepthPyramid
+from mapper.vision.alignment_evidence import Evidence
 
 if TYPE_CHECKING:
     from jaxtyping import Float64
@@ -48,13 +46,3 @@ def signs_of(evidence: Evidence, weakest: float) -> Float64[np.ndarray, " 6"]:
     centred = float(np.clip(evidence.centred, -0.3, 0.3)) if evidence.has_light else 0.0
     information = -float(np.log1p(-(light**2)))
     return np.array([front, information, centred, min(evidence.seen, 0.8), firm, firm * front])
-
-
-def probability_measured(
-    reference: DepthPyramid, source: DepthPyramid, aligned: Alignment, is_expected: bool
-) -> float | None:
-    """The same of two views; None of a network's, whose depth errs in ways of its own."""
-    if not reference.levels[0].noise.is_measured:
-        return None
-    evidence = evidence_of(reference, source, aligned.S_reference_source)
-    return probability_right(evidence, aligned.weakest, is_expected)

@@ -21,6 +21,8 @@ from tests.support.made_up_records import MEASURED, loop
         (Refusal.RESIDUAL, 0.01, "residual 13.4 mm above 10.0 mm"),
         (Refusal.DISTANCE, 0.9, "cameras 0.95 median depths apart, above 0.9"),
         (Refusal.CHAIN, 12.0, "41 sigmas off the odometry chain, above 12"),
+        (Refusal.FEATURES, None, "matched features are elsewhere"),
+        (Refusal.CYCLE, None, "other edges lead elsewhere"),
         (Refusal.CONTRADICTED, None, "given up by the graph"),
     ],
 )

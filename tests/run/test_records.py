@@ -39,6 +39,11 @@ def test_an_edge_survives_json(kind: EdgeKind) -> None:
     assert (again.i, again.j, again.kind) == (3, 9, kind)
     np.testing.assert_array_equal(again.S_i_j, edge.S_i_j)
     np.testing.assert_array_equal(again.information, edge.information)
+    assert again.is_confirmed
+    doubted = Edge(3, 9, S, np.eye(7), kind).doubted(np.eye(7))
+    again = edge_from_record(json.loads(json.dumps(edge_record(doubted))))
+    assert not again.is_confirmed
+    np.testing.assert_array_equal(again.confirmed().information, np.eye(7))
 
 
 def test_the_frames_of_a_visit_are_those_of_its_keyframe() -> None:

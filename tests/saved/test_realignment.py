@@ -17,6 +17,7 @@ from mapper.backend.fusion.tsdf import TsdfConfig
 from mapper.backend.graph.edge import Edge, EdgeKind
 from mapper.backend.keyframes.keyframe import TrackedFrame
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
+from mapper.backend.loops.loop_decision import withdrawn
 from mapper.core.geometry import pose
 from mapper.core.mesh import Mesh
 from mapper.errors import InputError
@@ -24,7 +25,7 @@ from mapper.io.meshes.mesh_files import read_mesh
 from mapper.io.trajectory_files import read_tum
 from mapper.run.directory import RunDirectory
 from mapper.run.journal import Journal, read_journal
-from mapper.run.records import edge_record, keyframe_record
+from mapper.run.records import decision_record, edge_record, keyframe_record
 from mapper.saved.map import load_graph, load_map
 from mapper.saved.realigned_outputs import write_realignment
 from mapper.saved.realignment import Realignment, realign
@@ -253,3 +254,15 @@ def test_of_two_edges_alike_the_later_counts(run: RunDirectory) -> None:
     _, edges = load_graph(run)
     assert [(e.i, e.j) for e in edges] == [(k, k + 1) for k in range(COUNT - 1)]
     np.testing.assert_array_equal(edges[1].S_i_j, np.eye(4))
+
+
+def test_an_edge_that_was_taken_back_is_none(run: RunDirectory) -> None:
+    journal = Journal(run.journal, run.journal.stat().st_size)
+    edge = Edge(0, 2, np.eye(4), np.eye(7), EdgeKind.COVISIBILITY)
+    journal.append("edge", **edge_record(edge))
+    journal.close()
+    assert any((e.i, e.j) == (0, 2) for e in load_graph(run)[1])
+    journal = Journal(run.journal, run.journal.stat().st_size)
+    journal.append("decision", **decision_record(withdrawn(edge)))
+    journal.close()
+    assert [(e.i, e.j) for e in load_graph(run)[1]] == [(k, k + 1) for k in range(COUNT - 1)]

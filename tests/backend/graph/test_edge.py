@@ -78,3 +78,23 @@ def test_edges_that_do_not_meet_are_not_joined() -> None:
     first, second = Edge(0, 1, S_A, np.eye(7), LOOP), Edge(2, 3, S_B, np.eye(7), LOOP)
     with pytest.raises(ValueError, match="0-1 and 2-3 do not meet"):
         composed(first, second, LOOP, True)
+
+
+def test_a_doubted_edge_is_worth_less_until_it_is_confirmed() -> None:
+    full = Edge(0, 1, np.eye(4), np.diag([1e4] * 3 + [1e4] * 3 + [1e6]), EdgeKind.LOOP)
+    doubt = np.diag([0.0] * 3 + [0.3**2, 0.0, 0.0] + [0.0])
+    edge = full.doubted(doubt)
+    assert full.is_confirmed and not edge.is_confirmed
+    covariance = np.linalg.inv(edge.information)
+    np.testing.assert_allclose(covariance, np.linalg.inv(full.information) + doubt, atol=1e-9)
+    assert edge.confirmed().is_confirmed
+    np.testing.assert_allclose(edge.confirmed().information, full.information)
+
+
+def test_a_doubted_edge_is_doubted_from_the_other_end_too() -> None:
+    S = exp_sim3(np.array([0.2, -0.1, 0.3, 1.0, -0.5, 0.2, 0.0]))
+    edge = Edge(0, 1, S, 1e4 * np.eye(7), EdgeKind.LOOP).doubted(0.04 * np.eye(7))
+    turned = edge.reversed()
+    assert not turned.is_confirmed
+    back = turned.reversed().confirmed()
+    np.testing.assert_allclose(back.information, edge.confirmed().information, rtol=1e-6, atol=1e-3)

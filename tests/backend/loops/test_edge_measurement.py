@@ -229,3 +229,19 @@ def test_a_corner_of_the_room_ties_scale_and_distance_down(room: Room, index: in
     values = np.linalg.eigvalsh(covariance[DISTANCE_AND_SCALE])
     assert values[1] < 500 * values[0]
     assert np.sqrt(covariance[6, 6]) < 0.05
+
+
+def test_what_pixels_of_a_depth_camera_have_in_common_does_not_average_out() -> None:
+    """Information of unit residuals: 20 of them count, and less where noise hides a bias."""
+    config = EdgeConfig(
+        independent_pairs=20.0,
+        systematic_share=0.01,
+        sigma_rotation=1e-12,
+        sigma_translation=1e-12,
+        sigma_scale=0.0,
+    )
+    aligned = Alignment(np.eye(4), 1.0, 1.0, 0.0, 500 * np.eye(7), True, 1000, inliers=500)
+    for sigma, expected in ((1.0, 20.0 / (1 + 0.02**2)), (0.02, 10.0)):
+        noise = DepthNoise(sigma, 0.0, 0.0)
+        information = edge_information(aligned, config, noise, depth=2.0)
+        np.testing.assert_allclose(np.diag(information), expected, rtol=1e-6)
