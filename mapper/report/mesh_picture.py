@@ -16,6 +16,9 @@ from mapper.runtime.open3d_loader import load_open3d
 BACKGROUND_TOP: Final = np.array([250, 251, 252], np.float32)
 BACKGROUND_BOTTOM: Final = np.array([226, 230, 235], np.float32)
 SUPERSAMPLING: Final = 2
+# Of a picture that are made at once. What they take stays in the processor's cache and is reused;
+# arrays of a whole picture are got from the system page by page at every step, and given back.
+STRIP_ROWS: Final = 32
 FIELD_OF_VIEW: Final = np.radians(38.0)  # vertical; the bird's eye is narrower, nearly parallel
 TOP_FIELD_OF_VIEW: Final = np.radians(6.0)
 ELEVATION: Final = np.radians(42.0)
@@ -144,53 +147,68 @@ def _render(
     if len(mesh.faces) == 0:
         raise InputError("the mesh has no faces, so there is nothing to picture")
     w, h = width * SUPERSAMPLING, height * SUPERSAMPLING
-    rays = _rays(w, h, T_world_camera, field_of_view)
-    faces, weights = _cast(load_open3d(), mesh, rays)
-    blend = np.linspace(0, 1, h, dtype=np.float32)[:, None, None]
-    image = np.broadcast_to(BACKGROUND_TOP * (1 - blend) + BACKGROUND_BOTTOM * blend, (h, w, 3))
-    image = image.reshape(-1, 3).copy()
-    hit = faces >= 0
-    image[hit] = _shade(mesh, faces[hit], weights[hit], T_world_camera[:3, :3])
-    image = image.reshape(h, w, 3)
-    image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    o3d = load_open3d()
+    scene = _scene(o3d, mesh)
+    beyond = 1e-5 * float(np.linalg.norm(np.ptp(mesh.vertices, axis=0)))
+    blend = np.linspace(0, 1, h, dtype=np.float32)[:, None]
+    background = BACKGROUND_TOP * (1 - blend) + BACKGROUND_BOTTOM * blend
+    image = np.empty((height, width, 3), np.float32)
+    for top in range(0, height, STRIP_ROWS):
+        bottom = min(top + STRIP_ROWS, height)
+        rows = np.arange(SUPERSAMPLING * top, SUPERSAMPLING * bottom)
+        rays = _rays(w, h, rows, T_world_camera, field_of_view)
+        faces, weights = _cast(o3d, scene, rays, beyond)
+        colors = np.repeat(background[rows], w, axis=0)
+        hit = faces >= 0
+        colors[hit] = _shade(mesh, faces[hit], weights[hit], T_world_camera[:3, :3])
+        strip = colors.reshape(len(rows), w, 3)
+        image[top:bottom] = cv2.resize(strip, (width, bottom - top), interpolation=cv2.INTER_AREA)
     return np.clip(image + 0.5, 0, 255).astype(np.uint8)
 
 
-def _rays(width: int, height: int, T_world_camera: np.ndarray, field_of_view: float) -> np.ndarray:
-    """float32 (height * width, 6): origin and unit direction of the ray through each pixel."""
+def _rays(
+    width: int, height: int, rows: np.ndarray, T_world_camera: np.ndarray, field_of_view: float
+) -> np.ndarray:
+    """float32 (rows * width, 6): origin and unit direction of the ray through each pixel of these
+    rows of a picture."""
     focal = height / 2 / np.tan(field_of_view / 2)
-    rows, columns = np.indices((height, width), dtype=np.float32)
+    rows, columns = np.meshgrid(
+        rows.astype(np.float32), np.arange(width, dtype=np.float32), indexing="ij"
+    )
     x, y = (columns - (width - 1) / 2) / focal, (rows - (height - 1) / 2) / focal
     directions = np.stack([x, y, np.ones_like(x)], axis=-1).reshape(-1, 3)
     directions = directions @ T_world_camera[:3, :3].T.astype(np.float32)
-    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    directions /= np.sqrt(_dot(directions, directions))[:, None]
     origins = np.broadcast_to(T_world_camera[:3, 3].astype(np.float32), directions.shape)
     return np.concatenate([origins, directions], axis=1).astype(np.float32)
 
 
-def _cast(o3d: ModuleType, mesh: Mesh, rays: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The first face that each ray (R, 6) meets from its front: index (R,) or -1, uv (R, 2)."""
-    scene = _scene(o3d, mesh)
-    extent = float(np.linalg.norm(np.ptp(mesh.vertices, axis=0)))
+def _cast(
+    o3d: ModuleType, scene: Any, rays: np.ndarray, beyond: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """The first face that each ray (R, 6) meets from its front: index (R,) or -1, uv (R, 2).
+
+    beyond: units past a face that is seen from behind, where the ray goes on.
+    """
     faces = np.full(len(rays), -1, dtype=np.int64)
     weights = np.zeros((len(rays), 2), dtype=np.float32)
     pending = np.arange(len(rays))
-    origins = rays[:, :3].copy()
+    batch = rays
     for _ in range(MAX_PASSES):
-        batch = np.concatenate([origins[pending], rays[pending, 3:]], axis=1)
         answer = scene.cast_rays(o3d.core.Tensor(batch))
         distance = answer["t_hit"].numpy()
         normals = answer["primitive_normals"].numpy()
         hit = np.isfinite(distance)
-        front = hit & ((normals * rays[pending, 3:]).sum(axis=1) < 0)
-        faces[pending[front]] = answer["primitive_ids"].numpy()[front].astype(np.int64)
+        front = hit & (_dot(normals, batch[:, 3:]) < 0)
+        faces[pending[front]] = answer["primitive_ids"].numpy()[front]
         weights[pending[front]] = answer["primitive_uvs"].numpy()[front]
         behind = hit & ~front
-        step = distance[behind] + 1e-5 * extent
         pending = pending[behind]
         if len(pending) == 0:
             break
-        origins[pending] += step[:, None] * rays[pending, 3:]
+        step = distance[behind] + beyond
+        batch = batch[behind]
+        batch[:, :3] += step[:, None] * batch[:, 3:]
     return faces, weights
 
 
@@ -205,14 +223,19 @@ def _scene(o3d: ModuleType, mesh: Mesh) -> Any:
 def _shade(mesh: Mesh, faces: np.ndarray, uv: np.ndarray, rotation: np.ndarray) -> np.ndarray:
     """Colours float32 (R, 3), 0 to 255, of hits with barycentric uv (R, 2): Lambert on ambient."""
     corners = mesh.faces[faces]
-    weights = np.stack([1 - uv.sum(axis=1), uv[:, 0], uv[:, 1]], axis=1)[..., None]
-    colors = (mesh.colors[corners].astype(np.float32) * weights).sum(axis=1)
-    normals = (mesh.normals[corners] * weights).sum(axis=1)
-    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
+    weights = np.stack([1 - uv[:, 0] - uv[:, 1], uv[:, 0], uv[:, 1]], axis=1)
+    colors = np.einsum("rck,rc->rk", mesh.colors[corners].astype(np.float32), weights)
+    normals = np.einsum("rck,rc->rk", mesh.normals[corners], weights)
+    normals /= np.maximum(np.sqrt(_dot(normals, normals)), 1e-9)[:, None]
     light = (rotation @ _unit(LIGHT_IN_CAMERA)).astype(np.float32)
     lambert = np.clip(normals @ light, 0, 1)
     shade = AMBIENT + (BRIGHTEST - AMBIENT) * lambert
     return np.clip(colors * shade[:, None], 0, 255)
+
+
+def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Products (N,) of vectors (N, 3)."""
+    return np.asarray(np.einsum("nk,nk->n", a, b))
 
 
 def _longest_direction(points: np.ndarray, axis: np.ndarray) -> np.ndarray:
