@@ -16,7 +16,8 @@ def product(
 ) -> Float32[np.ndarray, "n m"]:
     """Products of each row of a with each of b.
 
-    By OpenCV: for so few numbers the library of NumPy wakes threads that cost more than it saves.
+    By OpenCV, whose library like NumPy's wakes threads for it, which then look for more work for
+    25 ms: the command line gives both one thread (`mapper.cli`).
     """
     if len(a) == 0 or len(b) == 0:
         return np.zeros((len(a), len(b)), np.float32)

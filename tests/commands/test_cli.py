@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
-from mapper.cli import COMMANDS
+from mapper.cli import BLAS_THREADS, COMMANDS
 from mapper.commands.doctor_checks import Check
 from mapper.pipeline import map_into
 from mapper.request import RunRequest
@@ -52,3 +55,20 @@ def test_a_complete_run_is_not_mapped_again(finished: RunDirectory) -> None:
     _, metrics = map_into(request)
     assert metrics["complete"] and metrics["frames"] == 80
     assert finished.journal.stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize(("asked", "expected"), [(None, "1"), ("3", "3")])
+def test_products_wake_no_threads_unless_asked_to(asked: str | None, expected: str) -> None:
+    """The library of products reads the variable when it is loaded: nothing may load it before."""
+    program = (
+        "import os, sys, mapper.cli; early = 'numpy' in sys.modules or 'cv2' in sys.modules;"
+        "mapper.cli.main(['config', 'show']);"
+        f"print('numpy' in sys.modules, early, os.environ['{BLAS_THREADS}'])"
+    )
+    environment = {k: v for k, v in os.environ.items() if k != BLAS_THREADS}
+    if asked is not None:
+        environment[BLAS_THREADS] = asked
+    ran = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.split()[-3:] == ["True", "False", expected]
