@@ -12,10 +12,8 @@ from mapper.vision.reprojection import (
     NEAREST,
     Camera,
     Motion,
-    backprojected,
     carried,
     f32,
-    projected,
 )
 
 if TYPE_CHECKING:
@@ -26,6 +24,14 @@ INTENSITY_SIGMA = 0.03  # of 0..1: larger differences are occlusion or exposure
 # count as knowledge of where a blank wall is.
 MIN_GRADIENT = 0.015
 MIN_NORMAL_COSINE = 0.7  # surfaces that face further apart are not the same one
+# Pixels of a row that are carried over at once, and pairs that are weighed at once: what they take
+# stays in the processor's nearest cache.
+STRIP = 64
+PAIRS = 256
+# Rows of what is kept of them: a point and its pixel; a point, the normal and so on of its pair.
+X, Y, Z, U, V = range(5)
+NX, NY, NZ, OFF, SIGMA, DARK, BRIGHT, SLOPE_U, SLOPE_V = range(3, 12)
+PLANES, LIGHT = 12, 20  # where 8 rows of planes, and 10 of light, begin
 
 
 class AlignmentView(NamedTuple):
@@ -71,108 +77,99 @@ def accumulate(scene, dof):
 
     points, visible in the reference, inliers, squared point-to-plane residuals, inliers' depths.
 
-    Each image row first fills `rows` with weighted Jacobians and residuals, dof + 1 numbers
-    a residual, whose products then run at the vector unit's full width.
+    Only to look up what lies where a pixel lands is done one by one: carrying pixels over before it
+    and the arithmetic of pairs after it run at the vector unit's full width.
     """
     height, width = scene.source.depth.shape
     of_planes, of_light = np.zeros((dof + 1, dof + 1)), np.zeros((dof + 3, dof + 3))
     sums = np.zeros(5)
-    planes, light = np.empty((8, width), np.float32), np.empty((10, width), np.float32)
+    strip, pairs = np.empty((5, STRIP), np.float32), np.empty((30, PAIRS), np.float32)
+    n = 0
     for row in range(height):
-        n = _fill(planes, light, sums, scene, row, dof)
-        _multiply(of_planes, planes, n)
-        if scene.limits.uses_light:
-            _multiply(of_light, light, n)
+        for first in range(0, width, STRIP):
+            columns = min(STRIP, width - first)
+            if n + columns > PAIRS:
+                _add(of_planes, of_light, sums, (pairs, n), scene, dof)
+                n = 0
+            _carry(strip, scene, row, first, columns)
+            n = _pair(strip, pairs, n, sums, scene, (row, first, columns))
+    _add(of_planes, of_light, sums, (pairs, n), scene, dof)
     return of_planes, of_light, sums
 
 
-@kernel(fastmath=True, inline="always")
-def _multiply(products, rows, n):
-    """Add what n residuals tell."""
-    for i in range(products.shape[0]):
-        for j in range(i, products.shape[0]):
-            total = f32(0)
-            for k in range(n):
-                total += rows[i, k] * rows[j, k]
-            products[i, j] += total
+@kernel(fastmath=True)
+def _add(of_planes, of_light, sums, found, scene, dof):
+    """Add what the pairs tell that were found, and how many they are."""
+    pairs, n = found
+    _weigh(pairs, n, sums, scene, dof)
+    _multiply(of_planes, pairs, PLANES, n)
+    if scene.limits.uses_light:
+        _multiply(of_light, pairs, LIGHT, n)
 
 
 @kernel(fastmath=True, inline="always")
-def _fill(planes, light, sums, scene, row, dof):
-    """Weighted residuals of one row of the source; adds to the sums, returns how many they are."""
+def _carry(strip, scene, row, first, columns):
+    """Where a row's pixels are seen from the reference, and where they appear in its image; U < 0:
+    nowhere."""
+    source, camera = scene.source, scene.reference.camera
+    for k in range(columns):
+        z = source.depth[row, first + k]
+        is_there = z > 0
+        p = carried(source.camera, scene.motion, f32(first + k), f32(row), z * scene.scale)
+        is_there &= p[2] > NEAREST
+        inverse = f32(1) / (p[2] if is_there else f32(1))
+        strip[X, k], strip[Y, k], strip[Z, k] = p
+        strip[U, k] = camera.fx * p[0] * inverse + camera.cx if is_there else f32(-1)
+        strip[V, k] = camera.fy * p[1] * inverse + camera.cy
+
+
+@kernel(fastmath=True, inline="always")
+def _pair(strip, pairs, n, sums, scene, where):
+    """Add the pixels that have a counterpart, and what is to be compared with it, to the n pairs
+    there are; returns how many there are then."""
     reference, source, limits = scene.reference, scene.source, scene.limits
-    points = visible = inliers = 0
-    squared = depths = f32(0)
-    for column in range(source.depth.shape[1]):
-        if source.depth[row, column] <= 0:
+    row, first, columns = where
+    height, width = reference.depth.shape
+    camera = reference.camera
+    focal_u, focal_v = f32(1) / camera.fx, f32(1) / camera.fy
+    points = visible = 0
+    for k in range(columns):
+        if source.depth[row, first + k] <= 0:
             continue
         points += 1
-        z = source.depth[row, column] * scene.scale
-        X = carried(source.camera, scene.motion, f32(column), f32(row), z)
-        if X[2] <= NEAREST:
+        u, v = strip[U, k], strip[V, k]
+        if not (u >= 1 and v >= 1 and u <= width - 2 and v <= height - 2):
             continue
-        u, v = projected(reference.camera, X)
-        if not _is_visible(reference, X, (u, v), limits):
+        i, j = int(v + f32(0.5)), int(u + f32(0.5))
+        there = reference.depth[i, j]
+        z = strip[Z, k]
+        # Nor is it seen where no depth is known, or behind the reference's surface.
+        if there <= 0 or z > there + 3 * limits.max_distance:
             continue
         visible += 1
-        normal, r, sigma = _plane(reference, X, (u, v), limits)
-        if sigma <= 0 or _cosine(normal, source.normals[row, column], scene.motion.R) < f32(
-            MIN_NORMAL_COSINE
-        ):
+        dx = strip[X, k] - (f32(j) - camera.cx) * focal_u * there
+        dy = strip[Y, k] - (f32(i) - camera.cy) * focal_v * there
+        dz = z - there
+        sigma = depth_sigma(there, limits.noise)
+        reach = max(
+            limits.max_distance * max(f32(1), there * f32(0.5)), limits.reach_sigmas * sigma
+        )
+        if dx * dx + dy * dy + dz * dz > reach * reach:
             continue
-        squared += r * r
-        depths += X[2]
-        root_weight = f32(1) / max(sigma, f32(0.5) * abs(r))  # beyond 2 sigma less than linear
-        along = X[0] * normal[0] + X[1] * normal[1] + X[2] * normal[2]
-        _put(planes, inliers, X, normal, (root_weight, along))
-        planes[dof, inliers] = root_weight * r
+        normal = reference.normals[i, j, 0], reference.normals[i, j, 1], reference.normals[i, j, 2]
+        if _cosine(normal, source.normals[row, first + k], scene.motion.R) < f32(MIN_NORMAL_COSINE):
+            continue
+        pairs[X, n], pairs[Y, n], pairs[Z, n] = strip[X, k], strip[Y, k], z
+        pairs[NX, n], pairs[NY, n], pairs[NZ, n] = normal
+        pairs[OFF, n] = normal[0] * dx + normal[1] * dy + normal[2] * dz
+        pairs[SIGMA, n] = sigma
         if limits.uses_light:
-            dark = source.intensity[row, column]
-            expected = scene.gain * dark + scene.offset
-            gradient, steepness, difference = _light(reference, X, (u, v), expected)
-            spread = f32(INTENSITY_SIGMA) * max(f32(INTENSITY_SIGMA), abs(difference))
-            root_weight = f32(0)
-            if steepness > f32(MIN_GRADIENT) ** 2:
-                root_weight = f32(1) / np.sqrt(spread)
-            # Scaling about the reference camera moves no pixel.
-            _put(light, inliers, X, gradient, (root_weight, f32(0)))
-            light[dof, inliers] = -root_weight * dark
-            light[dof + 1, inliers] = -root_weight
-            light[dof + 2, inliers] = root_weight * difference
-        inliers += 1
+            pairs[DARK, n] = source.intensity[row, first + k]
+            _look_up(pairs, n, reference.intensity, u, v)
+        n += 1
     sums[0] += points
     sums[1] += visible
-    sums[2] += inliers
-    sums[3] += squared
-    sums[4] += depths
-    return inliers
-
-
-@kernel(fastmath=True, inline="always")
-def _is_visible(reference, X, pixel, limits):
-    """Whether the reference sees that far there: not beside its image, nor where it knows no
-    depth, nor behind its surface."""
-    height, width = reference.depth.shape
-    u, v = pixel
-    if u < 1 or v < 1 or u > width - 2 or v > height - 2:
-        return False
-    z = reference.depth[int(v + f32(0.5)), int(u + f32(0.5))]
-    return z > 0 and X[2] <= z + 3 * limits.max_distance
-
-
-@kernel(fastmath=True, inline="always")
-def _plane(reference, X, pixel, limits):
-    """(the nearest pixel's normal, the distance of X to its plane, its sigma or 0: too far)."""
-    u, v = int(pixel[0] + f32(0.5)), int(pixel[1] + f32(0.5))
-    z = reference.depth[v, u]
-    n = reference.normals[v, u, 0], reference.normals[v, u, 1], reference.normals[v, u, 2]
-    x, y, _ = backprojected(reference.camera, f32(u), f32(v), z)
-    dx, dy, dz = X[0] - x, X[1] - y, X[2] - z
-    sigma = depth_sigma(z, limits.noise)
-    reach = max(limits.max_distance * max(f32(1), z * f32(0.5)), limits.reach_sigmas * sigma)
-    if dx * dx + dy * dy + dz * dz > reach * reach:
-        sigma = f32(0)
-    return n, n[0] * dx + n[1] * dy + n[2] * dz, sigma
+    return n
 
 
 @kernel(fastmath=True, inline="always")
@@ -186,35 +183,76 @@ def _cosine(n, m, R):
 
 
 @kernel(fastmath=True, inline="always")
-def _light(reference, X, pixel, intensity):
-    """(derivative by X of the reference's intensity where X appears, its squared gradient in the
-    image, the difference there)."""
-    camera = reference.camera
-    u, v = int(pixel[0]), int(pixel[1])
-    au, av = pixel[0] - f32(u), pixel[1] - f32(v)
-    i00, i01 = reference.intensity[v, u], reference.intensity[v, u + 1]
-    i10, i11 = reference.intensity[v + 1, u], reference.intensity[v + 1, u + 1]
+def _look_up(pairs, n, intensity, u, v):
+    """The reference's intensity where pair n appears in it, and its gradient there."""
+    i, j = int(v), int(u)
+    au, av = u - f32(j), v - f32(i)
+    i00, i01 = intensity[i, j], intensity[i, j + 1]
+    i10, i11 = intensity[i + 1, j], intensity[i + 1, j + 1]
     top = i00 + au * (i01 - i00)
     bottom = i10 + au * (i11 - i10)
-    difference = top + av * (bottom - top) - intensity
-    gu = (i01 - i00) * (f32(1) - av) + (i11 - i10) * av
-    gv = bottom - top
-    inverse_z = f32(1) / X[2]
-    gx, gy = gu * camera.fx * inverse_z, gv * camera.fy * inverse_z
-    gz = -(gx * X[0] + gy * X[1]) * inverse_z
-    return (gx, gy, gz), gu * gu + gv * gv, difference
+    pairs[BRIGHT, n] = top + av * (bottom - top)
+    pairs[SLOPE_U, n] = (i01 - i00) * (f32(1) - av) + (i11 - i10) * av
+    pairs[SLOPE_V, n] = bottom - top
 
 
 @kernel(fastmath=True, inline="always")
-def _put(rows, n, X, g, values):
-    """The Jacobian of residual n, whose derivative by X is g. values: its root weight, and its
-    derivative by the log scale; what follows the pose's columns is written over that."""
-    root_weight, along = values
-    x, y, z = X
-    rows[0, n] = root_weight * (y * g[2] - z * g[1])
-    rows[1, n] = root_weight * (z * g[0] - x * g[2])
-    rows[2, n] = root_weight * (x * g[1] - y * g[0])
-    rows[3, n] = root_weight * g[0]
-    rows[4, n] = root_weight * g[1]
-    rows[5, n] = root_weight * g[2]
-    rows[6, n] = root_weight * along
+def _weigh(pairs, n, sums, scene, dof):
+    """The weighted Jacobians and residuals of n pairs, and their sums."""
+    camera = scene.reference.camera
+    squared = depths = f32(0)
+    for k in range(n):
+        point = pairs[X, k], pairs[Y, k], pairs[Z, k]
+        normal = pairs[NX, k], pairs[NY, k], pairs[NZ, k]
+        off = pairs[OFF, k]
+        squared += off * off
+        depths += point[2]
+        # Beyond 2 sigma less than linear.
+        root_weight = f32(1) / max(pairs[SIGMA, k], f32(0.5) * abs(off))
+        _put(pairs, PLANES, k, point, normal, root_weight)
+        along = point[0] * normal[0] + point[1] * normal[1] + point[2] * normal[2]
+        pairs[PLANES + 6, k] = root_weight * along  # by the log scale
+        pairs[PLANES + dof, k] = root_weight * off
+    sums[2] += n
+    sums[3] += squared
+    sums[4] += depths
+    if not scene.limits.uses_light:
+        return
+    for k in range(n):
+        point = pairs[X, k], pairs[Y, k], pairs[Z, k]
+        dark, slope_u, slope_v = pairs[DARK, k], pairs[SLOPE_U, k], pairs[SLOPE_V, k]
+        difference = pairs[BRIGHT, k] - (scene.gain * dark + scene.offset)
+        inverse = f32(1) / point[2]
+        gx, gy = slope_u * camera.fx * inverse, slope_v * camera.fy * inverse
+        gradient = gx, gy, -(gx * point[0] + gy * point[1]) * inverse
+        spread = f32(INTENSITY_SIGMA) * max(f32(INTENSITY_SIGMA), abs(difference))
+        is_steep = slope_u * slope_u + slope_v * slope_v > f32(MIN_GRADIENT) ** 2
+        root_weight = f32(1) / np.sqrt(spread) if is_steep else f32(0)
+        _put(pairs, LIGHT, k, point, gradient, root_weight)
+        pairs[LIGHT + 6, k] = f32(0)  # scaling about the reference camera moves no pixel
+        pairs[LIGHT + dof, k] = -root_weight * dark
+        pairs[LIGHT + dof + 1, k] = -root_weight
+        pairs[LIGHT + dof + 2, k] = root_weight * difference
+
+
+@kernel(fastmath=True, inline="always")
+def _put(pairs, first, k, point, g, root_weight):
+    """The Jacobian by the pose of residual k, whose derivative by its point is g."""
+    x, y, z = point
+    pairs[first, k] = root_weight * (y * g[2] - z * g[1])
+    pairs[first + 1, k] = root_weight * (z * g[0] - x * g[2])
+    pairs[first + 2, k] = root_weight * (x * g[1] - y * g[0])
+    pairs[first + 3, k] = root_weight * g[0]
+    pairs[first + 4, k] = root_weight * g[1]
+    pairs[first + 5, k] = root_weight * g[2]
+
+
+@kernel(fastmath=True, inline="always")
+def _multiply(products, pairs, first, n):
+    """Add what n residuals tell."""
+    for i in range(products.shape[0]):
+        for j in range(i, products.shape[0]):
+            total = f32(0)
+            for k in range(n):
+                total += pairs[first + i, k] * pairs[first + j, k]
+            products[i, j] += total
