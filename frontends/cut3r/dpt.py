@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from mapper.frontends.cut3r.config import DptConfig
 from mapper.frontends.layers.convolution_pair import ConvolutionPair
+from mapper.frontends.layers.linear import product
 
 
 def upsampled(image: Tensor) -> Tensor:
@@ -53,7 +54,7 @@ class Reassemble(nn.Sequential):
         """tokens (B, h * w, C) to (B, layer_dim, h', w')."""
         project, *rescale = self
         assert isinstance(project, nn.Conv2d)
-        image = functional.linear(tokens, project.weight.flatten(1), project.bias)
+        image = product(tokens.to(project.weight.dtype), project.weight.flatten(1), project.bias)
         # Channels stay last in memory from here to the output: tokens lie so already, and both
         # convolutions and interpolation are faster that way (the latter tenfold on a CPU).
         image = image.unflatten(1, grid).permute(0, 3, 1, 2)
@@ -107,6 +108,11 @@ class Dpt(nn.Module):
         # Weights in the layout of the activations, or every call would reorder them.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
+    @property
+    def products(self) -> list[nn.Module]:
+        """What may be computed in half precision: all but the last layer, which answers."""
+        return [self.scratch, self.act_postprocess, self.head[:-1]]
+
     def forward(self, tokens: Sequence[Tensor], grid: tuple[int, int]) -> Tensor:
         """tokens: four of (B, h * w, C), shallow to deep."""
         levels = [
@@ -120,4 +126,8 @@ class Dpt(nn.Module):
         path = path[..., : levels[2].shape[2], : levels[2].shape[3]]
         path = self.scratch.refinenet3(path, levels[2])
         path = self.scratch.refinenet2(path, levels[1])
-        return self.head(self.scratch.refinenet1(path, levels[0]))
+        path = self.scratch.refinenet1(path, levels[0])
+        *convolutions, last = self.head
+        for layer in convolutions:
+            path = layer(path)
+        return last(path.float())

@@ -35,7 +35,7 @@ from mapper.frontends.cut3r.update_rules import (
 )
 from mapper.frontends.images import Layout
 from mapper.frontends.layers.block import compile_blocks
-from mapper.frontends.layers.precision import set_products
+from mapper.frontends.layers.precision import set_precision
 from mapper.frontends.learned import Answer, LearnedFrontend, Shown, array, finite
 from mapper.frontends.pointmap_camera import pointmap_camera
 
@@ -64,7 +64,7 @@ class Cut3rFrontend(LearnedFrontend):
         self.options = options
         self._step_options = StepOptions(variant.rule, variant.rollout, world=options.cross_view)
         model = load_cut3r(self.weights)
-        set_products(model.products, self.precision)
+        set_precision(model, self.precision, self._device)
         self._model = model.to(self._device)
         self._image_size = options.image_size or _native_size(self._model)
         if options.compile:

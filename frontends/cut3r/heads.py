@@ -64,6 +64,11 @@ class Heads(nn.Module):
     final_transform: nn.ModuleList
     pose_head: PoseHead
 
+    @property
+    def dense(self) -> list[nn.Module]:
+        """The parts of dense heads that may be computed in half precision."""
+        return []
+
     def pose(self, inputs: HeadInput) -> Tensor:
         """Raw pose, (B, 7)."""
         return self.pose_head(inputs.pose_token)
@@ -100,6 +105,12 @@ class DptHeads(Heads):
         if config.rgb_head:
             self.dpt_rgb = Dpt(config.dpt, *widths, RGB_CHANNELS)
         self.pose_head = PoseHead(config.dec_embed_dim)
+
+    @property
+    def dense(self) -> list[nn.Module]:
+        """Of all three."""
+        heads = [head for head in self.children() if isinstance(head, Dpt)]
+        return [part for head in heads for part in head.products]
 
     def self_view(self, inputs: HeadInput) -> Tensor:
         """Pointmap and confidence in the camera of the view, raw (B, h, w, 4)."""

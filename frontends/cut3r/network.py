@@ -105,6 +105,11 @@ class Cut3rNetwork(nn.Module):
             memory.write_blocks,
         ]
 
+    @property
+    def dense(self) -> list[nn.Module]:
+        """The parts of dense heads that may be."""
+        return self.downstream_head.dense
+
     def encode(self, view: StreamInput, rollout: Rollout) -> Encoded:
         """Features of one frame of every sequence; knows nothing of the past."""
         height, width = view.size

@@ -40,7 +40,8 @@ class PointwiseConv2d(nn.Conv2d):
 
     def forward(self, image: Tensor) -> Tensor:
         """(N, C, h, w) to (N, out, h, w), channels last in memory."""
-        mixed = product(image.permute(0, 2, 3, 1), self.weight.flatten(1), self.bias)
+        pixels = image.permute(0, 2, 3, 1).to(self.weight.dtype)
+        mixed = product(pixels, self.weight.flatten(1), self.bias)
         return mixed.permute(0, 3, 1, 2)
 
 

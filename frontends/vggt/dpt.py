@@ -135,6 +135,14 @@ class Dpt(nn.Module):
         )
         self.scratch = Scratch(sizes, outputs)
 
+    @property
+    def products(self) -> list[nn.Module]:
+        """What may be computed in half precision: all but the last layer, which answers."""
+        scratch = [layer for name, layer in self.scratch.named_children() if name != "output_conv2"]
+        if self.outputs:
+            scratch.append(self.scratch.output_conv2[0])
+        return [nn.ModuleList(scratch), self.projects, self.resize_layers]
+
     def forward(self, taps: Mapping[int, Tensor], grid: tuple[int, int]) -> Tensor:
         """taps: (N, h * w, 2C) of a layer each, patches only; returns (N, channels, H, W)."""
         frames = len(next(iter(taps.values())))
@@ -151,7 +159,8 @@ class Dpt(nn.Module):
         if not self.outputs:
             return resized(image, (height // 2, width // 2))
         image = self._placed(resized(image, (height, width)), width / height)
-        return self.scratch.output_conv2(image)
+        first, activate, last = self.scratch.output_conv2
+        return last(activate(first(image)).float())
 
     def level(self, number: int, tokens: Tensor, grid: tuple[int, int]) -> Tensor:
         """Tokens of one tap as a map at its own scale: 4, 2, 1, and one half of the grid."""

@@ -12,7 +12,7 @@ from mapper.errors import ConfigError, InputError
 from mapper.frontends.base import TrackingState
 from mapper.frontends.images import Layout
 from mapper.frontends.layers.packed_linear import CAN_PACK, pack_linears
-from mapper.frontends.layers.precision import set_products
+from mapper.frontends.layers.precision import set_precision
 from mapper.frontends.learned import Answer, LearnedFrontend, Shown
 from mapper.frontends.vggt.answers import Answers
 from mapper.frontends.vggt.cache.budget import default_budget, free_bytes
@@ -42,7 +42,7 @@ class VggtFrontend(LearnedFrontend):
         super().__init__(name, name, options, weights)
         self._answers = Answers(options.points)
         model = load_vggt(self.weights, name)
-        set_products(model.products, self.precision)
+        set_precision(model, self.precision, self._device)
         self._model = model.to(self._device)
         if self._device.type == "cpu":
             prepare_for_cpu(self._model)

@@ -73,6 +73,11 @@ class Vggt(nn.Module):
         """The parts whose products may be computed in half precision: all but the heads."""
         return [self.aggregator]
 
+    @property
+    def dense(self) -> list[nn.Module]:
+        """The parts of dense heads that may be; see `set_convolutions`."""
+        return [*self.depth_head.products, *self.point_head.products]
+
     def forward(
         self,
         images: Float[Tensor, "b s 3 h w"],

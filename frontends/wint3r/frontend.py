@@ -12,7 +12,7 @@ from mapper.frontends.base import TrackingState
 from mapper.frontends.images import Layout
 from mapper.frontends.layers.block import compile_blocks
 from mapper.frontends.layers.packed_linear import CAN_PACK, pack_linears
-from mapper.frontends.layers.precision import set_products
+from mapper.frontends.layers.precision import set_precision
 from mapper.frontends.learned import Answer, LearnedFrontend, Shown, array
 from mapper.frontends.pointmap_camera import pointmap_camera
 from mapper.frontends.wint3r.blocks import WindowBlock
@@ -41,7 +41,7 @@ class Wint3rFrontend(LearnedFrontend):
         super().__init__(NAME, NAME, options, weights)
         self.options = options
         model = load_wint3r(self.weights)
-        set_products(model.products, self.precision)
+        set_precision(model, self.precision, self._device)
         self._model = model.to(self._device)
         self._stream = _stream_options(options, self._model)
         if options.compile:

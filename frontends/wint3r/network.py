@@ -88,6 +88,11 @@ class Wint3r(nn.Module):
         embed = nn.ModuleList([self.decoder_embed])
         return [self.enc_blocks, embed, self.dec_blocks, self.dec_blocks_state]
 
+    @property
+    def dense(self) -> list[nn.Module]:
+        """The parts of the point head that may be."""
+        return self.pts_head.products
+
     def encode(self, images: Float[Tensor, "m 3 h w"], precision: RotaryPrecision) -> Encoded:
         """Features of images (M, 3, H, W), each by itself; both sides multiples of 16."""
         height, width = images.shape[-2:]

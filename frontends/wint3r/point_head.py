@@ -46,7 +46,7 @@ class Projection(nn.Conv2d):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """(B, n, width) to (B, n, out)."""
-        return product(tokens, self.weight.flatten(1), self.bias)
+        return product(tokens.to(self.weight.dtype), self.weight.flatten(1), self.bias)
 
 
 class Doubling(nn.Sequential):
@@ -65,9 +65,10 @@ class Doubling(nn.Sequential):
         # Kernel and stride are both 2: each cell becomes four by one matrix product.
         weight = transposed.weight.permute(0, 2, 3, 1).flatten(1)
         plane = plane_coordinates(height, width, aspect, image.device).flatten(0, 1)
-        offset = torch.addmm(transposed.bias.repeat(4), plane, weight[channels:])
+        # Positions are worth more digits than half precision has.
+        offset = torch.addmm(transposed.bias.repeat(4).float(), plane, weight[channels:].float())
         cells = image.permute(0, 2, 3, 1).reshape(-1, height * width, channels)
-        four = (cells @ weight[:channels]).add_(offset)
+        four = (cells @ weight[:channels]).add_(offset.to(weight.dtype))
         doubled = four.reshape(-1, height, width, 2, 2, transposed.out_channels).transpose(2, 3)
         doubled = doubled.reshape(-1, 2 * height, 2 * width, transposed.out_channels)
         return convolve(doubled.permute(0, 3, 1, 2))
@@ -121,13 +122,14 @@ class Output(nn.Sequential):
     def forward(self, image: Tensor, aspect: float) -> Tensor:  # type: ignore[override]
         """(B, channels, H, W) to (B, 4, H, W)."""
         first, activate, last = self
-        assert isinstance(first, nn.Conv2d)
+        assert isinstance(first, nn.Conv2d) and first.bias is not None
         channels = image.shape[1]
         plane = plane_coordinates(*image.shape[2:], aspect, image.device).permute(2, 0, 1)[None]
         # The plane's share is the same for all frames, and joining it to them would copy them.
-        offset = functional.conv2d(padded(plane), first.weight[:, channels:], first.bias)
-        image = functional.conv2d(padded(image), first.weight[:, :channels]).add_(offset)
-        return last(activate(image))
+        of_plane = first.weight[:, channels:].float()
+        offset = functional.conv2d(padded(plane), of_plane, first.bias.float())
+        image = functional.conv2d(padded(image), first.weight[:, :channels])
+        return last(activate(image.add_(offset.to(image.dtype))).float())
 
 
 class PointHead(nn.Module):
@@ -143,6 +145,13 @@ class PointHead(nn.Module):
         self.output_block = nn.ModuleList([Output(widths[-1], config.last_conv_channels)])
         # Weights in the layout of the activations, or every call would reorder them.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @property
+    def products(self) -> list[nn.Module]:
+        """What may be computed in half precision: all but the last layer, which answers."""
+        (output,) = self.output_block
+        first, *_ = output.children()
+        return [self.projects, self.upsample_blocks, nn.ModuleList([first])]
 
     def forward(
         self, before_frames: Tensor, final: Tensor, grid: tuple[int, int]
