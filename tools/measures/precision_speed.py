@@ -1,6 +1,6 @@
 """Seconds a frame of the learned frontends at their published sizes on a CPU, by precision.
 
-    python tools benchmarks.cpu_precision [--models cut3r wint3r stream3r] [--frames 2]
+    python tools measures.precision_speed [--models cut3r wint3r stream3r] [--frames 2]
         [--precisions float32 bfloat16 int8] [--rounds 2]
 
 One thread, random weights and images, CPU time (other programs may be running), the fastest of all
