@@ -1,0 +1,1 @@
+"""Colour images alone: sparse tracking, bundle adjustment, depth of the keyframes; no weights."""

@@ -1,0 +1,1 @@
+"""Depth maps of keyframes by plane sweep over their neighbours."""

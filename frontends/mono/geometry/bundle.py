@@ -1,0 +1,198 @@
+"""Bundle adjustment: poses, points and, where wanted, the lens that explain what was seen.
+
+Levenberg-Marquardt with Huber's weights; points are eliminated by the Schur complement.
+Source: Triggs, McLauchlan, Hartley, Fitzgibbon, "Bundle adjustment, a modern synthesis", 1999.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
+
+from mapper.frontends.mono.geometry.bundle_kernels import (
+    normal_equations,
+    residual_norms,
+    robust_cost,
+    stepped,
+    without_points,
+)
+from mapper.frontends.mono.geometry.lens import Lens
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float64, Int64
+
+HUBER: Final = 1.0  # sigmas
+LARGEST_DAMPING: Final = 1e6
+ENOUGH: Final = 1e-6
+SIGMA_K1: Final = 0.1  # what lenses are like
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Observations:
+    """What was seen, sorted by points. starts: (P + 1,), the first of each point's. views: (N,),
+    into the poses. pixels: (N, 2). weights: (N,), 1/sigma [1/px]."""
+
+    starts: Int64[np.ndarray, " p+1"]
+    views: Int64[np.ndarray, " n"]
+    pixels: Float64[np.ndarray, "n 2"]
+    weights: Float64[np.ndarray, " n"]
+
+    @classmethod
+    def sorted_by(
+        cls,
+        points: Int64[np.ndarray, " n"],
+        count: int,
+        views: Int64[np.ndarray, " n"],
+        pixels: Float64[np.ndarray, "n 2"],
+        weights: Float64[np.ndarray, " n"],
+    ) -> tuple[Observations, Int64[np.ndarray, " n"]]:
+        """Of points (N,) < count in any order; and the order, (N,), they have been brought into."""
+        order = np.argsort(points, kind="stable")
+        starts = np.zeros(count + 1, np.int64)
+        np.cumsum(np.bincount(points, minlength=count), out=starts[1:])
+        seen = cls(
+            starts,
+            np.ascontiguousarray(views[order], np.int64),
+            np.ascontiguousarray(pixels[order], np.float64),
+            np.ascontiguousarray(weights[order], np.float64),
+        )
+        return seen, order
+
+
+@dataclass(frozen=True, slots=True)
+class FocalPrior:
+    """What the focal length was taken for, pixels, and how well that is known, relative."""
+
+    focal: float
+    sigma: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scene:
+    """poses: T_camera_world (V, 3, 4). points: (P, 3), world. free: (V,), which poses may move.
+
+    errors: weighted, (N,), of the observations in their order; infinite behind a camera. cost: the
+    robust sum of them. Both are there once it was adjusted.
+    """
+
+    lens: Lens
+    poses: Float64[np.ndarray, "v 3 4"]
+    points: Float64[np.ndarray, "p 3"]
+    free: Bool[np.ndarray, " v"]
+    errors: Float64[np.ndarray, " n"] | None = None
+    cost: float = 0.0
+
+
+def adjust(
+    scene: Scene,
+    seen: Observations,
+    iterations: int,
+    refine: FocalPrior | None = None,
+    enough: float = ENOUGH,
+) -> Scene:
+    """The scene after so many iterations, never worse than before. refine: the lens too.
+
+    enough: share of the cost; a smaller gain ends it.
+    """
+    problem = _Problem(scene, seen, refine)
+    scene = problem.measured(scene)
+    damping = 1e-4
+    for _ in range(iterations):
+        equations = problem.equations(scene)
+        while damping < LARGEST_DAMPING:
+            tried = problem.tried(scene, equations, damping)
+            if tried is not None and tried.cost < scene.cost:
+                break
+            damping *= 8
+        else:
+            break
+        gain = scene.cost - tried.cost
+        scene, damping = tried, max(damping / 5, 1e-9)
+        if gain < enough * scene.cost:
+            break
+    return scene
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Equations:
+    H: Float64[np.ndarray, "n n"]
+    g: Float64[np.ndarray, " n"]
+    V: Float64[np.ndarray, "p 3 3"]
+    gp: Float64[np.ndarray, "p 3"]
+    W: Float64[np.ndarray, "k 6 3"]
+    Wc: Float64[np.ndarray, "p 2 3"]
+
+
+class _Problem:
+    """What stays the same from one iteration to the next."""
+
+    def __init__(self, scene: Scene, seen: Observations, refine: FocalPrior | None) -> None:
+        self._seen = seen
+        self._prior = refine
+        self._slots = np.where(scene.free, np.cumsum(scene.free) - 1, -1).astype(np.int64)
+        self._unknowns = 6 * int(scene.free.sum()) + (2 if refine else 0)
+
+    def equations(self, scene: Scene) -> _Equations:
+        """The normal equations at the scene, which must have a cost."""
+        n, points = self._unknowns, len(scene.points)
+        made = _Equations(
+            np.zeros((n, n)),
+            np.zeros(n),
+            np.zeros((points, 3, 3)),
+            np.zeros((points, 3)),
+            np.zeros((len(self._seen.views), 6, 3)),
+            np.zeros((points, 2, 3)),
+        )
+        seen = self._seen
+        normal_equations(
+            scene.lens.vector, scene.poses, scene.points, seen.starts, seen.views, seen.pixels,
+            seen.weights, self._slots, HUBER, self._prior is not None,
+            made.H, made.g, made.V, made.gp, made.W, made.Wc,
+        )  # fmt: skip
+        if self._prior is not None:
+            off = np.log(scene.lens.fx / self._prior.focal)
+            precision = np.array([self._prior.sigma**-2, SIGMA_K1**-2])
+            made.g[-2:] += precision * [off, scene.lens.k1]
+            made.H[[-2, -1], [-2, -1]] += precision
+        return made
+
+    def tried(self, scene: Scene, made: _Equations, damping: float) -> Scene | None:
+        """The scene after a damped step; None where it cannot be solved for."""
+        S, b = made.H.copy(), made.g.copy()
+        S[np.diag_indices_from(S)] *= 1 + damping
+        inverses = np.empty_like(made.V)
+        seen, slots, refine = self._seen, self._slots, self._prior is not None
+        without_points(
+            seen.starts, seen.views, slots, refine, damping, made.V, made.gp, made.W, made.Wc,
+            S, b, inverses,
+        )  # fmt: skip
+        try:
+            step = -cho_solve(cho_factor(S, lower=True, check_finite=False), b)
+        except LinAlgError:
+            return None
+        if not np.isfinite(step).all():
+            return None
+        poses, points = stepped(
+            step, scene.poses, scene.points, seen.starts, seen.views, slots, refine,
+            made.gp, made.W, made.Wc, inverses,
+        )  # fmt: skip
+        lens = scene.lens
+        if refine:
+            lens = lens.changed(float(step[-2]), lens.k1 + float(step[-1]))
+        return self.measured(replace(scene, lens=lens, poses=poses, points=points))
+
+    def measured(self, scene: Scene) -> Scene:
+        """The scene with its errors and cost."""
+        seen = self._seen
+        errors = residual_norms(
+            scene.lens.vector, scene.poses, scene.points, seen.starts, seen.views, seen.pixels,
+            seen.weights,
+        )  # fmt: skip
+        cost = float(robust_cost(errors, HUBER))
+        if self._prior is not None:
+            off = np.log(scene.lens.fx / self._prior.focal)
+            cost += 0.5 * ((off / self._prior.sigma) ** 2 + (scene.lens.k1 / SIGMA_K1) ** 2)
+        return replace(scene, errors=errors, cost=cost)

@@ -1,0 +1,1 @@
+"""The points and keyframes of a segment, and how they are kept in line."""

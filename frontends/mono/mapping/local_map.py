@@ -1,0 +1,184 @@
+"""Points and keyframes together: which points a view may show, new points, adjustment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from mapper.frontends.mono.geometry.bundle import FocalPrior, Observations, Scene, adjust
+from mapper.frontends.mono.geometry.lens import Lens
+from mapper.frontends.mono.geometry.triangulation import triangulate
+from mapper.frontends.mono.mapping.keyframes import (
+    RECENT,
+    SHARED,
+    SLOTS,
+    KeyframeStore,
+    MonoKeyframe,
+)
+from mapper.frontends.mono.mapping.points import POINT, SEED, Points
+from mapper.frontends.mono.tracking.patches import Hosts
+
+if TYPE_CHECKING:
+    from jaxtyping import Float64, Int64
+
+SEED_VIEWS: Final = 3  # with two anything passes, and what moves becomes a point
+SEED_ANGLE: Final = float(np.radians(1.0))
+SEED_PIXELS: Final = 2.0
+SEED_REACH: Final = 30  # keyframes back in which a seed's views are looked for
+NEWEST, FREE, FIXED = 6, 12, 6  # keyframes in a local adjustment
+LOCAL_ITERATIONS: Final = 6
+OUTLIER: Final = 2.5  # sigmas
+
+
+class LocalMap:
+    """One segment's map, up to scale, its world the first camera of its start."""
+
+    def __init__(self, lens: Lens) -> None:
+        self.lens = lens
+        self.points = Points()
+        self.keyframes = KeyframeStore(lens.width, lens.height)
+        self._active = np.zeros(0, bool)  # by keyframe
+        self.rms = 0.0  # pixels, of the last adjustment
+
+    def hosts(self, ids: Int64[np.ndarray, " n"]) -> Hosts:
+        """Where points were first seen."""
+        numbers = self.points.hosts[ids]
+        store = self.keyframes
+        return Hosts(
+            store.images,
+            store.halves,
+            numbers % SLOTS,
+            store.poses[numbers],
+            self.points.pixels[ids],
+        )
+
+    def candidates(self) -> Int64[np.ndarray, " n"]:
+        """Points that a view here may show."""
+        if not len(self._active):
+            return np.zeros(0, np.int64)
+        points = self.points
+        return np.flatnonzero((points.state == POINT) & self._active[points.hosts])
+
+    def look_around(self, ids: Int64[np.ndarray, " n"]) -> None:
+        """Choose whose points are candidates: the newest keyframes', and of those that share some
+        of the points (N,) in view."""
+        store = self.keyframes
+        count, first = len(store), max(len(store) - SLOTS, 0)
+        marked = np.zeros(len(self.points), bool)
+        marked[ids] = True
+        self._active = np.zeros(count, bool)
+        self._active[first:] = store.shared(marked, first) >= SHARED
+        self._active[max(count - RECENT, first) :] = True
+
+    def observe(
+        self,
+        keyframe: MonoKeyframe,
+        ids: Int64[np.ndarray, " n"],
+        pixels: Float64[np.ndarray, "n 2"],
+        weights: Float64[np.ndarray, " n"],
+    ) -> None:
+        """A keyframe sees points and seeds."""
+        keyframe.add(ids, np.asarray(pixels, float), weights)
+        self.points.seen_by_keyframe(ids)
+
+    def ripen(self, ids: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " m"]:
+        """Make points of those seeds (N,) whose views by now agree on a place; returns them."""
+        ids = ids[(self.points.state[ids] == SEED) & (self.points.views[ids] >= SEED_VIEWS)]
+        if not len(ids):
+            return ids
+        first = max(len(self.keyframes) - SEED_REACH, 0)
+        numbers = np.arange(first, len(self.keyframes))
+        seen, ids = self._observations(ids, numbers, SEED_VIEWS)
+        if not len(ids):
+            return ids
+        found = triangulate(self.lens, self.keyframes.poses[numbers], seen)
+        good = (found.angles > SEED_ANGLE) & (found.worst < SEED_PIXELS)
+        self.points.place(ids[good], found.points[good])
+        # Wide apart, and they do not meet: it moves, or was followed to elsewhere.
+        self.points.drop(ids[(found.angles > 3 * SEED_ANGLE) & ~good])
+        return ids[good]
+
+    def adjust_locally(self) -> None:
+        """The newest keyframes, those that see most of the same, and their points."""
+        count = len(self.keyframes)
+        marked = np.zeros(len(self.points), bool)
+        for number in range(max(count - NEWEST, 0), count):
+            marked[self.keyframes[number].ids] = True
+        marked &= self.points.state == POINT
+        shared = self.keyframes.shared(marked)
+        shared[max(count - NEWEST, 0) :] += len(self.points)  # first of all
+        order = np.argsort(-shared, kind="stable")
+        order = order[shared[order] > 0][: FREE + FIXED]
+        free = order[: min(FREE, max(len(order) - 2, 1))]
+        self._adjust(np.sort(order), np.isin(np.sort(order), free), LOCAL_ITERATIONS, None, marked)
+
+    def adjust_all(self, iterations: int, refine: FocalPrior | None) -> None:
+        """All keyframes and points; refine: the lens too."""
+        numbers = np.arange(len(self.keyframes))
+        marked = self.points.state == POINT
+        self._adjust(numbers, numbers > 0, iterations, refine, marked)
+
+    def _adjust(
+        self,
+        numbers: Int64[np.ndarray, " k"],
+        free: np.ndarray,
+        iterations: int,
+        refine: FocalPrior | None,
+        marked: np.ndarray,
+    ) -> None:
+        seen, ids = self._observations(np.flatnonzero(marked), numbers, 2)
+        if len(ids) < 10:
+            return
+        poses = self.keyframes.poses[numbers]
+        scene = Scene(self.lens, poses, self.points.places[ids].copy(), free)
+        scene = adjust(scene, seen, iterations, refine)
+        assert scene.errors is not None
+        self.lens = scene.lens
+        for number, T in zip(numbers, scene.poses, strict=True):
+            self.keyframes[number].T = T
+        self.points.place(ids, scene.points)
+        good = scene.errors < OUTLIER
+        fine = scene.errors[good] / seen.weights[good]
+        self.rms = float(np.sqrt(np.mean(fine**2) / 2)) if len(fine) else 0.0
+        self._forget(numbers, ids, seen, good)
+
+    def _forget(
+        self,
+        numbers: Int64[np.ndarray, " k"],
+        ids: Int64[np.ndarray, " p"],
+        seen: Observations,
+        good: np.ndarray,
+    ) -> None:
+        """Observations that do not fit go, and points that are left with less than two."""
+        bad = np.flatnonzero(~good)
+        if not len(bad):
+            return
+        of = ids[np.searchsorted(seen.starts, bad, side="right") - 1]
+        for place in np.unique(seen.views[bad]):
+            gone = of[seen.views[bad] == place]
+            keyframe = self.keyframes[numbers[place]]
+            keyframe.keep(~np.isin(keyframe.ids, gone))
+            self.points.seen_by_keyframe(gone, -1)
+        self.points.drop(of[self.points.views[of] < 2])
+
+    def _observations(
+        self, ids: Int64[np.ndarray, " p"], numbers: Int64[np.ndarray, " k"], least: int
+    ) -> tuple[Observations, Int64[np.ndarray, " q"]]:
+        """What some keyframes saw of some points, and which points at least so many saw."""
+        row = np.full(len(self.points), -1)
+        row[ids] = np.arange(len(ids))
+        chosen = [self.keyframes[number] for number in numbers]
+        rows = np.concatenate([row[k.ids] for k in chosen])
+        views = np.repeat(np.arange(len(chosen)), [len(k.ids) for k in chosen])
+        enough = np.bincount(rows[rows >= 0], minlength=len(ids)) >= least
+        kept = (rows >= 0) & enough[rows]
+        place = np.cumsum(enough) - 1
+        seen, _ = Observations.sorted_by(
+            place[rows[kept]],
+            int(enough.sum()),
+            views[kept],
+            np.concatenate([k.pixels for k in chosen])[kept],
+            np.concatenate([k.weights for k in chosen])[kept],
+        )
+        return seen, ids[enough]

@@ -1,0 +1,251 @@
+"""A stretch of images in one map: tracked forth from its start and back to its first image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from mapper.frontends.mono.geometry.lens import Lens
+from mapper.frontends.mono.geometry.pose_from_points import place_camera
+from mapper.frontends.mono.mapping.following import (
+    HUBER,
+    MIN_INLIERS,
+    SIGMA_WEIGHTS,
+    Follower,
+    Placed,
+    Track,
+    Unplaced,
+)
+from mapper.frontends.mono.mapping.keyframes import MonoKeyframe
+from mapper.frontends.mono.mapping.local_map import LocalMap
+from mapper.frontends.mono.mapping.points import POINT, SEED
+from mapper.frontends.mono.tracking.corners import new_corners
+from mapper.frontends.mono.tracking.levels import Levels
+from mapper.frontends.mono.tracking.starting import Begun
+
+if TYPE_CHECKING:
+    from jaxtyping import Float64, Int64, UInt8
+
+MIN_APART: Final = 3  # frames between keyframes
+MOST_APART: Final = 20
+MOVED: Final = 22.0  # pixels, of an image 640 wide, in the median of the shared points
+STILL: Final = 3.0  # ... and what is no motion
+LEFT: Final = 0.7  # of the last keyframe's points
+FEW_LEFT: Final = 0.45  # a keyframe now, blurred or not, or the map is out of view
+WELL: Final = 0.5  # of the points that should show, and of what showed before
+WIDTH: Final = 640
+MOST_SEEDS: Final = 400
+START_ITERATIONS: Final = 10
+
+
+@dataclass(eq=False)
+class Record:
+    """An image and what came of it. image: uint8 (h, w, 3), RGB, small and as the lens saw it.
+
+    grey: blurred, until it is tracked. T: T_camera_world (3, 4) as last known; None = not placed.
+    ids, pixels, weights: of the points that place it. keyframe: its number, if it is one.
+    """
+
+    index: int
+    timestamp: float
+    image: UInt8[np.ndarray, "h w 3"] | None
+    grey: UInt8[np.ndarray, "H W"] | None
+    T: Float64[np.ndarray, "3 4"] | None = None
+    ids: Int64[np.ndarray, " n"] | None = None
+    pixels: Float64[np.ndarray, "n 2"] | None = None
+    weights: Float64[np.ndarray, " n"] | None = None
+    keyframe: int | None = None
+
+    def fill(self, placed: Placed) -> None:
+        """What placed it."""
+        self.T, self.ids = placed.T, placed.ids
+        self.pixels, self.weights = placed.pixels, placed.weights
+
+
+class Segment:
+    """Frames in one map.
+
+    records: of all its frames by now, in the order of time. newest: what the last one looked like.
+    """
+
+    def __init__(
+        self, lens: Lens, follower: Follower, begun: Begun, records: Sequence[Record]
+    ) -> None:
+        """records: of the frames that were offered to the starter, and maybe some before them."""
+        self.map = LocalMap(lens)
+        self.records = list(records)
+        self._follower = follower
+        self.newest: Placed | None = None
+        self._inliers: list[int] = []
+        self._begin(begun)
+
+    @property
+    def lens(self) -> Lens:
+        """As known by now."""
+        return self.map.lens
+
+    def track(self, record: Record) -> Unplaced | None:
+        """Place the next frame; None where that went well."""
+        placed = self._follower.follow(self.map, self._track, self._levels(record))
+        return self.take(record, placed)
+
+    def take(self, record: Record, placed: Placed | Unplaced) -> Unplaced | None:
+        """A frame, placed or not, is the newest."""
+        self.records.append(record)
+        record.grey = None
+        if isinstance(placed, Unplaced):
+            return placed
+        self.newest = placed
+        self._track = self._taken(record, placed, self._last)
+        if record.keyframe is not None:
+            self._last = self.map.keyframes[record.keyframe]
+        return None
+
+    def place_again(self, records: Sequence[Record]) -> None:
+        """Frames by the points that they saw, as these and the lens are known now."""
+        points = self.map.points
+        for record in records:
+            if record.keyframe is not None:
+                record.T = self.map.keyframes[record.keyframe].T
+                continue
+            if record.ids is None or record.pixels is None or record.weights is None:
+                continue
+            assert record.T is not None
+            alive = points.state[record.ids] == POINT
+            if alive.sum() < MIN_INLIERS // 2:
+                continue
+            record.T = place_camera(
+                self.lens,
+                record.T,
+                points.places[record.ids[alive]],
+                record.pixels[alive],
+                record.weights[alive],
+                HUBER,
+            ).T
+
+    def _begin(self, begun: Begun) -> None:
+        """The map of the start; then the frames between its views, and those before it."""
+        points, start = self.map.points, begun.start
+        ids = points.add(0, begun.pixels[0])
+        points.place(ids, start.points)
+        weights = np.full(len(ids), SIGMA_WEIGHTS["flow"])
+        for view, place in enumerate(begun.frames):
+            record = self.records[place]
+            keyframe = self.map.keyframes.add(
+                record.index, start.poses[view], self._levels(record)
+            )
+            record.keyframe, record.T = keyframe.number, keyframe.T
+            first = np.ones_like(weights)
+            self.map.observe(keyframe, ids, begun.pixels[view], weights if view else first)
+        self.map.look_around(ids)
+        first, last = begun.frames[0], begun.frames[-1]
+        begin = self._track_at(first, ids, begun.pixels[0])
+        self._along(begin, range(first + 1, last), grows=False)
+        end = self._track_at(last, ids, begun.pixels[-1])
+        self._last = self.map.keyframes[len(begun.frames) - 1]
+        end = self._with_seeds(end, self._last)
+        self._along(begin, range(first - 1, -1, -1), grows=True)
+        self._track, self._last = end, self.map.keyframes[len(begun.frames) - 1]
+        self._inliers = []
+        self.map.look_around(ids)
+        self._along_end(last)
+
+    def _along_end(self, last: int) -> None:
+        """Frames after the start's last one, that came before it was looked at."""
+        rest, self.records = self.records[last + 1 :], self.records[: last + 1]
+        for record in self.records:
+            record.grey = None
+        for record in rest:
+            self.track(record)
+
+    def _track_at(
+        self, place: int, ids: Int64[np.ndarray, " n"], pixels: Float64[np.ndarray, "n 2"]
+    ) -> Track:
+        record = self.records[place]
+        assert record.T is not None
+        return Track(self._levels(record), record.T, ids, pixels)
+
+    def _along(self, track: Track, places: range, grows: bool) -> None:
+        """Track frames that came before, in any direction, until one cannot be placed."""
+        last = self.map.keyframes[0]
+        self._inliers = []
+        for place in places:
+            record = self.records[place]
+            placed = self._follower.follow(self.map, track, self._levels(record))
+            if isinstance(placed, Unplaced):
+                return
+            if record.keyframe is not None:
+                track = placed.track
+            elif grows:
+                is_end = place == places[-1]
+                track = self._taken(record, placed, last, is_end)
+                if record.keyframe is not None:
+                    last = self.map.keyframes[record.keyframe]
+            else:
+                record.fill(placed)
+                track = placed.track
+
+    def _taken(
+        self, record: Record, placed: Placed, last: MonoKeyframe, wanted: bool = False
+    ) -> Track:
+        """The track from a frame on, that may have become a keyframe."""
+        record.fill(placed)
+        since = abs(record.index - last.frame_index)
+        if not wanted and not self._wants_keyframe(placed, last, since):
+            self._inliers = [*self._inliers[-9:], len(placed.ids)]
+            return placed.track
+        self._inliers = [*self._inliers[-9:], len(placed.ids)]
+        return self._make_keyframe(record, placed)
+
+    def _wants_keyframe(self, placed: Placed, last: MonoKeyframe, since: int) -> bool:
+        if since < MIN_APART:
+            return False
+        known = last.ids[self.map.points.state[last.ids] == POINT]
+        shared, a, b = np.intersect1d(last.ids, placed.ids, return_indices=True)
+        left = len(shared) / max(len(known), 1)
+        if left < FEW_LEFT:
+            return True
+        usual = float(np.median(self._inliers)) if self._inliers else 0.0
+        if len(placed.ids) < WELL * max(placed.visible, usual):
+            return False
+        moved = np.median(np.linalg.norm(last.pixels[a] - placed.pixels[b], axis=1))
+        unit = min(1.0, self.lens.width / WIDTH)
+        return bool(
+            left < LEFT or moved > MOVED * unit or (since >= MOST_APART and moved > STILL * unit)
+        )
+
+    def _make_keyframe(self, record: Record, placed: Placed) -> Track:
+        track, local_map = placed.track, self.map
+        keyframe = local_map.keyframes.add(record.index, placed.T, track.levels)
+        record.keyframe = keyframe.number
+        local_map.observe(keyframe, placed.ids, placed.pixels, placed.weights)
+        is_seed = local_map.points.state[track.ids] == SEED
+        seeds, pixels = track.ids[is_seed], track.pixels[is_seed]
+        local_map.observe(keyframe, seeds, pixels, np.full(len(seeds), SIGMA_WEIGHTS["flow"]))
+        ripe = local_map.ripen(seeds)
+        local_map.adjust_locally()
+        record.T = keyframe.T
+        local_map.look_around(np.concatenate([placed.ids, ripe]))
+        return self._with_seeds(Track(track.levels, keyframe.T, track.ids, track.pixels), keyframe)
+
+    def _with_seeds(self, track: Track, keyframe: MonoKeyframe) -> Track:
+        """New corners are followed too."""
+        corners = new_corners(
+            track.levels.grey, track.pixels.astype(np.float32), MOST_SEEDS
+        ).astype(float)
+        ids = self.map.points.add(keyframe.number, corners)
+        self.map.observe(keyframe, ids, corners, np.ones(len(ids)))
+        return Track(
+            track.levels,
+            track.T,
+            np.concatenate([track.ids, ids]),
+            np.concatenate([track.pixels, corners]),
+        )
+
+    @staticmethod
+    def _levels(record: Record) -> Levels:
+        assert record.grey is not None
+        return Levels.of_grey(record.grey)

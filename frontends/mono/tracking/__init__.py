@@ -1,0 +1,1 @@
+"""Points followed from image to image, and the camera by them."""

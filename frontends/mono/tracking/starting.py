@@ -1,0 +1,104 @@
+"""Waits for images far enough apart to make a first map of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from mapper.frontends.mono.geometry.initialisation import Start, find_start, parallax
+from mapper.frontends.mono.geometry.lens import Lens
+from mapper.frontends.mono.tracking.corners import new_corners
+from mapper.frontends.mono.tracking.flow import FlowTracker
+from mapper.frontends.mono.tracking.levels import Levels
+
+if TYPE_CHECKING:
+    from jaxtyping import Float64
+
+MOST_CORNERS: Final = 800
+MIN_TRACKS: Final = 120  # with fewer it starts anew
+PARALLAX: Final = 10.0  # pixels, of an image 640 wide
+WIDTH: Final = 640
+AGAIN: Final = 3  # frames after a start that did not work out
+VIEWS: Final = (0.0, 1 / 3, 2 / 3, 1.0)  # of the way, which must agree
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Begun:
+    """A start, and which frames its views are, by their place among those that were offered.
+
+    pixels: (V, P, 2), of its points in each.
+    """
+
+    start: Start
+    frames: tuple[int, ...]
+    pixels: Float64[np.ndarray, "v p 2"]
+
+
+class Starter:
+    """Follows the corners of a first image until they tell how the camera moved.
+
+    parallax: pixels by which they moved more than a turning camera explains, in the newest image;
+    best: the most so far. corners: of the first image. followed: share of the tracks, in the mean
+    from image to image.
+    """
+
+    def __init__(self, flow: FlowTracker) -> None:
+        self._flow = flow
+        self._offered = 0
+        self._followed: list[float] = []
+        self.best = 0.0
+        self.corners = 0
+        self._last: Levels | None = None
+        self._wait = 0
+
+    @property
+    def followed(self) -> float:
+        """Share of tracks that could be followed from an image to the next."""
+        return float(np.mean(self._followed)) if self._followed else 1.0
+
+    @property
+    def parallax(self) -> float:
+        """Of the newest image."""
+        return self._parallax
+
+    def offer(self, levels: Levels, lens: Lens) -> Begun | None:
+        """Another image; what begins with it, if anything does."""
+        place, self._offered = self._offered, self._offered + 1
+        if self._last is None:
+            self._begin(levels, place)
+            return None
+        followed = self._flow.follow(self._last, levels, self._tracks[-1])
+        if len(followed.found):
+            self._followed.append(float(followed.found.mean()))
+        self._last = levels
+        self._tracks = [track[followed.found] for track in self._tracks]
+        self._tracks.append(followed.pixels[followed.found])
+        if len(self._tracks[-1]) < min(MIN_TRACKS, 0.5 * self.corners):
+            self._begin(levels, place)
+            return None
+        self._parallax = parallax(lens, self._tracks[0], self._tracks[-1])
+        self.best = max(self.best, self._parallax)
+        self._wait = max(self._wait - 1, 0)
+        wanted = PARALLAX * min(1.0, lens.width / WIDTH)
+        if self._parallax < wanted or self._wait or len(self._tracks) < len(VIEWS):
+            return None
+        return self._try(lens)
+
+    def _begin(self, levels: Levels, place: int) -> None:
+        corners = new_corners(levels.grey, np.zeros((0, 2), np.float32), MOST_CORNERS)
+        self._tracks = [corners]
+        self._first, self._last, self._parallax, self._wait = place, levels, 0.0, 0
+        self.corners = max(self.corners, len(corners))
+
+    def _try(self, lens: Lens) -> Begun | None:
+        last = len(self._tracks) - 1
+        places = [round(share * last) for share in VIEWS]
+        tracks = np.stack([self._tracks[place] for place in places]).astype(float)
+        start = find_start(lens, tracks)
+        if start is None:
+            self._wait = AGAIN
+            return None
+        frames = tuple(self._first + place for place in places)
+        return Begun(start, frames, tracks[:, start.tracks])
