@@ -15,6 +15,7 @@ from mapper.errors import ConfigError, InputError, unknown_name
 if TYPE_CHECKING:
     from mapper.frontends.base import Frontend
     from mapper.frontends.cut3r.options import Cut3rOptions
+    from mapper.frontends.mono.config import MonoConfig
     from mapper.frontends.replay import ReplayConfig
     from mapper.frontends.rgbd.config import RgbdConfig
     from mapper.frontends.vggt.options import Stream3rOptions, StreamVggtOptions, VggtOptions
@@ -46,6 +47,10 @@ class FrontendOptions(Protocol):
     @property
     def rgbd(self) -> RgbdConfig:
         """Of the tracker of depth cameras."""
+
+    @property
+    def mono(self) -> MonoConfig:
+        """Of the tracker of colour images."""
 
     @property
     def replay(self) -> ReplayConfig:
@@ -110,6 +115,12 @@ def _rgbd(options: FrontendOptions, matcher: FeatureMatcher) -> Frontend:
     return RgbdFrontend(options.rgbd, options.max_depth, matcher)
 
 
+def _mono(options: FrontendOptions, _: FeatureMatcher) -> Frontend:
+    from mapper.frontends.mono.frontend import MonoFrontend
+
+    return MonoFrontend(options.mono)
+
+
 def _replay(options: FrontendOptions, _: FeatureMatcher) -> Frontend:
     from mapper.frontends.replay import ReplayFrontend
 
@@ -150,6 +161,7 @@ BUILT_IN: Final[Mapping[str, FrontendSpec]] = {
     spec.name: spec
     for spec in (
         FrontendSpec(name="rgbd", create=_rgbd, needs_depth=True, relocalises=True),
+        FrontendSpec(name="mono", create=_mono, sees_raw_images=True),
         _network("cut3r", _cut3r("cut3r")),
         _network("cut3r-ttsa", _cut3r("cut3r-ttsa")),
         _network("cut3r-ttt", _cut3r("cut3r-ttt")),

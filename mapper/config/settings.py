@@ -10,6 +10,7 @@ from mapper.backend.pairwise.config import PairwiseConfig
 from mapper.core.quantities import WORD, Count, Frames, PixelsOrZero, SecondsOrZero, Switch, Text
 from mapper.core.settings_model import settings
 from mapper.frontends.cut3r.options import Cut3rOptions
+from mapper.frontends.mono.config import MonoConfig
 from mapper.frontends.replay import ReplayConfig
 from mapper.frontends.rgbd.config import RgbdConfig
 from mapper.frontends.vggt.options import Stream3rOptions, StreamVggtOptions, VggtOptions
@@ -52,6 +53,7 @@ class MapperConfig:
     threads: run the backend beside the frontend; results do not depend on it.
     images: how large images are worked on.
     rgbd: of the frontend rgbd.
+    mono: of the frontend mono.
     replay: of the frontend replay.
     cut3r: of the frontends cut3r, cut3r-ttsa, cut3r-ttt and cut3r-damped.
     wint3r: of the frontend wint3r.
@@ -69,6 +71,7 @@ class MapperConfig:
     threads: Switch = True
     images: ImagesConfig = field(default_factory=ImagesConfig)
     rgbd: RgbdConfig = field(default_factory=RgbdConfig)
+    mono: MonoConfig = field(default_factory=MonoConfig)
     replay: ReplayConfig = field(default_factory=ReplayConfig)
     cut3r: Cut3rOptions = field(default_factory=Cut3rOptions)
     wint3r: Wint3rOptions = field(default_factory=Wint3rOptions)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from mapper.frontends.mono.geometry.bundle import FocalPrior
 from mapper.frontends.mono.geometry.lens import Lens
 from mapper.frontends.mono.geometry.pose_from_points import place_camera
 from mapper.frontends.mono.mapping.following import (
@@ -103,6 +104,11 @@ class Segment:
         if record.keyframe is not None:
             self._last = self.map.keyframes[record.keyframe]
         return None
+
+    def adjust_all(self, iterations: int, refine: FocalPrior | None) -> None:
+        """All keyframes together; refine: with the lens. What is tracked next follows."""
+        self.map.adjust_all(iterations, refine)
+        self._track = replace(self._track, T=self._last.T)
 
     def place_again(self, records: Sequence[Record]) -> None:
         """Frames by the points that they saw, as these and the lens are known now."""

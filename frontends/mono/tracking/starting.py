@@ -14,7 +14,7 @@ from mapper.frontends.mono.tracking.flow import FlowTracker
 from mapper.frontends.mono.tracking.levels import Levels
 
 if TYPE_CHECKING:
-    from jaxtyping import Float64
+    from jaxtyping import Float32, Float64
 
 MOST_CORNERS: Final = 800
 MIN_TRACKS: Final = 120  # with fewer it starts anew
@@ -48,9 +48,10 @@ class Starter:
         self._flow = flow
         self._offered = 0
         self._followed: list[float] = []
-        self.best = 0.0
+        self.parallax = self.best = 0.0
         self.corners = 0
         self._last: Levels | None = None
+        self._tracks: list[Float32[np.ndarray, "n 2"]] = []
         self._wait = 0
 
     @property
@@ -59,9 +60,9 @@ class Starter:
         return float(np.mean(self._followed)) if self._followed else 1.0
 
     @property
-    def parallax(self) -> float:
-        """Of the newest image."""
-        return self._parallax
+    def tracks(self) -> int:
+        """That are left in the newest image."""
+        return len(self._tracks[-1])
 
     def offer(self, levels: Levels, lens: Lens) -> Begun | None:
         """Another image; what begins with it, if anything does."""
@@ -78,18 +79,18 @@ class Starter:
         if len(self._tracks[-1]) < min(MIN_TRACKS, 0.5 * self.corners):
             self._begin(levels, place)
             return None
-        self._parallax = parallax(lens, self._tracks[0], self._tracks[-1])
-        self.best = max(self.best, self._parallax)
+        self.parallax = parallax(lens, self._tracks[0], self._tracks[-1])
+        self.best = max(self.best, self.parallax)
         self._wait = max(self._wait - 1, 0)
         wanted = PARALLAX * min(1.0, lens.width / WIDTH)
-        if self._parallax < wanted or self._wait or len(self._tracks) < len(VIEWS):
+        if self.parallax < wanted or self._wait or len(self._tracks) < len(VIEWS):
             return None
         return self._try(lens)
 
     def _begin(self, levels: Levels, place: int) -> None:
         corners = new_corners(levels.grey, np.zeros((0, 2), np.float32), MOST_CORNERS)
         self._tracks = [corners]
-        self._first, self._last, self._parallax, self._wait = place, levels, 0.0, 0
+        self._first, self._last, self.parallax, self._wait = place, levels, 0.0, 0
         self.corners = max(self.corners, len(corners))
 
     def _try(self, lens: Lens) -> Begun | None:

@@ -1,0 +1,1 @@
+"""The focal length of a camera that nobody knows."""

@@ -1,0 +1,231 @@
+"""Maps colour images without weights: poses of all frames, depth of keyframes, up to scale."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import Final
+
+import cv2
+import numpy as np
+
+from mapper.core.frame import Frame
+from mapper.core.prediction import Prediction
+from mapper.errors import InputError
+from mapper.frontends.base import TrackingState
+from mapper.frontends.mono.calibration.focal_finder import FocalFinder
+from mapper.frontends.mono.calibration.known import KnownCamera, Source
+from mapper.frontends.mono.config import MonoConfig
+from mapper.frontends.mono.depth.answers import Answers, reduced_size
+from mapper.frontends.mono.geometry.lens import Lens
+from mapper.frontends.mono.mapping.following import Follower
+from mapper.frontends.mono.mapping.segment import Record, Segment
+from mapper.frontends.mono.tracking.flow import FlowTracker
+from mapper.frontends.mono.tracking.levels import Levels, worked_size
+from mapper.frontends.mono.tracking.starting import Starter
+
+logger = logging.getLogger(__name__)
+
+LOST_FOR: Final = 30  # frames, after which a new segment begins
+MOST_BUFFERED: Final = 240  # frames that wait for a start
+REFINED_AT: Final = (6, 8, 10, 13, 16, 20, 25, 30, 40, 50)  # keyframes
+REFINING: Final = 10  # iterations
+FINAL: Final = 20
+SURE_AT: Final = 10  # keyframes, before which nothing is answered where the camera is not given
+
+
+class MonoFrontend:
+    """Semi-direct sparse tracking, bundle adjustment, plane sweep; answers some keyframes late.
+
+    recovered: frames of the last answer that had been lost, less those that had not and are.
+    """
+
+    name = "mono"
+    is_metric = False
+
+    def __init__(self, config: MonoConfig | None = None) -> None:
+        self.config = config or MonoConfig()
+        self.state = TrackingState.TRACKING
+        self.values: dict[str, float] = {}
+        self.recovered = 0
+        self.camera: KnownCamera | None = None
+        self._size: tuple[int, int] | None = None
+        self._flow = FlowTracker()
+        self._follower = Follower(self._flow, self.config.max_points)
+        self._number = -1
+        self._finder: FocalFinder | None = None
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all but the camera; the next frame starts a new segment."""
+        self._number += 1
+        self._segment: Segment | None = None
+        self._answers = Answers(self.config, self._number)
+        self._starter = Starter(self._flow)
+        self._waiting: list[Record] = []  # for the camera, for a start, or to be found
+        self._offered = 0  # of those to the starter
+        self._lost = 0
+        self._refined = 0
+
+    def step(self, frame: Frame) -> list[Prediction]:
+        """Predictions of some earlier frames, if any are ready."""
+        self.recovered = 0
+        record = self._record(frame)
+        self._waiting.append(record)
+        if self.camera is None and not self._find_camera(frame, record):
+            self.state, self.values = TrackingState.TRACKING, {}
+            return []
+        answers: list[Prediction] = []
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            answers += self._advance(each)
+        return answers
+
+    def flush(self) -> list[Prediction]:
+        """All that is left, after everything was adjusted together."""
+        self.recovered = 0
+        answers: list[Prediction] = []
+        if self.camera is None and self._finder is not None:
+            self._know(self._finder)
+            waiting, self._waiting = self._waiting, []
+            for record in waiting:
+                answers += self._advance(record)
+        return answers + self._end_segment()
+
+    def _record(self, frame: Frame) -> Record:
+        height, width = frame.image.shape[:2]
+        size = worked_size(width, height)
+        if self._size not in (None, size):
+            raise InputError(
+                f"frame {frame.index} is {width}x{height}: the images before it had another size"
+            )
+        self._size = size
+        levels = Levels.of(frame.image, *size)
+        small = reduced_size(*size, self.config.depth_width)
+        image = cv2.resize(frame.image, small, interpolation=cv2.INTER_AREA)
+        return Record(frame.index, frame.timestamp, image, levels.grey)
+
+    def _find_camera(self, frame: Frame, record: Record) -> bool:
+        """Whether the camera is known by now."""
+        assert self._size is not None and record.grey is not None
+        width, height = self._size
+        if frame.intrinsics is not None:
+            self.camera = KnownCamera.given(frame.intrinsics, width, height)
+        elif self.config.focal:
+            lens = Lens.guessed(self.config.focal, width, height)
+            self.camera = KnownCamera(lens, Source.GIVEN)
+        else:
+            self._finder = self._finder or FocalFinder(self._flow, width, height)
+            if self._finder.offer(Levels.of_grey(record.grey)) is not None:
+                self._know(self._finder)
+        return self.camera is not None
+
+    def _know(self, finder: FocalFinder) -> None:
+        assert self._size is not None
+        self.camera = KnownCamera.found(finder.found(), *self._size)
+        self._finder = None
+        logger.info("%s", self.camera.in_words)
+
+    def _advance(self, record: Record) -> list[Prediction]:
+        """A frame more, the camera being known."""
+        if self._segment is None:
+            return self._start(record)
+        segment = self._segment
+        unplaced = segment.track(record)
+        if unplaced is not None:
+            return self._lose(record, unplaced.reason)
+        self.state = TrackingState.RELOCALISED if self._lost else TrackingState.TRACKING
+        self._lost = 0
+        self._tell(segment)
+        if record.keyframe is None:
+            return []
+        self._refine(segment)
+        return self._collect(segment)
+
+    def _start(self, record: Record) -> list[Prediction]:
+        assert self.camera is not None and record.grey is not None
+        self._waiting.append(record)
+        begun = self._starter.offer(Levels.of_grey(record.grey), self.camera.lens)
+        self._offered += 1
+        self.state = TrackingState.TRACKING
+        self.values = {"parallax": self._starter.parallax, "tracks": float(self._starter.tracks)}
+        if begun is None:
+            self._drop_oldest()
+            return []
+        gone = self._offered - len(self._waiting)
+        begun = replace(begun, frames=tuple(place - gone for place in begun.frames))
+        if begun.frames[0] < 0:
+            return []
+        self._segment = Segment(self.camera.lens, self._follower, begun, self._waiting)
+        self._waiting = []
+        self._tell(self._segment)
+        return self._collect(self._segment)
+
+    def _drop_oldest(self) -> None:
+        """Frames that waited too long for a start have no place."""
+        if len(self._waiting) > MOST_BUFFERED:
+            del self._waiting[0]
+            self.recovered -= 1
+
+    def _lose(self, record: Record, reason: str) -> list[Prediction]:
+        self._lost += 1
+        self.state = TrackingState.LOST
+        self.values = {"inliers": 0.0}
+        if self._lost == 1:
+            logger.info("frame %d: lost: %s", record.index, reason)
+        if self._lost < LOST_FOR:
+            return []
+        logger.warning("frame %d: lost for too long, starting a new segment", record.index)
+        answers = self._end_segment()
+        self.reset()
+        return answers
+
+    def _refine(self, segment: Segment) -> None:
+        """The lens, at some keyframes, and with it all that was placed by the old one."""
+        count = len(segment.map.keyframes)
+        due = [number for number in REFINED_AT if self._refined < number <= count]
+        if self.config.refine == "off" or not due:
+            return
+        assert self.camera is not None
+        self._refined = count
+        segment.adjust_all(REFINING, self.camera.prior)
+        segment.place_again(self._answers.unanswered(segment))
+
+    def _collect(self, segment: Segment) -> list[Prediction]:
+        assert self.camera is not None
+        is_sure = self.camera.source == Source.GIVEN or self.config.refine == "off"
+        if not is_sure and len(segment.map.keyframes) < SURE_AT:
+            return []
+        answers = self._answers.collect(segment)
+        self.recovered -= self._answers.unplaced
+        return answers
+
+    def _end_segment(self) -> list[Prediction]:
+        segment, self._segment = self._segment, None
+        if segment is None:
+            self.recovered -= len(self._waiting)
+            self._waiting = []
+            return []
+        assert self.camera is not None
+        segment.adjust_all(FINAL, None if self.config.refine == "off" else self.camera.prior)
+        answers = self._answers.finish(segment)
+        self.recovered -= self._answers.unplaced
+        logger.info(
+            "focal length %.1f px, k1 %.4f, rms %.2f px",
+            segment.lens.fx, segment.lens.k1, segment.map.rms,
+        )  # fmt: skip
+        self.camera = replace(self.camera, lens=segment.lens)
+        return answers
+
+    def _tell(self, segment: Segment) -> None:
+        placed = segment.newest
+        if placed is None:
+            return
+        self.values = {
+            "inliers": float(len(placed.ids)),
+            "visible": float(placed.visible),
+            "rms_px": placed.rms,
+            "keyframes": float(len(segment.map.keyframes)),
+            "focal_px": segment.lens.fx,
+            "rms_adjusted_px": segment.map.rms,
+        }
