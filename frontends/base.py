@@ -90,6 +90,15 @@ class RecoveringFrontend(Protocol):
 
 
 @runtime_checkable
+class ExplainingFrontend(Protocol):
+    """A frontend that can tell why it placed no frame at all."""
+
+    def explain(self) -> str:
+        """The cause that its numbers support, in a few words."""
+        ...
+
+
+@runtime_checkable
 class PairFrontend(Protocol):
     """A frontend that can look again at images which it has seen, two by two."""
 

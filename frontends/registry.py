@@ -176,6 +176,7 @@ BUILT_IN: Final[Mapping[str, FrontendSpec]] = {
 AUTO: Final = "auto"
 WITH_DEPTH: Final = "rgbd"  # what "auto" takes for images with depth
 LEARNED: Final = "cut3r-ttsa"  # ... and without, where weights are at hand
+WITHOUT_WEIGHTS: Final = "mono"  # ... and where they are not
 
 
 def frontend_help() -> str:
@@ -231,8 +232,7 @@ def choose_frontend(options: FrontendOptions, has_depth: bool) -> tuple[str, str
         return WITH_DEPTH, "there is depth"
     if options.weights or find_weights(LEARNED) is not None:
         return LEARNED, "there is no depth, and weights are at hand"
-    raise InputError(
-        f"there is no depth, and there are no weights for the frontend {LEARNED}: run "
-        "mapper weights fetch (mapper weights list shows the names), give --weights PATH, or map "
-        "with a depth camera"
+    return WITHOUT_WEIGHTS, (
+        "there is no depth; a learned frontend would need weights: mapper weights fetch, or "
+        "--weights PATH"
     )

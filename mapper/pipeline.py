@@ -13,7 +13,7 @@ from mapper.config.loader import load_config
 from mapper.config.settings import MapperConfig
 from mapper.core.camera_noise import CameraNoise
 from mapper.errors import ConfigError, InputError
-from mapper.frontends.base import Frontend, PreparingFrontend
+from mapper.frontends.base import ExplainingFrontend, Frontend, PreparingFrontend
 from mapper.frontends.registry import AUTO, choose_frontend, create_frontend, frontend_spec
 from mapper.io.sequences.bounded import BoundedSequence
 from mapper.io.sequences.depth_readings import check_depth_range, depth_camera
@@ -174,7 +174,7 @@ def _run(job: Job, say: Say, progress: Callable[[int], Progress]) -> dict[str, A
         interrupted = _map_frames(job, mapper, first, progress(len(sequence)))
         result = mapper.finish()
         if result.keyframes == 0:
-            raise InputError(_nothing_mapped(sequence, mapper))
+            raise InputError(_nothing_mapped(sequence, mapper, job.frontend))
         course = Course(mapper.stopwatch, time.perf_counter() - started, interrupted)
         extra = {**found(sequence), "matcher": mapper.matcher.name, "warm_up_s": job.warm_up_s}
         return write_outputs(run, result, sequence.ground_truth, course, show, extra)
@@ -252,11 +252,14 @@ def _begun(
         yield run
 
 
-def _nothing_mapped(sequence: Sequence, mapper: Mapper) -> str:
+def _nothing_mapped(sequence: Sequence, mapper: Mapper, frontend: Frontend) -> str:
     counts = mapper.counts
     if counts.skipped == counts.frames and mapper.skip_reason is not None:
         return f"{sequence.path}: not one frame could be read; the first: {mapper.skip_reason}"
+    what = f"{sequence.path}: not one of {counts.frames} frames could be placed"
+    if isinstance(frontend, ExplainingFrontend):
+        return f"{what}: {frontend.explain()}"
     return (
-        f"{sequence.path}: not one of {counts.frames} frames could be placed, so there is no map; "
-        "is there depth in the depth images, and is the depth scale right?"
+        f"{what}, so there is no map; is there depth in the depth images, and is the depth scale "
+        "right?"
     )

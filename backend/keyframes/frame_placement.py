@@ -23,7 +23,7 @@ class PlacementConfig:
     """How frames between keyframes are placed.
 
     refine: align each frame with its keyframe; auto = what comes from a network, whose poses drift
-        from frame to frame; a depth camera's were aligned already.
+        from frame to frame; those of frontends that know how good they are were aligned already.
     max_shift: of a frame's camera; an alignment that moves it further is not believed.
     max_turn: of a frame's camera; an alignment that turns it further is not believed.
     alignment: of a frame with its keyframe.
@@ -73,7 +73,7 @@ class FramePlacer:
 
     def _refines(self, prediction: Prediction) -> bool:
         if self.config.refine == "auto":
-            return not prediction.noise.is_measured
+            return not prediction.noise.is_measured and prediction.uncertainty is None
         return self.config.refine == "on"
 
     def _aligned(

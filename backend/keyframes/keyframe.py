@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from mapper.core.intrinsics import Intrinsics
+from mapper.core.pose_uncertainty import PoseUncertainty
 from mapper.vision.local_features import LocalFeatures
 
 # A tracked frame, in a visit.
@@ -87,7 +88,9 @@ class Keyframe:
     those are of another segment. T_odometry_last: (4, 4), of its last frame; None where that is
     the keyframe itself. visits: later stretches that are placed in it too. is_found: its frame
     follows the one before in time, but not in the frontend's tracking, which found out later where
-    it was. Its depth map is large and lives in the MapCache under its id.
+    it was. uncertainty: of its pose in the frontend's world, in its own units, where the frontend
+    knows it; not kept on disk, as edges are made of it at once. Its depth map is large and lives in
+    the MapCache under its id.
     """
 
     id: int
@@ -104,6 +107,7 @@ class Keyframe:
     T_odometry_last: np.ndarray | None = None
     visits: list[Visit] = field(default_factory=list)
     is_found: bool = False
+    uncertainty: PoseUncertainty | None = None
 
     @property
     def frame_index(self) -> int:

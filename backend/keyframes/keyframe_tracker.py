@@ -6,7 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mapper.backend.keyframes.frame_placement import FramePlacer, PlacementConfig, expected_pose
+from mapper.backend.keyframes.frame_placement import (
+    FramePlacer,
+    Placement,
+    PlacementConfig,
+    expected_pose,
+)
 from mapper.backend.keyframes.keyframe import Keyframe, TrackedFrame
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
 from mapper.backend.keyframes.keyframe_selector import KeyframeConfig, needs_keyframe
@@ -59,22 +64,30 @@ class KeyframeTracker:
         return expected_pose(previous, prediction.T_world_camera)
 
     def track(self, prediction: Prediction, expected: np.ndarray) -> None:
-        """Place the frame and average it into the open keyframe. expected: T_keyframe_camera."""
+        """Place the frame and average it into the open keyframe. expected: T_keyframe_camera.
+
+        Of one without points nothing is known but where its pose says it is.
+        """
         current = self._current
         assert current is not None
-        placement = self._placer.place(self._maps.pyramid(current.id), prediction, expected)
-        T_keyframe_camera = placement.T_keyframe_camera
+        placement = Placement(expected, 1.0)
+        if prediction.has_points:
+            placement = self._placer.place(self._maps.pyramid(current.id), prediction, expected)
+            self._maps.map(current.id).fuse(
+                prediction, placement.T_keyframe_camera, placement.scale
+            )
         current.frames.append(
-            TrackedFrame(prediction.frame_index, prediction.timestamp, T_keyframe_camera)
+            TrackedFrame(prediction.frame_index, prediction.timestamp, placement.T_keyframe_camera)
         )
         current.T_odometry_last = prediction.T_world_camera
-        self._maps.map(current.id).fuse(prediction, T_keyframe_camera, placement.scale)
 
     def needs_keyframe(self, prediction: Prediction, expected: np.ndarray) -> bool:
         """Whether the frame must open a keyframe; if not, it can be tracked."""
         current = self._current
         if current is None or is_found(prediction):
             return True
+        if not prediction.has_points:
+            return False
         depth = self._maps.map(current.id).depth
         return needs_keyframe(current, depth, prediction, expected, self._config)
 
@@ -105,6 +118,7 @@ class KeyframeTracker:
             self._units.factor(prediction.segment),
             T_previous,
             is_found=is_found(prediction),
+            uncertainty=prediction.uncertainty,
         )
         self._maps.put(keyframe.id, KeyframeMap.of(prediction))
         self._current = keyframe

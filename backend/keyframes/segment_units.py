@@ -37,11 +37,12 @@ class SegmentUnits:
             factor = self._factor(prediction)
             if _points_that_count(prediction).any():  # else the next one has to tell
                 self._factors[prediction.segment] = factor
-        T = prediction.T_world_camera
+        T, known = prediction.T_world_camera, prediction.uncertainty
         scaled = replace(
             prediction,
             pointmap=prediction.pointmap * np.float32(factor),
             T_world_camera=pose(T[:3, :3], T[:3, 3] * factor),
+            uncertainty=None if known is None else known.scaled(factor),
         )
         self._last = scaled
         self._depth_before = NOMINAL_DEPTH

@@ -106,6 +106,8 @@ def measure_odometry(
 ) -> OdometryMeasurement:
     """The step between consecutive keyframes, aligned densely.
 
+    A frontend that does not know the unit but how good its poses are has adjusted them together:
+    its depths, of which the alignment is made, came of them and are worse.
     Of two segments that share a frame the camera is the same: that is the start. Where alignment
     from the frontend's word fails it is tried from matched features, for frontends jump; where
     that fails too the word stands, for as much as it is long. A step that would look as right
@@ -115,6 +117,11 @@ def measure_odometry(
     kind = EdgeKind.OVERLAP if shared else EdgeKind.ODOMETRY
     start = previous.frames[-1].T_keyframe_camera if shared else new.T_previous_keyframe
     assert start is not None
+    if new.uncertainty is not None and not new.is_metric and not shared:
+        information = _vouched_information(new, start, config)
+        return OdometryMeasurement(
+            Edge(previous.id, new.id, start, information, kind), None, aligned=False
+        )
     pair = ViewPair(previous, new, maps.pyramid(previous.id), maps.pyramid(new.id))
     aligned = align(pair.a, pair.b, start, config.alignment, free_scale)
     evidence = None if shared else pair.evidence(aligned.S_reference_source)
@@ -242,6 +249,22 @@ def _unaligned_information(
     squares = squares * missing
     squares[3:6] = np.maximum(squares[3:6], (UNBORNE_SHARE * step) ** 2)
     return np.diag(1.0 / squares)
+
+
+def _vouched_information(new: Keyframe, step: np.ndarray, config: EdgeConfig) -> np.ndarray:
+    """Of a step whose pose the frontend knows well. step: T_previous_new (4, 4).
+
+    exp(x) T = T exp(Ad(T^-1) x) brings the covariance to the edge's side. Both ends are as well
+    known as the new one; the floor stands for the points, which are not known exactly either.
+    """
+    assert new.uncertainty is not None
+    adjoint = adjoint_sim3(inverse(step))[:6, :6]
+    covariance = np.diag(
+        _squared_sigmas(config.sigma_rotation, config.sigma_translation, config.sigma_scale)
+    )
+    covariance[:6, :6] += 2 * adjoint @ new.uncertainty.covariance @ adjoint.T
+    information = np.linalg.inv(covariance)
+    return 0.5 * (information + information.T)
 
 
 def _squared_sigmas(rotation: float, translation: float, scale: float) -> np.ndarray:

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Final
 
 import cv2
-import numpy as np
 
 from mapper.core.frame import Frame
 from mapper.core.prediction import Prediction
@@ -91,6 +90,12 @@ class MonoFrontend:
             for record in waiting:
                 answers += self._advance(record)
         return answers + self._end_segment()
+
+    def explain(self) -> str:
+        """Why nothing could be placed."""
+        if self.camera is None:
+            return "there were no images"
+        return self._starter.explain(self.camera.lens)
 
     def _record(self, frame: Frame) -> Record:
         height, width = frame.image.shape[:2]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +23,11 @@ class PoseUncertainty:
     reference_index: int
     covariance: Float64[np.ndarray, "6 6"]
     is_held: bool = False
+
+    def scaled(self, factor: float) -> PoseUncertainty:
+        """In units of which there are `factor` to one of those it is in."""
+        each = np.array([1.0, 1.0, 1.0, factor, factor, factor])
+        return replace(self, covariance=self.covariance * np.outer(each, each))
 
     @property
     def sigma_rotation(self) -> float:

@@ -42,6 +42,11 @@ class Prediction:
     uncertainty: PoseUncertainty | None = None
 
     @property
+    def has_points(self) -> bool:
+        """Whether it is more than a pose: some frontends have no depth of most frames."""
+        return bool((self.confidence > 0).any())
+
+    @property
     def depth(self) -> Float32[np.ndarray, "h w"]:
         """float32 (h, w): z of the pointmap, 0 = no point."""
         return self.pointmap[..., 2]

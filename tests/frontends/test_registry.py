@@ -59,11 +59,21 @@ def test_what_is_no_spec_or_unknown_is_refused(installed: list[str]) -> None:
 
 def test_the_traits_of_the_frontends() -> None:
     assert [n for n, spec in BUILT_IN.items() if spec.needs_depth] == ["rgbd"]
-    assert [n for n, spec in BUILT_IN.items() if not spec.is_learned] == ["rgbd", "replay"]
+    assert [n for n, spec in BUILT_IN.items() if not spec.is_learned] == ["rgbd", "mono", "replay"]
     assert [n for n, spec in BUILT_IN.items() if spec.has_cache] == ["stream3r", "streamvggt"]
-    assert all(spec.sees_raw_images == spec.is_learned for spec in BUILT_IN.values())
+    raw = {name for name, spec in BUILT_IN.items() if spec.sees_raw_images}
+    assert raw == {"mono"} | {name for name, spec in BUILT_IN.items() if spec.is_learned}
     assert all(name in frontend_help() for name in BUILT_IN)
     assert set(VARIANTS) == {name for name in BUILT_IN if name.startswith("cut3r")}
+
+
+def test_colour_without_weights_is_tracked_and_told_what_more_it_would_take(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mapper.weights.registry.find_weights", lambda name: None)
+    name, why = choose_frontend(MapperConfig(), has_depth=False)
+    assert name == "mono" and "mapper weights fetch" in why
+    assert choose_frontend(MapperConfig(), has_depth=True)[0] == "rgbd"
 
 
 def test_a_network_is_introduced_with_the_terms_of_its_weights() -> None:

@@ -127,11 +127,6 @@ def test_the_registry_chooses_by_what_there_is(saved: tuple[Path, list[Predictio
     assert create_frontend(MapperConfig(), "rgbd", OrbMatcher()).name == "rgbd"
 
 
-def test_colour_alone_without_predictions_is_refused_with_the_way_out() -> None:
-    with pytest.raises(InputError, match="no depth"):
-        choose_frontend(MapperConfig(), has_depth=False)
-
-
 def test_an_unknown_frontend_is_answered_with_the_nearest() -> None:
     with pytest.raises(ConfigError, match="did you mean rgbd"):
         check_frontend("rgdb")

@@ -189,7 +189,7 @@ def test_a_fault_behind_the_frontend_comes_out_of_step_or_finish(room: Room, thr
 
 def test_a_fault_of_the_frontend_comes_out_of_step(room: Room) -> None:
     frame = room.frame(0)
-    mapper = Mapper()
+    mapper = Mapper(MapperConfig(frontend="rgbd"))
     with pytest.raises(InputError, match="no depth"):
         mapper.step(Frame(0, 0.0, frame.image, None, frame.intrinsics))
     with pytest.raises(InputError, match="--calib"):

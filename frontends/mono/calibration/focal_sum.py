@@ -77,8 +77,10 @@ class FocalSum:
             return FocalLength(GUESS * self._width, self.windows, False, 0.0)
         risen = self._sum >= RISE * self._sum[best]
         below = np.flatnonzero(risen[:best] & (self._focals[:best] >= focal / WITHIN))
-        above = best + 1 + np.flatnonzero(
-            risen[best + 1 :] & (self._focals[best + 1 :] <= focal * WITHIN)
+        above = (
+            best
+            + 1
+            + np.flatnonzero(risen[best + 1 :] & (self._focals[best + 1 :] <= focal * WITHIN))
         )
         if not len(below) or not len(above):
             return FocalLength(GUESS * self._width, self.windows, False, 0.0)

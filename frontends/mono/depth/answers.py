@@ -11,7 +11,9 @@ import numpy as np
 
 from mapper.core.depth_noise import DepthNoise
 from mapper.core.geometry import backproject, inverse
+from mapper.core.pose_uncertainty import PoseUncertainty
 from mapper.core.prediction import Prediction
+from mapper.core.sim3 import adjoint_sim3
 from mapper.frontends.mono.config import MonoConfig
 from mapper.frontends.mono.depth.consistency import consistent
 from mapper.frontends.mono.depth.neighbours import neighbours_of, points_of
@@ -25,6 +27,7 @@ LATER: Final = 3  # keyframes after one, before its depth is looked for
 WITNESSES: Final = 6  # depth maps that are asked about another
 MOST_WAITING: Final = 100  # frames
 LEAST_FIRST: Final = 0.05  # of the pixels: a first view with fewer depths has none
+LEAST_INFORMATION: Final = 1e-6
 OUTER: Final = (2, 98)  # percentiles of the points' depths, between which most lie
 NOISE: Final = DepthNoise(0.0, 0.02, 0.0)  # median error 1.4 % of the depth, measured
 
@@ -86,9 +89,7 @@ class Answers:
                 sweep, views[0], views[1:], self._config.planes
             )
 
-    def _answer(
-        self, segment: Segment, in_time: list[MonoKeyframe], last: int
-    ) -> list[Prediction]:
+    def _answer(self, segment: Segment, in_time: list[MonoKeyframe], last: int) -> list[Prediction]:
         """Of all frames up to the index `last`."""
         waiting = [r for r in self.unanswered(segment) if r.index <= last]
         segment.place_again(waiting)
@@ -112,18 +113,35 @@ class Answers:
             found = sparse_depth(segment.map, record, camera)  # whose units would nobody know
         self._has_begun = True
         none = np.zeros((height, width), np.float32)
+        T_world_camera = inverse(np.vstack([record.T, [0.0, 0.0, 0.0, 1.0]]))
+        uncertainty = self._uncertainty(record, T_world_camera, in_time)
         return Prediction(
             record.index,
             record.timestamp,
             backproject(none if found is None else found.depth, camera),
             none if found is None else found.confidence,
-            inverse(np.vstack([record.T, [0.0, 0.0, 0.0, 1.0]])),
+            T_world_camera,
             camera,
             segment.lens.undistorted(record.image, width, height),
             is_metric=False,
             segment=self._number,
             noise=NOISE,
+            uncertainty=uncertainty,
         )
+
+    @staticmethod
+    def _uncertainty(
+        record: Record, T_world_camera: np.ndarray, in_time: list[MonoKeyframe]
+    ) -> PoseUncertainty | None:
+        """In the keyframe before it; None of a frame that no point places, and of the first."""
+        before = [k for k in in_time if k.frame_index < record.index]
+        if record.information is None or not before:
+            return None
+        reference = np.vstack([before[-1].T, [0.0, 0.0, 0.0, 1.0]])
+        adjoint = adjoint_sim3(reference @ T_world_camera)[:6, :6]
+        damped = record.information + np.eye(6) * LEAST_INFORMATION
+        covariance = adjoint @ np.linalg.inv(damped) @ adjoint.T
+        return PoseUncertainty(before[-1].frame_index, covariance)
 
     def _depth(
         self, segment: Segment, in_time: list[MonoKeyframe], record: Record

@@ -36,7 +36,7 @@ def consistent(raw: RawDepth, others: Sequence[RawDepth]) -> DepthMap:
     depth = np.zeros_like(raw.inverse)
     np.divide(1.0, raw.inverse, out=depth, where=kept)
     depth = _without_speckles(depth)
-    trust = raw.zncc**2 * np.minimum(agreeing, ENOUGH) / ENOUGH
+    trust = np.minimum(raw.zncc, 1) ** 2 * np.minimum(agreeing, ENOUGH) / ENOUGH
     return DepthMap(depth, np.where(depth > 0, trust, 0).astype(np.float32))
 
 

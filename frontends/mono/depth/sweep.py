@@ -80,9 +80,7 @@ def _census(grey):
 def _ones(word):
     """How many bits are set."""
     w = word - ((word >> np.uint64(1)) & np.uint64(0x5555555555555555))
-    w = (w & np.uint64(0x3333333333333333)) + (
-        (w >> np.uint64(2)) & np.uint64(0x3333333333333333)
-    )
+    w = (w & np.uint64(0x3333333333333333)) + ((w >> np.uint64(2)) & np.uint64(0x3333333333333333))
     w = (w + (w >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
     return (w * np.uint64(0x0101010101010101)) >> np.uint64(56)
 

@@ -57,9 +57,7 @@ def rotation_between(
     return R
 
 
-def parallax(
-    lens: Lens, a: Float64[np.ndarray, "n 2"], b: Float64[np.ndarray, "n 2"]
-) -> float:
+def parallax(lens: Lens, a: Float64[np.ndarray, "n 2"], b: Float64[np.ndarray, "n 2"]) -> float:
     """Median pixels by which tracks (N, 2) move more than a turning camera explains."""
     if len(a) < 3:
         return 0.0

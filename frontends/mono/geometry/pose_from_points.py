@@ -27,10 +27,14 @@ RANSAC_ROUNDS: Final = 200
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PlacedCamera:
-    """T: T_camera_world (3, 4). errors: weighted, (N,), infinite behind the camera."""
+    """T: T_camera_world (3, 4). errors: weighted, (N,), infinite behind the camera.
+
+    information: (6, 6), of a twist from the left of T, if the errors are as the weights say.
+    """
 
     T: Float64[np.ndarray, "3 4"]
     errors: Float64[np.ndarray, " n"]
+    information: Float64[np.ndarray, "6 6"]
 
 
 def place_camera(
@@ -40,9 +44,10 @@ def place_camera(
     pixels: Float64[np.ndarray, "n 2"],
     weights: Float64[np.ndarray, " n"],
     huber: float,
+    iterations: int = ITERATIONS,
 ) -> PlacedCamera:
     """Gauss-Newton from T. weights: 1/sigma [1/px]. huber: sigmas."""
-    return PlacedCamera(*_place(lens.vector, T, points, pixels, weights, huber, ITERATIONS))
+    return PlacedCamera(*_place(lens.vector, T, points, pixels, weights, huber, iterations))
 
 
 def search_camera(
@@ -68,6 +73,7 @@ def _place(camera, T, points, pixels, weights, huber, iterations):
     T = T.copy()
     errors = np.empty(len(points))
     J, Jt = np.zeros((2, 3)), np.zeros((2, 6))
+    H = np.zeros((6, 6))
     for iteration in range(iterations + 1):
         H, g = np.zeros((6, 6)), np.zeros(6)
         for i in range(len(points)):
@@ -95,4 +101,4 @@ def _place(camera, T, points, pixels, weights, huber, iterations):
         T = moved_pose(step, T)
         if np.abs(step).max() < 1e-9:
             iterations = iteration + 1
-    return T, errors
+    return T, errors, H

@@ -12,18 +12,19 @@ from mapper.frontends.mono.mapping.local_map import LocalMap
 from mapper.frontends.mono.mapping.points import GONE, POINT
 from mapper.frontends.mono.tracking.flow import FlowTracker
 from mapper.frontends.mono.tracking.levels import Levels
-from mapper.frontends.mono.tracking.patches import FULL, HALF, HIDDEN, align_patches
+from mapper.frontends.mono.tracking.patches import FULL, HALF, HIDDEN, MISSED, align_patches
 
 if TYPE_CHECKING:
     from jaxtyping import Float64, Int64
 
+ENOUGH_FOUND: Final = 80  # points whose patches were found
 FLOW_HUBER: Final = 2.0  # pixels
 FLOW_GOOD: Final = 3.0  # pixels
 FLOW_SHARE: Final = 0.6  # of the tracks; with fewer good ones the pose is looked for from nowhere
 HUBER: Final = 1.0  # sigmas
 INLIER: Final = 2.5  # sigmas
 MIN_INLIERS: Final = 20
-SIGMA_WEIGHTS: Final = {"full": 1.0, "half": 0.5, "flow": 0.4}  # 1/px
+SIGMA_WEIGHTS: Final = {"full": 1.0, "half": 0.5, "flow": 0.2}  # 1/px
 YOUNG_VIEWS: Final = 4  # keyframes; a point that fewer see may yet turn out to move
 YOUNG: Final = 0.3
 
@@ -102,7 +103,9 @@ class Follower:
             local_map.lens, levels, T, points.places[wanted], local_map.hosts(wanted)
         )
         seen = found.found >= HALF
-        by_flow = ~np.isin(ids, wanted[seen]) & is_point
+        # What was followed to where its patch is not is trusted only where there is little else.
+        least = MISSED if seen.sum() >= ENOUGH_FOUND else HALF
+        by_flow = ~np.isin(ids, wanted[found.found >= least]) & is_point
         full = found.found[seen] == FULL
         all_ids = np.concatenate([wanted[seen], ids[by_flow]])
         all_pixels = np.concatenate([found.pixels[seen], pixels[by_flow]])

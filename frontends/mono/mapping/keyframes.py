@@ -84,6 +84,10 @@ class KeyframeStore:
         """Image of one of the newest SLOTS."""
         return self.images[number % SLOTS]
 
+    def levels(self, number: int) -> Levels:
+        """Of one of the newest SLOTS."""
+        return Levels(self.images[number % SLOTS], self.halves[number % SLOTS])
+
     def has_image(self, number: int) -> bool:
         """Whether it is one of them."""
         return number >= len(self._all) - SLOTS

@@ -17,7 +17,7 @@ from mapper.frontends.mono.mapping.keyframes import (
     MonoKeyframe,
 )
 from mapper.frontends.mono.mapping.points import POINT, SEED, Points
-from mapper.frontends.mono.tracking.patches import Hosts
+from mapper.frontends.mono.tracking.patches import FULL, Hosts, align_patches
 
 if TYPE_CHECKING:
     from jaxtyping import Float64, Int64
@@ -98,6 +98,26 @@ class LocalMap:
         # Wide apart, and they do not meet: it moves, or was followed to elsewhere.
         self.points.drop(ids[(found.angles > 3 * SEED_ANGLE) & ~good])
         return ids[good]
+
+    def sharpen(self, ids: Int64[np.ndarray, " n"]) -> None:
+        """Look for new points again in the keyframes that they were followed through, by the
+        patch of their host: following adds up small errors."""
+        store = self.keyframes
+        for number in range(max(len(store) - SEED_REACH, 0), len(store)):
+            keyframe = store[number]
+            rows = np.flatnonzero(
+                np.isin(keyframe.ids, ids) & (self.points.hosts[keyframe.ids] != number)
+            )
+            if not len(rows):
+                continue
+            these = keyframe.ids[rows]
+            found = align_patches(
+                self.lens, store.levels(number), keyframe.T, self.points.places[these],
+                self.hosts(these),
+            )  # fmt: skip
+            full = found.found == FULL
+            keyframe.pixels[rows[full]] = found.pixels[full]
+            keyframe.weights[rows[full]] = 1.0
 
     def adjust_locally(self) -> None:
         """The newest keyframes, those that see most of the same, and their points."""

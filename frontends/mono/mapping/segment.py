@@ -10,7 +10,7 @@ import numpy as np
 
 from mapper.frontends.mono.geometry.bundle import FocalPrior
 from mapper.frontends.mono.geometry.lens import Lens
-from mapper.frontends.mono.geometry.pose_from_points import place_camera
+from mapper.frontends.mono.geometry.pose_from_points import ITERATIONS, place_camera
 from mapper.frontends.mono.mapping.following import (
     HUBER,
     MIN_INLIERS,
@@ -48,6 +48,7 @@ class Record:
 
     grey: blurred, until it is tracked. T: T_camera_world (3, 4) as last known; None = not placed.
     ids, pixels, weights: of the points that place it. keyframe: its number, if it is one.
+    information: of a twist from the left of T, once it was placed again.
     """
 
     index: int
@@ -59,6 +60,7 @@ class Record:
     pixels: Float64[np.ndarray, "n 2"] | None = None
     weights: Float64[np.ndarray, " n"] | None = None
     keyframe: int | None = None
+    information: Float64[np.ndarray, "6 6"] | None = None
 
     def fill(self, placed: Placed) -> None:
         """What placed it."""
@@ -81,6 +83,7 @@ class Segment:
         self._follower = follower
         self.newest: Placed | None = None
         self._inliers: list[int] = []
+        self._last: MonoKeyframe  # the newest in time
         self._begin(begun)
 
     @property
@@ -112,40 +115,43 @@ class Segment:
 
     def place_again(self, records: Sequence[Record]) -> None:
         """Frames by the points that they saw, as these and the lens are known now."""
-        points = self.map.points
         for record in records:
+            if record.T is None or record.ids is None:
+                continue
+            is_keyframe = record.keyframe is not None
             if record.keyframe is not None:
                 record.T = self.map.keyframes[record.keyframe].T
-                continue
-            if record.ids is None or record.pixels is None or record.weights is None:
-                continue
-            assert record.T is not None
-            alive = points.state[record.ids] == POINT
-            if alive.sum() < MIN_INLIERS // 2:
-                continue
-            record.T = place_camera(
-                self.lens,
-                record.T,
-                points.places[record.ids[alive]],
-                record.pixels[alive],
-                record.weights[alive],
-                HUBER,
-            ).T
+            self._place_again(record, 0 if is_keyframe else ITERATIONS)
+
+    def _place_again(self, record: Record, iterations: int) -> None:
+        assert record.ids is not None and record.pixels is not None
+        assert record.weights is not None and record.T is not None
+        points = self.map.points
+        alive = points.state[record.ids] == POINT
+        if alive.sum() < MIN_INLIERS // 2:
+            return
+        placed = place_camera(
+            self.lens, record.T, points.places[record.ids[alive]], record.pixels[alive],
+            record.weights[alive], HUBER, iterations,
+        )  # fmt: skip
+        record.T, record.information = placed.T, placed.information
 
     def _begin(self, begun: Begun) -> None:
         """The map of the start; then the frames between its views, and those before it."""
         points, start = self.map.points, begun.start
         ids = points.add(0, begun.pixels[0])
         points.place(ids, start.points)
-        weights = np.full(len(ids), SIGMA_WEIGHTS["flow"])
+        exact, weights = np.ones(len(ids)), np.full(len(ids), SIGMA_WEIGHTS["flow"])
         for view, place in enumerate(begun.frames):
             record = self.records[place]
-            keyframe = self.map.keyframes.add(
-                record.index, start.poses[view], self._levels(record)
-            )
+            keyframe = self.map.keyframes.add(record.index, start.poses[view], self._levels(record))
             record.keyframe, record.T = keyframe.number, keyframe.T
-            first = np.ones_like(weights)
-            self.map.observe(keyframe, ids, begun.pixels[view], weights if view else first)
+            record.ids, record.pixels, record.weights = ids, begun.pixels[view], weights
+            self.map.observe(keyframe, ids, begun.pixels[view], weights if view else exact)
+        self.map.sharpen(ids)
+        self.map.adjust_all(START_ITERATIONS, None)
+        for place, keyframe in zip(begun.frames, self.map.keyframes, strict=True):
+            self.records[place].T = keyframe.T
         self.map.look_around(ids)
         first, last = begun.frames[0], begun.frames[-1]
         begin = self._track_at(first, ids, begun.pixels[0])
@@ -232,6 +238,7 @@ class Segment:
         seeds, pixels = track.ids[is_seed], track.pixels[is_seed]
         local_map.observe(keyframe, seeds, pixels, np.full(len(seeds), SIGMA_WEIGHTS["flow"]))
         ripe = local_map.ripen(seeds)
+        local_map.sharpen(ripe)
         local_map.adjust_locally()
         record.T = keyframe.T
         local_map.look_around(np.concatenate([placed.ids, ripe]))

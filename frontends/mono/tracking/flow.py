@@ -33,7 +33,7 @@ class FlowTracker:
     inverse search", ECCV 2016. Without it repeated texture is followed to the wrong stripe."""
 
     def __init__(self) -> None:
-        self._dense = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+        self._dense = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
 
     def follow(self, a: Levels, b: Levels, pixels: Float32[np.ndarray, "n 2"]) -> Followed:
         """Where pixels (N, 2) of image a are in image b."""

@@ -113,7 +113,7 @@ def _align(camera, grey, half, T, points, images, halves, slots, poses, pixels, 
 def _unwarp(camera, T, T_host, point, ray, unwarp):
     """d(host pixel) / d(new pixel), (2, 2); False where the views differ too much."""
     J, Jh = np.zeros((2, 3)), np.zeros((2, 3))
-    hx, hy, hz = in_camera(T_host, point)
+    _, _, hz = in_camera(T_host, point)
     if hz <= NEAREST:
         return False
     x, y, z = in_camera(T, point)

@@ -20,6 +20,9 @@ MOST_CORNERS: Final = 800
 MIN_TRACKS: Final = 120  # with fewer it starts anew
 PARALLAX: Final = 10.0  # pixels, of an image 640 wide
 WIDTH: Final = 640
+FEWEST: Final = 8
+STILL: Final = 1.0  # pixels
+LEAST_FOLLOWED: Final = 0.5  # of the tracks, from image to image
 AGAIN: Final = 3  # frames after a start that did not work out
 VIEWS: Final = (0.0, 1 / 3, 2 / 3, 1.0)  # of the way, which must agree
 
@@ -40,15 +43,15 @@ class Starter:
     """Follows the corners of a first image until they tell how the camera moved.
 
     parallax: pixels by which they moved more than a turning camera explains, in the newest image;
-    best: the most so far. corners: of the first image. followed: share of the tracks, in the mean
-    from image to image.
+    best: the most so far. moved: pixels by which they moved at all, the most so far. corners: the
+    most that an image had.
     """
 
     def __init__(self, flow: FlowTracker) -> None:
         self._flow = flow
         self._offered = 0
         self._followed: list[float] = []
-        self.parallax = self.best = 0.0
+        self.parallax = self.best = self.moved = 0.0
         self.corners = 0
         self._last: Levels | None = None
         self._tracks: list[Float32[np.ndarray, "n 2"]] = []
@@ -76,16 +79,37 @@ class Starter:
         self._last = levels
         self._tracks = [track[followed.found] for track in self._tracks]
         self._tracks.append(followed.pixels[followed.found])
-        if len(self._tracks[-1]) < min(MIN_TRACKS, 0.5 * self.corners):
+        if len(self._tracks[-1]) < max(min(MIN_TRACKS, 0.5 * self.corners), FEWEST):
             self._begin(levels, place)
             return None
         self.parallax = parallax(lens, self._tracks[0], self._tracks[-1])
         self.best = max(self.best, self.parallax)
+        moved = np.linalg.norm(self._tracks[-1] - self._tracks[0], axis=1)
+        self.moved = max(self.moved, float(np.median(moved)))
         self._wait = max(self._wait - 1, 0)
         wanted = PARALLAX * min(1.0, lens.width / WIDTH)
         if self.parallax < wanted or self._wait or len(self._tracks) < len(VIEWS):
             return None
         return self._try(lens)
+
+    def explain(self, lens: Lens) -> str:
+        """Why nothing began, by what the numbers support."""
+        wanted = PARALLAX * min(1.0, lens.width / WIDTH)
+        if self.corners < MIN_TRACKS:
+            return f"too little texture: {self.corners} corners of {MIN_TRACKS}"
+        if self.followed < LEAST_FOLLOWED:
+            return (
+                f"frames too far apart: {self.followed:.0%} of the points could be followed from "
+                "one to the next; give more frames a second"
+            )
+        if self.moved < STILL:
+            return f"the camera did not move ({self.moved:.1f} pixels)"
+        if self.best < wanted:
+            return (
+                f"the camera turned but did not move enough (parallax {self.best:.1f} px of "
+                f"{wanted:.1f})"
+            )
+        return "no two images agree on how the camera moved; does most of what it sees move?"
 
     def _begin(self, levels: Levels, place: int) -> None:
         corners = new_corners(levels.grey, np.zeros((0, 2), np.float32), MOST_CORNERS)

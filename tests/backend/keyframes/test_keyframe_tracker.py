@@ -10,6 +10,7 @@ from mapper.backend.keyframes.frame_placement import PlacementConfig
 from mapper.backend.keyframes.keyframe_selector import KeyframeConfig
 from mapper.backend.keyframes.keyframe_tracker import KeyframeTracker
 from mapper.backend.keyframes.map_cache import MapCache
+from mapper.core.depth_noise import LEARNED
 from mapper.vision.orb import OrbMatcher
 from tests.support.room_views import Room
 
@@ -53,3 +54,26 @@ def test_a_pose_that_is_not_finite_is_of_no_use(room: Room) -> None:
     prediction = room.prediction(0)
     lost = replace(prediction, T_world_camera=np.full((4, 4), np.nan))
     assert tracker_of(MapCache(None, 4)).usable(lost) is None
+
+
+def test_a_frame_without_points_lies_where_its_pose_says_and_opens_nothing(room: Room) -> None:
+    maps = MapCache(None, 4)
+    tracker = tracker_of(maps)
+    first = tracker.open(0, room.prediction(0), None)
+    weight = maps.map(0).weight.copy()
+    far = room.prediction(60, room.relative(0, 60))
+    bare = replace(
+        far,
+        pointmap=np.zeros_like(far.pointmap),
+        confidence=np.zeros_like(far.confidence),
+        noise=LEARNED,
+    )
+    assert not bare.has_points and far.has_points
+    expected = tracker.expected(first, bare)
+    assert expected is not None and not tracker.needs_keyframe(bare, expected)
+    tracker.track(bare, expected)
+    assert np.array_equal(first.frames[-1].T_keyframe_camera, expected)
+    assert np.array_equal(maps.map(0).weight, weight)
+    # However many of them there are: a network's keyframe would be full.
+    first.frames += first.frames[-1:] * 100
+    assert not tracker.needs_keyframe(bare, expected)

@@ -13,6 +13,7 @@ from mapper.backend.keyframes.segment_units import (
     depth_ratio,
     median_depth,
 )
+from mapper.core.pose_uncertainty import PoseUncertainty
 from mapper.core.prediction import Prediction
 from tests.support.room_views import Room, in_units
 
@@ -110,3 +111,15 @@ def test_an_interrupted_run_is_taken_up_in_its_own_units(room: Room) -> None:
     # Only the first segment begins there.
     later = resumed(unscaled(room, 120, 5.0, segment=2))
     assert median_depth(later) == pytest.approx(NOMINAL_DEPTH, rel=1e-5)
+
+
+def test_how_well_a_pose_is_known_is_scaled_with_it(room: Room) -> None:
+    raw = unscaled(room, 0, 0.1)
+    known = PoseUncertainty(0, np.diag([1e-6] * 3 + [4e-8] * 3))
+    scaled = SegmentUnits()(replace(raw, uncertainty=known)).uncertainty
+    factor = NOMINAL_DEPTH / median_depth(raw)
+    assert scaled is not None and scaled.reference_index == 0
+    assert scaled.sigma_rotation == pytest.approx(known.sigma_rotation)
+    nowhere = np.zeros(3)
+    ratio = scaled.sigma_position(nowhere) / known.sigma_position(nowhere)
+    assert ratio == pytest.approx(factor)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -18,6 +20,7 @@ from mapper.backend.loops.edge_measurement import (
 from mapper.core.depth_noise import LEARNED, STRUCTURED_LIGHT, DepthNoise
 from mapper.core.geometry import exp_se3, inverse
 from mapper.core.intrinsics import Intrinsics
+from mapper.core.pose_uncertainty import PoseUncertainty
 from mapper.core.prediction import Prediction
 from mapper.core.sim3 import exp_sim3, inverse_similarity, log_sim3, rigid_part, scale_of
 from mapper.vision.dense_alignment import Alignment, align
@@ -49,6 +52,7 @@ def measured(
         its_map.depth[:] *= float(not dark)
         maps.put(k, its_map)
     previous, new = (keyframe_of(k, p, blind=True) for k, p in enumerate((a, b)))
+    new.uncertainty = b.uncertainty
     if a.segment == b.segment:
         new.T_previous_keyframe = inverse(a.T_world_camera) @ b.T_world_camera
     return measure_odometry(previous, new, maps, CONFIG, OrbMatcher(), free_scale)
@@ -82,6 +86,21 @@ def test_an_odometry_edge_without_depth_is_the_frontends_word(room: Room) -> Non
     # Sigmas 1e-2 rad, 2e-2 units, 2e-2 of scale for each frame; here five.
     expected = np.array([1e4] * 3 + [2500.0] * 4) / 5
     np.testing.assert_allclose(np.diag(edge.information), expected)
+
+
+def test_a_frontend_that_knows_its_poses_is_taken_at_its_word(room: Room) -> None:
+    """Up to scale its depths were made of them, so aligning these would tell nothing new."""
+    known = PoseUncertainty(0, np.diag([1e-6] * 3 + [4e-6] * 3))
+    a = in_units(room.prediction(0), 1.0)
+    b = replace(in_units(room.prediction(5), 1.0), uncertainty=known)
+    b = replace(b, T_world_camera=b.T_world_camera @ exp_se3(ERROR))
+    found = measured(a, b, free_scale=True)
+    np.testing.assert_allclose(found.edge.S_i_j, room.relative(0, 5) @ exp_se3(ERROR), atol=1e-6)
+    sigmas = np.sqrt(np.diag(np.linalg.inv(found.edge.information)))
+    # Twice the covariance, as both ends are known so well, and the floor.
+    assert sigmas[:3] == pytest.approx(np.sqrt(2 * 1e-6 + CONFIG.sigma_rotation**2), rel=0.05)
+    assert sigmas[6] == pytest.approx(CONFIG.sigma_scale)
+    assert found.correction is None and not found.aligned
 
 
 def test_the_correction_is_what_alignment_changed(room: Room) -> None:
