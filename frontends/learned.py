@@ -24,9 +24,9 @@ from mapper.core.intrinsics import Intrinsics
 from mapper.core.prediction import Prediction
 from mapper.errors import InputError
 from mapper.frontends.base import TrackingState
-from mapper.frontends.device import choose_device
 from mapper.frontends.images import Layout
 from mapper.frontends.precision import choose_precision
+from mapper.runtime.torch_device import choose_device
 from mapper.weights.registry import resolve_weights
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ class LearnedFrontend(ABC):
         self.state = TrackingState.LOST
         self.values: dict[str, float] = {}
         self._common = options
-        self._device = choose_device(options.device, f"{settings}.device")
+        self._device = choose_device(options.device, f"{settings}.device", mps=True)
         self.precision = choose_precision(options.precision, self._device, f"{settings}.precision")
         logger.info("%s: computes in %s; heads in float32", name, self.precision)
         self._images = PreparedImages(self._preprocessed)

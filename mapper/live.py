@@ -47,6 +47,7 @@ from mapper.saved.resume import (
     set_aside,
     settings_of,
 )
+from mapper.slam.devices import check_alignment_device
 from mapper.slam.live_noise import LiveNoise
 from mapper.slam.live_tracking import LiveTracking
 from mapper.slam.mapper import Mapper
@@ -85,6 +86,7 @@ def map_camera(
         )
         name, why = choose_frontend(config, source.has_depth)
         matcher = choose_matcher(config.matcher, say)
+        check_alignment_device(config)
         frontend = create_frontend(config, name, matcher)
         past = None if before is None else read_live_past(before)
         if request.record is not None:

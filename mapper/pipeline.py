@@ -38,6 +38,7 @@ from mapper.saved.resume import (
     set_aside,
     settings_of,
 )
+from mapper.slam.devices import check_alignment_device
 from mapper.slam.mapper import Mapper
 from mapper.slam.matchers import choose_matcher
 from mapper.slam.progress import NullProgress, Progress
@@ -80,6 +81,7 @@ def map_into(
         sequence = BoundedSequence(stored, config.images.max_side, camera)
         matcher = choose_matcher(config.matcher, say)
         # Before a folder is made: this may be refused.
+        check_alignment_device(config)
         frontend = create_frontend(config, name, matcher)
         run = before or stack.enter_context(_begun(request, out, sequence, frontend, config))
         why = why if before is None else "as before"

@@ -21,6 +21,7 @@ from mapper.backend.alignment.solver import optimise
 from mapper.backend.alignment.views import LEVELS, Views, load_views
 from mapper.backend.graph.edge import Edge
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
+from mapper.runtime.torch_device import choose_device
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +79,7 @@ def align_globally(
     the correspondences found anew from there. Memory: 3 MB a keyframe, 0.5 GB for the solve.
     """
     ids = sorted(task.poses)
-    device = _device(config.device)
+    device = choose_device(config.device, "backend.alignment.device")
     views = load_views(ids, map_of, config, device)
     problem = _problem(task, ids, views, config)
     state = State(
@@ -179,9 +180,3 @@ def _result(
         {(ids[i], ids[j]): matrix for (i, j), matrix in information.items()},
         first - last < SETTLED * first,
     )
-
-
-def _device(choice: str) -> torch.device:
-    if choice == "auto":
-        choice = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(choice)

@@ -46,7 +46,8 @@ class GlobalAlignmentConfig:
         one camera.
     refine_focal: one factor on all focal lengths is optimised too.
     kernel_scale: of the robust kernel (Geman-McClure).
-    device: where it is computed; auto = a GPU if there is one.
+    device: where it is computed; auto = a GPU if there is one, but the CPU while mapping, when the
+        GPU is the frontend's.
     max_keyframes: a map of more is not aligned: each takes some 6 MB.
     """
 

@@ -60,7 +60,9 @@ def align_newest(
     pairs = covisible_pairs(poses, maps, config.neighbours, config.min_overlap)
     edges = [e for e in graph.edges_among(window) if graph.is_inlier(e)]
     task = AlignmentTask(poses, edges, pairs, graph.free_scale, window[:FIXED])
-    settings = replace(config, rounds=online.rounds, refine_focal=False)
+    # On a GPU it would queue up behind the frontend's frames, each time that it waits for a number.
+    device = "cpu" if config.device == "auto" else config.device
+    settings = replace(config, rounds=online.rounds, refine_focal=False, device=device)
     with one_thread():  # the frontend needs the other cores
         aligned = try_to_align(task, maps.map, settings)
     if aligned is None:

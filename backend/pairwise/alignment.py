@@ -13,11 +13,12 @@ from mapper.backend.pairwise.cleaning import cleaned
 from mapper.backend.pairwise.config import PairwiseConfig
 from mapper.backend.pairwise.initialisation import initial_parameters
 from mapper.backend.pairwise.objective import PairwiseObjective
-from mapper.backend.pairwise.optimiser import Progress, optimised, torch_device
+from mapper.backend.pairwise.optimiser import Progress, optimised
 from mapper.backend.pairwise.pairs import Observations, checked_pairs, image_confidence
 from mapper.backend.pairwise.parameters import Parameters
 from mapper.core.image_pairs import ImagePair
 from mapper.errors import InputError
+from mapper.runtime.torch_device import choose_device
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ def align_pairs(
     """
     config = config or PairwiseConfig()
     pairs = checked_pairs(pairs, images)
-    device = torch_device(config.device)
+    device = choose_device(config.device, "pairwise.device")
     height, width, _ = pairs[0].pointmap_i.shape
     start = initial_parameters(pairs, images, device)
     objective = PairwiseObjective(Observations.of(pairs, device), (height, width))

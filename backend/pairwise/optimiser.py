@@ -9,21 +9,10 @@ import torch
 from mapper.backend.pairwise.config import PairwiseConfig
 from mapper.backend.pairwise.objective import PairwiseObjective
 from mapper.backend.pairwise.parameters import Parameters
-from mapper.errors import ConfigError
 
 BETAS = (0.9, 0.9)
 
 Progress = Callable[[int, float], None]
-
-
-def torch_device(name: str) -> torch.device:
-    """ "auto": a GPU if any. Raises ConfigError where this machine lacks what was asked for."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        return torch.empty(0, device=name).device
-    except (RuntimeError, AssertionError) as error:
-        raise ConfigError(f"device={name}: PyTorch cannot use it here; cpu always works") from error
 
 
 def optimised(

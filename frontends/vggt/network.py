@@ -135,8 +135,8 @@ class Vggt(nn.Module):
     def track(
         self, features: Float[Tensor, "b s c h w"], query_points: Float[Tensor, "b n 2"]
     ) -> Tracks:
-        """features (B, S, C, h, w), the first frame's first; query_points (B, N, 2)."""
-        return self.track_head.tracker(features, query_points)
+        """features (B, S, C, h, w), the first frame's first; query_points (B, N, 2), anywhere."""
+        return self.track_head.tracker(features, query_points.to(features.device))
 
     def _dense(self, head: Dpt, aggregated: Aggregated) -> Tensor:
         """(B, S, H, W, channels)."""

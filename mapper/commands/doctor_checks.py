@@ -54,7 +54,7 @@ def diagnose() -> list[Check]:
         ("numba", _numba),
         ("rerun", _rerun),
         ("evo", lambda: _package("evo", "evo", "missing", "")),
-        ("flash-attn", _flash_attention),
+        ("attention", _attention),
         ("weights", _weights),
         ("cores", _cores),
         ("memory", _memory),
@@ -189,9 +189,21 @@ def _rerun() -> Check:
     return Check("rerun", "ok", rerun.__version__)
 
 
-def _flash_attention() -> Check:
-    remedy = "optional, for learned frontends on NVIDIA GPUs: pip install flash-attn"
-    return _package("flash-attn", "flash_attn", "warning", remedy)
+def _attention() -> Check:
+    """Which kernel attends to what stream3r remembers: the one that solves a small problem."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return Check("attention", "ok", "the CPU's own")
+    from mapper.frontends.vggt.cache.gpu_kernels import first_that_works
+
+    device = torch.device("cuda", torch.cuda.current_device())
+    half = torch.bfloat16 if torch.cuda.get_device_capability(device) >= (8, 0) else torch.float16
+    found = first_that_works(device, half)
+    if found is None:
+        remedy = "stream3r will be slow: reinstall PyTorch for this GPU"
+        return Check("attention", "warning", "no kernel works on this GPU", remedy)
+    return Check("attention", "ok", found[0])
 
 
 def _weights() -> Check:

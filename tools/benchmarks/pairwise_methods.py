@@ -21,12 +21,13 @@ from mapper.backend.loops.edge_measurement import EdgeConfig
 from mapper.backend.pairwise.alignment import align_pairs, camera_poses
 from mapper.backend.pairwise.config import PairwiseConfig
 from mapper.backend.pairwise.initialisation import initial_parameters
-from mapper.backend.pairwise.optimiser import optimised, torch_device
+from mapper.backend.pairwise.optimiser import optimised
 from mapper.backend.pairwise.pairs import Observations
 from mapper.core.geometry import inverse
 from mapper.core.image_pairs import ImagePair
 from mapper.core.prediction import Prediction
 from mapper.core.sim3 import rigid_part, scale_of
+from mapper.runtime.torch_device import choose_device
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def pairwise_aligned(pairs: Sequence[ImagePair], config: PairwiseConfig) -> Alig
 def aligned_by_autograd(pairs: Sequence[ImagePair], config: PairwiseConfig) -> Aligned:
     """The reference's objective as the reference computes it, from the same start."""
     images, size = _images(pairs), pairs[0].confidence_i.shape
-    device = torch_device(config.device)
+    device = choose_device(config.device, "pairwise.device")
     start = initial_parameters(pairs, images, device)
     objective = AutogradObjective(Observations.of(pairs, device), (size[0], size[1]))
     with tqdm(total=config.iterations, leave=False, disable=None) as bar:

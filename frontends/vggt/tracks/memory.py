@@ -33,9 +33,7 @@ class TrackMemory:
         features = model.track_features(aggregated)
         new = features.shape[1]
         past = [] if self._first is None else [self._first, *self._recent]
-        tracks = model.track(
-            torch.cat([*past, features], 1), self._query_points.to(features.device)
-        )
+        tracks = model.track(torch.cat([*past, features], 1), self._query_points)
         self._remember(features)
         return Tracks(
             tracks.xy[:, -new:],

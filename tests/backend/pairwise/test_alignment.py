@@ -11,11 +11,11 @@ import torch
 from mapper.backend.pairwise.alignment import align_pairs
 from mapper.backend.pairwise.config import PairwiseConfig
 from mapper.backend.pairwise.initialisation import initial_parameters
-from mapper.backend.pairwise.optimiser import torch_device
 from mapper.backend.pairwise.placement import placed_along_tree, spanning_tree
 from mapper.core.geometry import inverse, rotation_angle, umeyama
 from mapper.core.image_pairs import ImagePair, pair_indices
 from mapper.errors import ConfigError, InputError, MapperError
+from mapper.runtime.torch_device import choose_device
 from tests.support.pairwise_scene import HEIGHT, WIDTH, Scene
 
 CPU = PairwiseConfig(iterations=150, device="cpu")
@@ -155,4 +155,4 @@ def test_impossible_options_are_refused() -> None:
     with pytest.raises(ConfigError, match="learning_rate"):
         PairwiseConfig(learning_rate=1e-3, final_learning_rate=1e-2)
     with pytest.raises(ConfigError, match="cpu always works"):
-        torch_device("nonsense")
+        choose_device("nonsense", "pairwise.device")

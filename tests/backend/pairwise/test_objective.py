@@ -73,7 +73,7 @@ def written_out(pairs: list[ImagePair], parameters: Parameters) -> Tensor:
 def test_loss_and_gradient_are_those_of_the_formula(
     points_at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(objective_module, "POINTS_AT_ONCE", points_at_once)
+    monkeypatch.setitem(objective_module.POINTS_AT_ONCE, "cpu", points_at_once)
     pairs = three_pairs()
     ours, theirs = random_parameters().trainable(), random_parameters().trainable()
     objective = PairwiseObjective(double(Observations.of(pairs, CPU)), SIZE)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -180,27 +178,6 @@ def test_without_a_kernel_that_tells_denominators_parts_are_joined(
     keys, values = (torch.cat(each, 1) for each in zip(*parts, strict=True))
     query = vectors(1)
     torch.testing.assert_close(attend_parts(query, parts), attend(query, keys, values))
-
-
-def test_flash_attn_is_preferred_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    def cache_kernel(q: Tensor, k: Tensor, v: Tensor, return_softmax_lse: bool) -> object:
-        mixed, denominator = kernels._cpu(q, k, v)
-        assert return_softmax_lse
-        return mixed, denominator.transpose(1, 2)
-
-    assert kernels._best("cuda", torch.bfloat16)[1] is kernels._cuda_flash
-    made_up = SimpleNamespace(flash_attn_with_kvcache=cache_kernel)
-    monkeypatch.setitem(sys.modules, "flash_attn", made_up)
-    assert kernels._best("cuda", torch.bfloat16)[1] is kernels._flash_attn
-    assert kernels._best("cuda", torch.float32)[1] is kernels._cuda_efficient  # it has no float32
-    assert kernels._best("mps", torch.float32)[1] is None
-    monkeypatch.setattr(kernels, "choose", lambda device, dtype: kernels._flash_attn)
-    parts = [(vectors(2), vectors(3)), (vectors(4), vectors(5))]
-    keys, values = (torch.cat(each, 1) for each in zip(*parts, strict=True))
-    query = vectors(1)
-    torch.testing.assert_close(attend_parts(query, parts), attend(query, keys, values))
-    made_up.flash_attn_with_kvcache = lambda q, k, v: q  # of an old release
-    assert kernels._best("cuda", torch.bfloat16)[1] is kernels._cuda_flash
 
 
 def test_products_agree_with_pytorchs_and_leave_gradients_to_it() -> None:

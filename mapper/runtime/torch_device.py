@@ -1,4 +1,4 @@
-"""Which device a learned frontend runs on."""
+"""Which device of PyTorch's something is computed on."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import torch
 from mapper.errors import ConfigError
 
 
-def choose_device(option: str, key: str) -> torch.device:
-    """The device of an option's value; "auto" takes CUDA, then MPS, then the CPU.
+def choose_device(option: str, key: str, mps: bool = False) -> torch.device:
+    """The device of an option's value; "auto" takes CUDA, then MPS if it will do, then the CPU.
 
     key: the option's full name, for the message when PyTorch cannot use that device here.
     """
@@ -21,4 +21,4 @@ def choose_device(option: str, key: str) -> torch.device:
             ) from error
     if torch.cuda.is_available():
         return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    return torch.device("mps" if mps and torch.backends.mps.is_available() else "cpu")

@@ -1,0 +1,80 @@
+"""On a (pretended) GPU every learned frontend says, with every option, what it says on the CPU."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mapper.core.frame import Frame
+from mapper.core.prediction import Prediction
+from tests.frontends.on_gpu.families import (
+    Families,
+    answers,
+    assert_alike,
+    assert_equal,
+    distance,
+    frames,
+)
+from tests.support.pretended_gpu.torch_cuda import pretended_gpu
+
+EXACT = [
+    ("cut3r", 3, {"cross_view": True, "use_calibration": False}),
+    ("cut3r-ttsa", 4, {"reset_every": 2, "chain_resets": True}),
+    ("cut3r-ttt", 3, {"reset_every": 2}),
+    ("cut3r-damped", 2, {"damping": 0.3}),
+    ("stream3r", 3, {"use_calibration": False}),
+    ("stream3r", 7, {"mode": "window"}),
+    ("stream3r", 3, {"mode": "full"}),
+    ("stream3r", 3, {"cache": "bfloat16"}),
+    ("stream3r", 3, {"cache": "int8"}),
+    ("streamvggt", 3, {"cache": "float8"}),
+    ("streamvggt", 5, {"kv_budget": 400_000, "kv_policy": "attention"}),
+    ("vggt", 2, {}),
+    ("wint3r", 5, {"pool_slots": 8, "use_calibration": False}),
+    ("wint3r", 4, {"rotary": "fallback", "window": 2}),
+    ("wint3r", 4, {"low_latency": True, "edge": 0.0}),
+]
+ROUNDED = [
+    ("cut3r-ttsa", 3, {}),
+    ("cut3r-ttt", 2, {"cross_view": True}),
+    ("stream3r", 3, {}),
+    ("stream3r", 7, {"mode": "window"}),
+    ("streamvggt", 3, {"cache": "int8"}),
+    ("vggt", 2, {}),
+    ("wint3r", 4, {}),
+]
+
+
+pytestmark = pytest.mark.usefixtures("only_one_thread")
+
+
+def on_gpu(families: Families, name: str, shown: list[Frame], **options: Any) -> list[Prediction]:
+    with pretended_gpu() as gpu:
+        found = answers(families.build(name, "cuda", **options), shown)
+    assert gpu.tally.launches > 100
+    return found
+
+
+@pytest.mark.parametrize(("name", "count", "options"), EXACT)
+def test_float32_is_equal(
+    families: Families, name: str, count: int, options: dict[str, Any]
+) -> None:
+    shown = frames(name, count, calibrated=options.get("use_calibration", True))
+    expected = answers(families.build(name, "cpu", **options), shown)
+    rounded = options.get("cache") in ("bfloat16", "int8", "float8")
+    found = on_gpu(families, name, shown, **options)
+    assert_equal(found, expected, 1e-3 if rounded else 2e-6, 0.05 if rounded else 2e-5)
+
+
+@pytest.mark.parametrize(("name", "count", "options"), ROUNDED)
+def test_bfloat16_is_equal_but_for_its_rounding(
+    families: Families, name: str, count: int, options: dict[str, Any]
+) -> None:
+    shown = frames(name, count)
+    exact = answers(families.build(name, "cpu", **options), shown)
+    expected = answers(families.build(name, "cpu", precision="bfloat16", **options), shown)
+    found = on_gpu(families, name, shown, precision="bfloat16", **options)
+    assert_alike(found, expected)
+    assert 0 < distance(found, exact) < 2.5 * distance(expected, exact)
+    assert distance(found, expected) < 2.5 * distance(expected, exact)

@@ -1,0 +1,31 @@
+"""The published configurations that budgets hold, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from tests.support.pretended_gpu.published import (
+    Configuration,
+    of_cut3r,
+    of_stream3r,
+    of_streamvggt,
+    of_vggt,
+    of_wint3r,
+)
+
+WINDOW: Final = 7  # frames until a window is full
+CONFIGURATIONS: Final[Mapping[str, Configuration]] = {
+    "cut3r": Configuration("cut3r", of_cut3r("cut3r")),
+    "cut3r-ttsa": Configuration("cut3r", of_cut3r("cut3r-ttsa"), calibrated=True),
+    "cut3r 224": Configuration("linear", of_cut3r("cut3r", "linear")),
+    "stream3r frame 1": Configuration("vggt", of_stream3r(), frames=0),
+    "stream3r frame 200": Configuration("vggt", of_stream3r(), frames=1, past=199),
+    "stream3r frame 200 float8": Configuration(
+        "vggt", of_stream3r(cache="float8"), frames=1, past=199
+    ),
+    "stream3r window": Configuration("vggt", of_stream3r(mode="window"), frames=WINDOW),
+    "streamvggt frame 200": Configuration("vggt", of_streamvggt(), frames=1, past=199),
+    "vggt, of 8 frames": Configuration("vggt", of_vggt(), frames=0, per=8),
+    "wint3r": Configuration("wint3r", of_wint3r(), frames=6, per=2),
+}

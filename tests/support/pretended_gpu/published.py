@@ -1,0 +1,180 @@
+"""Frontends of the published sizes on the pretended GPU, and what a frame of theirs costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from unittest.mock import patch
+
+import numpy as np
+import torch
+from torch import nn
+
+from mapper.core.frame import Frame
+from mapper.core.intrinsics import Intrinsics
+from mapper.frontends.cut3r import frontend as cut3r
+from mapper.frontends.cut3r.config import Cut3rConfig
+from mapper.frontends.cut3r.model import Cut3r
+from mapper.frontends.cut3r.options import Cut3rOptions
+from mapper.frontends.learned import LearnedFrontend
+from mapper.frontends.vggt import frontend as vggt
+from mapper.frontends.vggt.config import TrackConfig, VggtConfig
+from mapper.frontends.vggt.network import Vggt
+from mapper.frontends.vggt.options import Stream3rOptions, StreamVggtOptions, VggtOptions
+from mapper.frontends.wint3r import frontend as wint3r
+from mapper.frontends.wint3r.config import Wint3rConfig
+from mapper.frontends.wint3r.network import Wint3r
+from mapper.frontends.wint3r.options import Wint3rOptions
+from tests.support.pretended_gpu.tally import Tally
+from tests.support.pretended_gpu.torch_cuda import pretended_gpu
+
+SIZES: Final = {"cut3r": (512, 384), "linear": (224, 224), "vggt": (518, 392), "wint3r": (512, 384)}
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Of one frame. gflop: 1e9 operations. *_mb, peak_gb: 1e6 and 1e9 bytes. gpu_ms: by Rates.
+
+    launches: what the host starts; captured: kernels in graphs. host_ms: of launches, by Rates.
+    """
+
+    launches: int
+    captured: int
+    waits: int
+    up_mb: float
+    down_mb: float
+    peak_gb: float
+    gflop: float
+    gpu_ms: float
+    host_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """kind: of its images, in SIZES. frames: before the one that is measured; per: frames that the
+    measured steps answer. past: frames claimed in the cache without being computed.
+    calibrated: the camera is known."""
+
+    kind: str
+    build: Callable[[], LearnedFrontend]
+    frames: int = 2
+    per: int = 1
+    past: int = 0
+    calibrated: bool = False
+
+
+def cost(configuration: Configuration) -> Cost:
+    """What a frame of it costs, by shapes alone."""
+    with without_weights(), pretended_gpu(values=False, memory=141 * 10**9) as gpu:
+        frontend = configuration.build()
+        shown = frames(configuration)
+        for frame in shown[: configuration.frames]:
+            frontend.step(frame)
+        if configuration.past:
+            fill(frontend, configuration.past)
+        gpu.tally.forget()
+        for frame in shown[configuration.frames :]:
+            frontend.step(frame)
+        if isinstance(frontend, vggt.OfflineFrontend):
+            frontend.flush()
+        return _cost(gpu.tally, configuration.per)
+
+
+def frames(configuration: Configuration) -> list[Frame]:
+    """Of the network's own size, black."""
+    width, height = SIZES[configuration.kind]
+    camera = Intrinsics(400.0, 400.0, width / 2, height / 2, width, height)
+    image = np.zeros((height, width, 3), np.uint8)
+    return [
+        Frame(i, i / 30, image, None, camera if configuration.calibrated else None)
+        for i in range(configuration.frames + configuration.per)
+    ]
+
+
+def fill(frontend: LearnedFrontend, past: int) -> None:
+    """Frames in the cache that nobody computed."""
+    assert isinstance(frontend, vggt.StreamingFrontend)
+    session = frontend._session
+    assert session.frames is not None and session.cameras is not None
+    for frame in range(session.frames_seen, past):
+        session.frames.claim([frame])
+        session.frames.commit()
+        session.cameras.claim([frame])
+        session.cameras.commit()
+        session._kept[frame] = session._kept[0]
+    session.frames_seen = past
+
+
+def _cost(tally: Tally, per: int) -> Cost:
+    return Cost(
+        launches=round(tally.launches / per),
+        captured=round(tally.captured / per),
+        waits=round(sum(tally.waits.values()) / per),
+        up_mb=round(tally.up / per / 1e6, 3),
+        down_mb=round(tally.down / per / 1e6, 3),
+        peak_gb=round(tally.peak / 1e9, 2),
+        gflop=round(tally.flops / per / 1e9, 1),
+        gpu_ms=round(1e3 * tally.seconds / per, 2),
+        host_ms=round(1e3 * tally.launches * tally.rates.host / per, 2),
+    )
+
+
+@contextmanager
+def without_weights() -> Iterator[None]:
+    """Networks of the published sizes whose weights take no memory: all zero."""
+    loaders: dict[Any, tuple[str, Callable[..., nn.Module]]] = {
+        cut3r: ("load_cut3r", lambda path: hollow(Cut3r, cut3r_config(path))),
+        vggt: ("load_vggt", lambda _, name: hollow(Vggt, vggt_config(name))),
+        wint3r: ("load_wint3r", lambda _: hollow(Wint3r, Wint3rConfig())),
+    }
+    with ExitStack() as stack:
+        for module, (name, loader) in loaders.items():
+            stack.enter_context(patch.object(module, name, loader))
+        known = "mapper.frontends.learned.resolve_weights"
+        stack.enter_context(patch(known, lambda weights, _: Path(weights or "zero")))
+        yield
+
+
+def hollow(kind: Callable[[Any], nn.Module], config: object) -> nn.Module:
+    """A network of one zero, seen as often as there are weights."""
+    with torch.device("meta"):
+        model = kind(config)
+    one = torch.zeros(1)
+    for module in model.modules():
+        for name, parameter in list(module._parameters.items()):
+            if parameter is not None:
+                module._parameters[name] = nn.Parameter(one.expand(parameter.shape), False)
+    return model.eval()
+
+
+def cut3r_config(weights: Path) -> Cut3rConfig:
+    """Of the checkpoint with the dense head, or with the linear one."""
+    return Cut3rConfig(head_type="linear" if weights.name == "linear" else "dpt")
+
+
+def vggt_config(name: str) -> VggtConfig:
+    """STream3R has no track head."""
+    return VggtConfig(track=None if name == "stream3r" else TrackConfig())
+
+
+def of_cut3r(name: str, weights: str = "dense", **options: Any) -> Callable[[], LearnedFrontend]:
+    return lambda: cut3r.Cut3rFrontend(name, Cut3rOptions(device="cuda", **options), weights)
+
+
+def of_stream3r(**options: Any) -> Callable[[], LearnedFrontend]:
+    return lambda: vggt.create("stream3r", Stream3rOptions(device="cuda", **options), "zero")
+
+
+def of_wint3r(**options: Any) -> Callable[[], LearnedFrontend]:
+    return lambda: wint3r.Wint3rFrontend(Wint3rOptions(device="cuda", **options), "zero")
+
+
+def of_streamvggt(**options: Any) -> Callable[[], LearnedFrontend]:
+    return lambda: vggt.create("streamvggt", StreamVggtOptions(device="cuda", **options), "zero")
+
+
+def of_vggt(**options: Any) -> Callable[[], LearnedFrontend]:
+    return lambda: vggt.create("vggt", VggtOptions(device="cuda", **options), "zero")
