@@ -38,6 +38,8 @@ class Front(TorchFunctionMode):
         self._gpu = gpu
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch.device:
+            return named(func(*args, **(kwargs or {})))
         args = tuple(named(a) for a in args)
         kwargs = {k: named(v) for k, v in (kwargs or {}).items()}
         if func is torch.empty and kwargs.pop("pin_memory", False):
