@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from benchmarks.trunks import trunk
+from benchmarks.parts.trunks import trunk
 from mapper.frontends.cut3r import dpt
 from mapper.frontends.cut3r.config import Cut3rConfig
 from mapper.frontends.cut3r.model import Cut3r

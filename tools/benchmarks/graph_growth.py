@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.growing_walk import Walk, WalkOptions
+from benchmarks.parts.growing_walk import Walk, WalkOptions
 from mapper.backend.config import BackendConfig
 from mapper.backend.fusion.map_fusion import FusionConfig, MapFusion
 from mapper.backend.fusion.tsdf import TsdfConfig, TsdfVolume

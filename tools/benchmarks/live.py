@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.growing_walk import Walk, WalkOptions
+from benchmarks.parts.growing_walk import Walk, WalkOptions
 from mapper.backend.graph.graph_solver import InProcess, Solver
 from mapper.backend.graph.pose_graph import PoseGraph, PoseGraphConfig
 from mapper.backend.graph.solver_process import SolverProcess

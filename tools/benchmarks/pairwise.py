@@ -32,7 +32,7 @@ from simulation.config import DriftConfig
 from simulation.drift import simulate_drift
 from simulation.truth import DepthRenderer
 
-from benchmarks.pairwise_methods import (
+from benchmarks.parts.pairwise_methods import (
     Aligned,
     aligned_by_autograd,
     as_predicted,

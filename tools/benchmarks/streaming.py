@@ -22,7 +22,7 @@ from typing import Final
 
 import torch
 
-from benchmarks.streaming_measures import (
+from benchmarks.parts.streaming_measures import (
     BASELINE,
     CONFIGS,
     OURS,
@@ -34,7 +34,7 @@ from benchmarks.streaming_measures import (
     cpu_flops,
     measured,
 )
-from benchmarks.streaming_policies import print_policies
+from benchmarks.parts.streaming_policies import print_policies
 
 ROWS: Final = (1, 20, 40, 80, 100, 120, 140, 180, 200)
 COMPARED_FRAME: Final = 16  # at which the mid-size reference was recorded

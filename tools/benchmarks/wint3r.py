@@ -19,7 +19,7 @@ import torch
 from reference.wint3r import ReferenceStream, reference_camera_poses, reference_work
 from torch import Tensor, nn
 
-from benchmarks.trunks import trunk
+from benchmarks.parts.trunks import trunk
 from mapper.frontends.layers.packed_linear import CAN_PACK, pack_linears
 from mapper.frontends.wint3r.camera_head import CameraHead
 from mapper.frontends.wint3r.camera_pool import PoolOptions

@@ -23,10 +23,10 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-
 from benchmarks import frontends as cut3r_benchmark
 from benchmarks import wint3r as wint3r_benchmark
+from torch import Tensor, nn
+
 from mapper.frontends.cut3r.config import Cut3rConfig
 from mapper.frontends.cut3r.stepping import StepOptions
 from mapper.frontends.cut3r.update_rules import RULES

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from benchmarks import streaming_measures
+from benchmarks.parts import streaming_measures
 from torch import Tensor
 
 from mapper.frontends.vggt.config import VggtConfig
