@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,7 +11,13 @@ from mapper.core.geometry import inverse, orthonormalised, rotation_angle
 from mapper.core.quantities import Metres, Positive, Probability, Radians, Share
 from mapper.core.settings_model import settings
 from mapper.core.sim3 import log_sim3
-from mapper.vision.alignment_evidence import LEVEL, Evidence, evidence_of
+from mapper.vision.alignment_evidence import (
+    CORRELATED,
+    LEVEL,
+    UNKNOWN_COST,
+    Comparison,
+    Evidence,
+)
 from mapper.vision.belief import probability_right
 from mapper.vision.dense_alignment import (
     INDEPENDENT_RESIDUALS,
@@ -21,6 +27,7 @@ from mapper.vision.dense_alignment import (
     align,
 )
 from mapper.vision.depth_pyramid import DepthPyramid
+from mapper.vision.moving_parts import without_moving
 
 UNKNOWN_FIRMNESS = 100.0  # of planes that were not aligned: speaks neither for nor against
 MOST_SURPRISING = 12.0  # log-likelihood: frames may be missing, or somebody ran
@@ -29,8 +36,8 @@ COMMON_SIGMAS = np.array([0.002] * 3 + [0.003] * 3)  # radians, metres
 EXPECTED = 2.5  # deviations of the motion so far
 ROUNDS = 3  # of an alignment that has not come to rest
 
-
 Weak = tuple[float, float]  # metres and radians
+Views = tuple[DepthPyramid, DepthPyramid]  # the reference, and what is placed
 # Of a pose by features alone: 0.01 radians, 3 cm.
 FEATURES_COVARIANCE = np.diag([0.01**2] * 3 + [0.03**2] * 3)
 
@@ -102,6 +109,7 @@ class HypothesisMaker:
         """motion: where the camera should be; None where nothing tells. weak: what the views tell
         worse a prior has to hold. level: see `evidence_of`."""
         self._views = reference, view
+        self._compared = Comparison.of(reference, view, level)
         self._config = alignment
         self._weak = weak
         self._motion = motion
@@ -110,17 +118,42 @@ class HypothesisMaker:
     def __call__(self, start: np.ndarray, prior: PosePrior) -> Hypothesis:
         """The alignment from one start, carried on until it rests; held by the prior where the
         views alone do not place it."""
-        aligned = self._rest(start, None)
+        return self._tried(self._views, self._compared, start, prior)
+
+    def without_moving(self, start: np.ndarray, prior: PosePrior) -> Hypothesis | None:
+        """The same without what moves by itself, if the view is near the start; None where nothing
+        seems to.
+
+        What moves is often near, where depth is sure, so that it takes the alignment with it. Of
+        what is left out nothing is told: it costs as what the reference does not see.
+        """
+        views = without_moving(*self._views, start)
+        if views is None:
+            return None
+        tried = self._tried(views, Comparison.of(*views, self._level), start, prior)
+        still = without_moving(*self._views, tried.T_reference_camera)
+        if still is None:
+            return None
+        compared = Comparison.of(*still, self._level)
+        evidence = compared.evidence(tried.T_reference_camera)
+        left_out = self._compared.readings - compared.readings
+        score = evidence.score - UNKNOWN_COST * left_out / CORRELATED
+        return replace(tried, evidence=replace(evidence, score=score))
+
+    def _tried(
+        self, views: Views, compared: Comparison, start: np.ndarray, prior: PosePrior
+    ) -> Hypothesis:
+        aligned = self._rest(views, start, None)
         is_held = not aligned.converged or is_known_worse(aligned, *self._weak)
         if is_held:
-            aligned = self._rest(start, prior)
-        evidence = evidence_of(*self._views, aligned.S_reference_source, self._level)
-        return Hypothesis(aligned, evidence, is_held, self._is_expected(aligned.S_reference_source))
+            aligned = self._rest(views, start, prior)
+        T = aligned.S_reference_source
+        return Hypothesis(aligned, compared.evidence(T), is_held, self._is_expected(T))
 
     def unrefined(self, known: PosePrior) -> Hypothesis:
         """That the view is where something else says, which no alignment could make better."""
         T = known.T_reference_source
-        evidence = evidence_of(*self._views, T, self._level)
+        evidence = self._compared.evidence(T)
         information = np.zeros((7, 7))
         information[:6, :6] = known.information
         pixels = self._views[1].levels[0].depth.size
@@ -135,12 +168,12 @@ class HypothesisMaker:
             return False
         return surprise(T_reference_camera, self._motion) <= EXPECTED
 
-    def _rest(self, start: np.ndarray, prior: PosePrior | None) -> Alignment:
-        aligned = align(*self._views, orthonormalised(start), self._config, prior=prior)
+    def _rest(self, views: Views, start: np.ndarray, prior: PosePrior | None) -> Alignment:
+        aligned = align(*views, orthonormalised(start), self._config, prior=prior)
         for _ in range(ROUNDS - 1):
             if aligned.converged or not aligned.inliers:
                 break
-            aligned = align(*self._views, aligned.S_reference_source, self._config, prior=prior)
+            aligned = align(*views, aligned.S_reference_source, self._config, prior=prior)
         return aligned
 
 
@@ -217,8 +250,12 @@ def best_of(
 
 
 def _same_place(a: Hypothesis, b: Hypothesis, config: EvidenceConfig) -> bool:
-    T_a_b = inverse(a.T_reference_camera) @ b.T_reference_camera
-    return (
-        float(np.linalg.norm(T_a_b[:3, 3])) <= config.same_translation
-        and rotation_angle(T_a_b[:3, :3]) <= config.same_rotation
-    )
+    within = config.same_translation, config.same_rotation
+    return is_near(a.T_reference_camera, b.T_reference_camera, within)
+
+
+def is_near(T: np.ndarray, other: np.ndarray, within: Weak) -> bool:
+    """Whether two poses differ by no more."""
+    moved = inverse(T) @ other
+    shift = float(np.linalg.norm(moved[:3, 3]))
+    return shift <= within[0] and rotation_angle(moved[:3, :3]) <= within[1]

@@ -17,6 +17,7 @@ from mapper.frontends.rgbd.hypotheses import (
     is_believable,
     is_clear,
     is_known_worse,
+    is_near,
     reported_covariance,
     surprise,
 )
@@ -29,6 +30,8 @@ from mapper.vision.local_features import MatchedPose, contradicts
 MIN_INLIERS_ALONE = 25  # matches that may place a view without any depth
 MIN_INLIERS_AGAINST = 20  # matches that may overrule an alignment
 MAX_SURPRISE = 4.0  # deviations of the motion so far
+MOST_INTRUDING = 0.01  # share of the points in free space: more is noise no longer
+SAME_START = 0.01, 0.01  # metres and radians: nearer ones show the same to have moved
 MISMATCH = 10.0  # log-likelihood that features, which are known to some pixels, may cost
 
 
@@ -64,11 +67,12 @@ class _Match:
 def place(track: Track, view: View, config: RgbdConfig) -> Placement | None:
     """Where the view is, seen from the track's reference; None where that is not known.
 
-    The motion so far is tried first. Where that is not clear so are standing still and what
-    matched features say, and the place that explains most is taken: not the one that came to rest,
-    nor the one with the smallest residuals, which a floor gives for any slide. Where another place
-    explains as much, where matched features contradict the best one, or where too little is known,
-    there is no answer.
+    The motion so far is tried first, and where something stands in space that was free also what
+    is left without that. Where that is not clear so are standing still and what matched features
+    say, and the place that explains most is taken: not the one that came to rest, nor the one with
+    the smallest residuals, which a floor gives for any slide. Where another place explains as much,
+    where matched features contradict the best one, or where too little is known, there is no
+    answer.
     """
     weak = config.weak_translation, config.weak_rotation
     reference = track.reference.view.pyramid
@@ -76,8 +80,26 @@ def place(track: Track, view: View, config: RgbdConfig) -> Placement | None:
     motion = None if track.lost_frames else prior
     tried = HypothesisMaker(reference, view.pyramid, config.alignment, weak, motion)
     first = tried(prior.T_reference_source, prior)
-    if is_clear(first, config.evidence) and (motion is None or first.is_expected):
-        return _placement(first)
+    likely = [first]
+    if first.evidence.front > MOST_INTRUDING:
+        likely += _without_moving(
+            tried, [prior.T_reference_source, first.T_reference_camera], prior
+        )
+    best, ambiguous = best_of(likely, prior, config.evidence)
+    if is_clear(best, config.evidence) and not ambiguous and (motion is None or best.is_expected):
+        return _placement(best)
+    return _place_among(likely, track, view, tried, config)
+
+
+def _place_among(
+    likely: list[Hypothesis],
+    track: Track,
+    view: View,
+    tried: HypothesisMaker,
+    config: RgbdConfig,
+) -> Placement | None:
+    """The same with all starts there are."""
+    prior = motion_prior(track)
     matches = _matches(track, view)
     as_matched = [tried.unrefined(match.prior) for match in matches]
     others = [
@@ -85,7 +107,11 @@ def place(track: Track, view: View, config: RgbdConfig) -> Placement | None:
         *(tried(match.prior.T_reference_source, match.prior) for match in matches),
         *as_matched,
     ]
-    possible = [each for each in (first, *others) if not _is_far_fetched(each, track, prior)]
+    starts = [track.T_reference_last, *(each.T_reference_camera for each in others)]
+    if len(likely) == 1:
+        starts = [prior.T_reference_source, likely[0].T_reference_camera, *starts]
+    every = [*likely, *others, *_without_moving(tried, starts, prior)]
+    possible = [each for each in every if not _is_far_fetched(each, track, prior)]
     if not possible:
         return None
     best, ambiguous = best_of(possible, prior, config.evidence)
@@ -96,6 +122,18 @@ def place(track: Track, view: View, config: RgbdConfig) -> Placement | None:
     if is_known_worse(best.aligned, config.lost_translation, config.lost_rotation):
         return None
     return _placement(best)
+
+
+def _without_moving(
+    tried: HypothesisMaker, starts: list[np.ndarray], prior: PosePrior
+) -> list[Hypothesis]:
+    """Where the view is if something in it moves by itself, as one of the starts tells what."""
+    distinct: list[np.ndarray] = []
+    for start in starts:
+        if not any(is_near(start, other, SAME_START) for other in distinct):
+            distinct.append(start)
+    found = (tried.without_moving(start, prior) for start in distinct)
+    return [each for each in found if each is not None]
 
 
 def place_by_features(track: Track, view: View) -> Placement | None:

@@ -52,6 +52,11 @@ FRONT_COST: Final = 6.0
 UNKNOWN_COST: Final = 1.0
 SHIFTS: Final = (-6, -3, 0, 3, 6)  # pixels
 CORRELATED: Final = 100.0  # pixels that err together
+# How a point stands to another view: not compared, on its surface, in free space before it, behind.
+NOT_COMPARED: Final = 0
+AGREES: Final = 1
+FRONT: Final = 2
+BEHIND: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,30 +96,68 @@ def evidence_of(
 
     level: of the pyramids; a coarser one where they have no such.
     """
-    level = min(level, len(reference.levels) - 1, len(source.levels) - 1)
-    views = _with_detail(reference.levels[level]), _with_detail(source.levels[level])
-    motion, noise = motion_of(S_reference_source), reference.levels[level].noise.coefficients
-    sums = _compare(*views, motion, noise)
-    points, agree, front, behind, textured, misfit, ab, aa, bb = sums
-    compared = max(agree + front + behind, 1.0)
-    light = ab / np.sqrt(aa * bb) if aa > 0 and bb > 0 else 0.0
+    return Comparison.of(reference, source, level).evidence(S_reference_source)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two views, made ready to be compared at any alignment. noise: (3,), of the reference."""
+
+    reference: AlignmentView
+    source: AlignmentView
+    noise: Float32[np.ndarray, " 3"]
+
+    @classmethod
+    def of(cls, reference: DepthPyramid, source: DepthPyramid, level: int = LEVEL) -> Comparison:
+        """level: see `evidence_of`."""
+        level = min(level, len(reference.levels) - 1, len(source.levels) - 1)
+        a, b = reference.levels[level], source.levels[level]
+        return cls(level_view(a), level_view(b), a.noise.coefficients)
+
+    @property
+    def readings(self) -> int:
+        """Of the source: its points."""
+        return int(np.count_nonzero(self.source.depth))
+
+    def evidence(self, S_reference_source: Float[np.ndarray, "4 4"]) -> Evidence:
+        """Of the source's points, where the alignment puts them."""
+        sums = self._sums(S_reference_source)
+        points, agree, front, behind, textured = sums[:5]
+        compared = max(agree + front + behind, 1.0)
+        motion = motion_of(S_reference_source)
+        return Evidence(
+            compared / max(points, 1.0),
+            agree / compared,
+            front / compared,
+            behind / compared,
+            _light(sums) if textured >= MIN_TEXTURED * compared else 0.0,
+            textured / compared,
+            _score(sums),
+            _centred((self.reference, self.source), motion, self.noise),
+        )
+
+    def _sums(self, S_reference_source: np.ndarray) -> np.ndarray:
+        return np.asarray(
+            _compare(self.reference, self.source, motion_of(S_reference_source), self.noise)
+        )
+
+
+def _light(sums: np.ndarray) -> float:
+    """Correlation of the details."""
+    ab, aa, bb = sums[6:]
+    return float(ab / np.sqrt(aa * bb)) if aa > 0 and bb > 0 else 0.0
+
+
+def _score(sums: np.ndarray) -> float:
+    points, agree, front, behind, textured, misfit = sums[:6]
     unknown = points - (agree + front + behind)
     cost = misfit + BEHIND_COST * behind + FRONT_COST * front + UNKNOWN_COST * unknown
-    gain = -0.5 * textured * np.log1p(-(min(max(light, 0.0), 0.999) ** 2))
-    return Evidence(
-        compared / max(points, 1.0),
-        agree / compared,
-        front / compared,
-        behind / compared,
-        float(light) if textured >= MIN_TEXTURED * compared else 0.0,
-        textured / compared,
-        float(gain - cost) / CORRELATED,
-        _centred(views, motion, noise),
-    )
+    light = min(max(_light(sums), 0.0), 0.999)
+    return float(-0.5 * textured * np.log1p(-(light**2)) - cost) / CORRELATED
 
 
-def _with_detail(level: Level) -> AlignmentView:
-    """The level's view, its intensity without what is broad: shading, exposure, vignetting."""
+def level_view(level: Level) -> AlignmentView:
+    """For kernels, its intensity without what is broad: shading, exposure, vignetting."""
     return AlignmentView(
         level.depth, level.normals, detail_of(level.intensity), camera_of(level.camera)
     )
@@ -126,12 +169,38 @@ def detail_of(intensity: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w
     return np.clip(intensity - broad, -MOST_DETAIL, MOST_DETAIL)
 
 
+@kernel(fastmath=True, inline="always")
+def compared_with(reference, X, noise):
+    """How a point X of another view stands to the reference: NOT_COMPARED, where that has no
+    reading, AGREES, FRONT, in free space, or BEHIND; the pixel u, v where it appears; and its
+    distance from the surface there in deviations of two readings' difference."""
+    nowhere = f32(0)
+    if X[2] <= NEAREST:
+        return NOT_COMPARED, nowhere, nowhere, nowhere
+    height, width = reference.depth.shape
+    u = reference.camera.fx * X[0] / X[2] + reference.camera.cx
+    v = reference.camera.fy * X[1] / X[2] + reference.camera.cy
+    if u < 1 or v < 1 or u > width - 2 or v > height - 2:
+        return NOT_COMPARED, nowhere, nowhere, nowhere
+    i, j = int(v + f32(0.5)), int(u + f32(0.5))
+    there = reference.depth[i, j]
+    if there <= 0:
+        return NOT_COMPARED, nowhere, nowhere, nowhere
+    x, y, _ = backprojected(reference.camera, f32(j), f32(i), there)
+    n = reference.normals[i, j]
+    off = n[0] * (X[0] - x) + n[1] * (X[1] - y) + n[2] * (X[2] - there)
+    sigma = TWO_READINGS * depth_sigma(max(there, X[2]), noise)
+    within = AGREEING_SIGMAS * sigma + AGREEING_SHARE * there
+    if abs(off) > within or abs(X[2] - there) > SLANTED * within:
+        return FRONT if X[2] < there else BEHIND, u, v, off / sigma
+    return AGREES, u, v, off / sigma
+
+
 @kernel(fastmath=True)
 def _compare(reference, source, motion, noise):
     """Sums (9,): points, agreeing, in front, behind, textured among the agreeing, their misfit, and
     of the details there the products a b, a a, b b."""
     sums = np.zeros(9)
-    height, width = reference.depth.shape
     for row in range(source.depth.shape[0]):
         for column in range(source.depth.shape[1]):
             z = source.depth[row, column]
@@ -139,26 +208,13 @@ def _compare(reference, source, motion, noise):
                 continue
             sums[0] += 1
             X = carried(source.camera, motion, f32(column), f32(row), z)
-            if X[2] <= NEAREST:
+            stands, u, v, off = compared_with(reference, X, noise)
+            if stands == NOT_COMPARED:
                 continue
-            u = reference.camera.fx * X[0] / X[2] + reference.camera.cx
-            v = reference.camera.fy * X[1] / X[2] + reference.camera.cy
-            if u < 1 or v < 1 or u > width - 2 or v > height - 2:
+            sums[stands] += 1
+            if stands != AGREES:
                 continue
-            i, j = int(v + f32(0.5)), int(u + f32(0.5))
-            there = reference.depth[i, j]
-            if there <= 0:
-                continue
-            x, y, _ = backprojected(reference.camera, f32(j), f32(i), there)
-            n = reference.normals[i, j]
-            off = n[0] * (X[0] - x) + n[1] * (X[1] - y) + n[2] * (X[2] - there)
-            sigma = TWO_READINGS * depth_sigma(max(there, X[2]), noise)
-            within = AGREEING_SIGMAS * sigma + AGREEING_SHARE * there
-            if abs(off) > within or abs(X[2] - there) > SLANTED * within:
-                sums[2 if X[2] < there else 3] += 1
-                continue
-            sums[1] += 1
-            sums[5] += min(f32(0.5) * (off / sigma) ** 2, f32(MOST_MISFIT))
+            sums[5] += min(f32(0.5) * off**2, f32(MOST_MISFIT))
             a, b = _between(reference.intensity, u, v), source.intensity[row, column]
             if max(abs(a), abs(b)) > TEXTURE:
                 sums[4] += 1

@@ -125,3 +125,16 @@ def distance(T: np.ndarray, T_true: np.ndarray) -> tuple[float, float]:
     difference = inverse(T_true) @ T
     angle = np.degrees(rotation_angle(difference[:3, :3]))
     return float(np.linalg.norm(difference[:3, 3])), float(angle)
+
+
+def with_arm(frame: Frame, column: int) -> Frame:
+    """A sleeve of 50 pixels before the camera, its left border in that column: half a metre away,
+    rounder than a board, with a weave that goes with it."""
+    assert frame.depth is not None
+    image, depth = frame.image.copy(), frame.depth.copy()
+    rows, columns = np.mgrid[70:240, 0:50]
+    weave = 90 + 60 * ((rows // 5 + columns // 5) % 2)
+    image[70:, column : column + 50] = weave[..., None].astype(np.uint8)
+    across = (columns - 25.0) / 25.0
+    depth[70:, column : column + 50] = 0.5 - 0.03 * np.sqrt(1.0 - np.minimum(across**2, 1.0))
+    return replace(frame, image=image, depth=depth)
