@@ -5,8 +5,9 @@
 Pairs of frames that see the same place, by true poses and depth, are drawn by the angle between
 them, and pairs that share nothing beside them: of each recording of the gauntlet, and of its rooms
 together, those of the seeds that are for tuning. Of each matcher: the share of pairs
-that the backend's loops accept from features alone; the share that features place within 5 cm and
-3 degrees of the truth, without alignment; loops accepted that are wrong, of all pairs; and time.
+that the backend's loops accept from features alone, at full weight; the share that they take in
+doubt, until other edges confirm them; the share that features place within 5 cm and 3 degrees of
+the truth, without alignment; loops that are wrong, at full weight and in doubt; and time.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import numpy as np
 from gauntlet.cases import Case, Selection
 from gauntlet.running import open_case, true_poses
 
+from mapper.backend.graph.edge import Edge
 from mapper.backend.keyframes.keyframe import Keyframe, TrackedFrame
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
 from mapper.backend.keyframes.map_cache import MapCache
@@ -60,12 +62,15 @@ class Pair:
 
 @dataclass
 class Score:
-    """Of a matcher in a group of pairs. seconds: CPU time of matching and placing them."""
+    """Of a matcher in a group of pairs. doubted, wrong_doubted: loops that wait for others to
+    confirm them, right and wrong. seconds: CPU time of matching and placing them."""
 
     pairs: int = 0
     verified: int = 0
     placed: int = 0
     wrong: int = 0
+    doubted: int = 0
+    wrong_doubted: int = 0
     seconds: float = 0.0
 
 
@@ -141,17 +146,19 @@ class Trial:
         score.placed += matched is not None and within(matched.T_a_b, pair.T_i_j, NEAR)
         loop = self._loop(a, b)
         if loop is not None:
-            right = within(loop, pair.T_i_j, WRONG)  # of unrelated ones too: depth has holes
-            score.verified += right
-            score.wrong += not right
+            right = within(loop.S_i_j, pair.T_i_j, WRONG)  # of unrelated ones too: depth has holes
+            score.verified += right and loop.is_confirmed
+            score.wrong += not right and loop.is_confirmed
+            score.doubted += right and not loop.is_confirmed
+            score.wrong_doubted += not right and not loop.is_confirmed
 
-    def _loop(self, a: Keyframe, b: Keyframe) -> np.ndarray | None:
-        """What the backend's loops make of the pair, knowing neither's place: S_a_b (4, 4)."""
+    def _loop(self, a: Keyframe, b: Keyframe) -> Edge | None:
+        """What the backend's loops make of the pair, knowing neither's place."""
         config = LoopCloserConfig(CandidateConfig(recent=0))
         closer = LoopCloser(config, EdgeConfig(), self.matcher)
         closer.remember(a)
         edges, _ = closer.close(b, [a, b], {b.id: np.eye(4)}, self._views.maps)
-        return edges[0].S_i_j if edges else None
+        return edges[0] if edges else None
 
     def _keyframe(self, index: int) -> Keyframe:
         if index not in self._keyframes:
@@ -198,17 +205,19 @@ def within(T: np.ndarray, T_true: np.ndarray, bounds: tuple[float, float]) -> bo
 
 def table(name: str, trials: Sequence[Trial]) -> Iterator[str]:
     """The lines of a table in Markdown."""
-    yield f"\n| {name}: degrees, pairs | matcher | loops verified | placed | wrong | ms a pair |"
-    yield "| --- | --- | --- | --- | --- | --- |"
+    heads = "matcher | loops verified | in doubt | placed | wrong | wrong in doubt | ms a pair"
+    yield f"\n| {name}: degrees, pairs | {heads} |"
+    yield "| --- | --- | --- | --- | --- | --- | --- | --- |"
     for group in [*(f"{low}-{high}" for low, high in ANGLES), UNRELATED]:
         for trial in trials:
             score = trial.scores[group]
             if score.pairs:
-                share = [f"{100 * n / score.pairs:.0f} %" for n in (score.verified, score.placed)]
-                shown = ["-", "-"] if group == UNRELATED else share
+                counts = score.verified, score.doubted, score.placed
+                shares = [f"{100 * n / score.pairs:.0f} %" for n in counts]
+                shown = " | ".join(["-"] * 3 if group == UNRELATED else shares)
                 yield (
-                    f"| {group}, {score.pairs} | {trial.matcher.name} | {shown[0]} | {shown[1]} | "
-                    f"{score.wrong} | {1e3 * score.seconds / score.pairs:.0f} |"
+                    f"| {group}, {score.pairs} | {trial.matcher.name} | {shown} | {score.wrong} | "
+                    f"{score.wrong_doubted} | {1e3 * score.seconds / score.pairs:.0f} |"
                 )
     each = (f"{t.matcher.name} {1e3 * float(np.median(t.extract_s)):.0f} ms" for t in trials)
     yield f"\nFeatures of an image, CPU time: {', '.join(each)}."

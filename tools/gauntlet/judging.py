@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from gauntlet.uncertainty import SIGMAS, sigmas
 from mapper.backend.graph.edge import Edge
 from mapper.core.geometry import inverse, umeyama
 
@@ -48,21 +49,36 @@ def judge(estimate: np.ndarray, truth: np.ndarray) -> Verdict:
     )
 
 
-def wrong_edges(
-    edges: Iterable[Edge], true_poses: dict[int, np.ndarray]
-) -> list[tuple[str, int, int, float, float]]:
-    """Kind, keyframes, metres and degrees of the edges that are off by more than the bounds.
+@dataclass(frozen=True, slots=True)
+class EdgeError:
+    """Of an edge against the truth. sigmas: by its own information."""
 
-    edges: those that the graph takes at full weight. true_poses: of keyframes, by id.
-    """
+    kind: str
+    metres: float
+    degrees: float
+    sigmas: float
+
+    @property
+    def is_off(self) -> bool:
+        """By more than the bounds."""
+        return self.metres > EDGE_METRES or self.degrees > EDGE_DEGREES
+
+    @property
+    def is_wrong(self) -> bool:
+        """Off, and surer of itself than it may be."""
+        return self.is_off and self.sigmas > SIGMAS
+
+
+def edge_errors(edges: Iterable[Edge], true_poses: dict[int, np.ndarray]) -> list[EdgeError]:
+    """Of the edges between keyframes whose place is known. true_poses: (4, 4), by their id."""
     found = []
     for edge in edges:
         if edge.i not in true_poses or edge.j not in true_poses:
             continue
         true = inverse(true_poses[edge.i]) @ true_poses[edge.j]
         metres, degrees = differences(edge.S_i_j[None], true[None])
-        if metres[0] > EDGE_METRES or degrees[0] > EDGE_DEGREES:
-            found.append((edge.kind.value, edge.i, edge.j, float(metres[0]), float(degrees[0])))
+        off = sigmas(inverse(edge.S_i_j) @ true, np.linalg.inv(edge.information[:6, :6]))
+        found.append(EdgeError(edge.kind.value, float(metres[0]), float(degrees[0]), off))
     return found
 
 

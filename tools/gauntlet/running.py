@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from gauntlet.cases import Case
-from gauntlet.judging import Verdict, found_again, judge, wrong_edges
+from gauntlet.judging import Verdict, edge_errors, found_again, judge
 from gauntlet.pictures import worst_picture
 from gauntlet.uncertainty import SIGMAS, PredictedPoses
 from mapper.config.settings import MapperConfig
@@ -42,7 +42,9 @@ class Outcome:
     maps that were never joined to it. wrong: numbers of the frames that are wrong and confident.
     found_after: after a break of the stream, frames from seeing a known place to being placed; None
     where there is no break or no known place is seen.
-    wrong_edges: how many by kind, of `edges` at full weight. cpu_ms: a frame, everything.
+    wrong_edges: how many by kind, of `edges` that the graph uses, are off by more than the bounds
+    and by more than 2.5 of their own sigmas; off_edges: by more than the bounds, whatever they
+    claim; edges_within: by 2.5 of their sigmas or less. cpu_ms: a frame, everything.
     within: of `judged` frames that carry an uncertainty, those that are off by 2.5 sigma or less.
     picture: of the worst frame, JPEG, base64; empty where none is wrong. fault: of a run that
     failed."""
@@ -61,6 +63,8 @@ class Outcome:
     edges: int = 0
     wrong_edges: dict[str, int] = field(default_factory=dict)
     worst_edge: float = 0.0
+    off_edges: int = 0
+    edges_within: int = 0
     judged: int = 0
     within: int = 0
     cpu_ms: float = NO_NUMBER
@@ -178,8 +182,11 @@ def _judge_graph(mapper: Mapper, truth: np.ndarray, outcome: Outcome) -> None:
     places = {k.id: truth[k.frames[0].frame_index] for k in backend.keyframes}
     places = {id: T for id, T in places.items() if np.isfinite(T).all()}
     kept = [edge for edge in backend.edges if backend.graph.is_inlier(edge)]
-    wrong = wrong_edges(kept, places)
-    outcome.edges = len(kept)
-    outcome.wrong_edges = dict(Counter(kind for kind, *_ in wrong))
-    outcome.worst_edge = max((metres for *_, metres, _ in wrong), default=0.0)
+    errors = edge_errors(kept, places)
+    wrong = [error for error in errors if error.is_wrong]
+    outcome.edges = len(errors)
+    outcome.wrong_edges = dict(Counter(error.kind for error in wrong))
+    outcome.worst_edge = max((error.metres for error in wrong), default=0.0)
+    outcome.off_edges = sum(error.is_off for error in errors)
+    outcome.edges_within = sum(error.sigmas <= SIGMAS for error in errors)
     outcome.in_parts = sum(k.frame_count for k in backend.keyframes if k.id not in main)

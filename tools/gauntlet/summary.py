@@ -17,8 +17,8 @@ HEAD: Final = (
 TOTALS_HEAD: Final = (
     "| of | n | coverage | ATE median | ATE 90 % | wrong frames | within 2.5 sigma "
     "| found again "
-    "| wrong edges | ms CPU | faults |\n"
-    "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+    "| wrong edges | off | edges within 2.5 sigma | ms CPU | faults |\n"
+    "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
 )
 
 
@@ -28,8 +28,9 @@ class Totals:
 
     coverage: placed frames of all. within: share of the frames with an uncertainty that are off by
     2.5 sigma or less, NaN where none has one. found_again: sequences whose camera was placed within
-    FOUND frames of seeing a known place after a break, of `broken`. cpu_ms: mean of the sequences'
-    means.
+    FOUND frames of seeing a known place after a break, of `broken`. wrong_edges, off_edges: of
+    `edges`, see Outcome; edges_within: share of them, NaN where nobody judged that. cpu_ms: mean of
+    the sequences' means.
     """
 
     sequences: int
@@ -44,6 +45,8 @@ class Totals:
     broken: int
     wrong_edges: int
     edges: int
+    off_edges: int
+    edges_within: float
     cpu_ms: float
     faults: int
 
@@ -56,6 +59,8 @@ class Totals:
         median, ninety = np.percentile(ates, (50, 90)) if ates else (np.nan, np.nan)
         cpu = [row["cpu_ms"] for row in rows if np.isfinite(row["cpu_ms"])]
         judged = sum(row.get("judged", 0) for row in rows)
+        edges = sum(row["edges"] for row in rows if "edges_within" in row)
+        edges_within = sum(row.get("edges_within", 0) for row in rows)
         found = [row["found_after"] for row in rows if row.get("found_after") is not None]
         return cls(
             len(rows),
@@ -70,6 +75,8 @@ class Totals:
             len(found),
             sum(sum(row["wrong_edges"].values()) for row in rows),
             sum(row["edges"] for row in rows),
+            sum(_off_edges(row) for row in rows),
+            edges_within / edges if edges else float("nan"),
             float(np.mean(cpu)) if cpu else float("nan"),
             sum(bool(row["fault"]) for row in rows),
         )
@@ -120,6 +127,8 @@ def _line(row: Row) -> str:
     edges = ", ".join(f"{n} {kind}" for kind, n in row["wrong_edges"].items()) or "0"
     if row["wrong_edges"]:
         edges += f" (to {row['worst_edge'] * 100:.0f} cm) of {row['edges']}"
+    if _off_edges(row):
+        edges += f", {_off_edges(row)} off"
     return (
         f"| {row['name']} | {row['placed']} of {row['frames']} | {row['in_parts']} | "
         f"{row['ate'] * 100:.1f} cm | {row['rpe_translation'] * 1e3:.1f} mm "
@@ -128,11 +137,17 @@ def _line(row: Row) -> str:
     )
 
 
+def _off_edges(row: Row) -> int:
+    """Rows of before did not ask how sure of themselves the wrong ones are."""
+    return int(row.get("off_edges", sum(row["wrong_edges"].values())))
+
+
 def _totals_line(name: str, rows: list[Row]) -> str:
     t = Totals.of(rows)
     return (
         f"| {name} | {t.sequences} | {t.coverage:.1%} | {t.ate_median * 100:.1f} cm | "
         f"{t.ate_90 * 100:.1f} cm | {t.wrong} ({t.wrong_share:.2%}) | "
         f"{t.within:.0%} | {t.found_again} of {t.broken} | "
-        f"{t.wrong_edges} of {t.edges} | {t.cpu_ms:.0f} | {t.faults} |"
+        f"{t.wrong_edges} of {t.edges} | {t.off_edges} | {t.edges_within:.0%} | "
+        f"{t.cpu_ms:.0f} | {t.faults} |"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from gauntlet.judging import found_again, judge, wrong_edges
+from gauntlet.judging import edge_errors, found_again, judge
 
 from mapper.backend.graph.edge import Edge, EdgeKind
 from mapper.core.geometry import exp_se3, inverse
@@ -76,24 +76,39 @@ def test_too_little_to_judge_has_no_errors() -> None:
     assert np.isnan(verdict.ate) and verdict.wrong == []
 
 
-def test_an_edge_is_wrong_by_metres_or_degrees() -> None:
+def test_an_edge_is_off_by_metres_or_degrees_and_wrong_if_it_claims_better() -> None:
     places = {0: TURN, 1: TURN @ exp_se3(np.array([0.1, 0, 0, 0.3, 0, 0])), 2: TURN}
     right = inverse(places[0]) @ places[1]
     off = right.copy()
     off[0, 3] += 0.06
     turned = right @ exp_se3(np.radians([3.0, 0, 0, 0, 0, 0]))
+    sure, unsure = (np.diag([s**-2] * 7) for s in (0.01, 0.1))
     edges = [
-        Edge(0, 1, S, np.eye(7), kind)
-        for S, kind in (
-            (right, EdgeKind.LOOP),
-            (off, EdgeKind.LOOP),
-            (turned, EdgeKind.COVISIBILITY),
+        Edge(0, 1, S, information, kind)
+        for S, information, kind in (
+            (right, sure, EdgeKind.LOOP),
+            (off, sure, EdgeKind.LOOP),
+            (turned, sure, EdgeKind.COVISIBILITY),
+            (off, unsure, EdgeKind.LOOP),
         )
     ]
-    found = wrong_edges(edges, places)
-    assert [kind for kind, *_ in found] == ["loop", "covisibility"]
-    assert found[0][3] == pytest.approx(0.06)
-    assert wrong_edges(edges, {0: TURN}) == []  # nobody knows where keyframe 1 is
+    found = edge_errors(edges, places)
+    assert [error.kind for error in found] == ["loop", "loop", "covisibility", "loop"]
+    assert [error.is_off for error in found] == [False, True, True, True]
+    assert [error.is_wrong for error in found] == [False, True, True, False]
+    assert found[1].metres == pytest.approx(0.06) and found[2].degrees == pytest.approx(3.0)
+    assert edge_errors(edges, {0: TURN}) == []  # nobody knows where keyframe 1 is
+
+
+def test_edges_whose_information_is_honest_are_within_it() -> None:
+    rng, places = np.random.default_rng(4), {0: TURN, 1: TURN @ TURN}
+    S, covariance = inverse(places[0]) @ places[1], np.diag([1e-5] * 3 + [4e-4] * 3)
+    information = np.eye(7)
+    information[:6, :6] = np.linalg.inv(covariance)
+    errors = rng.multivariate_normal(np.zeros(6), covariance, 500)
+    edges = [Edge(0, 1, S @ exp_se3(-x), information, EdgeKind.LOOP) for x in errors]
+    found = np.array([error.sigmas for error in edge_errors(edges, places)])
+    assert (found <= 2.5).mean() > 0.97 and 0.6 < np.median(found) < 0.75
 
 
 def test_found_again_counts_from_where_a_known_place_is_seen() -> None:
