@@ -19,6 +19,9 @@ from mapper.vision.weak_directions import WEAK_INFORMATION
 # By how much light must agree better in a place than beside it: less, and what is seen repeats
 # itself or goes on alike.
 CENTRED: Final = 0.1
+# So much more where this share of the points lies in space that the other view saw to be free.
+IN_FREE_SPACE: Final = 0.05
+CENTRED_THEN: Final = 0.3
 MOST: Final = 0.5  # of the matches: they agree on one place, and not on one of several
 ADVANTAGE: Final = 5.0  # log-likelihood by which another place must explain more
 
@@ -101,5 +104,6 @@ def second_opinion(
 def _is_unique(evidence: Evidence, weakest: float) -> bool:
     """Whether light would agree less beside it; in the dark, whether planes hold it."""
     if evidence.has_light:
-        return evidence.centred >= CENTRED
+        is_denied = evidence.front > IN_FREE_SPACE
+        return evidence.centred >= (CENTRED_THEN if is_denied else CENTRED)
     return weakest >= WEAK_INFORMATION

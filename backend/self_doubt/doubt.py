@@ -75,7 +75,7 @@ def doubt(
         surfaces = surface_conflicts(poses, maps)
         pairs = _pairs_to_match(final, edges)
         matched = match_conflicts(pairs, poses, maps, matcher, alignment)
-        unconfirmed = unconfirmed_joins(final, surfaces, matcher)
+        unconfirmed = unconfirmed_joins(final, surfaces, matcher, graph.edges)
     limit = max(CONTRADICTS, min(BASELINE * _baseline(surfaces, poses), MAX_BASELINE))
     against = [each for each in surfaces if each.score >= limit]
     agreeing = [(each.i, each.j) for each in surfaces if each.score <= AGREES * limit]

@@ -35,12 +35,13 @@ class EdgeConflict:
 class EdgeConflicts:
     """edges, cycles: how many were judged. contradicted, open_cycles: those that are off by more
     than their information allows, and by what shows. worst, worst_cycle: of those, by length; None
-    where there are none."""
+    where there are none. doubted: edges that nothing has confirmed."""
 
     edges: int
     contradicted: tuple[EdgeConflict, ...]
     cycles: int
     open_cycles: tuple[EdgeConflict, ...]
+    doubted: int = 0
 
 
 def edge_conflicts(graph: PoseGraph, poses: Mapping[int, np.ndarray]) -> EdgeConflicts:
@@ -51,7 +52,11 @@ def edge_conflicts(graph: PoseGraph, poses: Mapping[int, np.ndarray]) -> EdgeCon
     cycles = short_cycles(edges)
     closures = [closure(cycle, graph.free_scale) for cycle in cycles]
     return EdgeConflicts(
-        len(edges), _beyond(residuals, limit), len(cycles), _beyond(closures, limit)
+        len(edges),
+        _beyond(residuals, limit),
+        len(cycles),
+        _beyond(closures, limit),
+        sum(not edge.is_confirmed for edge in edges),
     )
 
 

@@ -1,7 +1,8 @@
 """Was a camera that had been lost found again by more than the shape of things?
 
 Surfaces agree wherever things are alike: the two sides of a cabinet, the ends of a corridor. What
-comes after a gap is joined to what came before where features confirm it; else it is a guess.
+comes after a gap is joined to what came before where features confirm it; else it is a guess. So it
+is where the graph itself doubts every edge across: features too repeat themselves on stairs.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Final
 import numpy as np
 
 from mapper.backend.global_map import GlobalMap
+from mapper.backend.graph.edge import Edge
 from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.backend.self_doubt.match_conflicts import Matches
 from mapper.backend.self_doubt.surface_conflicts import SurfaceConflict
@@ -34,21 +36,41 @@ class UnconfirmedJoin:
 
 
 def unconfirmed_joins(
-    final: GlobalMap, surfaces: Sequence[SurfaceConflict], matcher: FeatureMatcher
+    final: GlobalMap,
+    surfaces: Sequence[SurfaceConflict],
+    matcher: FeatureMatcher,
+    edges: Sequence[Edge],
 ) -> list[UnconfirmedJoin]:
-    """Gaps in which the camera was lost, where no features tie what comes after to what was before.
+    """Gaps in which the camera was lost, where no features tie what comes after to what was before,
+    or no edge does that has its full weight.
 
-    surfaces: the pairs that share a view.
+    surfaces: the pairs that share a view. edges: of the graph.
     """
     by_id = {keyframe.id: keyframe for keyframe in final.keyframes}
     indices, trajectory = final.trajectory()
     found = []
     for row in np.flatnonzero(np.diff(indices) > LOST).tolist():
-        across = _across(by_id, surfaces, int(indices[row]), int(indices[row + 1]))
-        if not any(_confirms(pair, final.poses, matcher) for pair in across[:ASKED]):
+        last, first = int(indices[row]), int(indices[row + 1])
+        across = _across(by_id, surfaces, last, first)
+        if _all_doubted(by_id, edges, last, first) or not any(
+            _confirms(pair, final.poses, matcher) for pair in across[:ASKED]
+        ):
             before, after = trajectory.timestamps[row : row + 2].tolist()
             found.append(UnconfirmedJoin(before, after))
     return found
+
+
+def _all_doubted(
+    by_id: Mapping[int, Keyframe], edges: Sequence[Edge], last: int, first: int
+) -> bool:
+    """Whether there are edges over a gap, and not one that something confirmed."""
+    across = [
+        edge.is_confirmed
+        for edge in edges
+        if edge.i in by_id and edge.j in by_id
+        if by_id[edge.i].frame_index <= last and by_id[edge.j].frame_index >= first
+    ]
+    return bool(across) and not any(across)
 
 
 def _across(

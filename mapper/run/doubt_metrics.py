@@ -28,6 +28,7 @@ def doubt_metrics(doubt: SelfDoubt, start: float) -> dict[str, Any]:
         "edges": edges.edges,
         "edges_contradicted": len(edges.contradicted),
         "worst_edge": _worst(edges.contradicted),
+        "edges_doubted": edges.doubted,
         "cycles": edges.cycles,
         "cycles_open": len(edges.open_cycles),
         "worst_cycle": _worst(edges.open_cycles),

@@ -20,13 +20,14 @@ def test_a_doubt_is_plain_numbers_and_sentences() -> None:
         START + 12.0, START + 19.2, START + 3.1, 7, 0.11, Misplacement(0.23, 0.2)
     )
     wrong = EdgeConflict(4, 9, 31.0, Misplacement(0.5, 20.0))
-    edges = EdgeConflicts(40, (wrong, wrong), 30, ())
+    edges = EdgeConflicts(40, (wrong, wrong), 30, (), 3)
     found = doubt_metrics(
         SelfDoubt((stretch,), 60, 8, 0.4, (), (UnconfirmedJoin(START + 1, START + 2),), edges),
         START,
     )
     assert json.loads(json.dumps(found)) == found
     assert found["doubtful"] and found["stretches"][0]["pairs"] == 7
+    assert found["edges_doubted"] == 3
     assert found["edges_contradicted"] == 2 and found["worst_edge"]["keyframes"] == [4, 9]
     assert found["worst_cycle"] is None
     assert found["joins_unconfirmed"] == [{"before_s": 1.0, "after_s": 2.0}]

@@ -38,8 +38,8 @@ def test_right_loops_are_counted_and_wrong_ones(views: Views, room: Room) -> Non
     assert (score.pairs, score.verified, score.placed, score.wrong) == (2, 1, 1, 1)
     assert (trial.scores[UNRELATED].pairs, trial.scores[UNRELATED].wrong) == (1, 0)
     lines = list(table("room", [trial]))
-    assert any(line.startswith("| 0-15, 2 | orb | 50 % | 50 % | 1 |") for line in lines)
-    assert any(line.startswith("| unrelated, 1 | orb | - | - | 0 |") for line in lines)
+    assert any(line.startswith("| 0-15, 2 | orb | 50 % | 0 % | 50 % | 1 | 0 |") for line in lines)
+    assert any(line.startswith("| unrelated, 1 | orb | - | - | - | 0 | 0 |") for line in lines)
 
 
 def test_both_bounds_count() -> None:
