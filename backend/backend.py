@@ -19,7 +19,7 @@ from mapper.backend.graph.optimisation_schedule import OptimisationSchedule
 from mapper.backend.graph.pose_graph import PoseGraph
 from mapper.backend.graph_update import GraphUpdate
 from mapper.backend.keyframe_culling import CulledKeyframe, KeyframeCuller
-from mapper.backend.keyframes.keyframe import Keyframe
+from mapper.backend.keyframes.keyframe import Keyframe, turning_of
 from mapper.backend.keyframes.keyframe_tracker import KeyframeTracker
 from mapper.backend.keyframes.map_cache import MapCache, MapStore
 from mapper.backend.loops.linker import KeyframeLinker
@@ -214,6 +214,7 @@ class Backend:
     ) -> Keyframe:
         newest = self.keyframes[-1].id if self.keyframes else -1
         keyframe = self._tracker.open(newest + 1, prediction, T_previous)
+        keyframe.turning = turning_of(previous, keyframe)
         if not self.keyframes:
             self.graph.take_units(keyframe.is_metric)
         self.keyframes.append(keyframe)

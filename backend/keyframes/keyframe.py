@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from mapper.core.geometry import inverse, rotation_angle
 from mapper.core.intrinsics import Intrinsics
 from mapper.core.pose_uncertainty import PoseUncertainty
 from mapper.vision.local_features import LocalFeatures
@@ -91,6 +92,8 @@ class Keyframe:
     it was. uncertainty: of its pose in the frontend's world, in its own units, where the frontend
     knows it; not kept on disk, as edges are made of it at once. Its depth map is large and lives in
     the MapCache under its id.
+    it was. turning: rad/s, how fast the camera turned when it was opened; 0 where nothing tells.
+    Its depth map is large and lives in the MapCache under its id.
     """
 
     id: int
@@ -108,6 +111,7 @@ class Keyframe:
     visits: list[Visit] = field(default_factory=list)
     is_found: bool = False
     uncertainty: PoseUncertainty | None = None
+    turning: float = 0.0
 
     @property
     def frame_index(self) -> int:
@@ -134,3 +138,13 @@ class Keyframe:
 def shares_frame(previous: Keyframe, new: Keyframe) -> bool:
     """A frontend that was reset saw the last frame of one segment again as the next one's first."""
     return previous.segment != new.segment and previous.frames[-1].frame_index == new.frame_index
+
+
+def turning_of(previous: Keyframe | None, new: Keyframe) -> float:
+    """Radians a second between the last frame before a keyframe and the one that opened it."""
+    if previous is None or new.T_previous_keyframe is None:
+        return 0.0
+    last = previous.frames[-1]
+    seconds = new.timestamp - last.timestamp
+    T_last_new = inverse(last.T_keyframe_camera) @ new.T_previous_keyframe
+    return rotation_angle(T_last_new[:3, :3]) / seconds if seconds > 0 else 0.0

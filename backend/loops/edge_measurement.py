@@ -18,6 +18,7 @@ from mapper.core.quantities import (
     Positive,
     PositiveLogScale,
     PositiveRadians,
+    SecondsOrZero,
     Share,
     SigmasOrZero,
     Units,
@@ -48,6 +49,8 @@ class EdgeConfig:
     independent_pairs: of a depth camera all pairs of points together count as so many.
     systematic_share: share of the depth by which a depth camera is off in ways that pixels have in
         common: what is reflected by way of a corner, calibration, edges that are rounded off.
+    delay: between colour and depth, and between an image's rows: while the camera turns, each view
+        is off by as much as it turns in that time.
     sigma_rotation: standard deviation of rotation that an alignment never beats.
     sigma_translation: standard deviation of translation that an alignment never beats.
     sigma_scale: standard deviation of the scale's logarithm that an alignment never beats.
@@ -67,7 +70,8 @@ class EdgeConfig:
     )
     independent_residuals: Positive = 8.0
     independent_pairs: Positive = 20.0
-    systematic_share: Share = 0.01
+    systematic_share: Share = 0.006
+    delay: SecondsOrZero = 0.008
     sigma_rotation: PositiveRadians = 1e-3
     sigma_translation: Units = 2e-3
     sigma_scale: LogScale = 1e-3
@@ -169,8 +173,9 @@ def max_residual(noise: DepthNoise, depth: float, config: EdgeConfig) -> float:
 
 def edge_of(pair: ViewPair, opinion: Opinion, config: EdgeConfig, kind: EdgeKind) -> Edge:
     """The edge that an alignment is; at full weight where the evidence holds."""
-    noise, depth = pair.a.levels[0].noise, pair.earlier.median_depth
-    information = edge_information(opinion.aligned, config, noise, depth)
+    turning = pair.earlier.turning + pair.later.turning
+    view = Seen(pair.a.levels[0].noise, pair.earlier.median_depth, turning)
+    information = edge_information(opinion.aligned, config, view)
     S = opinion.aligned.S_reference_source
     edge = Edge(pair.earlier.id, pair.later.id, S, information, kind)
     if opinion.support == Support.HOLDS:
@@ -184,15 +189,20 @@ def doubt_of(depth: float) -> np.ndarray:
     return np.diag(_squared_sigmas(DOUBTED_ROTATION, DOUBTED_SHARE * depth, 0.0))
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """noise and median depth of a pair's reference, and how fast the camera turned in both views
+    together [rad/s]."""
+
+    noise: DepthNoise = LEARNED
+    depth: float = 1.0
+    turning: float = 0.0
+
+
 def edge_information(
-    aligned: Alignment,
-    config: EdgeConfig,
-    noise: DepthNoise = LEARNED,
-    depth: float = 1.0,
+    aligned: Alignment, config: EdgeConfig, seen: Seen | None = None
 ) -> np.ndarray:
     """Information (7, 7) of a right-multiplied tangent from an alignment's left-multiplied one.
-
-    noise, depth: of the reference, whose median depth it is.
 
     exp(x) S = S exp(Ad(S^-1) x), so H_right = Ad(S)^T H Ad(S). The floor on the covariance
     stands for what the residuals cannot tell: distortion of the depth, rolling shutter. It grows
@@ -200,7 +210,7 @@ def edge_information(
     constrain, such as the scale of a wall against its distance, keep a large covariance.
     """
     adjoint = adjoint_sim3(aligned.S_reference_source)
-    each = _independent_share(aligned, config, noise, depth)
+    each = _independent_share(aligned, config, seen or Seen())
     information = each * adjoint.T @ aligned.information @ adjoint
     factor = max(1.0, config.residual_share * aligned.rmse / config.sigma_translation)
     floor = factor**2 * _squared_sigmas(
@@ -214,15 +224,14 @@ def edge_information(
     return 0.5 * (floored + floored.T)
 
 
-def _independent_share(
-    aligned: Alignment, config: EdgeConfig, noise: DepthNoise, depth: float
-) -> float:
+def _independent_share(aligned: Alignment, config: EdgeConfig, seen: Seen) -> float:
     """What each residual tells, of what it would if all were independent and noise their only
     error. What pixels have in common does not show in the residuals, and averages out as little
     as what so few patches have in common would."""
-    if not noise.is_measured:
+    if not seen.noise.is_measured:
         return config.independent_residuals / aligned.pixels
-    in_common = config.systematic_share * depth / noise.sigma(depth)
+    share = config.systematic_share + config.delay * seen.turning
+    in_common = share * seen.depth / seen.noise.sigma(seen.depth)
     return config.independent_pairs / max(aligned.inliers, 1) / (1.0 + in_common**2)
 
 

@@ -35,6 +35,7 @@ def keyframe_record(keyframe: Keyframe) -> dict[str, Any]:
         "units": keyframe.units,
         "T_previous_keyframe": _plain(keyframe.T_previous_keyframe),
         "is_found": keyframe.is_found,
+        "turning": keyframe.turning,
         "T_odometry_last": _plain(keyframe.T_odometry_last),
         "median_depth": keyframe.median_depth,
         "T_odometry_keyframe": keyframe.T_odometry_keyframe.ravel().tolist(),
@@ -80,6 +81,7 @@ def keyframe_from_record(
         _matrix(record["T_previous_keyframe"]),
         _matrix(record.get("T_odometry_last")),
         is_found=bool(record.get("is_found", False)),
+        turning=float(record.get("turning", 0.0)),
     )
 
 

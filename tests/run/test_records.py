@@ -74,13 +74,14 @@ def test_a_keyframe_survives_json_and_its_file(room: Room, tmp_path: Path) -> No
         0.37,
         exp_se3(np.arange(6) / 8),
         exp_se3(np.arange(6) / 5),
+        turning=1.3,
     )
     files.save(keyframe, KeyframeMap.of(prediction))
     again = keyframe_from_record(json.loads(json.dumps(keyframe_record(keyframe))), files)
     assert (again.id, again.segment, again.frame_index, again.timestamp) == (5, 2, 0, 0.0)
     assert (again.median_depth, again.is_metric, again.units) == (1.7, False, 0.37)
     assert again.descriptor is not None and again.T_previous_keyframe is not None
-    assert again.T_odometry_last is not None
+    assert again.T_odometry_last is not None and again.turning == 1.3
     np.testing.assert_array_equal(again.T_odometry_last, exp_se3(np.arange(6) / 5))
     np.testing.assert_array_equal(again.T_previous_keyframe, exp_se3(np.arange(6) / 8))
     np.testing.assert_array_equal(again.descriptor, np.arange(5, dtype=np.float32) / 3)

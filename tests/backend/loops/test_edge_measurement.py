@@ -14,6 +14,7 @@ from mapper.backend.keyframes.map_cache import MapCache
 from mapper.backend.loops.edge_measurement import (
     EdgeConfig,
     OdometryMeasurement,
+    Seen,
     edge_information,
     measure_odometry,
 )
@@ -250,17 +251,24 @@ def test_a_corner_of_the_room_ties_scale_and_distance_down(room: Room, index: in
     assert np.sqrt(covariance[6, 6]) < 0.05
 
 
-def test_what_pixels_of_a_depth_camera_have_in_common_does_not_average_out() -> None:
-    """Information of unit residuals: 20 of them count, and less where noise hides a bias."""
+@pytest.mark.parametrize(
+    ("sigma", "turning", "expected"),
+    [(1.0, 0.0, 20.0 / (1 + 0.02**2)), (0.02, 0.0, 10.0), (0.02, 1.0, 4.0)],
+)
+def test_what_pixels_of_a_depth_camera_have_in_common_does_not_average_out(
+    sigma: float, turning: float, expected: float
+) -> None:
+    """Of unit residuals 20 count, less where noise hides a bias or the camera turns: 10 ms of
+    1 rad/s are as much as 1 % of the depth."""
     config = EdgeConfig(
         independent_pairs=20.0,
         systematic_share=0.01,
+        delay=0.01,
         sigma_rotation=1e-12,
         sigma_translation=1e-12,
         sigma_scale=0.0,
     )
     aligned = Alignment(np.eye(4), 1.0, 1.0, 0.0, 500 * np.eye(7), True, 1000, inliers=500)
-    for sigma, expected in ((1.0, 20.0 / (1 + 0.02**2)), (0.02, 10.0)):
-        noise = DepthNoise(sigma, 0.0, 0.0)
-        information = edge_information(aligned, config, noise, depth=2.0)
-        np.testing.assert_allclose(np.diag(information), expected, rtol=1e-6)
+    seen = Seen(DepthNoise(sigma, 0.0, 0.0), 2.0, turning)
+    information = edge_information(aligned, config, seen)
+    np.testing.assert_allclose(np.diag(information), expected, rtol=1e-6)
