@@ -90,10 +90,9 @@ class Keyframe:
     the keyframe itself. visits: later stretches that are placed in it too. is_found: its frame
     follows the one before in time, but not in the frontend's tracking, which found out later where
     it was. uncertainty: of its pose in the frontend's world, in its own units, where the frontend
-    knows it; not kept on disk, as edges are made of it at once. Its depth map is large and lives in
-    the MapCache under its id.
-    it was. turning: rad/s, how fast the camera turned when it was opened; 0 where nothing tells.
-    Its depth map is large and lives in the MapCache under its id.
+    knows it; not kept on disk, as edges are made of it at once. turning: rad/s, how fast the camera
+    turned when it was opened; 0 where nothing tells. Its depth map is large and lives in the
+    MapCache under its id.
     """
 
     id: int
