@@ -54,7 +54,7 @@ class FlowTracker:
         height, width = a.half.shape
         if min(height, width) < SMALLEST:
             return np.zeros_like(pixels)
-        flow = self._dense.calc(a.half, b.half, None)
+        flow = self._dense.calc(a.half, b.half, None)  # type: ignore[call-overload]
         columns = np.clip((pixels[:, 0] / 2).astype(int), 0, width - 1)
         rows = np.clip((pixels[:, 1] / 2).astype(int), 0, height - 1)
         return 2 * flow[rows, columns]
