@@ -55,11 +55,8 @@ class FocalSum:
         """Pixels (N, 2) of the same points in two images."""
         if len(a) < 16:
             return
-        cv2.setRNGSeed(1)
-        F, mask = cv2.findFundamentalMat(
-            a, b, cv2.USAC_MAGSAC, FUNDAMENTAL_PIXELS, 0.9999, maxIters=5000
-        )
-        if F is None or F.shape != (3, 3):
+        F, mask = _fundamental(a, b)
+        if F is None:
             return
         _, plane = cv2.findHomography(a, b, cv2.RANSAC, HOMOGRAPHY_PIXELS)
         on_plane = 0 if plane is None else int(plane.sum())
@@ -103,3 +100,17 @@ class FocalSum:
         K[:, 0, 2], K[:, 1, 2], K[:, 2, 2] = *self._centre, 1
         singular = np.linalg.svd(K.transpose(0, 2, 1) @ F @ K, compute_uv=False)
         return (singular[:, 0] - singular[:, 1]) / np.maximum(singular[:, 1], 1e-12)
+
+
+def _fundamental(
+    a: Float64[np.ndarray, "n 2"], b: Float64[np.ndarray, "n 2"]
+) -> tuple[Float64[np.ndarray, "3 3"] | None, np.ndarray]:
+    """The matrix and which pixels agree with it; None where they allow none."""
+    cv2.setRNGSeed(1)
+    try:
+        F, mask = cv2.findFundamentalMat(
+            a, b, cv2.USAC_MAGSAC, FUNDAMENTAL_PIXELS, 0.9999, maxIters=5000
+        )
+    except cv2.error:  # of what is degenerate through and through
+        return None, np.zeros(0)
+    return (F, mask) if F is not None and F.shape == (3, 3) else (None, np.zeros(0))

@@ -116,6 +116,19 @@ def adjust(
     return scene
 
 
+def pose_covariance(scene: Scene, seen: Observations) -> Float64[np.ndarray, "n n"]:
+    """(6 F, 6 F) of the free poses' twists from the left, the points being as unknown as they are.
+
+    If the errors are as the weights say. What nothing tells, such as the scale where no two poses
+    are held, is left out.
+    """
+    problem = _Problem(scene, seen, None)
+    made = problem.equations(problem.measured(scene))
+    S, _, _ = problem.reduced(made, 0.0)
+    S = np.tril(S) + np.tril(S, -1).T
+    return np.linalg.pinv(S, rcond=1e-9, hermitian=True)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Equations:
     H: Float64[np.ndarray, "n n"]
@@ -161,14 +174,8 @@ class _Problem:
 
     def tried(self, scene: Scene, made: _Equations, damping: float) -> Scene | None:
         """The scene after a damped step; None where it cannot be solved for."""
-        S, b = made.H.copy(), made.g.copy()
-        S[np.diag_indices_from(S)] *= 1 + damping
-        inverses = np.empty_like(made.V)
         seen, slots, refine = self._seen, self._slots, self._prior is not None
-        without_points(
-            seen.starts, seen.views, slots, refine, damping, made.V, made.gp, made.W, made.Wc,
-            S, b, inverses,
-        )  # fmt: skip
+        S, b, inverses = self.reduced(made, damping)
         try:
             step = -cho_solve(cho_factor(S, lower=True, check_finite=False), b)
         except LinAlgError:
@@ -183,6 +190,19 @@ class _Problem:
         if refine:
             lens = lens.changed(float(step[-2]), lens.k1 + float(step[-1]))
         return self.measured(replace(scene, lens=lens, poses=poses, points=points))
+
+    def reduced(
+        self, made: _Equations, damping: float
+    ) -> tuple[Float64[np.ndarray, "n n"], Float64[np.ndarray, " n"], Float64[np.ndarray, "p 3 3"]]:
+        """(S, b) without the points, of S the lower half, and the inverses of the points' blocks."""
+        S, b = made.H.copy(), made.g.copy()
+        S[np.diag_indices_from(S)] *= 1 + damping
+        inverses = np.empty_like(made.V)
+        without_points(
+            self._seen.starts, self._seen.views, self._slots, self._prior is not None, damping,
+            made.V, made.gp, made.W, made.Wc, S, b, inverses,
+        )  # fmt: skip
+        return S, b, inverses
 
     def measured(self, scene: Scene) -> Scene:
         """The scene with its errors and cost."""

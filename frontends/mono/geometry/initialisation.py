@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import cv2
 import numpy as np
 
-from mapper.frontends.mono.geometry.bundle import Observations, Scene, adjust
+from mapper.frontends.mono.geometry.bundle import Observations, Scene, adjust, pose_covariance
 from mapper.frontends.mono.geometry.lens import Lens
 from mapper.frontends.mono.geometry.pose_from_points import place_camera
 from mapper.frontends.mono.geometry.triangulation import triangulate
@@ -17,17 +17,21 @@ from mapper.frontends.mono.geometry.triangulation import triangulate
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float64
 
-MIN_POINTS: Final = 80  # of the two views, that agree with one motion
+MIN_POINTS: Final = 45  # of the two views, that agree with one motion
 MIN_SHARE: Final = 0.6
 ESSENTIAL_PIXELS: Final = 1.0
 HOMOGRAPHY_PIXELS: Final = 2.0
-PLANE_SHARE: Final = 0.9  # of the agreeing points: then the two views may show one plane
-MIN_GOOD: Final = 60  # points that end up well
+PLANE_SHARE: Final = 0.7  # of the agreeing points: then the two views may show one plane
+MIN_GOOD: Final = 40  # points that end up well
 GOOD_PIXELS: Final = 2.0
 # An angle between the two rays of a point, radians, below which half of a start's points say
 # nothing of their depth.
 MIN_ANGLE: Final = 0.008
 ITERATIONS: Final = 12
+# Of the direction of the motion, radians, if errors were independent; a rolling shutter's are not.
+MAX_SIGMA: Final = float(np.radians(1.5))
+AS_GOOD: Final = 1.2  # times the error, or one part in so many of the points
+APART: Final = float(np.radians(15))  # between two motions that are not the same
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,12 +39,14 @@ class Start:
     """poses: T_camera_world (V, 3, 4), the first at the origin; the median depth there is 1.
 
     points: (P, 3). tracks: (P,), which of the tracks they are of. rms: pixels.
+    sigma: of the direction of the motion, radians.
     """
 
     poses: Float64[np.ndarray, "v 3 4"]
     points: Float64[np.ndarray, "p 3"]
     tracks: np.ndarray
     rms: float
+    sigma: float
 
 
 def rotation_between(
@@ -76,8 +82,20 @@ def find_start(lens: Lens, tracks: Float64[np.ndarray, "v n 2"]) -> Start | None
     apart; None where none does well enough."""
     rays = np.stack([lens.rays(view) for view in tracks])
     found = [_completed(lens, tracks, T, good) for T, good in _motions(lens, rays[0], rays[-1])]
-    starts = [start for start in found if start is not None]
-    return min(starts, key=lambda start: start.rms / len(start.tracks), default=None)
+    starts = [start for start in found if start is not None and start.sigma < MAX_SIGMA]
+    if not starts:
+        return None
+    best = min(starts, key=lambda start: start.rms / len(start.tracks))
+    others = (start for start in starts if start is not best)
+    return None if any(_is_as_good(start, best) for start in others) else best
+
+
+def _is_as_good(other: Start, best: Start) -> bool:
+    """Whether another motion explains the tracks about as well: then nobody knows which is true."""
+    directions = [-s.poses[-1, :, :3].T @ s.poses[-1, :, 3] for s in (other, best)]
+    cosine = directions[0] @ directions[1] / np.prod(np.linalg.norm(directions, axis=1))
+    about = other.rms < AS_GOOD * best.rms and AS_GOOD * len(other.tracks) > len(best.tracks)
+    return bool(about and cosine < np.cos(APART))
 
 
 def _motions(
@@ -90,9 +108,12 @@ def _motions(
     decomposition", 2007.
     """
     cv2.setRNGSeed(1)
-    E, mask = cv2.findEssentialMat(
-        a, b, np.eye(3), cv2.USAC_MAGSAC, 0.9999, ESSENTIAL_PIXELS / lens.fx
-    )
+    try:
+        E, mask = cv2.findEssentialMat(
+            a, b, np.eye(3), cv2.USAC_MAGSAC, 0.9999, ESSENTIAL_PIXELS / lens.fx
+        )
+    except cv2.error:  # of what is degenerate through and through
+        return
     if E is None or E.shape != (3, 3):
         return
     agree = mask.ravel() > 0
@@ -143,7 +164,19 @@ def _completed(
     scale = 1 / float(np.median(scene.points[fine, 2]))
     moved = scene.poses.copy()
     moved[:, :, 3] *= scale
-    return Start(moved, scene.points[fine] * scale, kept[fine], rms)
+    sigma = _sigma_direction(scene, seen, rms)
+    return Start(moved, scene.points[fine] * scale, kept[fine], rms, sigma)
+
+
+def _sigma_direction(scene: Scene, seen: Observations, rms: float) -> float:
+    """How well the direction of the motion from the first view to the last is known, radians."""
+    covariance = pose_covariance(scene, seen)[-3:, -3:] * rms**2
+    R, t = scene.poses[-1, :, :3], scene.poses[-1, :, 3]
+    centre = -R.T @ t
+    length = float(np.linalg.norm(centre))
+    along = centre / length
+    across = np.eye(3) - np.outer(along, along)
+    return float(np.sqrt(np.trace(across @ R.T @ covariance @ R @ across))) / length
 
 
 def _between(

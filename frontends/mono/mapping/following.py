@@ -24,6 +24,9 @@ FLOW_SHARE: Final = 0.6  # of the tracks; with fewer good ones the pose is looke
 HUBER: Final = 1.0  # sigmas
 INLIER: Final = 2.5  # sigmas
 MIN_INLIERS: Final = 20
+# Of the points that should show, whose patches fit the pose: with fewer it is another place, which
+# a few points fit by chance.
+MIN_SHARE: Final = 0.2
 SIGMA_WEIGHTS: Final = {"full": 1.0, "half": 0.5, "flow": 0.2}  # 1/px
 YOUNG_VIEWS: Final = 4  # keyframes; a point that fewer see may yet turn out to move
 YOUNG: Final = 0.3
@@ -122,7 +125,8 @@ class Follower:
         errors = placed.errors / trust
         good = errors < INLIER
         due = wanted[found.found != HIDDEN]
-        if good.sum() < MIN_INLIERS:
+        found_well = int(good[: int(seen.sum())].sum())
+        if good.sum() < MIN_INLIERS or found_well < MIN_SHARE * len(due):
             return Unplaced(f"{int(good.sum())} of {len(due)} points fit one place")
         points.judge(due, all_ids[good])
         rms = float(np.sqrt(np.mean((errors[good] / weights[good]) ** 2) / 2))

@@ -17,10 +17,13 @@ if TYPE_CHECKING:
     from jaxtyping import Float32, Float64
 
 MOST_CORNERS: Final = 800
-MIN_TRACKS: Final = 120  # with fewer it starts anew
+MIN_TRACKS: Final = 120  # corners of an image that has texture
+FEWEST: Final = 50  # tracks; with fewer it starts anew
+LEFT: Final = 0.35  # ... and with a smaller share of the first ones
+LAST_CHANCE: Final = 1.5  # times as many: then less parallax must do
+LESS: Final = 0.7
 PARALLAX: Final = 10.0  # pixels, of an image 640 wide
 WIDTH: Final = 640
-FEWEST: Final = 8
 STILL: Final = 1.0  # pixels
 LEAST_FOLLOWED: Final = 0.5  # of the tracks, from image to image
 AGAIN: Final = 3  # frames after a start that did not work out
@@ -79,7 +82,8 @@ class Starter:
         self._last = levels
         self._tracks = [track[followed.found] for track in self._tracks]
         self._tracks.append(followed.pixels[followed.found])
-        if len(self._tracks[-1]) < max(min(MIN_TRACKS, 0.5 * self.corners), FEWEST):
+        fewest = max(min(MIN_TRACKS, LEFT * self._begun_with), FEWEST)
+        if self.tracks < fewest:
             self._begin(levels, place)
             return None
         self.parallax = parallax(lens, self._tracks[0], self._tracks[-1])
@@ -88,6 +92,8 @@ class Starter:
         self.moved = max(self.moved, float(np.median(moved)))
         self._wait = max(self._wait - 1, 0)
         wanted = PARALLAX * min(1.0, lens.width / WIDTH)
+        if self.tracks < LAST_CHANCE * fewest:
+            wanted *= LESS
         if self.parallax < wanted or self._wait or len(self._tracks) < len(VIEWS):
             return None
         return self._try(lens)
@@ -115,6 +121,7 @@ class Starter:
         corners = new_corners(levels.grey, np.zeros((0, 2), np.float32), MOST_CORNERS)
         self._tracks = [corners]
         self._first, self._last, self.parallax, self._wait = place, levels, 0.0, 0
+        self._begun_with = len(corners)
         self.corners = max(self.corners, len(corners))
 
     def _try(self, lens: Lens) -> Begun | None:
