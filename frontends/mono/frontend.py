@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 import cv2
+import numpy as np
 
 from mapper.core.frame import Frame
 from mapper.core.prediction import Prediction
@@ -31,6 +32,10 @@ REFINED_AT: Final = (6, 8, 10, 13, 16, 20, 25, 30, 40, 50)  # keyframes
 REFINING: Final = 10  # iterations
 FINAL: Final = 20
 SURE_AT: Final = 10  # keyframes, before which nothing is answered where the camera is not given
+SURE_AT_ONCE: Final = 6  # ... and where it is
+# Of the keyframes' places, as a share of the way they spread, by independent errors: others make it
+# several times as much.
+UNSURE: Final = 0.03
 
 
 class MonoFrontend:
@@ -53,6 +58,7 @@ class MonoFrontend:
         self._follower = Follower(self._flow, self.config.max_points)
         self._number = -1
         self._finder: FocalFinder | None = None
+        self._unsure = ""
         self.reset()
 
     def reset(self) -> None:
@@ -65,6 +71,8 @@ class MonoFrontend:
         self._offered = 0  # of those to the starter
         self._lost = 0
         self._refined = 0
+        self._sure = False
+        self._uncertainty = np.inf
 
     def step(self, frame: Frame) -> list[Prediction]:
         """Predictions of some earlier frames, if any are ready."""
@@ -95,7 +103,7 @@ class MonoFrontend:
         """Why nothing could be placed."""
         if self.camera is None:
             return "there were no images"
-        return self._starter.explain(self.camera.lens)
+        return self._unsure or self._starter.explain(self.camera.lens)
 
     def _record(self, frame: Frame) -> Record:
         height, width = frame.image.shape[:2]
@@ -197,13 +205,25 @@ class MonoFrontend:
         segment.place_again(self._answers.unanswered(segment))
 
     def _collect(self, segment: Segment) -> list[Prediction]:
-        assert self.camera is not None
-        is_sure = self.camera.source == Source.GIVEN or self.config.refine == "off"
-        if not is_sure and len(segment.map.keyframes) < SURE_AT:
+        if not self._is_sure(segment):
             return []
         answers = self._answers.collect(segment)
         self.recovered -= self._answers.unplaced
         return answers
+
+    def _is_sure(self, segment: Segment, ended: bool = False) -> bool:
+        """Whether the map has become firm enough to be told; it stays so.
+
+        ended: there will be no more of it, and its lens is as good as it gets.
+        """
+        assert self.camera is not None
+        refines = self.config.refine != "off"
+        at_once = ended or self.camera.source == Source.GIVEN or not refines
+        if not self._sure and len(segment.map.keyframes) >= (SURE_AT_ONCE if at_once else SURE_AT):
+            prior = self.camera.prior if refines else None
+            self._uncertainty = segment.map.uncertainty(prior)
+            self._sure = self._uncertainty < UNSURE
+        return self._sure
 
     def _end_segment(self) -> list[Prediction]:
         segment, self._segment = self._segment, None
@@ -213,6 +233,8 @@ class MonoFrontend:
             return []
         assert self.camera is not None
         segment.adjust_all(FINAL, None if self.config.refine == "off" else self.camera.prior)
+        if not self._is_sure(segment, ended=True):
+            return self._give_up(segment)
         answers = self._answers.finish(segment)
         self.recovered -= self._answers.unplaced
         logger.info(
@@ -221,6 +243,17 @@ class MonoFrontend:
         )  # fmt: skip
         self.camera = replace(self.camera, lens=segment.lens)
         return answers
+
+    def _give_up(self, segment: Segment) -> list[Prediction]:
+        """A map that never became firm: better none than a wrong one."""
+        placed = sum(record.T is not None for record in segment.records)
+        self.recovered -= len(segment.records) - self._lost
+        how = f"to {self._uncertainty:.0%} of the way they spread"
+        if len(segment.map.keyframes) < SURE_AT_ONCE:
+            how = f"by {len(segment.map.keyframes)} keyframes of {SURE_AT_ONCE}"
+        self._unsure = f"{placed} frames could be placed, but only {how}: move sideways, and longer"
+        logger.warning("a map was given up: %s", self._unsure)
+        return []
 
     def _tell(self, segment: Segment) -> None:
         placed = segment.newest

@@ -116,17 +116,20 @@ def adjust(
     return scene
 
 
-def pose_covariance(scene: Scene, seen: Observations) -> Float64[np.ndarray, "n n"]:
+def pose_covariance(
+    scene: Scene, seen: Observations, refine: FocalPrior | None = None
+) -> Float64[np.ndarray, "n n"]:
     """(6 F, 6 F) of the free poses' twists from the left, the points being as unknown as they are.
 
-    If the errors are as the weights say. What nothing tells, such as the scale where no two poses
-    are held, is left out.
+    refine: so is the lens. If the errors are as the weights say. What nothing tells, such as the
+    scale where no two poses are held, is left out.
     """
-    problem = _Problem(scene, seen, None)
+    problem = _Problem(scene, seen, refine)
     made = problem.equations(problem.measured(scene))
     S, _, _ = problem.reduced(made, 0.0)
     S = np.tril(S) + np.tril(S, -1).T
-    return np.linalg.pinv(S, rcond=1e-9, hermitian=True)
+    n = 6 * int(scene.free.sum())
+    return np.linalg.pinv(S, rcond=1e-9, hermitian=True)[:n, :n]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -194,7 +197,7 @@ class _Problem:
     def reduced(
         self, made: _Equations, damping: float
     ) -> tuple[Float64[np.ndarray, "n n"], Float64[np.ndarray, " n"], Float64[np.ndarray, "p 3 3"]]:
-        """(S, b) without the points, of S the lower half, and the inverses of the points' blocks."""
+        """(S, b) without the points, of S the lower half, and the points' blocks inverted."""
         S, b = made.H.copy(), made.g.copy()
         S[np.diag_indices_from(S)] *= 1 + damping
         inverses = np.empty_like(made.V)

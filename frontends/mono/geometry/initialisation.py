@@ -30,7 +30,7 @@ MIN_ANGLE: Final = 0.008
 ITERATIONS: Final = 12
 # Of the direction of the motion, radians, if errors were independent; a rolling shutter's are not.
 MAX_SIGMA: Final = float(np.radians(1.5))
-AS_GOOD: Final = 1.2  # times the error, or one part in so many of the points
+AS_GOOD: Final = 1.05  # times the error, and one part in so many of the points
 APART: Final = float(np.radians(15))  # between two motions that are not the same
 
 

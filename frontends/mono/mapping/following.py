@@ -26,7 +26,7 @@ INLIER: Final = 2.5  # sigmas
 MIN_INLIERS: Final = 20
 # Of the points that should show, whose patches fit the pose: with fewer it is another place, which
 # a few points fit by chance.
-MIN_SHARE: Final = 0.2
+MIN_SHARE: Final = 0.3
 SIGMA_WEIGHTS: Final = {"full": 1.0, "half": 0.5, "flow": 0.2}  # 1/px
 YOUNG_VIEWS: Final = 4  # keyframes; a point that fewer see may yet turn out to move
 YOUNG: Final = 0.3

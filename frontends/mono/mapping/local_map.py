@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from mapper.frontends.mono.geometry.bundle import FocalPrior, Observations, Scene, adjust
+from mapper.frontends.mono.geometry.bundle import (
+    FocalPrior,
+    Observations,
+    Scene,
+    adjust,
+    pose_covariance,
+)
 from mapper.frontends.mono.geometry.lens import Lens
 from mapper.frontends.mono.geometry.triangulation import triangulate
 from mapper.frontends.mono.mapping.keyframes import (
@@ -138,6 +144,26 @@ class LocalMap:
         numbers = np.arange(len(self.keyframes))
         marked = self.points.state == POINT
         self._adjust(numbers, numbers > 0, iterations, refine, marked)
+
+    def uncertainty(self, refine: FocalPrior | None) -> float:
+        """How far the keyframes may be from where they are, as a share of the way they spread.
+
+        By the errors of the points, which are taken as independent; what they have in common, such
+        as a rolling shutter, comes on top. refine: the lens is unknown too. Infinite where there is
+        next to nothing to go by.
+        """
+        numbers = np.arange(len(self.keyframes))
+        seen, ids = self._observations(np.flatnonzero(self.points.state == POINT), numbers, 2)
+        if len(ids) < 10 or len(numbers) < 3:
+            return np.inf
+        poses = self.keyframes.poses
+        scene = Scene(self.lens, poses, self.points.places[ids].copy(), numbers > 0)
+        covariance = pose_covariance(scene, seen, refine)
+        centres = -np.einsum("kji,kj->ki", poses[:, :, :3], poses[:, :, 3])
+        places = covariance.reshape(len(numbers) - 1, 6, len(numbers) - 1, 6)[:, 3:, :, 3:]
+        variance = np.mean([np.trace(places[k, :, k]) for k in range(len(numbers) - 1)])
+        spread = np.mean(((centres - centres.mean(0)) ** 2).sum(1))
+        return float(self.rms * np.sqrt(variance / max(spread, 1e-12)))
 
     def _adjust(
         self,

@@ -128,7 +128,8 @@ class Segment:
         assert record.weights is not None and record.T is not None
         points = self.map.points
         alive = points.state[record.ids] == POINT
-        if alive.sum() < MIN_INLIERS // 2:
+        if alive.sum() < MIN_INLIERS:  # the others turned out to be wrong, and with them its place
+            record.T = None
             return
         placed = place_camera(
             self.lens, record.T, points.places[record.ids[alive]], record.pixels[alive],
