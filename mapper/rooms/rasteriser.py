@@ -91,9 +91,8 @@ def rasterise(
             inverse_depth,
             face,
         )
-    depth = np.zeros_like(inverse_depth)
-    np.divide(1.0, inverse_depth, out=depth, where=inverse_depth > 0)
-    return depth, face
+    _invert(inverse_depth)
+    return inverse_depth, face
 
 
 def band_ends(bands: int, height: int) -> np.ndarray:
@@ -104,6 +103,15 @@ def band_ends(bands: int, height: int) -> np.ndarray:
 def _sphere(points: np.ndarray) -> np.ndarray:
     middle = 0.5 * (points.min(0) + points.max(0))
     return np.array([*middle, np.linalg.norm(points - middle, axis=1).max()])
+
+
+@kernel(error_model="numpy")
+def _invert(numbers):
+    """In place; 0 stays."""
+    for row in range(numbers.shape[0]):
+        for column in range(numbers.shape[1]):
+            number = numbers[row, column]
+            numbers[row, column] = np.float32(1) / number if number > 0 else np.float32(0)
 
 
 @kernel(error_model="numpy")

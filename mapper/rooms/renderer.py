@@ -34,7 +34,7 @@ class View:
     @cached_property
     def part(self) -> np.ndarray:
         """int32 (H, W): the number of the part, -1 = none."""
-        return np.append(self.surfaces.part, np.int32(NOTHING))[self.face]
+        return self.of_faces(self.surfaces.part, np.int32(NOTHING))
 
     @cached_property
     def slant(self) -> np.ndarray:
@@ -42,6 +42,12 @@ class View:
         slant = np.empty(self.face.shape, np.float32)
         _measure_slant(self.face, self.surfaces.normals, *self.bands, self.camera, slant)
         return slant
+
+    def of_faces(self, values: np.ndarray, elsewhere: np.number) -> np.ndarray:
+        """(H, W), of the values' type: the value (M,) of the face in each pixel."""
+        found = np.empty(self.face.shape, values.dtype)
+        _look_up(self.face, values, elsewhere, found)
+        return found
 
     @property
     def bands(self) -> tuple[np.ndarray, np.ndarray]:
@@ -122,6 +128,15 @@ def _table_row(part: Part) -> list[float]:
         *part.accent,
         float(part.seed),
     ]
+
+
+@kernel()
+def _look_up(face, values, elsewhere, found):
+    """As NumPy's indexing, without a copy of all indices in 64 bits."""
+    for row in range(face.shape[0]):
+        for column in range(face.shape[1]):
+            f = face[row, column]
+            found[row, column] = values[f] if f >= 0 else elsewhere
 
 
 @kernel(error_model="numpy", fastmath=True)

@@ -32,8 +32,11 @@ def shade(surfaces, bands, camera, table, light, sides, image):
             lit_face, lit_until, falling = -1, 0, 0.0
             for column in range(depth.shape[1]):
                 f = face[row, column]
-                if f < 0 or _is_between(face, row, column):
-                    image[row, column] = 0
+                if f < 0:
+                    for channel in range(3):
+                        image[row, column, channel] = 0
+                    continue
+                if _is_between(face, row, column):
                     continue
                 k, z = part[f], float(depth[row, column])
                 u = (column - camera[2]) / camera[0]
@@ -53,7 +56,7 @@ def shade(surfaces, bands, camera, table, light, sides, image):
             _fill_between(face, row, image)
 
 
-@kernel(error_model="numpy", fastmath=True)
+@kernel(error_model="numpy", fastmath=True, inline="always")
 def _is_between(face, row, column):
     """Whether a pixel is one of every other that lies between two of its own face."""
     if (row + column) % 2 == 0 or not 0 < column < face.shape[1] - 1:
@@ -72,7 +75,7 @@ def _fill_between(face, row, image):
                 image[row, column, channel] = (total + 1) // 2
 
 
-@kernel(error_model="numpy", fastmath=True)
+@kernel(error_model="numpy", fastmath=True, inline="always")
 def _to_byte(value):
     """0..255; values above 0.8 are compressed, so that nothing clips hard."""
     if value > 0.8:
@@ -80,7 +83,7 @@ def _to_byte(value):
     return int(255 * max(value, 0.0) + 0.5)
 
 
-@kernel(error_model="numpy", fastmath=True)
+@kernel(error_model="numpy", fastmath=True, inline="always")
 def _to_part(table, k, x, y, z):
     """A direction of the room frame in that of part k."""
     return (
@@ -116,7 +119,7 @@ def _color_at(k, place, normal, table, footprint):
     )
 
 
-@kernel(error_model="numpy", fastmath=True)
+@kernel(error_model="numpy", fastmath=True, inline="always")
 def _channel(table, k, channel, mix, hue):
     value = (1 - mix) * table[k, COLOR + channel] + mix * table[k, ACCENT + channel]
     if hue > 0:

@@ -31,7 +31,9 @@ def blurred_by_motion(
     if _longest_way(depth, T_close_open, camera) < 0.5:
         return image
     result = np.empty_like(image)
-    _average(image, depth, T_close_open, camera, TAPS, result)
+    packed = np.empty(depth.shape, np.uint64)
+    _pack(image, packed)
+    _average(image, packed, depth, T_close_open, camera, TAPS, result)
     return result
 
 
@@ -71,10 +73,23 @@ def _longest_way(depth: np.ndarray, T: np.ndarray, camera: np.ndarray) -> float:
     return float(np.linalg.norm(seen - np.stack([u, v], -1), axis=-1).max())
 
 
+@kernel()
+def _pack(image, packed):
+    """The three channels in one number, so that one sum adds up all of them."""
+    for row in range(image.shape[0]):
+        for column in range(image.shape[1]):
+            red, green = np.uint64(image[row, column, 0]), np.uint64(image[row, column, 1])
+            blue = np.uint64(image[row, column, 2])
+            packed[row, column] = red | green << np.uint64(16) | blue << np.uint64(32)
+
+
 @kernel(error_model="numpy", fastmath=True)
-def _average(image, depth, T, camera, taps, result):
-    """For each pixel the mean of the image along the way that its point moves."""
+def _average(image, packed, depth, T, camera, taps, result):
+    """For each pixel the mean of the image along the way that its point moves. packed: the image,
+    see `_pack`."""
     height, width = depth.shape
+    ones = np.uint64(1) | np.uint64(1) << np.uint64(16) | np.uint64(1) << np.uint64(32)
+    mask = np.uint64(0xFFFF)
     for row in range(height):
         y = (row - camera[3]) / camera[1]
         for column in range(width):
@@ -89,15 +104,13 @@ def _average(image, depth, T, camera, taps, result):
             if count == 1:
                 result[row, column] = image[row, column]
                 continue
-            red, green, blue = count // 2, count // 2, count // 2
+            total = ones * np.uint64(count // 2)
             u, v = column - 0.5 * du + 0.5, row - 0.5 * dv + 0.5
             du, dv = du / (count - 1), dv / (count - 1)
             for _ in range(count):
                 i, j = min(max(int(v), 0), height - 1), min(max(int(u), 0), width - 1)
-                red += image[i, j, 0]
-                green += image[i, j, 1]
-                blue += image[i, j, 2]
+                total += packed[i, j]
                 u, v = u + du, v + dv
-            result[row, column, 0] = red // count
-            result[row, column, 1] = green // count
-            result[row, column, 2] = blue // count
+            for channel in range(3):
+                part = np.int32(total >> np.uint64(16 * channel) & mask)
+                result[row, column, channel] = part // np.int32(count)

@@ -12,6 +12,7 @@ import numpy as np
 
 from mapper.core.intrinsics import Intrinsics
 from mapper.rooms.spec import CameraSpec
+from mapper.runtime.kernels import kernel
 
 SUPPLY: Final = 1 << 20
 USUAL_WIDTH: Final = 640  # pixels, of the images that the models below were measured on
@@ -81,12 +82,21 @@ def unlit(depth: np.ndarray, focal_baseline: float) -> np.ndarray:
     Its ray meets the pixel at column minus disparity; from right to left, whatever lies beyond
     the smallest one so far is hidden by something nearer. focal_baseline: pixels times metres.
     """
-    columns = np.arange(depth.shape[1], dtype=np.float32)
-    met = columns - np.float32(focal_baseline) / np.maximum(depth, 0.1)
-    smallest = np.minimum.accumulate(met[:, ::-1], axis=1)[:, ::-1]
-    hidden = np.zeros(depth.shape, bool)
-    hidden[:, :-1] = met[:, :-1] > smallest[:, 1:] + 0.5
+    hidden = np.empty(depth.shape, np.bool_)
+    _hide(depth, np.float32(focal_baseline), hidden)
     return hidden
+
+
+@kernel()
+def _hide(depth, focal_baseline, hidden):
+    """Fill hidden, as in `unlit`."""
+    nearest, half = np.float32(0.1), np.float32(0.5)
+    for row in range(depth.shape[0]):
+        smallest = np.float32(np.inf)
+        for column in range(depth.shape[1] - 1, -1, -1):
+            met = np.float32(column) - focal_baseline / max(depth[row, column], nearest)
+            hidden[row, column] = met > smallest + half
+            smallest = min(smallest, met)
 
 
 def warp(shape: tuple[int, ...], seed: int) -> np.ndarray:
