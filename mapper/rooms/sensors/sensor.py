@@ -88,7 +88,7 @@ def unlit(depth: np.ndarray, focal_baseline: float) -> np.ndarray:
 
 
 @kernel()
-def _hide(depth, focal_baseline, hidden):
+def _hide(depth: np.ndarray, focal_baseline: np.float32, hidden: np.ndarray) -> None:
     """Fill hidden, as in `unlit`."""
     nearest, half = np.float32(0.1), np.float32(0.5)
     for row in range(depth.shape[0]):
