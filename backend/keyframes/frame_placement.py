@@ -9,11 +9,11 @@ import numpy as np
 
 from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
-from mapper.core.geometry import inverse, rotation_angle
+from mapper.core.geometry import exp_se3, inverse, rotation_angle
 from mapper.core.prediction import Prediction
-from mapper.core.quantities import WORD, Radians, Units
+from mapper.core.quantities import WORD, PositiveShare, Radians, Units
 from mapper.core.settings_model import settings
-from mapper.core.sim3 import rigid_part, scale_of
+from mapper.core.sim3 import log_sim3, rigid_part, scale_of
 from mapper.vision.dense_alignment import AlignmentConfig, align
 from mapper.vision.depth_pyramid import DepthPyramid, build_pyramid
 
@@ -24,16 +24,23 @@ class PlacementConfig:
 
     refine: align each frame with its keyframe; auto = what comes from a network, whose poses drift
         from frame to frame; those of frontends that know how good they are were aligned already.
+    share: of the way from where the frontend's motion puts a frame to where its depth fits. Motion
+        from frame to frame is better known than one depth map of a network; its drift is not, and
+        goes by this share a frame.
     max_shift: of a frame's camera; an alignment that moves it further is not believed.
     max_turn: of a frame's camera; an alignment that turns it further is not believed.
-    alignment: of a frame with its keyframe.
+    alignment: of a frame with its keyframe; not at the finest level, which costs the most and of
+        whose detail so small a share is taken that it would not be seen.
     """
 
     refine: Annotated[Literal["auto", "on", "off"], WORD] = "auto"
+    share: PositiveShare = 0.5
     max_shift: Units = 0.1
     max_turn: Radians = 0.1
     alignment: AlignmentConfig = field(
-        default_factory=lambda: AlignmentConfig(iterations=(2, 4, 6), photometric_weight=0.2)
+        default_factory=lambda: AlignmentConfig(
+            iterations=(0, 4, 6), photometric_weight=0.2, finest_level=1
+        )
     )
 
 
@@ -80,17 +87,22 @@ class FramePlacer:
         self, pyramid: DepthPyramid, prediction: Prediction, expected: Placement
     ) -> Placement:
         source = KeyframeMap.of(prediction)
-        frame = build_pyramid(source.depth, source.image, source.intrinsics, source.noise)
+        config = self.config.alignment
+        frame = build_pyramid(
+            source.depth, source.image, source.intrinsics, source.noise, config.finest_level
+        )
         aligned = align(
             pyramid,
             frame,
             expected.T_keyframe_camera,
-            self.config.alignment,
+            config,
             not prediction.is_metric,
         )
         T = rigid_part(aligned.S_reference_source)
         if not aligned.converged or not self._is_near(expected.T_keyframe_camera, T):
             return expected
+        change = self.config.share * log_sim3(T @ inverse(expected.T_keyframe_camera))[:6]
+        T = rigid_part(exp_se3(change) @ expected.T_keyframe_camera)
         return Placement(T, float(scale_of(aligned.S_reference_source)))
 
     def _is_near(self, T_expected: np.ndarray, T: np.ndarray) -> bool:

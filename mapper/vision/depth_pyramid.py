@@ -56,12 +56,16 @@ def build_pyramid(
     image: UInt8[np.ndarray, "h w 3"],
     intrinsics: Intrinsics,
     noise: DepthNoise = STRUCTURED_LIGHT,
+    finest: int = 0,
 ) -> DepthPyramid:
     """Pyramid of a depth image (H, W) float32 [m] and its image (H, W, 3) uint8.
 
     The finest level is half the input's size: averaging four readings first halves the noise
     at a quarter of the cost of every later step. Of a small image it is the input itself, and
     there are no levels of fewer than MIN_LEVEL_PIXELS but for that.
+
+    finest: the first level that will be aligned; those below it are there, but without planes,
+    which are most of the work.
     """
     intensity = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     built: list[Level] = []
@@ -76,7 +80,9 @@ def build_pyramid(
             intensity = cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA)
             intrinsics = intrinsics.cropped(0, 0, 2 * width, 2 * height).resized(width, height)
         camera = np.array([intrinsics.fx, intrinsics.fy, intrinsics.cx, intrinsics.cy])
-        smoothed, normals = fit_planes(depth, camera, NORMAL_RADIUS)
+        smoothed, normals = depth, np.zeros((0, 0, 3), np.float32)
+        if len(built) >= finest or depth.size < 4 * MIN_LEVEL_PIXELS:  # there may be no coarser one
+            smoothed, normals = fit_planes(depth, camera, NORMAL_RADIUS)
         scaled = intensity.astype(np.float32) / 255.0
         built.append(Level(smoothed, scaled, normals, camera, noise))
     return DepthPyramid(tuple(built))
