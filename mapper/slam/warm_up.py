@@ -25,6 +25,8 @@ from mapper.frontends.base import Frontend, TrackingState
 from mapper.frontends.rgbd.frontend import RgbdFrontend
 from mapper.io.cameras.depth_registration import color_to_depth, depth_to_color
 from mapper.slam.mapper import Mapper
+from mapper.vision.depth_pyramid import build_pyramid
+from mapper.vision.moving_parts import without_moving
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +53,7 @@ def warm_up(frontend: str, align: bool = True) -> float:
     _map(*work)
     if source == RgbdFrontend.name:
         _register()
+        _look_for_motion()
     _done.add(work)
     seconds = time.perf_counter() - started
     logger.info("warmed up in %.2f s", seconds)
@@ -82,6 +85,14 @@ def _register() -> None:
     assert frame.depth is not None
     color_to_depth(frame.image, frame.depth, CAMERA, CAMERA, np.eye(4))
     depth_to_color(frame.depth, CAMERA, CAMERA, np.eye(4))
+
+
+def _look_for_motion() -> None:
+    """What the tracker does only where a view does not fit, as nothing of the made-up ones."""
+    frame = _frame()
+    assert frame.depth is not None
+    view = build_pyramid(frame.depth, frame.image, CAMERA)
+    without_moving(view, view, np.eye(4))
 
 
 _done: set[tuple[str, bool]] = set()  # in this process, where what is compiled stays so
