@@ -72,7 +72,6 @@ TWO_READINGS: Final = f32(1.4142)  # the noise of their difference, against that
 # does. Chosen: times what agrees, of a point in front of another view's surface,
 IN_FRONT: Final = f32(2)
 SEEN_THROUGH: Final = f32(3)  # and times agree_sigmas, of a surface that a view looks through.
-PAIR_DISTANCE: Final = 0.10  # metres: points further apart are no measure of the poses' error
 
 
 def camera_of(camera: Intrinsics | Iterable[float], dtype: type = np.float32) -> Camera:

@@ -11,7 +11,6 @@ from mapper.runtime.kernels import kernel
 from mapper.vision.depth_pyramid import Level
 from mapper.vision.reprojection import (
     NEAREST,
-    PAIR_DISTANCE,
     backprojected,
     camera_of,
     carried,
@@ -20,6 +19,9 @@ from mapper.vision.reprojection import (
     nearest_pixel,
 )
 
+# Metres: points further apart are no measure of the poses' error. The same for every camera, or two
+# cameras' figures could not be compared.
+PAIR_DISTANCE = 0.10
 MIN_NORMAL_COSINE = 0.7
 
 
