@@ -235,14 +235,16 @@ def _open_mapper(job: LiveJob, show: MapLogger, stack: ExitStack) -> Mapper:
     """Where the past left off; closed with the stack."""
     run, config, past = job.run, job.config, job.past
     written = past.journal_bytes if past else 0
-    recorder = stack.enter_context(RunRecorder(run, config.recording, show, written))
+    recorder = stack.enter_context(
+        RunRecorder(run, config.recording, show, written, threaded=config.threads)
+    )
     mapper = stack.enter_context(
         Mapper(
             config,
             frontend=job.frontend,
             matcher=job.matcher,
             recorder=recorder,
-            store=run.keyframes,
+            store=recorder.store,
             live=True,
         )
     )

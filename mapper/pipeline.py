@@ -160,13 +160,14 @@ def _run(job: Job, say: Say, progress: Callable[[int], Progress]) -> dict[str, A
             show,
             past.journal_bytes if past else 0,
             request.save_predictions,
+            config.threads,
         ) as recorder,
         Mapper(
             config,
             frontend=job.frontend,
             matcher=job.matcher,
             recorder=recorder,
-            store=run.keyframes,
+            store=recorder.store,
         ) as mapper,
     ):
         if past is not None:

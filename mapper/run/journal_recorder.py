@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Final
+from typing import Any, Final
 
 from mapper.backend.graph_update import GraphUpdate
 from mapper.run.directory import RunDirectory
@@ -15,10 +15,12 @@ from mapper.run.records import (
     poses_record,
     visit_record,
 )
+from mapper.run.writing_behind import WritingBehind
 from mapper.slam.checkpoint import Checkpoint
 from mapper.slam.recorder import MapNow
 
 LEAVING: Final = 32  # keyframes that were culled and whose files are still there
+Lines = list[tuple[str, dict[str, Any]]]  # of the journal: events and their fields
 
 
 class JournalRecorder:
@@ -26,9 +28,9 @@ class JournalRecorder:
     before it; --resume takes up exactly there.
     """
 
-    def __init__(self, run: RunDirectory, keep_bytes: int = 0) -> None:
+    def __init__(self, run: RunDirectory, writer: WritingBehind, keep_bytes: int = 0) -> None:
         """keep_bytes: of the journal, which a run that is carried on had written."""
-        self._run = run
+        self._run, self._writer = run, writer
         self._journal = Journal(run.journal, keep_bytes)
         self._leaving: deque[int] = deque()  # culled, their files still there
 
@@ -36,39 +38,49 @@ class JournalRecorder:
         """A keyframe opened: what closed with it, then what is known of the new one."""
         if update.opened is None:
             return
-        self._close(update)
+        before, after = _closing_lines(update), []
+        culled = None if update.culled is None else update.culled.visit.id
         if update.culled is not None:
-            self._journal.append("visit", **visit_record(update.culled))
-        note = {
-            **checkpoint.note(),
-            "next_frame": update.opened.frame_index,
-            "journal_bytes": self._journal.bytes_written,
-        }
-        self._run.write_json(self._run.checkpoint, note, indent=None)
-        if update.culled is not None:
-            self._delete_later(update.culled.visit.id)
-        for edge in update.edges:
-            self._journal.append("edge", **edge_record(edge))
-        for decision in update.decisions:
-            self._journal.append("decision", **decision_record(decision))
+            before.append(("visit", visit_record(update.culled)))
+        after += [("edge", edge_record(edge)) for edge in update.edges]
+        after += [("decision", decision_record(decision)) for decision in update.decisions]
+        note = {**checkpoint.note(), "next_frame": update.opened.frame_index}
+        self._writer.put(lambda: self._write_update(before, note, culled, after))
 
     def finish(self, update: GraphUpdate, now: MapNow) -> None:
-        """The last keyframe closed, and every pose is final."""
-        self._close(update)
-        self._journal.append("poses", **poses_record(now.global_map()))
+        """The last keyframe closed, and every pose is final; all of it is written."""
+        lines = [*_closing_lines(update), ("poses", poses_record(now.global_map()))]
+        self._writer.put(lambda: self._append(lines))
+        self._writer.settle()
 
     def close(self) -> None:
         """What was written is on disk then."""
+        self._writer.close()
         self._journal.close()
         while self._leaving:
             self._run.keyframes.delete(self._leaving.popleft())
 
-    def _close(self, update: GraphUpdate) -> None:
-        if update.closed is not None:
-            self._journal.append("keyframe", **keyframe_record(update.closed))
+    def _write_update(
+        self, before: Lines, note: dict[str, Any], culled: int | None, after: Lines
+    ) -> None:
+        """The checkpoint stands between what led to the new keyframe and what followed from it."""
+        self._append(before)
+        note = {**note, "journal_bytes": self._journal.bytes_written}
+        self._run.write_json(self._run.checkpoint, note, indent=None)
+        if culled is not None:
+            self._delete_later(culled)
+        self._append(after)
+
+    def _append(self, lines: Lines) -> None:
+        for event, fields in lines:
+            self._journal.append(event, **fields)
 
     def _delete_later(self, keyframe_id: int) -> None:
         """A keyframe was culled. Its file goes when the journal's line is surely on disk."""
         self._leaving.append(keyframe_id)
         if len(self._leaving) > LEAVING:
             self._run.keyframes.delete(self._leaving.popleft())
+
+
+def _closing_lines(update: GraphUpdate) -> Lines:
+    return [] if update.closed is None else [("keyframe", keyframe_record(update.closed))]

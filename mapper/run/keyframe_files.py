@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import astuple
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -57,13 +59,13 @@ class KeyframeFiles:
 
     def save(self, keyframe: Keyframe, keyframe_map: KeyframeMap) -> None:
         """Write the map of a keyframe, once."""
-        png = cv2.imencode(".png", keyframe_map.image[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])[
-            1
-        ]
+        self.writing(keyframe, keyframe_map)()
+
+    def writing(self, keyframe: Keyframe, keyframe_map: KeyframeMap) -> Callable[[], None]:
+        """What writes the keyframe as it is now."""
         arrays = {
             "depth": keyframe_map.depth,
             "weight": keyframe_map.weight,
-            "image_png": png,
             "intrinsics": np.array(astuple(keyframe_map.intrinsics), np.float64),
             "noise": np.array(astuple(keyframe_map.noise), np.float64),
             "feature_pixels": keyframe.features.pixels,
@@ -72,8 +74,13 @@ class KeyframeFiles:
         }
         if keyframe.descriptor is not None:
             arrays["descriptor"] = keyframe.descriptor
+        return partial(self._write, keyframe.id, arrays, keyframe_map.image)
+
+    def _write(self, keyframe_id: int, arrays: dict[str, np.ndarray], image: np.ndarray) -> None:
+        png = cv2.imencode(".png", image[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]
+        arrays = {**arrays, "image_png": png}
         with (
-            atomic_write(self.path(keyframe.id), "wb") as file,
+            atomic_write(self.path(keyframe_id), "wb") as file,
             zipfile.ZipFile(
                 file, "w", zipfile.ZIP_DEFLATED, compresslevel=COMPRESSION_LEVEL
             ) as archive,

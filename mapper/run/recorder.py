@@ -15,6 +15,7 @@ from mapper.run.directory import RunDirectory
 from mapper.run.journal_recorder import JournalRecorder
 from mapper.run.map_view import MapView
 from mapper.run.trajectory_saver import TrajectorySaver
+from mapper.run.writing_behind import WritingBehind
 from mapper.runtime.closing import Closing
 from mapper.slam.checkpoint import Checkpoint
 from mapper.slam.recorder import MapNow
@@ -30,10 +31,15 @@ class RunRecorder(Closing):
         logger: MapLogger | None = None,
         keep_bytes: int = 0,
         save_predictions: bool = False,
+        threaded: bool = False,
     ) -> None:
-        """keep_bytes: of the journal, which a run that is carried on had written."""
+        """keep_bytes: of the journal, which a run that is carried on had written.
+
+        threaded: write keyframes and journal beside the mapping. store: where its maps go.
+        """
+        self.store = WritingBehind(run.keyframes, threaded)
         self._predictions = run.predictions if save_predictions else None
-        self._journal = JournalRecorder(run, keep_bytes)
+        self._journal = JournalRecorder(run, self.store, keep_bytes)
         self._trajectories = TrajectorySaver(run, config.save_interval)
         self._view = MapView(logger or NullLogger(), config.keyframe_points)
         if save_predictions:

@@ -25,16 +25,19 @@ class Worker(Generic[Job]):
         work: Callable[[Job], None],
         threaded: bool,
         thin: Callable[[Sequence[Job]], int] | None = None,
+        name: str = "mapper-backend",
     ) -> None:
+        """name: of the thread."""
         self._work = work
         self._thin = thin
         self._fault: BaseException | None = None
         self._jobs: deque[Job] = deque()
         self._changed = threading.Condition()
         self._ending = False
+        self._is_busy = False
         self._thread: threading.Thread | None = None
         if threaded:
-            self._thread = threading.Thread(target=self._run, name="mapper-backend", daemon=True)
+            self._thread = threading.Thread(target=self._run, name=name, daemon=True)
             self._thread.start()
 
     @property
@@ -57,6 +60,12 @@ class Worker(Generic[Job]):
             self._jobs.append(job)
             self._changed.notify_all()
             return left_out
+
+    def settle(self) -> None:
+        """Wait until every job is done; others may follow."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._jobs and not self._is_busy)
+        self._raise_fault()
 
     def join(self) -> None:
         """Wait until every job is done and end the thread."""
@@ -87,12 +96,16 @@ class Worker(Generic[Job]):
             if self._fault is None:  # else drain, so that put() never waits for nothing
                 with self._keeping_its_fault():
                     self._work(*taken)
+            with self._changed:
+                self._is_busy = False
+                self._changed.notify_all()
 
     def _take(self) -> tuple[Job, ...]:
         """The next job, once there is one; nothing at the end."""
         with self._changed:
             self._changed.wait_for(lambda: self._jobs or self._ending)
             taken = (self._jobs.popleft(),) if self._jobs else ()
+            self._is_busy = bool(taken)
             self._changed.notify_all()
             return taken
 
