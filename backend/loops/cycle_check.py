@@ -76,16 +76,21 @@ class CycleCheck:
         A trusted edge stays, whatever contradicts it: it holds the graph together.
         """
         near = {keyframe_id, *self._neighbours(keyframe_id)}
-        review = Review([], [])
-        self._pending = [edge for edge in self._pending if self._graph.holds(edge)]
+        review, decided = Review([], []), set[int]()
         for edge in [e for e in self._pending if e.i in near or e.j in near]:
+            if not self._graph.holds(edge):  # one of its keyframes was culled, or a better one came
+                decided.add(id(edge))
+                continue
             verdict = self.verdict(edge)
             if verdict == Verdict.CONFIRMED:
                 review.confirmed.append(edge.confirmed())
                 self._graph.exchange(edge, review.confirmed[-1])
+                decided.add(id(edge))
             elif verdict == Verdict.CONTRADICTED and not edge.kind.is_trusted:
                 review.withdrawn.append(edge)
                 self._graph.withdraw(edge)
+                decided.add(id(edge))
+        self._pending = [edge for edge in self._pending if id(edge) not in decided]
         return review
 
     def verdict(self, edge: Edge) -> Verdict:

@@ -78,11 +78,14 @@ class KeyframeLinker:
     def _admitted(self, loops: list[Edge], opened: Keyframe) -> list[Edge]:
         """The new keyframe's edges as they are in the graph now; not those that others contradict.
 
-        All are judged before the first is taken: they come of one view, and may err together.
+        All are judged before the first is taken: they come of one view, and may err together. Those
+        of a network are not: what its depths have in common makes cycles of right edges open.
         """
-        doubt = doubt_of(opened.median_depth)
-        admitted = [self._cycles.admitted(edge, doubt) for edge in loops]
-        taken = [edge for edge in admitted if edge is not None]
+        taken = loops
+        if self._maps.coarse(opened.id).noise.is_measured:
+            doubt = doubt_of(opened.median_depth)
+            admitted = [self._cycles.admitted(edge, doubt) for edge in loops]
+            taken = [edge for edge in admitted if edge is not None]
         for edge in taken:
             self._graph.add_edge(edge)
         return taken

@@ -7,19 +7,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mapper.backend.graph.edge import EdgeKind
+from mapper.backend.graph.edge import Edge, EdgeKind
 from mapper.backend.graph.pose_graph import PoseGraph
 from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
 from mapper.backend.keyframes.map_cache import MapCache
+from mapper.backend.loops.cycle_check import CycleCheck
 from mapper.backend.loops.edge_measurement import EdgeConfig
 from mapper.backend.loops.linker import KeyframeLinker
 from mapper.backend.loops.loop_closer import LoopCloserConfig
+from mapper.backend.loops.loop_decision import LoopDecision, Refusal
 from mapper.backend.loops.odometry_chain import OdometryChain
 from mapper.core.geometry import exp_se3, inverse
 from mapper.core.sim3 import log_sim3
 from mapper.vision.orb import OrbMatcher
-from tests.support.room_views import Room, distance, keyframe_of
+from tests.support.room_views import Room, distance, in_units, keyframe_of
 
 FRAMES, SEGMENTS = (0, 4, 8, 120), (0, 0, 0, 1)  # the last one elsewhere, in a world of its own
 CONFIG = EdgeConfig()
@@ -86,3 +88,48 @@ def test_a_frame_that_two_segments_share_ties_them(room: Room, keyframes: list[K
     assert [(e.i, e.j, e.kind) for e in graph.edges] == [(0, 1, EdgeKind.OVERLAP)]
     metres, degrees = distance(graph.poses[1], room.relative(0, 4))
     assert metres < 0.01 and degrees < 0.3
+
+
+def linked_last(
+    room: Room, keyframes: list[Keyframe], cycles: CycleCheck | None, units: float
+) -> tuple[PoseGraph, list[LoopDecision]]:
+    """The first three keyframes; cycles: judge the edges of the last. units: of a network; 1 = a
+    depth camera's."""
+    graph, maps = PoseGraph(), MapCache(None, 10)
+    linker = KeyframeLinker(graph, maps, CONFIG, LoopCloserConfig(), OrbMatcher())
+    decisions: list[LoopDecision] = []
+    for k, keyframe in enumerate(keyframes[:3]):
+        prediction = room.prediction(FRAMES[k])
+        maps.put(k, KeyframeMap.of(prediction if units == 1.0 else in_units(prediction, units)))
+        if k == 2 and cycles is not None:
+            cycles._graph = graph
+            linker._cycles = cycles
+        previous = keyframes[k - 1] if k else None
+        linker.place(previous, keyframe)
+        decisions = linker.link(previous, keyframes[: k + 1])[1]
+    return graph, decisions
+
+
+class Contradicting(CycleCheck):
+    """Whose graph says the contrary of every edge."""
+
+    def admitted(self, edge: Edge, doubt: np.ndarray) -> Edge | None:
+        return None
+
+
+def test_an_edge_that_others_contradict_is_refused_and_said_to_be(
+    room: Room, keyframes: list[Keyframe]
+) -> None:
+    graph, decisions = linked_last(room, keyframes, None, 1.0)
+    assert [(e.i, e.j) for e in graph.edges] == [(0, 1), (1, 2), (0, 2)]
+    assert [d.refusal for d in decisions] == [None]
+    graph, decisions = linked_last(room, keyframes, Contradicting(PoseGraph()), 1.0)
+    assert [(e.i, e.j) for e in graph.edges] == [(0, 1), (1, 2)]
+    assert [d.refusal for d in decisions] == [Refusal.CYCLE]
+
+
+def test_edges_of_a_network_are_not_held_against_cycles(
+    room: Room, keyframes: list[Keyframe]
+) -> None:
+    graph, _ = linked_last(room, keyframes, Contradicting(PoseGraph()), 1.0000001)
+    assert (0, 2) in [(e.i, e.j) for e in graph.edges]
