@@ -101,9 +101,15 @@ class LoopCloser:
         aligned = align(views.a, views.b, start, alignment, pair.free_scale)
         evidence = views.evidence(aligned.S_reference_source)
         measured, fault = self._judged(pair, aligned, views, evidence)
-        if fault is not None:
+        # From the side light differs; features that led there and stayed there are evidence too.
+        is_unlikely = fault is not None and fault[0] == Refusal.UNLIKELY and inliers > 0
+        if fault is not None and not is_unlikely:
             return None, pair.decision(inliers, fault, measured)
-        opinion = second_opinion(views, aligned, self._matcher, alignment, evidence)
+        opinion = second_opinion(
+            views, aligned, self._matcher, alignment, evidence, asks=is_unlikely
+        )
+        if opinion.by_features:
+            fault = None
         if opinion.is_elsewhere:
             evidence = views.evidence(opinion.aligned.S_reference_source)
             measured, fault = self._judged(pair, opinion.aligned, views, evidence)

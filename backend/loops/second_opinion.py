@@ -65,11 +65,13 @@ class ViewPair:
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """aligned: of the two views. is_elsewhere: than where the first alignment had them."""
+    """aligned: of the two views. is_elsewhere: than where the first alignment had them.
+    by_features: matched features were asked and are where it has them."""
 
     aligned: Alignment
     support: Support
     is_elsewhere: bool = False
+    by_features: bool = False
 
 
 def second_opinion(
@@ -78,21 +80,27 @@ def second_opinion(
     matcher: FeatureMatcher,
     config: AlignmentConfig,
     evidence: Evidence | None,
+    asks: bool = False,
 ) -> Opinion:
     """What speaks for an alignment that a slide or a step to the next of its kind cannot fake.
 
     Where light is not at its best there, matched features are asked, and another alignment is tried
     from where they put the view: it is taken where it explains more. evidence: of the alignment; of
-    a network's there is none, and it says too little to be doubted.
+    a network's there is none, and it says too little to be doubted. asks: features, whatever light
+    says.
     """
-    if evidence is None or _is_unique(evidence, aligned.weakest):
+    if evidence is None:
+        return Opinion(aligned, Support.HOLDS)
+    is_unique = _is_unique(evidence, aligned.weakest)
+    if is_unique and not asks:
         return Opinion(aligned, Support.HOLDS)
     matched = pair.matched(matcher)
     if matched is None:
         return Opinion(aligned, Support.OPEN)
     by_most = matched.inliers >= MOST * matched.matches
     if not pair.contradicted(aligned.S_reference_source, matched):
-        return Opinion(aligned, Support.HOLDS if by_most else Support.OPEN)
+        support = Support.HOLDS if by_most or is_unique else Support.OPEN
+        return Opinion(aligned, support, by_features=True)
     there = align(pair.a, pair.b, matched.T_a_b, config)
     score = evidence_of(pair.a, pair.b, there.S_reference_source).score
     explains_more = there.converged and score >= evidence.score + ADVANTAGE

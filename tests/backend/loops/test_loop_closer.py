@@ -212,3 +212,24 @@ def test_the_lower_overlap_of_the_two_ways_decides(room: Room) -> None:
     between = LoopCloserConfig(min_overlap=0.7)
     edge, decision = LoopCloser(between, EdgeConfig(), OrbMatcher())._verify(pair, maps)
     assert edge is None and (decision.refusal, decision.limit) == (Refusal.OVERLAP, 0.7)
+
+
+def test_a_pair_that_light_does_not_bear_out_is_closed_by_features_alone(room: Room) -> None:
+    """No probability is high enough; blind, the pair starts from the graph's own pose."""
+    config = LoopCloserConfig(CandidateConfig(recent=1), min_probability=0.9999)
+    edges, decisions = judged(room, None, config)
+    assert [(e.i, e.j) for e in edges] == [(0, 2)]
+    decision = next(d for d in decisions if d.accepted)
+    assert decision.measured is not None and decision.measured.probability is not None
+    assert decision.measured.probability < 0.9999
+    keyframes = [
+        keyframe_of(k, room.prediction(i), blind=True) for k, i in enumerate((0, 120, 236))
+    ]
+    maps = MapCache(None, 10)
+    for k, index in enumerate((0, 120, 236)):
+        maps.put(k, KeyframeMap.of(room.prediction(index)))
+    closer = LoopCloser(config, EdgeConfig(), OrbMatcher())
+    poses = {k: room.relative(0, index) for k, index in enumerate((0, 120, 236))}
+    edges, decisions = closer.close(keyframes[2], keyframes, poses, maps)
+    assert edges == []
+    assert Refusal.UNLIKELY in {d.refusal for d in decisions}

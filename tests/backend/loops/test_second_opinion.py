@@ -124,3 +124,21 @@ def test_a_view_of_a_room_is_put_where_it_is(room: Room, off: float) -> None:
     assert opinion.support == Support.HOLDS and opinion.is_elsewhere == (off > 0)
     metres, degrees = distance(opinion.aligned.S_reference_source, right)
     assert metres < 0.01 and degrees < 0.3
+
+
+def test_features_are_asked_whatever_light_says_where_that_is_wanted(room: Room) -> None:
+    pair, right = room_pair(room), room.relative(0, 5)
+    config, evidence = AlignmentConfig(), pair.evidence(right)
+    unasked = second_opinion(pair, aligned_at(right), OrbMatcher(), config, evidence)
+    assert unasked.support == Support.HOLDS and not unasked.by_features
+    asked_too = second_opinion(pair, aligned_at(right), OrbMatcher(), config, evidence, asks=True)
+    assert asked_too.support == Support.HOLDS and asked_too.by_features
+
+
+def test_features_that_are_elsewhere_do_not_speak_for_a_place() -> None:
+    pair = wall(True, STRUCTURED_LIGHT, features=2 * STRIPE)
+    S = moved(0.0)
+    opinion = second_opinion(
+        pair, aligned_at(S), TheSame(), AlignmentConfig(), pair.evidence(S), asks=True
+    )
+    assert not opinion.by_features
