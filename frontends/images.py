@@ -77,6 +77,9 @@ def resampling(shrinks: bool) -> Image.Resampling:
     return Image.Resampling.LANCZOS if shrinks else Image.Resampling.BICUBIC
 
 
-def unit_range(image: UInt8[np.ndarray, "h w 3"]) -> Float32[Tensor, "1 3 h w"]:
-    """Colours in [0, 1]."""
-    return torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float() / 255
+def unit_range(
+    image: UInt8[np.ndarray, "h w 3"] | UInt8[Tensor, "h w 3"],
+) -> Float32[Tensor, "1 3 h w"]:
+    """Colours in [0, 1], where the image is."""
+    pixels = image if isinstance(image, Tensor) else torch.from_numpy(np.array(image))
+    return pixels.permute(2, 0, 1)[None].float() / 255

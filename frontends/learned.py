@@ -11,12 +11,11 @@ import logging
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from mapper.core.frame import Frame
 from mapper.core.geometry import backproject, orthonormalised
@@ -24,6 +23,7 @@ from mapper.core.intrinsics import Intrinsics
 from mapper.core.prediction import Prediction
 from mapper.errors import InputError
 from mapper.frontends.base import TrackingState
+from mapper.frontends.device_settings import inference_on
 from mapper.frontends.images import Layout
 from mapper.frontends.precision import choose_precision
 from mapper.runtime.torch_device import choose_device
@@ -192,6 +192,10 @@ class LearnedFrontend(ABC):
         image = self._images.take(frame)
         return Shown(frame.index, frame.timestamp, (width, height), image, layout, camera)
 
+    def _inference(self) -> AbstractContextManager[None]:
+        """Around whatever the network computes."""
+        return inference_on(self._device, self.precision)
+
     def _predicted(self, shown: Shown, answer: Answer | None) -> list[Prediction]:
         """The prediction of a frame, or none where the answer, None, is not finite."""
         if answer is None:
@@ -230,11 +234,6 @@ class LearnedFrontend(ABC):
         return [prediction]
 
 
-def array(tensor: Float[Tensor, ...]) -> Float32[np.ndarray, ...]:
-    """On the CPU, float32."""
-    return tensor.float().cpu().numpy()
-
-
-def finite(*tensors: Tensor) -> bool:
+def finite(*arrays: Float[np.ndarray, ...]) -> bool:
     """Whether every entry of all of them is."""
-    return all(bool(torch.isfinite(tensor).all()) for tensor in tensors)
+    return all(bool(np.isfinite(array).all()) for array in arrays)

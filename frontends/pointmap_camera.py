@@ -18,11 +18,24 @@ if TYPE_CHECKING:
 def pointmap_camera(pointmap: Float[Tensor, "1 h w 3"]) -> Intrinsics:
     """Intrinsics with one focal length and the principal point in the middle.
 
-    pointmap: in the camera frame. The longer side where no focal length fits.
+    pointmap: in the camera frame.
     """
-    _, height, width, _ = pointmap.shape
-    centre = torch.tensor([[width // 2, height // 2]], device=pointmap.device)
-    focal = float(weiszfeld_focal(pointmap.float(), centre)[0])
+    height, width = pointmap.shape[1:3]
+    return camera_with(float(focal_of(pointmap)[0]), (height, width))
+
+
+def focal_of(pointmap: Float[Tensor, "b h w 3"]) -> Float[Tensor, " b"]:
+    """Focal lengths in pixels, where the pointmaps are."""
+    height, width = pointmap.shape[1:3]
+    centre = torch.stack(
+        [torch.full((1,), side // 2, device=pointmap.device) for side in (width, height)], 1
+    )
+    return weiszfeld_focal(pointmap.float(), centre)
+
+
+def camera_with(focal: float, size: tuple[int, ...]) -> Intrinsics:
+    """Intrinsics of (height, width) pixels; the longer side where that is no focal length."""
+    height, width = size
     if not np.isfinite(focal) or focal <= 0:
         focal = float(max(width, height))  # a pointmap of no camera: any focal length will do
     return Intrinsics(focal, focal, width // 2, height // 2, width, height)

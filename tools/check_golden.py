@@ -1,10 +1,12 @@
 """Compares our models with recorded runs of the reference ones.
 
-    python tools/check_golden.py [PATH...]
+    python tools/check_golden.py [PATH...] [--device cuda]
 
 PATH: golden files (NAME.safetensors beside NAME.json) or folders of them; without one, the full
 recordings in ../shared/golden where those are at hand, else the parts of them in tests/golden.
 Prints the largest absolute and relative error of every tensor; the last line names the worst one.
+With another device than the CPU the recorded sequences are repeated there, in float32 without TF32;
+what needs no network is left out.
 Exit status 1 when one is beyond the tolerance or nothing was compared, 2 when a file cannot be read
 or run.
 """
@@ -14,19 +16,22 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import torch
-from golden.recording import TOLERANCE, Difference, Golden, Verdict, check, golden_files
+from golden.recording import CPU, TOLERANCE, Difference, Golden, Verdict, check, golden_files
 from golden.runners import RUNNERS
 
 from mapper.errors import MapperError
+from mapper.frontends.device_settings import inference_on
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 FULL: Final = tuple(
     ROOT.parent / "shared" / "golden" / name for name in ("cut3r", "vggt", "wint3r")
 )
+SEQUENCE: Final = "sequence"
 COMMITTED: Final = ROOT / "tests" / "golden"
 
 
@@ -34,14 +39,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("paths", nargs="*", type=Path, metavar="PATH")
     parser.add_argument("--tolerance", type=float, default=TOLERANCE, help="relative, 1e-4")
+    parser.add_argument("--device", type=torch.device, default=CPU, help="cuda, to prove a GPU")
     parser.add_argument("--quiet", action="store_true", help="one line a file")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     verdicts, broken = [], 0
     at_hand = [path for path in FULL if path.is_dir()]
     for golden in found(options.paths or at_hand or [COMMITTED]):
+        if options.device != CPU and golden.kind[1] != SEQUENCE:
+            continue
         try:
-            verdicts.append(check(golden, RUNNERS))
+            with inference_on(options.device, "float32"):
+                verdicts.append(check(replace(golden, device=options.device), RUNNERS))
             show(verdicts[-1], options.tolerance, options.quiet)
         except MapperError as error:
             print(f"{golden.path.stem}: error: {error}", file=sys.stderr)

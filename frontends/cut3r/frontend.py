@@ -5,14 +5,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from mapper.core.geometry import inverse, orthonormalised, transform
 from mapper.core.image_pairs import ImagePair
 from mapper.core.prediction import Prediction
 from mapper.errors import ConfigError
+from mapper.frontends.cut3r.frame_step import FrameStep, FrameStepper
 from mapper.frontends.cut3r.loading import load_cut3r
 from mapper.frontends.cut3r.model import Cut3r
 from mapper.frontends.cut3r.options import VARIANTS, Cut3rOptions
@@ -33,13 +36,28 @@ from mapper.frontends.cut3r.update_rules import (
     TemporalSpatialRule,
     UpdateRule,
 )
+from mapper.frontends.graphs import Graphs
 from mapper.frontends.images import Layout
 from mapper.frontends.layers.block import compile_blocks
 from mapper.frontends.layers.precision import set_precision
-from mapper.frontends.learned import Answer, LearnedFrontend, Shown, array, finite
-from mapper.frontends.pointmap_camera import pointmap_camera
+from mapper.frontends.learned import Answer, LearnedFrontend, Shown, finite
+from mapper.frontends.loading import move
+from mapper.frontends.pointmap_camera import camera_with
+from mapper.frontends.transfer import brought, sent
 
 logger = logging.getLogger(__name__)
+
+# Modules that a frame needs none of: they stay on the CPU.
+CROSS_VIEW: Final = tuple(
+    f"downstream_head.{name}" for name in ("dpt_cross", "cross_proj", "final_transform")
+)
+UNASKED: Final = (
+    "downstream_head.dpt_rgb",
+    "downstream_head.rgb_proj",
+    "patch_embed_ray_map",
+    "enc_blocks_ray_map",
+    "enc_norm_ray_map",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +83,13 @@ class Cut3rFrontend(LearnedFrontend):
         self._step_options = StepOptions(variant.rule, variant.rollout, world=options.cross_view)
         model = load_cut3r(self.weights)
         set_precision(model, self.precision, self._device)
-        self._model = model.to(self._device)
+        self._model = model
+        move(model, self._device, UNASKED if options.cross_view else [*UNASKED, *CROSS_VIEW])
         self._image_size = options.image_size or _native_size(self._model)
-        if options.compile:
+        if options.compile == "on":
             compile_blocks(self._model)
+        graphs = Graphs(self._device, options.compile != "off")
+        self._stepper = FrameStepper(self._model, self._step_options, graphs)
         self.reset()
         logger.info(
             "%s: %s on %s, images at %d", name, self.weights, self._device, self._image_size
@@ -78,8 +99,9 @@ class Cut3rFrontend(LearnedFrontend):
         self, images: Sequence[np.ndarray], progress: Callable[[int], None] | None = None
     ) -> list[ImagePair]:
         """Pairs of images (h, w, 3), prepared already as those of its predictions are."""
+        self._model.to(self._device)  # the cross-view head, too
         tensors = [as_tensor(image)[0] for image in images]
-        with torch.inference_mode():
+        with self._inference():
             return rollout_pairs(self._model, tensors, self._step_options.rule, progress)
 
     def _layout_of(self, width: int, height: int) -> Layout:
@@ -112,27 +134,40 @@ class Cut3rFrontend(LearnedFrontend):
 
     def _infer(self, shown: Shown) -> Answer | None:
         """One step of the network; None, and the state as it was, where that is not finite."""
-        with torch.inference_mode():
+        with self._inference():
             state = self._memory or self._model.initial_state(1)
-            image = as_tensor(shown.image).to(self._device)
-            raw, state = self._model.step(image, state, self._step_options)
-        if not finite(raw.pointmap, raw.confidence, raw.pose):
+            pixels = sent(shown.image, self._device)
+            step = self._stepper.step(pixels, state, focal=shown.camera is None)
+            points, *rest = brought(self._asked_for(shown, step))
+        confidence, pose, descriptor, *focal = rest
+        if not finite(points, confidence, pose):
             return None
-        self._memory = state
+        self._memory = step.state
         self._frames_in_segment += 1
-        T_segment_camera = pose_matrix(raw.pose.double().cpu())[0].numpy()
-        pointmap, confidence = array(raw.pointmap[0]), raw.confidence[0]
-        if raw.pointmap_world is not None and raw.confidence_world is not None:
-            T_camera_segment = inverse(orthonormalised(T_segment_camera))
-            pointmap = transform(T_camera_segment, array(raw.pointmap_world[0]))
-            confidence = raw.confidence_world[0]
+        T_segment_camera = pose_matrix(torch.from_numpy(pose).double()).numpy()
+        if self.options.cross_view:
+            points = transform(inverse(orthonormalised(T_segment_camera)), points)
         return Answer(
-            points=pointmap,
-            confidence=array(confidence),
+            points=points,
+            confidence=confidence,
             T_world_camera=self._T_world_segment @ T_segment_camera,
-            camera=lambda: pointmap_camera(raw.pointmap),
-            descriptor=array(raw.descriptor[0]),
+            camera=lambda: camera_with(float(focal[0][0]), confidence.shape),
+            descriptor=descriptor.copy(),  # which stays, when all that came with it can go
         )
+
+    def _asked_for(self, shown: Shown, step: FrameStep) -> list[Tensor]:
+        """Points or depths, confidence, pose, descriptor; and the focal length where there is one.
+
+        Where the camera is known, its rays carry the depths.
+        """
+        raw = step.prediction
+        points, confidence = raw.pointmap[0], raw.confidence[0]
+        if raw.pointmap_world is not None and raw.confidence_world is not None:
+            points, confidence = raw.pointmap_world[0], raw.confidence_world[0]
+        elif shown.camera is not None:
+            points = points[..., 2]
+        told = [points, confidence, raw.pose[0], raw.descriptor[0]]
+        return told if step.focal is None else [*told, step.focal]
 
 
 def _variant(name: str, damping: float) -> _Variant:

@@ -54,7 +54,7 @@ class Cut3r(Cut3rNetwork):
         observer: LogitObserver | None,
     ) -> Change:
         """What the update rule is shown of this frame."""
-        permission = view.permission.to(decoded.candidate)[:, None, None]
+        permission = on_device(view.permission, decoded.candidate)[:, None, None]
         return Change(
             permission=permission,
             candidate=decoded.candidate,
@@ -84,6 +84,14 @@ class Cut3r(Cut3rNetwork):
             tokens=torch.where(chosen, tokens, state.tokens),
             memory=torch.where(chosen, memory, state.memory),
         )
+
+
+def on_device(mask: Tensor, like: Tensor) -> Tensor:
+    """(B,) bool on the CPU as numbers where `like` is, and of its type; made there if all agree:
+    a copy in the midst of a frame would wait for it."""
+    if bool(mask.all()):
+        return like.new_ones(len(mask))
+    return mask.to(like)
 
 
 def first_of(before: Tensor | None, now: Tensor) -> Tensor:

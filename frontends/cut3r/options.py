@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from mapper.core.quantities import (
+    Compiling,
     Device,
     FramesOrZero,
     NonNegative,
@@ -34,8 +35,9 @@ class Cut3rOptions:
     precision: of the network's products; the heads stay float32. auto = bfloat16 where the
         processor multiplies it faster than float32; int8 = weights and tokens of the linear
         layers in eight bits, on CPUs.
-    compile: torch.compile the transformer blocks; takes most of a minute at the start and gained
-        nothing on a CPU.
+    compile: auto = on a GPU a frame is one CUDA graph from the third on, on = and the transformer
+        blocks go through torch.compile, which takes most of a minute at the start and gained
+        nothing on a CPU, off = neither.
     min_confidence: of points worth mapping.
     """
 
@@ -47,5 +49,5 @@ class Cut3rOptions:
     cross_view: Switch = False
     device: Device = "auto"
     precision: ProductType = "auto"
-    compile: Switch = False
+    compile: Compiling = "auto"
     min_confidence: NonNegative = 1.5

@@ -62,6 +62,8 @@ def preprocessed(
     return np.asarray(picture.resize(layout.size, Image.Resampling.LANCZOS))
 
 
-def as_tensor(image: UInt8[np.ndarray, "h w 3"]) -> Float32[Tensor, "1 3 h w"]:
+def as_tensor(
+    image: UInt8[np.ndarray, "h w 3"] | UInt8[Tensor, "h w 3"],
+) -> Float32[Tensor, "1 3 h w"]:
     """float32 (1, 3, H, W) in [-1, 1] of uint8 (H, W, 3)."""
     return (unit_range(image) - 0.5) / 0.5

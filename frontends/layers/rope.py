@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -52,11 +52,23 @@ class Rope2D:
 
     def rotate(self, tokens: Tensor) -> Tensor:
         """Turn (..., n, heads, head_dim); in the tables' type whatever that of the tokens."""
+        if tokens.device.type == "cuda" and self.cos.dtype == torch.float32 and not self.rounding:
+            return self._turned_in_place(tokens).to(tokens.dtype)
         x = tokens.to(self.rounding or tokens.dtype).to(self.cos.dtype)
         swapped = x.unflatten(-1, (2, 2, -1)).flip(-2).flatten(-3)
         # Not fused: in half precision the rounding of each product is part of the result.
         turned = (x * self.cos[:, None]).add_(swapped.mul_(self.sin[:, None]))
         return turned.to(self.rounding or tokens.dtype).to(tokens.dtype)
+
+    def _turned_in_place(self, tokens: Tensor) -> Tensor:
+        """The same in float32 with three kernels: the pairs are not swapped, but read crosswise."""
+        turned = tokens * self.cos[:, None]
+        source, target, sin = (
+            x.unflatten(-1, (2, 2, -1)) for x in (tokens, turned, self.sin[:, None])
+        )
+        for own, other in ((0, 1), (1, 0)):
+            target[..., own, :].addcmul_(source[..., other, :], sin[..., own, :])
+        return turned
 
 
 def grid_positions(height: int, width: int, device: torch.device | None = None) -> Tensor:
@@ -66,7 +78,7 @@ def grid_positions(height: int, width: int, device: torch.device | None = None) 
     return torch.cartesian_prod(rows, columns)
 
 
-@lru_cache(maxsize=64)
+@cache  # for good: a CUDA graph may have been captured that reads them
 def grid_rope(
     height: int,
     width: int,
@@ -92,7 +104,7 @@ def state_grid(tokens: int, layout: str, device: torch.device | None = None) -> 
     return torch.stack([rows, columns], 1)
 
 
-@lru_cache(maxsize=16)
+@cache  # for good: a CUDA graph may have been captured that reads them
 def state_rope(tokens: int, layout: str, head_dim: int, device: torch.device) -> Rope2D | None:
     """Rotation tables of the state tokens; none for the layout "none"."""
     if layout == "none":

@@ -6,7 +6,7 @@ Source: Wang et al., VGGT, 2025; the causal form: STream3R and StreamVGGT, 2025.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import cache, partial
 from typing import Protocol
 
 import torch
@@ -110,7 +110,7 @@ def normalised(images: Tensor) -> Tensor:
     return (images - mean) / deviation
 
 
-@lru_cache(maxsize=8)
+@cache  # for good: a CUDA graph may have been captured that reads them
 def _pixel_statistics(device: torch.device) -> tuple[Tensor, Tensor]:
     """(3, 1, 1) each, kept on the device: a copy a frame would wait for it."""
     with torch.inference_mode(False):
@@ -125,7 +125,7 @@ def frame_rope(grid: tuple[int, int], config: VggtConfig, device: torch.device) 
     return _frame_rope(grid, config.special_tokens, head_dim, config.rope_freq, device)
 
 
-@lru_cache(maxsize=16)
+@cache  # for good: a CUDA graph may have been captured that reads them
 def _frame_rope(
     grid: tuple[int, int], special: int, head_dim: int, base: float, device: torch.device
 ) -> Rope2D:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from mapper.core.geometry import inverse, pose, transform
 from mapper.core.intrinsics import Intrinsics
-from mapper.frontends.learned import Answer, array
+from mapper.frontends.learned import Answer
+from mapper.frontends.transfer import brought
 from mapper.frontends.vggt.network import Heads, VggtPrediction
 from mapper.frontends.vggt.pose_encoding import extrinsics
 
@@ -28,30 +31,30 @@ class Answers:
 
     def answer(self, raw: VggtPrediction, place: int) -> Answer | None:
         """Of frame `place` of the first sequence of the batch; None if its pose is not finite."""
-        encoding = raw.pose_encoding[0, place].double().cpu()
-        camera_world = extrinsics(encoding).numpy()
+        maps = self._maps(raw)
+        told = [*maps, raw.pose_encoding, raw.descriptor]
+        points, confidence, encoding, descriptor = brought([part[0, place] for part in told])
+        camera_world = extrinsics(torch.from_numpy(encoding).double()).numpy()
         if not np.isfinite(camera_world).all():
             return None  # a quaternion of zero
         T_world_camera = inverse(pose(camera_world[:, :3], camera_world[:, 3]))
-        points, confidence = self._points(raw, place, T_world_camera)
+        if self.points == HEAD:
+            points = transform(inverse(T_world_camera), points)
         return Answer(
             points=points,
             confidence=confidence,
             T_world_camera=T_world_camera,
-            camera=lambda: camera_of(encoding.numpy()[7:], confidence.shape),
-            descriptor=array(raw.descriptor[0, place]),
+            camera=lambda: camera_of(encoding[7:].astype(np.float64), confidence.shape),
+            descriptor=descriptor.copy(),  # which stays, when all that came with it can go
         )
 
-    def _points(
-        self, raw: VggtPrediction, place: int, T_world_camera: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Depths (H, W) or points (H, W, 3) in the camera, and confidence (H, W)."""
+    def _maps(self, raw: VggtPrediction) -> tuple[Tensor, Tensor]:
+        """Depths or points, and their confidence."""
         if self.points == DEPTH:
             assert raw.depth is not None and raw.depth_confidence is not None
-            return array(raw.depth[0, place]), array(raw.depth_confidence[0, place])
+            return raw.depth, raw.depth_confidence
         assert raw.points is not None and raw.points_confidence is not None
-        points = transform(inverse(T_world_camera), array(raw.points[0, place]))
-        return points, array(raw.points_confidence[0, place])
+        return raw.points, raw.points_confidence
 
 
 def camera_of(fields_of_view: np.ndarray, size: tuple[int, ...]) -> Intrinsics:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from mapper.frontends.layers.attention import attend
 from mapper.frontends.layers.linear import Linear
@@ -45,10 +46,13 @@ class Attention(nn.Module):
             self.q_norm = nn.LayerNorm(head_dim, eps=sizes.eps)
             self.k_norm = nn.LayerNorm(head_dim, eps=sizes.eps)
         self.normed = sizes.qk_norm
+        self._gains: tuple[Tensor, Tensor] | None = None  # of both norms, (2, 1, d) each
         self.proj = Linear(sizes.width, sizes.width)
 
     def forward(self, tokens: Tensor, rope: Rope2D | None, mix: Mix) -> Tensor:
         """(B, n, width) to the same; n may be several frames of as many tokens as `rope` has."""
+        if rope is not None and self.normed and tokens.device.type == "cuda":
+            return self.proj(mix(*self._turned_together(tokens, rope)))
         query, key, value = self.projected(tokens)
         if rope is not None:
             query, key = rotated(query, rope), rotated(key, rope)
@@ -61,6 +65,19 @@ class Attention(nn.Module):
         if self.normed:
             query, key = self.q_norm(query.float()), self.k_norm(key.float())
         return query, key, value
+
+    def _turned_together(self, tokens: Tensor, rope: Rope2D) -> tuple[Tensor, Tensor, Tensor]:
+        """The same after their rotation, queries and keys at once: half as many kernels."""
+        qkv = self.qkv(tokens).unflatten(-1, (3, self.heads, -1))
+        both = functional.layer_norm(qkv[:, :, :2].float(), qkv.shape[-1:], eps=self.q_norm.eps)
+        if self._gains is None or self._gains[0].device != tokens.device:
+            norms = (self.q_norm, self.k_norm)
+            weights = torch.stack([norm.weight for norm in norms])[:, None]
+            self._gains = weights, torch.stack([norm.bias for norm in norms])[:, None]
+        weight, bias = self._gains
+        turned = rotated(torch.addcmul(bias, both, weight).flatten(2, 3), rope)
+        query, key = turned.to(qkv.dtype).split(self.heads, 2)
+        return query, key, qkv[:, :, 2]
 
 
 def rotated(tokens: Tensor, rope: Rope2D) -> Tensor:
@@ -78,7 +95,7 @@ class LayerScale(nn.Module):
 
     def forward(self, tokens: Tensor, change: Tensor) -> Tensor:
         """tokens + gamma * change, in the type of the tokens."""
-        return torch.addcmul(tokens, self.gamma, change.to(tokens.dtype))
+        return torch.addcmul(tokens, self.gamma, change)
 
 
 class Block(nn.Module):

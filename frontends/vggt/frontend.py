@@ -10,11 +10,14 @@ import torch
 from mapper.core.prediction import Prediction
 from mapper.errors import ConfigError, InputError
 from mapper.frontends.base import TrackingState
+from mapper.frontends.graphs import Graphs
 from mapper.frontends.images import Layout
 from mapper.frontends.layers.packed_linear import CAN_PACK, pack_linears
 from mapper.frontends.layers.precision import set_precision
 from mapper.frontends.learned import Answer, LearnedFrontend, Shown
-from mapper.frontends.vggt.answers import Answers
+from mapper.frontends.loading import move
+from mapper.frontends.transfer import sent
+from mapper.frontends.vggt.answers import HEAD, Answers
 from mapper.frontends.vggt.cache.budget import default_budget, free_bytes
 from mapper.frontends.vggt.cache.heap import keep_freed_memory
 from mapper.frontends.vggt.cache.storage import AUTO, Storage
@@ -43,13 +46,21 @@ class VggtFrontend(LearnedFrontend):
         self._answers = Answers(options.points)
         model = load_vggt(self.weights, name)
         set_precision(model, self.precision, self._device)
-        self._model = model.to(self._device)
+        self._model = model
+        move(model, self._device, self._unasked())
         if self._device.type == "cpu":
             prepare_for_cpu(self._model)
+        if options.compile == "on":
+            compile_blocks(self._model)
         self._image_size = options.image_size or model.config.img_size
         logger.info(
             "%s: %s on %s, images at %d", name, self.weights, self._device, self._image_size
         )
+
+    def _unasked(self) -> list[str]:
+        """Heads that stay on the CPU."""
+        unused = "depth_head" if self._answers.points == HEAD else "point_head"
+        return [unused, "track_head"]
 
     def _layout_of(self, width: int, height: int) -> Layout:
         return layout_of(width, height, self._image_size)
@@ -90,6 +101,7 @@ class StreamingFrontend(VggtFrontend):
                 policy=options.kv_policy,
                 heads=self._answers.heads,
             ),
+            graphs=Graphs(self._device, options.compile != "off"),
         )
         self.reset()
 
@@ -103,7 +115,8 @@ class StreamingFrontend(VggtFrontend):
     def _infer(self, shown: Shown) -> Answer | None:
         """None, and the cache as it was, where the network's output is not finite."""
         try:
-            raw = self._session.step(as_tensor(shown.image).to(self._device))
+            with self._inference():
+                raw = self._session.step(as_tensor(sent(shown.image, self._device)))
         except NotFiniteError:
             return None
         return self._answers.answer(raw, 0)
@@ -138,14 +151,14 @@ class OfflineFrontend(VggtFrontend):
         self.state = TrackingState.TRACKING
         return []
 
-    @torch.inference_mode()
     def flush(self) -> list[Prediction]:
         """The predictions of all frames since the last reset."""
         if not self._waiting:
             return []
-        images = torch.cat([as_tensor(shown.image) for shown in self._waiting])[None]
+        images = [as_tensor(sent(shown.image, self._device)) for shown in self._waiting]
         try:
-            raw = self._model(images.to(self._device), FULL, self._answers.heads)
+            with self._inference():
+                raw = self._model(torch.cat(images)[None], FULL, self._answers.heads)
         except torch.OutOfMemoryError as error:
             raise InputError(
                 f"{len(self._waiting)} frames at once do not fit into memory: take every N-th "
@@ -160,6 +173,12 @@ class OfflineFrontend(VggtFrontend):
 
     def _forget(self) -> None:
         self._waiting = []
+
+
+def compile_blocks(model: Vggt) -> None:
+    """Compile the blocks within a frame, in place: those across frames attend in other ways."""
+    for block in (*model.aggregator.patch_embed.blocks, *model.aggregator.frame_blocks):
+        block.compile()
 
 
 def prepare_for_cpu(model: Vggt) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -36,7 +36,7 @@ def axes(height: int, width: int, aspect: float) -> tuple[tuple[float, int], tup
     )
 
 
-@lru_cache(maxsize=64)
+@cache  # for good: a CUDA graph may have been captured that reads them
 def _embedding(axis: tuple[float, int], channels: int, device: torch.device) -> Tensor:
     """(channels, count): sines, then cosines."""
     with torch.inference_mode(False):

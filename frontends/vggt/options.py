@@ -9,6 +9,7 @@ from pydantic import AfterValidator
 
 from mapper.core.quantities import (
     Allowed,
+    Compiling,
     Device,
     Frames,
     NonNegative,
@@ -70,6 +71,8 @@ class CommonOptions:
     precision: of the network's products; the heads stay float32. auto = bfloat16 where the
         processor multiplies it faster than float32; int8 = weights and tokens of the linear
         layers in eight bits, on CPUs.
+    compile: auto = on a GPU what is computed of a frame are a few CUDA graphs from the third on, on
+        = and the blocks within a frame go through torch.compile, off = neither.
     min_confidence: of points worth mapping.
     """
 
@@ -78,6 +81,7 @@ class CommonOptions:
     use_calibration: Switch = True
     device: Device = "auto"
     precision: ProductType = "auto"
+    compile: Compiling = "auto"
     min_confidence: NonNegative = 1.5
 
 

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from mapper.core.prediction import Prediction
 from mapper.errors import InputError
-from mapper.frontends.learned import Shown, array
+from mapper.frontends.learned import Shown
+from mapper.frontends.transfer import brought, sent
 from mapper.frontends.vggt.cache.budget import default_budget
 from mapper.frontends.vggt.frontend import FULL, VggtFrontend
 from mapper.frontends.vggt.network import Heads
@@ -60,6 +61,9 @@ class PointTracker(VggtFrontend):
         self._points = points
         self.tracked: list[TrackedPoints] = []
 
+    def _unasked(self) -> list[str]:
+        return ["depth_head", "point_head"]
+
     def _query(self, shown: Shown) -> Tensor:
         """(1, N, 2): the points in the network's image of the first frame."""
         there = shown.layout.to_network(self._points, shown.size)
@@ -74,13 +78,15 @@ class PointTracker(VggtFrontend):
 
     def _tracked(self, shown: Shown, tracks: Tracks, place: int) -> TrackedPoints:
         """Of frame `place` of the tracks."""
-        xy = shown.layout.from_network(array(tracks.xy[0, place]), shown.size)
+        told = (tracks.xy, tracks.visibility, tracks.confidence)
+        there, visibility, confidence = brought([part[0, place] for part in told])
+        xy = shown.layout.from_network(there, shown.size)
         return TrackedPoints(
             shown.index,
             shown.timestamp,
             xy.astype(np.float32),
-            array(tracks.visibility[0, place]),
-            array(tracks.confidence[0, place]),
+            visibility,
+            confidence,
         )
 
 
@@ -111,7 +117,8 @@ class StreamingTracker(PointTracker):
         if self._session is None:
             self._session = StreamSession(self._model, self._session_options, self._query(shown))
         try:
-            tracks = self._session.step(as_tensor(shown.image).to(self._device)).tracks
+            with self._inference():
+                tracks = self._session.step(as_tensor(sent(shown.image, self._device))).tracks
         except NotFiniteError:
             if not self._session.frames_seen:  # the points would be looked for in the next one
                 raise
@@ -151,13 +158,14 @@ class WholeTracker(PointTracker):
         self.tracked = []
         return []
 
-    @torch.inference_mode()
     def flush(self) -> list[Prediction]:
         """The points in all frames since the last reset."""
         shown, self._waiting = self._waiting, []
         if shown:
-            images = torch.cat([as_tensor(each.image) for each in shown])[None].to(self._device)
-            tracks = self._model(images, FULL, NO_MAPS, self._query(shown[0])).tracks
+            images = [as_tensor(sent(each.image, self._device)) for each in shown]
+            with self._inference():
+                queries = self._query(shown[0])
+                tracks = self._model(torch.cat(images)[None], FULL, NO_MAPS, queries).tracks
             assert tracks is not None
             self.tracked = [self._tracked(each, tracks, k) for k, each in enumerate(shown)]
         return []

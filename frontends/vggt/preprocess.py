@@ -109,6 +109,8 @@ def for_evaluation(image: Image.Image, target: int, crop: bool) -> UInt8[np.ndar
     return np.asarray(picture.crop((cx - half[0], cy - half[1], cx + half[0], cy + half[1])))
 
 
-def as_tensor(image: UInt8[np.ndarray, "h w 3"]) -> Float32[Tensor, "1 3 h w"]:
+def as_tensor(
+    image: UInt8[np.ndarray, "h w 3"] | UInt8[Tensor, "h w 3"],
+) -> Float32[Tensor, "1 3 h w"]:
     """float32 (1, 3, H, W) in [0, 1] of uint8 (H, W, 3)."""
     return unit_range(image)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from mapper.errors import ConfigError, InputError
+from mapper.frontends.graphs import Graphs
 from mapper.frontends.layers.precision import answer_type
 from mapper.frontends.vggt.cache.budget import SMALLEST_CAPACITY, capacity
 from mapper.frontends.vggt.cache.cached_attention import CachedCameras, CachedFrames
@@ -17,6 +18,7 @@ from mapper.frontends.vggt.cache.pages import CacheShape, FrameCache
 from mapper.frontends.vggt.cache.retention import KeptFrame, policy_of, victim
 from mapper.frontends.vggt.cache.storage import AUTO, Storage
 from mapper.frontends.vggt.config import ITERATIONS
+from mapper.frontends.vggt.frame_step import FrameStepper
 from mapper.frontends.vggt.network import Heads, Vggt, VggtPrediction
 from mapper.frontends.vggt.tracks.memory import TrackMemory
 
@@ -26,8 +28,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 WINDOW = 5  # past frames besides the anchor that a session keeps; a batch has one fewer
-PAGE_FRAMES = 16
-CAMERA_PAGE_FRAMES = 64
+PAGE_FRAMES = 32
+CAMERA_PAGE_FRAMES = 256
 
 
 class NotFiniteError(InputError):
@@ -72,8 +74,10 @@ class StreamSession:
         model: Vggt,
         options: SessionOptions | None = None,
         query_points: Float[Tensor, "b n 2"] | None = None,
+        graphs: Graphs | None = None,
     ) -> None:
         self.model = model
+        self._stepper = FrameStepper(model, graphs if query_points is None else None)
         self.options = options or SessionOptions()
         self._query_points = query_points
         self._told_budget = False
@@ -128,12 +132,14 @@ class StreamSession:
         watched = self.model.aggregator.tapped if self._watches else frozenset()
         mixer = CachedFrames(self.frames, watched, self.model.config.special_tokens)
         cameras = CachedCameras(self.cameras, batch, self.options.shared_camera_cache)
-        aggregated = self.model.aggregator(images, mixer, anchored=self.frames_seen == 0)
-        prediction = self.model.read(aggregated, cameras, self.options.heads)
-        if not finite(prediction):
+        step = self._stepper.step(
+            images, mixer, cameras, self.options.heads, anchored=self.frames_seen == 0
+        )
+        prediction = step.prediction
+        if not bool(step.is_finite):
             raise NotFiniteError(f"frame {self.frames_seen}: the network's output is not finite")
         if self._tracks is not None:
-            tracks = self._tracks.track(self.model, aggregated)
+            tracks = self._tracks.track(self.model, prediction.aggregated)
             prediction = replace(prediction, tracks=tracks)
         self._commit(batch, prediction, mixer)
         return prediction
@@ -275,16 +281,3 @@ def out_of_memory(error: BaseException) -> bool:
     # PyTorch has a type of its own for accelerators only.
     refused = isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
     return refused or isinstance(error, torch.OutOfMemoryError | MemoryError)
-
-
-def finite(prediction: VggtPrediction) -> bool:
-    """Whether the camera and the dense maps are."""
-    maps = (
-        prediction.pose_encoding,
-        prediction.depth,
-        prediction.depth_confidence,
-        prediction.points,
-        prediction.points_confidence,
-    )
-    # Together, so that a GPU is waited for once.
-    return bool(torch.stack([m.isfinite().all() for m in maps if m is not None]).all())

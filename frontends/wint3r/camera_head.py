@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mapper.frontends.graphs import Mixer
 from mapper.frontends.layers.attention import SelfAttention, attend
 from mapper.frontends.layers.mlp import Mlp
 from mapper.frontends.wint3r.camera_pool import CameraPool, PoolOptions, PoolSizes
@@ -24,12 +25,9 @@ class Keys(Protocol):
     """What a token may look at."""
 
     @property
-    def mask(self) -> Tensor | None:
-        """(m, n) bool over the keys returned; None = all of them."""
-        ...
-
-    def joined(self, site: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """Keys and values to attend to in attention number `site`, given those of new tokens."""
+    def mixed(self) -> Mixer:
+        """site, query, key, value (B, m, heads, d): the number of the attention, and those of new
+        tokens; returns the mixed values (B, m, heads * d)."""
         ...
 
 
@@ -37,11 +35,11 @@ class WholePool:
     """All tokens at once under the block-causal mask; nothing is remembered."""
 
     def __init__(self, tokens: int, block: int, device: torch.device) -> None:
-        self.mask: Tensor | None = block_causal_mask(tokens, block, device)
+        self._mask = block_causal_mask(tokens, block, device)
 
-    def joined(self, site: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """Key and value as they are: the pool is whole in every call."""
-        return key, value
+    def mixed(self, site: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """Among themselves: the pool is whole in every call."""
+        return attend(query, key, value, self._mask)
 
 
 def block_causal_mask(tokens: int, block: int, device: torch.device | None = None) -> Tensor:
@@ -68,7 +66,7 @@ class PoolAttention(SelfAttention):
     def forward(self, tokens: Tensor, keys: Keys, site: int) -> Tensor:  # type: ignore[override]
         """(B, n, width) to the same."""
         query, key, value = self.qkv(tokens).unflatten(-1, (3, self.heads, -1)).unbind(2)
-        return self.proj(attend(query, *keys.joined(site, key, value), keys.mask))
+        return self.proj(keys.mixed(site, query, key, value))
 
 
 class TrunkBlock(nn.Module):
@@ -109,7 +107,7 @@ class CameraHead(nn.Module):
 
     def forward(self, tokens: Tensor, block: int) -> Tensor:
         """Of a whole pool at once; block: slots that see one another."""
-        return self._refined(tokens, WholePool(tokens.shape[1], block, tokens.device))
+        return self.refined(tokens, WholePool(tokens.shape[1], block, tokens.device))
 
     def new_pool(self, batch: int, options: PoolOptions) -> CameraPool:
         """An empty memory for `extend`."""
@@ -130,11 +128,12 @@ class CameraHead(nn.Module):
         """
         poses = []
         for block in pool.with_pending(tokens).split(pool.options.block, 1):
-            poses.append(self._refined(block, pool))
+            poses.append(self.refined(block, pool))
             pool.accept(block)
         return torch.cat(poses, 2)
 
-    def _refined(self, tokens: Tensor, keys: Keys) -> Tensor:
+    def refined(self, tokens: Tensor, keys: Keys) -> Tensor:
+        """Poses of new tokens, which `keys` is shown."""
         start = self.token_norm(tokens)
         plain = functional.layer_norm(start, start.shape[-1:], eps=PLAIN_NORM_EPS)
         poses: list[Tensor] = []

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from mapper.errors import ConfigError
+from mapper.frontends.layers.attention import attend
 
 FIRST_CAPACITY: Final = 64  # slots; doubled whenever they run out
 
@@ -61,8 +62,6 @@ class CameraPool:
     the block that is not whole yet, which come again with the next ones.
     """
 
-    mask: Tensor | None = None  # keys and values hold nothing that a new token may not see
-
     def __init__(self, sizes: PoolSizes, options: PoolOptions, like: Tensor) -> None:
         self.options = options
         self.seen = 0
@@ -85,6 +84,11 @@ class CameraPool:
     def with_pending(self, tokens: Tensor) -> Tensor:
         """(B, n, D): the tokens, after those that wait for their block to be whole."""
         return tokens if self.pending is None else torch.cat([self.pending, tokens], 1)
+
+    def mixed(self, site: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """Attention of new tokens (B, n, heads, d) to all so far, themselves included; the pool
+        holds nothing that a new token may not see. Returns (B, n, heads * d)."""
+        return attend(query, *self.joined(site, key, value))
 
     def joined(self, site: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
         """Write the keys and values (B, n, heads, d) of new tokens; returns all so far."""

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from mapper.core.prediction import Prediction
 from mapper.frontends.base import TrackingState
+from mapper.frontends.graphs import Graphs, Mixer
 from mapper.frontends.images import Layout
 from mapper.frontends.layers.block import compile_blocks
 from mapper.frontends.layers.packed_linear import CAN_PACK, pack_linears
 from mapper.frontends.layers.precision import set_precision
-from mapper.frontends.learned import Answer, LearnedFrontend, Shown, array
-from mapper.frontends.pointmap_camera import pointmap_camera
+from mapper.frontends.learned import Answer, LearnedFrontend, Shown
+from mapper.frontends.pointmap_camera import camera_with, focal_of
+from mapper.frontends.transfer import brought, sent
 from mapper.frontends.wint3r.blocks import WindowBlock
 from mapper.frontends.wint3r.camera_pool import PoolOptions
 from mapper.frontends.wint3r.edges import kept_points
@@ -44,10 +48,11 @@ class Wint3rFrontend(LearnedFrontend):
         set_precision(model, self.precision, self._device)
         self._model = model.to(self._device)
         self._stream = _stream_options(options, self._model)
-        if options.compile:
+        if options.compile == "on":
             compile_blocks(self._model, WindowBlock)
         if CAN_PACK and self._device.type == "cpu":
             pack_linears(self._model.cam_head)  # which sees four tokens at a time
+        self._graphs = Graphs(self._device, options.compile != "off")
         self._said_empty = False
         self.reset()
         logger.info(
@@ -61,7 +66,7 @@ class Wint3rFrontend(LearnedFrontend):
 
     def flush(self) -> list[Prediction]:
         """The frames that still wait; the stream ends here."""
-        with torch.inference_mode():
+        with self._inference():
             final = self._session.flush()
         predictions = self._answered(final)
         self.reset()
@@ -74,14 +79,14 @@ class Wint3rFrontend(LearnedFrontend):
         return preprocessed(image)
 
     def _forget(self) -> None:
-        self._session = Wint3rSession(self._model, self._stream)
+        self._session = Wint3rSession(self._model, self._stream, self._graphs)
         self._waiting: dict[int, Shown] = {}
 
     def _see(self, shown: Shown) -> list[Prediction]:
         """What the frame completes: as many predictions as the stride where it fills a window."""
         self._waiting[self._session.frames] = shown
-        with torch.inference_mode():
-            final = self._session.step(as_tensor(shown.image).to(self._device))
+        with self._inference():
+            final = self._session.step(as_tensor(sent(shown.image, self._device)))
         return self._answered(final)
 
     def _answered(self, final: list[FramePrediction]) -> list[Prediction]:
@@ -99,25 +104,41 @@ class Wint3rFrontend(LearnedFrontend):
         return predictions
 
     def _answer(self, shown: Shown, raw: FramePrediction) -> Answer:
-        confidence = array(raw.confidence[0])
-        kept = self._kept(shown, raw)
+        with self._inference():
+            told = self._told(raw, has_camera=shown.camera is not None)
+            points, signed, descriptor, *focal = brought(told)
+        confidence, kept = np.abs(signed), self._kept(shown, signed > 0)
         worth = kept & (confidence >= self.options.min_confidence)
         return Answer(
-            points=array(raw.pointmap[0]),
+            points=points,
             confidence=confidence,
             # The quaternion's length is anything: the matrix of it is a rotation all the same.
-            T_world_camera=pose_matrix(raw.poses[-1].double())[0].cpu().numpy(),
-            camera=lambda: pointmap_camera(raw.pointmap),
-            descriptor=array(raw.descriptor[0]),
+            T_world_camera=pose_matrix(raw.poses[-1].double())[0].numpy(),
+            camera=lambda: camera_with(float(focal[0][0]), confidence.shape),
+            descriptor=descriptor.copy(),  # which stays, when all that came with it can go
             kept=kept,
             values={"kept": float(worth.mean())},
         )
 
-    def _kept(self, shown: Shown, raw: FramePrediction) -> np.ndarray:
-        """bool (H, W): points worth mapping, by the published filter, within the image."""
-        depth = raw.pointmap[..., 2].float()
-        kept = kept_points(depth, self.options.edge, self.options.farthest)[0].cpu().numpy()
-        kept &= shown.layout.inside()
+    def _told(self, raw: FramePrediction, has_camera: bool) -> list[Tensor]:
+        """Points, or depths where the camera's rays carry them, confidence, descriptor, and the
+        focal length where it is asked for. Confidence, which is above 1, is negative where the
+        published filter does not keep the point."""
+
+        def computed(_: Mapping[str, Mixer], pointmap: Tensor, confidence: Tensor) -> list[Tensor]:
+            depth = pointmap[..., 2].float()
+            kept = kept_points(depth, self.options.edge, self.options.farthest)
+            signed = torch.where(kept, confidence, -confidence)[0]
+            return [signed] if has_camera else [signed, focal_of(pointmap)]
+
+        key = ("answer", raw.pointmap.shape, has_camera)
+        signed, *focal = self._graphs.run(key, computed, [raw.pointmap, raw.confidence])
+        points = raw.pointmap[0, ..., 2] if has_camera else raw.pointmap[0]
+        return [points, signed, raw.descriptor[0], *focal]
+
+    def _kept(self, shown: Shown, kept: np.ndarray) -> np.ndarray:
+        """bool (H, W): points worth mapping within the image."""
+        kept = kept & shown.layout.inside()
         if not kept.any() and not self._said_empty:
             self._said_empty = True
             logger.warning(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from mapper.core.quantities import (
+    Compiling,
     Device,
     FramesOrZero,
     NonNegative,
@@ -39,7 +40,8 @@ class Wint3rOptions:
     precision: of the network's products; the heads stay float32. auto = bfloat16 where the
         processor multiplies it faster than float32; int8 = weights and tokens of the linear
         layers in eight bits, on CPUs.
-    compile: torch.compile the transformer blocks.
+    compile: auto = on a GPU frames and windows are a few CUDA graphs from the second on, on = and
+        the transformer blocks go through torch.compile, off = neither.
     """
 
     window: FramesOrZero = 0
@@ -53,4 +55,4 @@ class Wint3rOptions:
     use_calibration: Switch = True
     device: Device = "auto"
     precision: ProductType = "auto"
-    compile: Switch = False
+    compile: Compiling = "auto"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from functools import lru_cache
+from functools import cache
 from typing import Final
 
 import torch
@@ -21,7 +21,7 @@ RESIDUAL_BLOCKS: Final = 2
 GROUP_CHANNELS: Final = 32
 
 
-@lru_cache(maxsize=32)
+@cache  # for good: a CUDA graph may have been captured that reads them
 def plane_coordinates(
     height: int, width: int, aspect: float, device: torch.device | None = None
 ) -> Tensor:

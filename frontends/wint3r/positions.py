@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from functools import lru_cache
+from functools import cache
 
 import torch
 
@@ -38,7 +38,7 @@ def frame_positions(grid: tuple[int, int], device: torch.device | None = None) -
     return torch.cat([torch.zeros_like(patches[:1]), patches])
 
 
-@lru_cache(maxsize=64)
+@cache  # for good: a CUDA graph may have been captured that reads them
 def window_rope(grid: tuple[int, int], frames: int, head_dim: int, device: torch.device) -> Rope2D:
     """Tables of the tokens of several frames in a row; positions do not tell the frames apart."""
     with torch.inference_mode(False):  # the cache may serve a training step later

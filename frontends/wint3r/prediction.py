@@ -21,7 +21,7 @@ class WindowOutput:
     positions: the frame of each of the w slots, the last one repeated at the end of a sequence.
     first_slot: number of the first of them in the pool. tokens: (B, w, P, C) as decoded.
     pointmap: (B, w, H, W, 3) in the cameras' frames. confidence: (B, w, H, W), above 1.
-    poses: raw, (iterations, B, n, 7) of the pool's newest n slots, w or more.
+    poses: raw, (iterations, B, n, 7) of the pool's newest n slots, w or more; on the CPU.
     """
 
     positions: tuple[int, ...]
@@ -37,19 +37,13 @@ class WindowOutput:
         """Number in the pool of the slot that `poses` begins with."""
         return self.first_slot + len(self.positions) - self.poses.shape[2]
 
-    @property
-    def is_finite(self) -> bool:
-        """Also whether every quaternion has a length, without which it is no rotation."""
-        parts = (self.pointmap, self.confidence, self.poses, self.decoded.state)
-        lengths = self.poses[..., 3:7].norm(dim=-1)
-        return all(bool(part.isfinite().all()) for part in parts) and bool((lengths > 0).all())
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FramePrediction:
     """position: of the frame in its sequence, from 0. pointmap: (B, H, W, 3) in the camera frame.
     confidence: (B, H, W), above 1. poses: (iterations, B, 7), T_first_camera after each refinement
-    as tx ty tz qx qy qz qw, not normalised. descriptor: (B, C_enc), the mean of encoder tokens.
+    as tx ty tz qx qy qz qw, not normalised, on the CPU. descriptor: (B, C_enc), the mean of the
+    encoder's tokens.
     """
 
     position: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -48,11 +49,20 @@ def preprocessed(image: Image.Image | UInt8[np.ndarray, "H W 3"]) -> UInt8[np.nd
 
 def normalised(colours: Float[Tensor, "*n 3 h w"]) -> Float[Tensor, "*n 3 h w"]:
     """Of colours in [0, 1]."""
-    mean = torch.tensor(MEAN, device=colours.device)[:, None, None]
-    deviation = torch.tensor(DEVIATION, device=colours.device)[:, None, None]
+    mean, deviation = _statistics(colours.device)
     return (colours - mean) / deviation
 
 
-def as_tensor(image: UInt8[np.ndarray, "h w 3"]) -> Float32[Tensor, "1 3 h w"]:
+@cache
+def _statistics(device: torch.device) -> tuple[Tensor, Tensor]:
+    """(3, 1, 1) each, kept on the device: a copy a frame would wait for it."""
+    with torch.inference_mode(False):
+        both = torch.tensor([MEAN, DEVIATION], device=device)[:, :, None, None]
+        return both[0], both[1]
+
+
+def as_tensor(
+    image: UInt8[np.ndarray, "h w 3"] | UInt8[Tensor, "h w 3"],
+) -> Float32[Tensor, "1 3 h w"]:
     """float32 (1, 3, H, W), normalised, of uint8 (H, W, 3)."""
     return normalised(unit_range(image))

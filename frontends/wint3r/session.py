@@ -9,11 +9,13 @@ import torch
 from torch import Tensor
 
 from mapper.errors import InputError
-from mapper.frontends.layers.encoded import Encoded
+from mapper.frontends.graphs import Graphs
+from mapper.frontends.transfer import brought
 from mapper.frontends.wint3r.network import Wint3r
 from mapper.frontends.wint3r.point_head import PATCH_SIZE
 from mapper.frontends.wint3r.poses import relative
 from mapper.frontends.wint3r.prediction import Candidate, FramePrediction, WindowOutput
+from mapper.frontends.wint3r.window_step import NO_GRAPHS, EncodedFrame, WindowStepper
 from mapper.frontends.wint3r.windows import StreamOptions
 
 if TYPE_CHECKING:
@@ -44,8 +46,11 @@ class Wint3rSession:
     lost: positions of frames that left in the last call without a finite prediction.
     """
 
-    def __init__(self, model: Wint3r, options: StreamOptions | None = None) -> None:
+    def __init__(
+        self, model: Wint3r, options: StreamOptions | None = None, graphs: Graphs = NO_GRAPHS
+    ) -> None:
         self.options = options or StreamOptions()
+        self._stepper = WindowStepper(model, self.options.precision, graphs)
         self.window: WindowOutput | None = None
         self.lost: list[int] = []
         self.frames = 0
@@ -63,11 +68,9 @@ class Wint3rSession:
 
     def step(self, image: Float[Tensor, "b 3 h w"]) -> list[FramePrediction]:
         """Take one image (B, 3, H, W), normalised; returns the frames that no window follows."""
-        encoded = self._model.encode(image, self.options.precision)
+        encoded = self._stepper.encoded(image)
         self._check_size(encoded)
-        tokens = self._model.embed(encoded)
-        descriptor = encoded.global_feature[:, 0]
-        self._waiting.append(_Waiting(self.frames, tokens, descriptor))
+        self._waiting.append(_Waiting(self.frames, encoded.tokens, encoded.descriptor))
         self.frames += 1
         self._unseen += 1
         self.lost, self._fresh = [], []
@@ -111,9 +114,9 @@ class Wint3rSession:
         pool = 0 if self._state is None else self._pool.bytes
         return pool + sum(tensor.nbytes for tensor in tensors)
 
-    def _check_size(self, encoded: Encoded) -> None:
+    def _check_size(self, encoded: EncodedFrame) -> None:
         if self._grid is None:
-            batch = len(encoded.features)
+            batch = len(encoded.tokens)
             self._grid = encoded.grid
             self._state = self._model.initial_state(batch)
             self._pool = self._model.cam_head.new_pool(batch, self.options.pool)
@@ -130,26 +133,26 @@ class Wint3rSession:
     def _run(self, frames: list[_Waiting]) -> None:
         """One window; its output is taken up unless something in it is not finite."""
         assert self._grid is not None and self._state is not None
-        tokens = torch.stack([frame.tokens for frame in frames], 1)
-        decoded = self._model.decode(tokens, self._state, self._grid)
-        pointmap, confidence = self._model.points(decoded, self._grid)
         mark = self._pool.mark()
-        poses = self._model.cam_head.extend(decoded.camera_tokens, self._pool)
+        tokens = torch.stack([frame.tokens for frame in frames], 1)
+        window = self._stepper.decoded(tokens, self._state, self._grid, self._pool)
         self._unseen = 0
+        # What is computed of poses is a matter of seven numbers, for which a GPU is too large.
+        poses, is_finite = brought([window.poses, window.is_finite])
+        if not is_finite:
+            self._pool.roll_back(mark)
+            return
+        self._pool.trim()
+        self._state = window.decoded.state
         output = WindowOutput(
             positions=tuple(frame.position for frame in frames),
             first_slot=self._slots,
             tokens=tokens,
-            decoded=decoded,
-            pointmap=pointmap,
-            confidence=confidence,
-            poses=poses,
+            decoded=window.decoded,
+            pointmap=window.pointmap,
+            confidence=window.confidence,
+            poses=torch.from_numpy(poses),
         )
-        if not output.is_finite:
-            self._pool.roll_back(mark)
-            return
-        self._pool.trim()
-        self._state = decoded.state
         self._take_up(output, {frame.position: frame.descriptor for frame in frames})
 
     def _take_up(self, output: WindowOutput, descriptors: dict[int, Tensor]) -> None:

@@ -92,3 +92,4 @@ LISTED: Final = BeforeValidator(_listed)  # in front of a tuple, which YAML has 
 Text = Annotated[str, Strict(), WORD]
 Device = Annotated[Text, AfterValidator(_device), Allowed("auto, cpu, cuda, cuda:1 or mps")]
 ProductType = Literal["auto", "float32", "bfloat16", "float16", "int8"]
+Compiling = Annotated[Literal["auto", "on", "off"], WORD]

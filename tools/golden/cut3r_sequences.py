@@ -78,7 +78,7 @@ def build(golden: Golden) -> Cut3r:
     weights = golden
     if golden.kind[1] != "weights":
         weights = golden.beside(golden.protocol["weights"])
-    model = Cut3r(config).eval()
+    model = Cut3r(config).eval().to(weights.device)
     try:
         model.load_state_dict(weights.tensors, strict=True)
     except RuntimeError as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +22,7 @@ from golden.drawn_weights import drawn_weights
 from mapper.errors import InputError
 
 TOLERANCE: Final = 1e-4
+CPU: Final = torch.device("cpu")
 # A slice of a tensor (one frame, say) is judged by its own scale, but not by less than this
 # share of the whole tensor's: an almost empty slice would make rounding look like an error.
 SMALLEST_SCALE: Final = 0.1
@@ -29,10 +30,11 @@ SMALLEST_SCALE: Final = 0.1
 
 @dataclass(frozen=True)
 class Golden:
-    """One golden file. tensors: read on first use."""
+    """One golden file. tensors: read on first use, and put where the run is to be repeated."""
 
     path: Path
     sidecar: Mapping[str, Any]
+    device: torch.device = CPU
 
     @staticmethod
     def open(path: Path) -> Golden:
@@ -46,7 +48,9 @@ class Golden:
     @cached_property
     def tensors(self) -> dict[str, Tensor]:
         stored = load_tensors(self.path)
-        return dict(drawn_weights(self.sidecar, stored)) if "drawn" in self.sidecar else stored
+        if "drawn" in self.sidecar:
+            stored = dict(drawn_weights(self.sidecar, stored))
+        return {name: tensor.to(self.device) for name, tensor in stored.items()}
 
     @property
     def protocol(self) -> Mapping[str, Any]:
@@ -59,12 +63,13 @@ class Golden:
 
     def beside(self, name: str) -> Golden:
         """Another golden file, which the protocol names."""
-        return Golden.open(self.path.with_name(name))
+        return replace(Golden.open(self.path.with_name(name)), device=self.device)
 
     def siblings(self) -> list[Golden]:
         """All golden files of the folder of the same family and kind, this one first."""
         found = golden_files([self.path.parent])
-        return [self, *(g for g in found if g.kind == self.kind and g.path != self.path)]
+        others = (g for g in found if g.kind == self.kind and g.path != self.path)
+        return [self, *(replace(other, device=self.device) for other in others)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +148,7 @@ def compare(name: str, expected: Tensor, ours: Tensor, least_scale: float = 0.0)
     if expected.numel() == 0:
         return Difference(name, 0.0, 0.0)
     exact = not expected.is_floating_point()
-    expected, ours = expected.double(), ours.detach().cpu().double()
+    expected, ours = expected.cpu().double(), ours.detach().cpu().double()
     if not torch.equal(expected.isnan(), ours.isnan()):
         return Difference(name, float("inf"), float("inf"), "NaN at other places")
     equal = (expected == ours) | expected.isnan()

@@ -29,7 +29,7 @@ def build(weights: Golden) -> Vggt:
         raise InputError(f"{weights.path}: the sidecar has no config")
     has_tracks = any(name.startswith("track_head.") for name in weights.tensors)
     try:
-        model = Vggt(VggtConfig.of(weights.sidecar["config"], has_tracks)).eval()
+        model = Vggt(VggtConfig.of(weights.sidecar["config"], has_tracks)).eval().to(weights.device)
         model.load_state_dict(weights.tensors, strict=True)
     except (ConfigError, RuntimeError) as error:
         raise InputError(f"{weights.path}: the weights do not fit the model ({error})") from error
@@ -54,7 +54,8 @@ def run_sequence(golden: Golden) -> Iterator[tuple[str, Tensor]]:
     """All frames at once, or one call after another; every recorded tensor that we can name."""
     protocol, tensors = golden.protocol, golden.tensors
     model = build(golden.beside(protocol["weights"]))
-    inputs = load_tensors(golden.path.with_name(protocol["inputs"]))
+    read = load_tensors(golden.path.with_name(protocol["inputs"]))
+    inputs = {name: tensor.to(golden.device) for name, tensor in read.items()}
     images = images_of(golden, inputs)
     query = inputs["query_points"].expand(len(images), -1, -1) if asks_tracks(golden) else None
     raw = RawKeys(model, tensors)

@@ -46,7 +46,7 @@ def build(golden: Golden) -> Wint3r:
         raise InputError(f"{described.path}: the sidecar has no config")
     widths = described.sidecar.get("pts_head_overrides")
     widths = widths or weights.sidecar.get("pts_head_overrides")
-    model = Wint3r(Wint3rConfig.of(described.sidecar["config"], widths)).eval()
+    model = Wint3r(Wint3rConfig.of(described.sidecar["config"], widths)).eval().to(weights.device)
     try:
         model.load_state_dict(weights.tensors, strict=True)
     except RuntimeError as error:
@@ -138,7 +138,7 @@ def frame_outputs(predictions: Iterable[FramePrediction]) -> dict[str, Tensor]:
 
 def in_world(poses: Tensor, pointmap: Tensor) -> Tensor:
     """Points (B, N, H, W, 3) moved by poses (B, N, 7)."""
-    T_world_camera = pose_matrix(poses)[:, :, None]
+    T_world_camera = pose_matrix(poses.to(pointmap.device))[:, :, None]
     rotation, translation = T_world_camera[..., :3, :3], T_world_camera[..., :3, 3]
     return pointmap @ rotation.transpose(-1, -2) + translation[..., None, :]
 

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from mapper.frontends.layers import cpu_attention, linear
+from mapper.frontends.layers.attention import attend
 from mapper.frontends.layers.rope import Rope2D
 from mapper.frontends.wint3r import point_head
 from mapper.frontends.wint3r.camera_head import CameraHead
@@ -33,22 +34,18 @@ class MaskedPool:
     def __init__(self, tokens: int, block: int, device: torch.device) -> None:
         self._tokens, self._block, self._device = tokens, block, device
 
-    @property
-    def mask(self) -> Tensor | None:
+    def mixed(self, site: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         mask = torch.full((self._tokens, self._tokens), float("-inf"))
         for start in range(0, self._tokens, self._block):
             mask[start:, : start + self._block] = 0
-        return mask.to(self._device)
-
-    def joined(self, site: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        return key, value
+        return attend(query, key, value, mask.to(self._device))
 
 
 def reference_camera_poses(head: CameraHead, tokens: Tensor, block: int) -> Tensor:
     """Raw poses of a whole pool (B, n, D)."""
     products = patch.object(linear, "suits", lambda *_: False)
     with products, patch.object(cpu_attention, "suits", lambda *_: False):
-        return head._refined(tokens, MaskedPool(tokens.shape[1], block, tokens.device))
+        return head.refined(tokens, MaskedPool(tokens.shape[1], block, tokens.device))
 
 
 class ReferenceStream:

@@ -19,7 +19,8 @@ Part = tuple[Tensor, Tensor]  # keys and values (B, n, heads, d) that lie togeth
 
 
 def attend_parts(query: Tensor, parts: Iterable[Part]) -> Tensor:
-    """softmax(q k^T / sqrt(d)) v over all parts together; returns (B, m, heads * d).
+    """softmax(q k^T / sqrt(d)) v over all parts together; returns (B, m, heads * d), of several
+    parts in float32.
 
     The parts are mixed one by one and weighed by their softmax denominators: equal to one softmax
     over their concatenation, up to rounding, without making it.
@@ -36,7 +37,7 @@ def attend_parts(query: Tensor, parts: Iterable[Part]) -> Tensor:
     total = mixed[0] * share[0]
     for values, weight in zip(mixed[1:], share[1:], strict=True):
         total.addcmul_(values, weight)
-    return total.to(query.dtype).flatten(2)
+    return total.flatten(2)
 
 
 @lru_cache(maxsize=8)

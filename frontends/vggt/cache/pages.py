@@ -1,4 +1,5 @@
-"""Keys and values of past frames: pages that are never moved, slots that are overwritten.
+"""Keys and values of past frames: pages that are moved at most while they grow, slots that are
+overwritten.
 
 Positions know no time, so a frame's place in the cache is of no account: a dropped frame leaves a
 hole, the next frame is written into it, and nothing is shifted or copied.
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import torch
 from torch import Tensor
@@ -15,6 +17,8 @@ from torch import Tensor
 from mapper.errors import ConfigError
 from mapper.frontends.vggt.cache.kernels import Part, attend_parts
 from mapper.frontends.vggt.cache.storage import Storage
+
+SMALLEST_PAGE: Final = 4  # frames, from which the last page doubles until it is a whole one
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,11 @@ class Page:
             return Page(entries, None)
         return Page(entries, torch.empty(*size[:-1], 1, dtype=torch.bfloat16, device=device))
 
+    @property
+    def frames(self) -> int:
+        """How many it has room for."""
+        return self.entries.shape[4]
+
     def tensors(self) -> list[Tensor]:
         """What it holds in memory."""
         return [self.entries] if self.scales is None else [self.entries, self.scales]
@@ -67,9 +76,12 @@ class FrameCache:
         page_frames: int,
         capacity: int | None = None,
     ) -> None:
-        """page_frames: that memory is taken for at a time. capacity: frames at most; None: any."""
+        """page_frames: that lie together at most. capacity: frames at most; None: any."""
         self.shape, self.device, self.capacity = shape, device, capacity
         self.page_frames = min(page_frames, capacity or page_frames)
+        self._first_frames = min(SMALLEST_PAGE, self.page_frames)
+        if self.page_frames < 2 * SMALLEST_PAGE:
+            self._first_frames = self.page_frames
         self._pages: list[Page] = []
         self._slots: list[int | None] = []  # the frame in each; None where one was dropped
         self._claimed: list[int] = []  # slots of the frames that are being computed
@@ -119,12 +131,14 @@ class FrameCache:
                     page.scales[kind, layer, :, :, place] = scale
 
     def attend(self, layer: int, query: Tensor) -> Tensor:
-        """Mixes the values of all frames, the claimed ones too; (B, m, heads, d) to (B, m, C)."""
+        """Mixes the values of all frames, the claimed ones too; (B, m, heads, d) to (B, m, C), in
+        the query's type or in float32, which layers round themselves."""
         storage = self.shape.storage
         # Rounding the query is far cheaper than widening the cache at every layer of every frame.
         dtype = query.dtype if storage.scaled else storage.dtype
         parts = (self._part(layer, page, dtype) for page in self._used())
-        return attend_parts(query.to(dtype), parts).to(query.dtype)
+        mixed = attend_parts(query.to(dtype), parts)
+        return mixed if mixed.dtype == torch.float32 else mixed.to(query.dtype)
 
     def received(self, layer: int, query: Tensor) -> Tensor:
         """(frames,): the share of some queries' attention that each frame gets, by slot."""
@@ -194,12 +208,23 @@ class FrameCache:
         return self._pages[slot // self.page_frames], slot % self.page_frames
 
     def _make_room(self, slot: int) -> None:
-        if slot < len(self._pages) * self.page_frames:
+        """A new page, or the last one of twice its size: memory is taken as it is needed, and what
+        is copied is little beside what attention reads."""
+        number, place = divmod(slot, self.page_frames)
+        last = self._pages[number] if number < len(self._pages) else None
+        if last is not None and place < last.frames:
             return
-        frames = self.page_frames
+        frames = self._first_frames if last is None else 2 * last.frames
+        frames = min(frames, self.page_frames)
         if self.capacity is not None:
-            frames = min(frames, self.capacity - slot)
-        self._pages.append(Page.empty(self.shape, frames, self.device))
+            frames = min(frames, self.capacity - slot + place)
+        page = Page.empty(self.shape, frames, self.device)
+        if last is None:
+            self._pages.append(page)
+            return
+        for target, source in zip(page.tensors(), last.tensors(), strict=True):
+            target[:, :, :, :, : last.frames] = source
+        self._pages[number] = page
 
     def _close_holes(self) -> None:
         """Move the last frames into holes, so that the slots in use lie side by side."""

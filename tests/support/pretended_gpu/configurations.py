@@ -16,16 +16,16 @@ from tests.support.pretended_gpu.published import (
 
 WINDOW: Final = 7  # frames until a window is full
 CONFIGURATIONS: Final[Mapping[str, Configuration]] = {
-    "cut3r": Configuration("cut3r", of_cut3r("cut3r")),
-    "cut3r-ttsa": Configuration("cut3r", of_cut3r("cut3r-ttsa"), calibrated=True),
-    "cut3r 224": Configuration("linear", of_cut3r("cut3r", "linear")),
+    "cut3r": Configuration("cut3r", of_cut3r("cut3r"), frames=3),
+    "cut3r-ttsa": Configuration("cut3r", of_cut3r("cut3r-ttsa"), frames=3, calibrated=True),
+    "cut3r 224": Configuration("linear", of_cut3r("cut3r", "linear"), frames=3),
     "stream3r frame 1": Configuration("vggt", of_stream3r(), frames=0),
-    "stream3r frame 200": Configuration("vggt", of_stream3r(), frames=1, past=199),
+    "stream3r frame 200": Configuration("vggt", of_stream3r(), frames=3, past=199),
     "stream3r frame 200 float8": Configuration(
-        "vggt", of_stream3r(cache="float8"), frames=1, past=199
+        "vggt", of_stream3r(cache="float8"), frames=3, past=199
     ),
     "stream3r window": Configuration("vggt", of_stream3r(mode="window"), frames=WINDOW),
-    "streamvggt frame 200": Configuration("vggt", of_streamvggt(), frames=1, past=199),
+    "streamvggt frame 200": Configuration("vggt", of_streamvggt(), frames=3, past=199),
     "vggt, of 8 frames": Configuration("vggt", of_vggt(), frames=0, per=8),
-    "wint3r": Configuration("wint3r", of_wint3r(), frames=6, per=2),
+    "wint3r": Configuration("wint3r", of_wint3r(), frames=8, per=2),
 }

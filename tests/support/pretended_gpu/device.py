@@ -111,7 +111,8 @@ class PretendedGpu(TorchDispatchMode):
         if func._schema.is_mutable:
             self.tape.compute(compute, None)
         else:
-            outs = [value(t) for t in tree_leaves(handed) if isinstance(t, Tensor)]
+            made = [t for t in tree_leaves(handed) if isinstance(t, Tensor)]
+            outs = [getattr(t, "value", None) for t in made]  # what is on no device has none
             self.tape.compute(compute, outs)
 
     def _falls_apart(self, func: Any, name: str) -> bool:
@@ -137,8 +138,8 @@ class PretendedGpu(TorchDispatchMode):
     def _down(self, args: Any) -> Tensor:
         target, source = args[:2]
         self._count_copy(source.numel() * source.element_size(), down=True)
-        if self.values:
-            self.host.send_down(target, value(source).to(target.dtype))
+        told = value(source).to(target.dtype) if self.values else torch.ones_like(target)
+        self.host.send_down(target, told)
         return target
 
     def _count_copy(self, size: int, down: bool) -> None:

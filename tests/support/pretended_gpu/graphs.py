@@ -37,17 +37,18 @@ class Tape:
     steps: list[Callable[[], None]] = field(default_factory=list)
     made: list[Tensor] = field(default_factory=list)
 
-    def compute(self, function: Callable[[], Any], targets: Any) -> None:
+    def compute(self, function: Callable[[], Any], targets: list[Tensor | None] | None) -> None:
         """Note how the values of `targets` come about; None: by what the function alters."""
-        outs = [] if targets is None else [t for t in tree_leaves(targets) if t is not None]
+        outs = targets or []
 
         def step() -> None:
             found = [x for x in tree_leaves(function()) if isinstance(x, Tensor)]
             for out, value in zip(outs, found, strict=bool(outs)):
-                out.copy_(value)
+                if out is not None:
+                    out.copy_(value)
 
         self.steps.append(step)
-        self.made += outs
+        self.made += [out for out in outs if out is not None]
 
 
 class CudaGraph:
@@ -57,6 +58,34 @@ class CudaGraph:
 
     def __init__(self, *_: Any, **__: Any) -> None:
         self.tape: Tape | None = None
+        self._pool = Pool()
+        self._before: tuple[int, int, int, float, int] = (0, 0, 0, 0.0, 0)
+
+    def capture_begin(self, pool: object = None, capture_error_mode: str = "global") -> None:
+        """From here on nothing is computed."""
+        gpu, tally = self.gpu, self.gpu.tally
+        if gpu.tape is not None:
+            raise CaptureError("a capture within a capture")
+        self._pool = pool if isinstance(pool, Pool) else Pool()
+        self._before = tally.bytes, tally.peak, tally.launches, tally.seconds, tally.flops
+        tally.peak = tally.bytes
+        gpu.tape = Tape()
+
+    def capture_end(self) -> None:
+        """What was captured runs when it is replayed."""
+        gpu, tally, tape = self.gpu, self.gpu.tally, self.gpu.tape
+        if tape is None:
+            raise CaptureError("there is no capture to end")
+        gpu.tape = None
+        _, peak, tally.launches, tally.seconds, tally.flops = self._before
+        scratch = tally.peak - tally.bytes
+        tally.bytes += max(scratch - self._pool.scratch, 0)
+        self._pool.scratch = max(self._pool.scratch, scratch)
+        tally.peak = max(peak, tally.peak, tally.bytes)
+        for tensor in tape.made:
+            if tensor.is_floating_point():
+                tensor.fill_(torch.nan)
+        self.tape = tape
 
     def replay(self) -> None:
         """Everything that was captured, on the tensors that it was captured with."""
@@ -70,35 +99,12 @@ class CudaGraph:
         """Forget it."""
         self.tape = None
 
-    def pool(self) -> object:
-        """Memory that other graphs may share."""
-        return None
-
 
 @contextmanager
-def captured(
-    graph: CudaGraph, pool: object = None, stream: object = None, **_: Any
-) -> Iterator[None]:
+def captured(graph: CudaGraph, pool: object = None, **_: Any) -> Iterator[None]:
     """torch.cuda.graph."""
-    gpu = graph.gpu
-    if gpu.tape is not None:
-        raise CaptureError("a capture within a capture")
-    before, peak = gpu.tally.bytes, gpu.tally.peak
-    launches, seconds, flops = gpu.tally.launches, gpu.tally.seconds, gpu.tally.flops
-    gpu.tally.peak = before
-    gpu.tape = tape = Tape()
+    graph.capture_begin(pool)
     try:
         yield
     finally:
-        gpu.tape = None
-        # Nothing ran; what was captured runs when it is replayed.
-        gpu.tally.launches, gpu.tally.seconds, gpu.tally.flops = launches, seconds, flops
-    shared = pool if isinstance(pool, Pool) else Pool()
-    scratch = gpu.tally.peak - gpu.tally.bytes
-    gpu.tally.bytes += max(scratch - shared.scratch, 0)
-    shared.scratch = max(shared.scratch, scratch)
-    gpu.tally.peak = max(peak, gpu.tally.peak, gpu.tally.bytes)
-    for tensor in tape.made:
-        if tensor.is_floating_point():
-            tensor.fill_(torch.nan)
-    graph.tape = tape
+        graph.capture_end()
