@@ -79,7 +79,7 @@ def runs(options: argparse.Namespace) -> list[Run]:
     told["precision"] = options.precision
     few, last = (8, 8) if options.tiny else (24, options.frames)
     causal = tuple(sorted({COUNTED, *(last * k // 4 for k in (1, 2, 3, 4))} - {0}))
-    small = {"image_size": 64} if options.tiny else {}
+    small: dict[str, Any] = {"image_size": 64} if options.tiny else {}
     sizes = ((64, 48), (56, 42), (64, 28)) if options.tiny else ((512, 384), (518, 392), (512, 384))
 
     def of_cut3r(name: str) -> Callable[[], LearnedFrontend]:

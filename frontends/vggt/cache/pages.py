@@ -174,7 +174,7 @@ class FrameCache:
     def ordered(self, layer: int) -> Part:
         """Keys and values (B, frames, tokens, heads, d) by id, float32, as when computed."""
         filled = [(frame, slot) for slot, frame in enumerate(self._slots) if frame is not None]
-        order = [slot for _, slot in sorted(filled)]
+        order = torch.tensor([slot for _, slot in sorted(filled)], device=self.device)
         parts = [self._part(layer, page, torch.float32) for page in self._used()]
         keys, values = (
             torch.cat(each, 1).unflatten(1, (-1, self.shape.tokens))[:, order]

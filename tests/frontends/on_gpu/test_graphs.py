@@ -35,7 +35,7 @@ class Memory:
         return (query + layer + sum(self.seen)).flatten(2)
 
 
-def layers(mixers: Mapping[str, Mixer], tokens: Tensor) -> dict[str, Tensor] | list[Any]:
+def layers(mixers: Mapping[str, Mixer], tokens: Tensor) -> list[Any]:
     """(1, n, heads, d) through two layers that look at the past; also what is no tensor."""
     for layer in range(2):
         tokens = tokens * 0.5
