@@ -6,7 +6,7 @@ from dataclasses import field
 
 from mapper.core.quantities import Frames, Metres, Radians, Share, Whole
 from mapper.core.settings_model import settings
-from mapper.frontends.rgbd.hypotheses import EvidenceConfig
+from mapper.frontends.rgbd.choosing import EvidenceConfig
 from mapper.vision.dense_alignment import AlignmentConfig
 
 

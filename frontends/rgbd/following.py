@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from mapper.core.geometry import inverse, orthonormalised
@@ -26,11 +28,15 @@ def stand_on(placed: PlacedView, T_world_before: np.ndarray | None = None) -> Tr
 def follow(track: Track, view: View, config: RgbdConfig) -> Track | None:
     """The track after the view was placed by its reference; None where that is not known.
 
-    Where the view shares little with the reference, it is the next one. After a gap the views alone
+    Where the view shares little with the reference, it is the next one; where the reference does
+    not place it, the last view may, which is more like it. After a gap the views alone
     must say where it is: nothing is known of the way in between.
     """
     has_depth = view.has_depth(config.min_depth_ratio)
     found = place(track, view, config) if has_depth else place_by_features(track, view)
+    if found is None and has_depth and _can_stand_on_last(track, config):
+        track = replace(track, reference=track.last, covariance=np.zeros((6, 6)))
+        found = place(track, view, config)
     if found is None or (track.lost_frames and (found.is_held or not has_depth)):
         return None
     T_world_camera = orthonormalised(track.reference.T_world_camera @ found.T_reference_camera)
@@ -40,6 +46,11 @@ def follow(track: Track, view: View, config: RgbdConfig) -> Track | None:
     if found.shared < config.reference_overlap and has_depth:
         return stand_on(placed, track.T_world_last)
     return _moved(placed, track.reference, track.T_world_last, found.covariance)
+
+
+def _can_stand_on_last(track: Track, config: RgbdConfig) -> bool:
+    last = track.last
+    return last is not track.reference and last.view.has_depth(config.min_depth_ratio)
 
 
 def _moved(

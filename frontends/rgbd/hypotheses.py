@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mapper.core.geometry import inverse, orthonormalised, rotation_angle
-from mapper.core.quantities import Metres, Positive, Probability, Radians, Share
-from mapper.core.settings_model import settings
+from mapper.core.geometry import inverse, orthonormalised
 from mapper.core.sim3 import log_sim3
+from mapper.frontends.rgbd.slides import Weakest, beside, weakest_of
 from mapper.vision.alignment_evidence import (
     CORRELATED,
     LEVEL,
@@ -30,10 +28,13 @@ from mapper.vision.depth_pyramid import DepthPyramid
 from mapper.vision.moving_parts import without_moving
 
 UNKNOWN_FIRMNESS = 100.0  # of planes that were not aligned: speaks neither for nor against
-MOST_SURPRISING = 12.0  # log-likelihood: frames may be missing, or somebody ran
 OVERCONFIDENCE = 2.0
 COMMON_SIGMAS = np.array([0.002] * 3 + [0.003] * 3)  # radians, metres
 EXPECTED = 2.5  # deviations of the motion so far
+# Log-likelihoods by which places in the weakest direction must differ for the better one to be
+# known, and for it to be tried instead.
+SAME_SCORE = 3.0
+LEAST_ADVANTAGE = 1.0
 ROUNDS = 3  # of an alignment that has not come to rest
 
 Weak = tuple[float, float]  # metres and radians
@@ -42,46 +43,19 @@ Views = tuple[DepthPyramid, DepthPyramid]  # the reference, and what is placed
 FEATURES_COVARIANCE = np.diag([0.01**2] * 3 + [0.03**2] * 3)
 
 
-@settings
-class EvidenceConfig:
-    """What an alignment of a depth camera's view must show to be believed.
-
-    min_overlap: share of the points that the reference sees.
-    min_agreement: share of these that lie on its surfaces.
-    min_probability: that it is right, by surfaces and light.
-    clear_probability: with so much nothing else is tried.
-    blind_overlap: min_overlap of views in which there is no light to go by.
-    blind_front: share of their points that may lie in space that was free.
-    blind_agreement: share of their points that must lie on the reference's surfaces.
-    same_translation: places nearer to each other, and
-    same_rotation: turned less against each other, are one place.
-    min_advantage: log-likelihood by which the best place must beat any other.
-    """
-
-    min_overlap: Share = 0.2
-    min_agreement: Share = 0.55
-    min_probability: Probability = 0.35
-    clear_probability: Probability = 0.75
-    blind_overlap: Share = 0.4
-    blind_front: Share = 0.02
-    blind_agreement: Share = 0.9
-    same_translation: Metres = 0.04
-    same_rotation: Radians = 0.026
-    min_advantage: Positive = 5.0
-
-
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
     """An alignment with the reference, and what speaks for it.
 
     is_held: something else than the views holds it in some direction. is_expected: it is where the
-    motion so far would lead.
+    motion so far would lead. leaves_out: something that is taken to have moved by itself.
     """
 
     aligned: Alignment
     evidence: Evidence
     is_held: bool
     is_expected: bool
+    leaves_out: bool = False
 
     @property
     def T_reference_camera(self) -> np.ndarray:
@@ -138,17 +112,50 @@ class HypothesisMaker:
         evidence = compared.evidence(tried.T_reference_camera)
         left_out = self._compared.readings - compared.readings
         score = evidence.score - UNKNOWN_COST * left_out / CORRELATED
-        return replace(tried, evidence=replace(evidence, score=score))
+        return replace(tried, evidence=replace(evidence, score=score), leaves_out=True)
 
     def _tried(
         self, views: Views, compared: Comparison, start: np.ndarray, prior: PosePrior
     ) -> Hypothesis:
         aligned = self._rest(views, start, None)
-        is_held = not aligned.converged or is_known_worse(aligned, *self._weak)
+        weakest, slides = weakest_of(aligned, compared.typical_depth), None
+        is_doubtful = aligned.converged and weakest.is_doubtful
+        if is_doubtful:
+            aligned, slides = self._shaken(views, compared, aligned, weakest)
+        is_held = (
+            not aligned.converged or slides is not None or is_known_worse(aligned, *self._weak)
+        )
         if is_held:
-            aligned = self._rest(views, start, prior)
+            aligned = self._rest(views, start, replace(prior, slides=slides))
+        elif is_doubtful and weakest.is_beyond(start, aligned.S_reference_source):
+            slid = weakest.unit * weakest.between(start, aligned.S_reference_source)
+            held = self._rest(views, start, replace(prior, slides=slid[None]))
+            is_held = self._explains_more(held, aligned, compared)
+            aligned = held if is_held else aligned
         T = aligned.S_reference_source
         return Hypothesis(aligned, compared.evidence(T), is_held, self._is_expected(T))
+
+    def _shaken(
+        self, views: Views, compared: Comparison, aligned: Alignment, weakest: Weakest
+    ) -> tuple[Alignment, np.ndarray | None]:
+        """The alignment, or one beside it that explains more; and the twists (K, 6) to others that
+        explain as much, if there are any."""
+        T = aligned.S_reference_source
+        found = beside(views, compared, T, weakest, self._config)
+        if not found:
+            return aligned, None
+        score, best = compared.score(T), max(found, key=lambda each: each.score)
+        if best.score > score + SAME_SCORE:
+            better = self._rest(views, best.T_reference_source, None)
+            if better.converged and self._explains_more(better, aligned, compared):
+                return better, None
+        as_good = [each for each in found if each.score > score - SAME_SCORE]
+        twists = [weakest.unit * weakest.between(T, each.T_reference_source) for each in as_good]
+        return aligned, np.array(twists) if twists else None
+
+    def _explains_more(self, one: Alignment, other: Alignment, compared: Comparison) -> bool:
+        scores = (compared.score(each.S_reference_source) for each in (one, other))
+        return next(scores) > next(scores) + LEAST_ADVANTAGE
 
     def unrefined(self, known: PosePrior) -> Hypothesis:
         """That the view is where something else says, which no alignment could make better."""
@@ -201,61 +208,3 @@ def reported_covariance(aligned: Alignment) -> np.ndarray:
     """(6, 6) of the pose, as far off as poses were in the gauntlet's half for tuning: where depth
     and colour err in common, being misplaced or late, no residual of theirs tells."""
     return OVERCONFIDENCE**2 * aligned.covariance + np.diag(COMMON_SIGMAS**2)
-
-
-def is_clear(tried: Hypothesis, config: EvidenceConfig) -> bool:
-    """Whether so much speaks for it that no other place would do."""
-    return (
-        is_believable(tried, config)
-        and not tried.is_held
-        and tried.evidence.has_light
-        and tried.probability >= config.clear_probability
-    )
-
-
-def is_believable(tried: Hypothesis, config: EvidenceConfig) -> bool:
-    """Whether surfaces, and light where there is any, bear it out."""
-    e = tried.evidence
-    compared = e.seen >= config.min_overlap and e.agree >= config.min_agreement
-    if not (tried.aligned.converged and compared):
-        return False
-    if e.has_light:
-        return tried.probability >= config.min_probability
-    return (
-        e.seen >= config.blind_overlap
-        and e.front <= config.blind_front
-        and e.agree >= config.blind_agreement
-    )
-
-
-def best_of(
-    tried: Iterable[Hypothesis], motion: PosePrior, config: EvidenceConfig
-) -> tuple[Hypothesis, bool]:
-    """The one that explains most, and whether another place explains as much: then nobody knows.
-
-    motion: where the camera should be. A place that it could hardly have come to has to explain
-    more: steps of a flight look alike, and so do desks.
-    """
-
-    def worth(each: Hypothesis) -> float:
-        squared = surprise(each.T_reference_camera, motion) ** 2
-        return each.evidence.score - min(0.5 * squared, MOST_SURPRISING)
-
-    ordered = sorted(tried, key=worth, reverse=True)
-    best = ordered[0]
-    rivals = [
-        h for h in ordered[1:] if is_believable(h, config) and not _same_place(best, h, config)
-    ]
-    return best, any(worth(best) - worth(rival) < config.min_advantage for rival in rivals)
-
-
-def _same_place(a: Hypothesis, b: Hypothesis, config: EvidenceConfig) -> bool:
-    within = config.same_translation, config.same_rotation
-    return is_near(a.T_reference_camera, b.T_reference_camera, within)
-
-
-def is_near(T: np.ndarray, other: np.ndarray, within: Weak) -> bool:
-    """Whether two poses differ by no more."""
-    moved = inverse(T) @ other
-    shift = float(np.linalg.norm(moved[:3, 3]))
-    return shift <= within[0] and rotation_angle(moved[:3, :3]) <= within[1]

@@ -7,17 +7,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mapper.core.geometry import inverse
+from mapper.frontends.rgbd.choosing import best_of, is_believable, is_clear, is_near
 from mapper.frontends.rgbd.config import RgbdConfig
 from mapper.frontends.rgbd.hypotheses import (
     FEATURES_COVARIANCE,
     Hypothesis,
     HypothesisMaker,
-    best_of,
     features_prior,
-    is_believable,
-    is_clear,
     is_known_worse,
-    is_near,
     reported_covariance,
     surprise,
 )
@@ -146,8 +143,8 @@ def place_by_features(track: Track, view: View) -> Placement | None:
 
 def _is_far_fetched(tried: Hypothesis, track: Track, prior: PosePrior) -> bool:
     """Whether it is not where the camera could have gone, and held by something else than the views
-    or found after a gap, when little is left to compare with."""
-    if not (tried.is_held or track.lost_frames):
+    or found after a gap, when little is left to compare with, or only by leaving something out."""
+    if not (tried.is_held or tried.leaves_out or track.lost_frames):
         return False
     return surprise(tried.T_reference_camera, prior) > MAX_SURPRISE
 

@@ -8,12 +8,11 @@ import numpy as np
 
 from mapper.core.geometry import inverse, orthonormalised, rotation_angle
 from mapper.core.pose_uncertainty import PoseUncertainty
+from mapper.frontends.rgbd.choosing import EvidenceConfig, is_clear
 from mapper.frontends.rgbd.hypotheses import (
-    EvidenceConfig,
     HypothesisMaker,
     Weak,
     features_prior,
-    is_clear,
     reported_covariance,
 )
 from mapper.frontends.rgbd.view import PlacedView, View

@@ -119,6 +119,16 @@ class Comparison:
         """Of the source: its points."""
         return int(np.count_nonzero(self.source.depth))
 
+    @property
+    def typical_depth(self) -> float:
+        """Of the source's points, their median; 0 of none."""
+        there = self.source.depth[self.source.depth > 0]
+        return float(np.median(there)) if len(there) else 0.0
+
+    def score(self, S_reference_source: Float[np.ndarray, "4 4"]) -> float:
+        """See Evidence."""
+        return _score(self._sums(S_reference_source))
+
     def evidence(self, S_reference_source: Float[np.ndarray, "4 4"]) -> Evidence:
         """Of the source's points, where the alignment puts them."""
         sums = self._sums(S_reference_source)

@@ -60,11 +60,13 @@ class PosePrior:
     """What is known of an alignment before the views are compared.
 
     T_reference_source: (4, 4), expected. information: (6, 6), inverse covariance of a
-    left-multiplied twist, rotation [rad], then translation [units].
+    left-multiplied twist, rotation [rad], then translation [units]. slides: (K, 6), twists along
+    which what the views tell is not to be trusted.
     """
 
     T_reference_source: Float64[np.ndarray, "4 4"]
     information: Float64[np.ndarray, "6 6"]
+    slides: Float64[np.ndarray, "k 6"] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +208,12 @@ def _descend(
 def _hold(H: np.ndarray, b: np.ndarray, prior: PosePrior, T: np.ndarray, inliers: float) -> None:
     """Add what is known beforehand, as so many residuals as there are would have to say it."""
     moved = log_sim3(T @ inverse(prior.T_reference_source))[:6]
+    for slide in () if prior.slides is None else prior.slides:
+        along = H[:6, :6] @ slide
+        told = float(slide @ along)
+        if told > 0:
+            b[:6] -= along * float(slide @ b[:6]) / told
+            H[:6, :6] -= np.outer(along, along) / told
     information = prior.information * inliers / INDEPENDENT_RESIDUALS
     H[:6, :6] += information
     b[:6] += information @ moved

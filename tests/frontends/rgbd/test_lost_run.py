@@ -68,14 +68,14 @@ def test_what_was_lost_is_placed_when_the_camera_is_found_again(room: Room) -> N
     for index in range(0, 8):
         frontend.step(room.frame(index))
     answers = []
-    for index in range(30, -1, -2):  # by and by it sees again what the first frames saw
+    for index in range(36, -1, -2):  # by and by it sees again what the first frames saw
         answers.append(frontend.step(room.frame(index)))
         if frontend.state != LOST:
             break
     assert frontend.state == RELOCALISED and len(answers) > 1
     assert all(not each for each in answers[:-1])
     placed = answers[-1]
-    assert [p.frame_index for p in placed] == list(range(30, 30 - 2 * len(answers), -2))
+    assert [p.frame_index for p in placed] == list(range(36, 36 - 2 * len(answers), -2))
     assert frontend.recovered == len(answers) - 1
     for each in placed:
         assert each.segment == 0
