@@ -1,4 +1,4 @@
-# make demo: install and map a sample room.   make test: install and run the tests.
+# make demo: install and map a sample room, with depth and from colour alone.   make test: install and run the tests.
 # make lint: what `make test` does first: ruff and mypy.
 PYTHON ?= python3
 VENV := .venv
@@ -10,6 +10,7 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
 demo: $(VENV)/.installed
 	$(BIN)/mapper demo
+	$(BIN)/mapper demo --color
 
 test: lint
 	$(BIN)/python -m pytest --cov --cov-report=

@@ -9,6 +9,7 @@ import numpy as np
 
 from mapper.backend.alignment.online import align_newest
 from mapper.backend.config import BackendConfig
+from mapper.backend.correction import CorrectedPoses, Correction, correct
 from mapper.backend.finalisation import Aligner, connected_map, finalise, fused_map
 from mapper.backend.fusion.map_fusion import MapFusion
 from mapper.backend.global_map import GlobalMap
@@ -66,6 +67,7 @@ class Backend:
         self._schedule = OptimisationSchedule(config.optimise_every, config.optimise_share)
         self._held = HeldFrameCounter()
         self._final: GlobalMap | None = None  # known at the end
+        self._correction = Correction()
 
     def add(self, prediction: Prediction) -> GraphUpdate:
         """Track the frame against the open keyframe, or close that one and open the next.
@@ -116,7 +118,15 @@ class Backend:
             return GraphUpdate()
         closed = self._tracker.close()
         self.finalise(aligner)
-        return GraphUpdate(closed=closed)
+        corrected = self._correction
+        return GraphUpdate(closed=closed, edges=corrected.edges, corrected=corrected.keyframes)
+
+    def correct(self, poses: CorrectedPoses, first_segment: int = 0) -> None:
+        """Take over where the frontend found out, in the end, that frames had been.
+
+        first_segment: of the map, that is the frontend's 0; earlier ones are of a run before.
+        """
+        self._correction = correct(self.keyframes, self.graph, poses, first_segment)
 
     def restore(self, keyframes: list[Keyframe], edges: list[Edge], fuse: bool = True) -> None:
         """Take over the closed keyframes and edges of an earlier run, in their order.

@@ -23,6 +23,7 @@ class GraphUpdate:
     decisions: on every pair that was tried.
     With a keyframe that opened, the graph as it is until the next prediction: poses:
     S_world_keyframe of every keyframe; graph_edges: all.
+    At the end, corrected: keyframes that changed after they had closed.
     """
 
     T_world_camera: np.ndarray | None = None
@@ -34,3 +35,4 @@ class GraphUpdate:
     decisions: tuple[LoopDecision, ...] = ()
     poses: Mapping[int, np.ndarray] = field(default_factory=dict)
     graph_edges: Sequence[Edge] = ()
+    corrected: tuple[Keyframe, ...] = ()

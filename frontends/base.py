@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -87,6 +87,31 @@ class RecoveringFrontend(Protocol):
     """
 
     recovered: int
+
+
+@runtime_checkable
+class CorrectingFrontend(Protocol):
+    """A frontend that knows better in the end where the frames were that it answered."""
+
+    def corrections(self) -> Mapping[tuple[int, int], np.ndarray]:
+        """S_world_camera (4, 4) by segment and frame index; asked once, after the flush.
+
+        Its scale is what the depths of the frame's prediction must be multiplied by.
+        """
+        ...
+
+
+@runtime_checkable
+class ReportingFrontend(Protocol):
+    """A frontend that found out more than poses and points."""
+
+    def metrics(self) -> dict[str, Any]:
+        """For metrics.json, after the flush."""
+        ...
+
+    def notes(self) -> list[str]:
+        """Sentences for whoever mapped the sequence, after the flush."""
+        ...
 
 
 @runtime_checkable

@@ -13,7 +13,12 @@ from mapper.config.loader import load_config
 from mapper.config.settings import MapperConfig
 from mapper.core.camera_noise import CameraNoise
 from mapper.errors import ConfigError, InputError
-from mapper.frontends.base import ExplainingFrontend, Frontend, PreparingFrontend
+from mapper.frontends.base import (
+    ExplainingFrontend,
+    Frontend,
+    PreparingFrontend,
+    ReportingFrontend,
+)
 from mapper.frontends.registry import AUTO, choose_frontend, create_frontend, frontend_spec
 from mapper.io.sequences.bounded import BoundedSequence
 from mapper.io.sequences.depth_readings import check_depth_range, depth_camera
@@ -180,6 +185,11 @@ def _run(job: Job, say: Say, progress: Callable[[int], Progress]) -> dict[str, A
             raise InputError(_nothing_mapped(sequence, mapper, job.frontend))
         course = Course(mapper.stopwatch, time.perf_counter() - started, interrupted)
         extra = {**found(sequence), "matcher": mapper.matcher.name, "warm_up_s": job.warm_up_s}
+        if isinstance(job.frontend, ReportingFrontend):
+            notes = job.frontend.notes()
+            extra |= job.frontend.metrics() | {"input_notes": [*sequence.notes, *notes]}
+            for note in notes:
+                say(f"  {note}")
         return write_outputs(run, result, sequence.ground_truth, course, show, extra)
 
 

@@ -11,13 +11,13 @@ from torch import Tensor
 
 from mapper.backend.alignment.geometry import Pairs
 from mapper.backend.alignment.similarities import POSE, adjoint, log, similarities
-from mapper.backend.graph.edge import Edge
+from mapper.backend.graph.edge import Edge, EdgeKind
 
 
 class EdgeTerms:
     """Edges between rows of the views. Residual: log of what the poses contradict an edge by.
 
-    weight: on their information, which was measured on depths that the alignment corrects.
+    weight: on their information, where it was measured on depths that the alignment corrects.
     """
 
     def __init__(self, edges: Sequence[Edge], weight: float, device: torch.device) -> None:
@@ -25,7 +25,9 @@ class EdgeTerms:
             return torch.tensor(values, dtype=torch.long, device=device)
 
         measured = np.array([e.S_i_j for e in edges], float).reshape(-1, 4, 4)
-        information = weight * np.array([e.information for e in edges], float).reshape(-1, 7, 7)
+        weights = [1.0 if e.kind == EdgeKind.ADJUSTED else weight for e in edges]
+        information = np.array([e.information for e in edges], float).reshape(-1, 7, 7)
+        information *= np.reshape(weights, (-1, 1, 1))
         self.pairs = Pairs(indices([e.i for e in edges]), indices([e.j for e in edges]))
         self._S_j_i = similarities(measured, device).Inv()
         self._information = torch.from_numpy(information).to(device)

@@ -13,10 +13,12 @@ HELD_SCALE = 1e12  # information on a log scale that is not free
 
 
 class EdgeKind(StrEnum):
-    """odometry: the frontend's own chain. overlap: two segments share a frame, so the camera is
-    the same. Both are trusted; the others may be wrong and are robustified."""
+    """odometry: the frontend's own chain. adjusted: the same, of a frontend that adjusted its poses
+    and points together, so not measured on depths. overlap: two segments share a frame, so the
+    camera is the same. These are trusted; the others may be wrong and are robustified."""
 
     ODOMETRY = "odometry"
+    ADJUSTED = "adjusted"
     OVERLAP = "overlap"
     COVISIBILITY = "covisibility"
     LOOP = "loop"
@@ -24,7 +26,7 @@ class EdgeKind(StrEnum):
     @property
     def is_trusted(self) -> bool:
         """Whether such an edge is taken at its word, without a robust kernel."""
-        return self in (EdgeKind.ODOMETRY, EdgeKind.OVERLAP)
+        return self in (EdgeKind.ODOMETRY, EdgeKind.ADJUSTED, EdgeKind.OVERLAP)
 
 
 @dataclass(frozen=True, slots=True)

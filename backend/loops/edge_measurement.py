@@ -33,6 +33,7 @@ MIN_INFORMATION = 1e-6  # of a direction in which nothing is known: sigma 1000
 
 
 FOUND_FRAMES = 100  # missing ones that stand for that: 10 times what one leaves unknown
+VOUCHED = 0.25  # times an alignment's floor, of which most stands for distorted depth
 UNBORNE_SHARE = 0.25  # of a step that nothing bears out: what it may be off by
 # What an alignment may be off by that would look as right elsewhere: radians, share of the depth.
 DOUBTED_ROTATION = 0.1
@@ -124,7 +125,7 @@ def measure_odometry(
     if new.uncertainty is not None and not new.is_metric and not shared:
         information = _vouched_information(new, start, config)
         return OdometryMeasurement(
-            Edge(previous.id, new.id, start, information, kind), None, aligned=False
+            Edge(previous.id, new.id, start, information, EdgeKind.ADJUSTED), None, aligned=False
         )
     pair = ViewPair(previous, new, maps.pyramid(previous.id), maps.pyramid(new.id))
     aligned = align(pair.a, pair.b, start, config.alignment, free_scale)
@@ -268,7 +269,7 @@ def _vouched_information(new: Keyframe, step: np.ndarray, config: EdgeConfig) ->
     """
     assert new.uncertainty is not None
     adjoint = adjoint_sim3(inverse(step))[:6, :6]
-    covariance = np.diag(
+    covariance = VOUCHED**2 * np.diag(
         _squared_sigmas(config.sigma_rotation, config.sigma_translation, config.sigma_scale)
     )
     covariance[:6, :6] += 2 * adjoint @ new.uncertainty.covariance @ adjoint.T

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
 
 from mapper.core.frame import Frame
+from mapper.core.geometry import inverse
 from mapper.core.prediction import Prediction
+from mapper.core.sim3 import similarity
 from mapper.errors import InputError
 from mapper.frontends.base import TrackingState
 from mapper.frontends.mono.calibration.focal_finder import FocalFinder
 from mapper.frontends.mono.calibration.known import KnownCamera, Source
 from mapper.frontends.mono.config import MonoConfig
 from mapper.frontends.mono.depth.answers import Answers, reduced_size
+from mapper.frontends.mono.findings import Findings
 from mapper.frontends.mono.geometry.lens import Lens
 from mapper.frontends.mono.mapping.following import Follower
 from mapper.frontends.mono.mapping.segment import Record, Segment
@@ -59,6 +63,8 @@ class MonoFrontend:
         self._number = -1
         self._finder: FocalFinder | None = None
         self._unsure = ""
+        self._findings = Findings()
+        self._corrections: dict[tuple[int, int], np.ndarray] = {}
         self.reset()
 
     def reset(self) -> None:
@@ -237,12 +243,33 @@ class MonoFrontend:
             return self._give_up(segment)
         answers = self._answers.finish(segment)
         self.recovered -= self._answers.unplaced
-        logger.info(
-            "focal length %.1f px, k1 %.4f, rms %.2f px",
-            segment.lens.fx, segment.lens.k1, segment.map.rms,
-        )  # fmt: skip
+        self._correct(segment)
         self.camera = replace(self.camera, lens=segment.lens)
+        self._findings.camera, self._findings.rms = self.camera, segment.map.rms
+        self._findings.kept += self._answers.kept
+        logger.info("%s, k1 %.4f", self.camera.in_words, segment.lens.k1)
         return answers
+
+    def metrics(self) -> dict[str, Any]:
+        """The camera that was found, and how much depth there is."""
+        return self._findings.metrics()
+
+    def notes(self) -> list[str]:
+        """What was found, and what looks doubtful."""
+        return self._findings.notes()
+
+    def _correct(self, segment: Segment) -> None:
+        """Where the frames are, now that everything is adjusted together."""
+        segment.place_again(segment.records)
+        for record in segment.records:
+            if record.T is not None:
+                T_world_camera = inverse(np.vstack([record.T, [0.0, 0.0, 0.0, 1.0]]))
+                S = similarity(segment.rescaled(record), T_world_camera)
+                self._corrections[self._number, record.index] = S
+
+    def corrections(self) -> Mapping[tuple[int, int], np.ndarray]:
+        """S_world_camera (4, 4) of all frames by segment and index, after the last flush."""
+        return self._corrections
 
     def _give_up(self, segment: Segment) -> list[Prediction]:
         """A map that never became firm: better none than a wrong one."""
@@ -259,6 +286,7 @@ class MonoFrontend:
         placed = segment.newest
         if placed is None:
             return
+        self._findings.frame(len(placed.ids), placed.visible)
         self.values = {
             "inliers": float(len(placed.ids)),
             "visible": float(placed.visible),

@@ -24,6 +24,7 @@ PLOT_COLORS: Final = (
 )
 EDGE_COLORS: Final = {
     "odometry": (120, 128, 142),
+    "adjusted": (120, 128, 142),
     "overlap": (74, 144, 255),
     "covisibility": (74, 144, 255),
     "loop": (62, 214, 120),

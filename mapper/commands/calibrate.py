@@ -1,4 +1,4 @@
-"""mapper calibrate: the file that --calib reads, from pictures of a chessboard."""
+"""mapper calibrate: the file that --calib reads, from pictures of a chessboard or from a run."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 EPILOG = """examples:
   mapper calibrate board.mp4 --pattern 9x6 --square 0.025 --out camera.yaml
   mapper calibrate pictures/ --pattern 8x5 --square 0.03 --out camera.yaml
+  mapper calibrate --from runs/video --out camera.yaml     # the camera that the frontend mono found
 
 Hold the board, or the camera, so that every part of the image sees it, near and far, tilted.
 """
@@ -26,13 +27,16 @@ GOOD_COVERAGE = 0.6
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the command."""
     parser.epilog = EPILOG
-    parser.add_argument("pictures", type=Path, metavar="IMAGES|VIDEO", help="folder, or video file")
     parser.add_argument(
-        "--pattern", required=True, metavar="9x6", help="inner corners of the board, across x down"
+        "pictures", nargs="?", type=Path, metavar="IMAGES|VIDEO", help="folder, or video file"
     )
     parser.add_argument(
-        "--square", required=True, type=float, metavar="M", help="side of a square, metres"
+        "--from", dest="run", type=Path, metavar="RUN", help="the camera that this run found"
     )
+    parser.add_argument(
+        "--pattern", metavar="9x6", help="inner corners of the board, across x down"
+    )
+    parser.add_argument("--square", type=float, metavar="M", help="side of a square, metres")
     parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="like camera.yaml")
     parser.add_argument(
         "--every", type=int, metavar="N", help="take every N-th picture (10 of a video, else 1)"
@@ -42,6 +46,46 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Carry the command out; the exit code of the process."""
+    from mapper.errors import ConfigError
+
+    if arguments.run is not None:
+        if arguments.pictures is not None or arguments.pattern or arguments.square:
+            raise ConfigError("--from RUN takes the run's camera: leave pictures and board out")
+        return _from_run(arguments)
+    missing = {"IMAGES|VIDEO": "pictures", "--pattern": "pattern", "--square": "square"}
+    if lacking := [name for name, value in missing.items() if getattr(arguments, value) is None]:
+        raise ConfigError(f"needs {' and '.join(lacking)}, or --from RUN")
+    return _from_board(arguments)
+
+
+def _from_run(arguments: argparse.Namespace) -> int:
+    """The camera that a run's frontend found, for images of the size that they were read in."""
+    from mapper.core.intrinsics import Intrinsics
+    from mapper.errors import InputError
+    from mapper.io.cameras.calibration import Calibration, save_calibration
+    from mapper.io.cameras.camera import Camera
+    from mapper.run.directory import RunDirectory
+    from mapper.runtime.existing_files import make_way
+
+    run = RunDirectory.check(arguments.run)
+    metrics = run.read_json(run.metrics)
+    found = metrics.get("found_camera")
+    if not found:
+        raise InputError(f"{run.path}: no camera was found in it; the frontend mono finds one")
+    worked = Intrinsics(*(found[key] for key in ("fx", "fy", "cx", "cy", "width", "height")))
+    camera = worked.resized(*(metrics.get("original_size") or (worked.width, worked.height)))
+    make_way(arguments.out, arguments.overwrite)
+    distortion = (found["k1"], 0.0, 0.0, 0.0, 0.0)
+    save_calibration(Calibration(Camera(camera, distortion)), arguments.out)
+    if arguments.json:
+        print(json.dumps({"calibration": str(arguments.out), **found}))
+    else:
+        print(f"{arguments.out}: focal length {camera.fx:.1f} px, radial term {found['k1']:.4f}")
+    return 0
+
+
+def _from_board(arguments: argparse.Namespace) -> int:
+    """The camera that saw a chessboard."""
     from tqdm import tqdm
 
     from mapper.io.cameras.calibration import Calibration, save_calibration

@@ -21,6 +21,7 @@ EPILOG = """Exit code 0: the map agrees with the truth. 1: it does not.
 The room is rendered once and kept in ~/.cache/mapper, or where MAPPER_CACHE says.
 """
 OUT = Path("runs") / "demo"
+OUT_COLOR = Path("runs") / "demo-color"
 FRAMES = 240
 SAMPLE_VERSION = "v2"  # a new one whenever the sample's bytes change
 MAX_ATE = 0.02  # metres, of a map that agrees
@@ -31,7 +32,14 @@ NEAR = 0.02  # metres
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the command."""
     parser.epilog = EPILOG
-    parser.add_argument("--out", type=Path, default=OUT, metavar="DIR", help=f"({OUT})")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help=f"({OUT}; with --color {OUT_COLOR})"
+    )
+    parser.add_argument(
+        "--color",
+        action="store_true",
+        help="map it from colour alone, camera known, and judge that up to scale",
+    )
     parser.add_argument(
         "--frames",
         type=int,
@@ -50,16 +58,21 @@ def execute(arguments: argparse.Namespace) -> int:
     from mapper.request import RunRequest
 
     stop_on_sigterm()
-    _check_target(arguments.out)
+    out = arguments.out or (OUT_COLOR if arguments.color else OUT)
+    _check_target(out)
     sample = cached_sample(arguments.frames, arguments.json)
     request = RunRequest(
-        sequence=sample, out=arguments.out, viewer=arguments.viewer, overwrite=True
+        sequence=sample,
+        out=out,
+        viewer=arguments.viewer,
+        overwrite=True,
+        frontend="mono" if arguments.color else None,
     )
     told = () if arguments.json else (say, ProgressBar)
     run, metrics = map_into(request, *told)
     if not metrics["complete"]:
         raise KeyboardInterrupt
-    surface = surface_errors(run)
+    surface = surface_errors(run, with_scale=arguments.color)
     agrees, reason = judge(metrics)
     if arguments.json:
         result = {"run": str(run.path), "agrees": agrees, "surface": surface, **metrics}
@@ -100,7 +113,8 @@ def judge(metrics: dict[str, Any]) -> tuple[bool, str]:
     """Whether the run's errors are within bounds, and the figures that say so."""
     if "ate_se3" not in metrics.get("evaluation", {}):
         return False, str(metrics.get("evaluation_failed", "no errors could be computed"))
-    ate = metrics["evaluation"]["ate_se3"]["rmse"]
+    best = "ate_se3" if metrics["units"] == "metres" else "ate_sim3"
+    ate = metrics["evaluation"][best]["rmse"]
     coverage = metrics["evaluation"]["coverage"]
     reason = (
         f"ATE {ate * 100:.2f} cm (at most {MAX_ATE * 100:g} cm), "
@@ -109,19 +123,20 @@ def judge(metrics: dict[str, Any]) -> tuple[bool, str]:
     return ate <= MAX_ATE and coverage >= MIN_COVERAGE, reason
 
 
-def surface_errors(run: RunDirectory) -> dict[str, float]:
+def surface_errors(run: RunDirectory, with_scale: bool = False) -> dict[str, float]:
     """Distances (metres) from the map's vertices to the exact surfaces; empty without a map.
 
     The map is moved into the room's frame by aligning the trajectories, not the surfaces.
+    with_scale: its units are no metres.
     """
     from mapper.core.geometry import transform
     from mapper.io.meshes.mesh_files import read_mesh
 
     mesh = read_mesh(run.mesh)
-    T_room_world = _alignment(run)
-    if T_room_world is None or not len(mesh.vertices):
+    S_room_world = _alignment(run, with_scale)
+    if S_room_world is None or not len(mesh.vertices):
         return {}
-    distances = _distances(transform(T_room_world, mesh.vertices))
+    distances = _distances(transform(S_room_world, mesh.vertices))
     import numpy as np
 
     return {
@@ -131,18 +146,19 @@ def surface_errors(run: RunDirectory) -> dict[str, float]:
     }
 
 
-def _alignment(run: RunDirectory) -> np.ndarray | None:
-    """T_room_world (4, 4) from the poses at equal times; None with fewer than three."""
+def _alignment(run: RunDirectory, with_scale: bool) -> np.ndarray | None:
+    """S_room_world (4, 4) from the poses at equal times; None with fewer than three."""
     import numpy as np
 
     from mapper.core.geometry import umeyama
+    from mapper.core.sim3 import similarity
     from mapper.io.trajectory_files import read_tum
 
     estimate, truth = read_tum(run.trajectory), read_tum(run.ground_truth)
     if len(estimate) < 3:
         return None
     same = np.abs(truth.timestamps[None] - estimate.timestamps[:, None]).argmin(axis=1)
-    return umeyama(estimate.positions, truth.positions[same], with_scale=False)[1]
+    return similarity(*umeyama(estimate.positions, truth.positions[same], with_scale))
 
 
 def _distances(points: np.ndarray) -> np.ndarray:

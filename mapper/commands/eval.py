@@ -97,15 +97,16 @@ def evaluate_run(run: RunDirectory, ground_truth: Path | None = None) -> dict[st
     path = _ground_truth(run, ground_truth)
     truth = _read_truth(path)
     frames, keyframes = load_trajectories(run)
+    is_metric = described.units == "metres"
     result: dict[str, Any] = {
         "sequence": described.sequence.name,
         "ground_truth": str(path.resolve()),
         "complete": is_complete(run),
         "units": described.units,
-        "frames": _errors(frames, truth, expected_frames(run)),
+        "frames": _errors(frames, truth, expected_frames(run), is_metric),
     }
     try:
-        result["keyframes"] = _errors(keyframes, truth, len(keyframes))
+        result["keyframes"] = _errors(keyframes, truth, len(keyframes), is_metric)
     except InputError as error:
         result["keyframes"] = {"failed": str(error)}
     return result
@@ -128,10 +129,12 @@ def _read_truth(path: Path) -> Trajectory:
     return read_truth(path)[0]
 
 
-def _errors(estimate: Trajectory, truth: Trajectory, expected: int) -> dict[str, Any]:
+def _errors(
+    estimate: Trajectory, truth: Trajectory, expected: int, is_metric: bool
+) -> dict[str, Any]:
     from mapper.evaluate.metrics.standstill import judge
 
-    return judge(estimate, truth, expected_frames=expected).to_dict()
+    return judge(estimate, truth, expected_frames=expected, is_metric=is_metric).to_dict()
 
 
 def _print_table(result: dict[str, Any]) -> None:
@@ -154,7 +157,10 @@ def _print_table(result: dict[str, Any]) -> None:
     if "failed" in result["keyframes"]:
         print(f"\nkeyframes alone: not judged, {result['keyframes']['failed']}")
     if result["units"] != "metres":
-        print("\nthe map has no metric scale: look at ATE Sim(3) and coverage alone")
+        print(
+            "\nthe map has no metric scale: look at ATE Sim(3), at coverage, and at RPE, which is "
+            "at the scale that fits"
+        )
 
 
 def _value(errors: dict[str, Any], keys: tuple[str, ...]) -> float | None:

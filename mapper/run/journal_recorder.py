@@ -48,8 +48,11 @@ class JournalRecorder:
         self._writer.put(lambda: self._write_update(before, note, culled, after))
 
     def finish(self, update: GraphUpdate, now: MapNow) -> None:
-        """The last keyframe closed, and every pose is final; all of it is written."""
-        lines = [*_closing_lines(update), ("poses", poses_record(now.global_map()))]
+        """The last keyframe closed, and every pose is final; all of it is written. Of lines that
+        name the same keyframe or edge the newest counts."""
+        lines = [("keyframe", keyframe_record(keyframe)) for keyframe in update.corrected]
+        lines += [("edge", edge_record(edge)) for edge in update.edges]
+        lines += [*_closing_lines(update), ("poses", poses_record(now.global_map()))]
         self._writer.put(lambda: self._append(lines))
         self._writer.settle()
 

@@ -151,6 +151,7 @@ def _errors(result: MappingResult, truth: Trajectory, without_depth: int) -> dic
             result.trajectory,
             truth,
             expected_frames=result.counts.frames + without_depth,
+            is_metric=result.is_metric,
         )
     except InputError as error:
         return {"evaluation_failed": str(error)}

@@ -21,7 +21,8 @@ from mapper.config.settings import MapperConfig
 from mapper.core.frame import Frame
 from mapper.core.prediction import Prediction
 from mapper.errors import InputError, OutputError
-from mapper.frontends.base import Frontend, PairFrontend, ResumableFrontend, TrackingState
+from mapper.frontends import base
+from mapper.frontends.base import Frontend
 from mapper.frontends.registry import choose_frontend, create_frontend
 from mapper.runtime.closing import Closing
 from mapper.runtime.patience import MOST, Patience, told
@@ -92,9 +93,9 @@ class Mapper(Closing):
             self._worker.close()
 
     @property
-    def state(self) -> TrackingState:
+    def state(self) -> base.TrackingState:
         """What became of the last frame."""
-        return TrackingState.LOST if self._frontend is None else self._frontend.state
+        return base.TrackingState.LOST if self._frontend is None else self._frontend.state
 
     @property
     def fault(self) -> BaseException | None:
@@ -111,7 +112,7 @@ class Mapper(Closing):
         """How many there are by now."""
         return len(self.backend.keyframes)
 
-    def step(self, frame: Frame, values: Mapping[str, float] | None = None) -> TrackingState:
+    def step(self, frame: Frame, values: Mapping[str, float] | None = None) -> base.TrackingState:
         """Track one frame and pass what is known of it on to the backend.
 
         values: further numbers of the frame that are worth a plot.
@@ -123,7 +124,7 @@ class Mapper(Closing):
         if predictions is None:  # what it remembers may be half done
             self.skip(InputError("an image could not be tracked"))
             frontend.reset()
-            return TrackingState.LOST
+            return base.TrackingState.LOST
         self.counts.stepped(frontend)
         track_ms = self.stopwatch.last_ms("track")
         values = {**frontend.values, **(values or {}), "track_ms": track_ms}
@@ -132,10 +133,7 @@ class Mapper(Closing):
         return frontend.state
 
     def start_segment(self) -> None:
-        """The camera may be anywhere now: the next frame begins a world of its own.
-
-        The backend joins it to the others where it recognises a place.
-        """
+        """The next frame begins a world of its own, which the backend joins by a known place."""
         frontend = self._frontend
         if frontend is None:
             return
@@ -191,8 +189,7 @@ class Mapper(Closing):
     def _end_worker(self) -> None:
         """Live, a fault of one frame leaves a map to settle; a full disk leaves no room for it."""
         self._worker.close()
-        fault = self._worker.fault
-        if fault is not None and (not self._live or isinstance(fault, OutputError)):
+        if (fault := self._worker.fault) and (not self._live or isinstance(fault, OutputError)):
             raise fault
 
     def _flush(self, frontend: Frontend) -> None:
@@ -202,6 +199,8 @@ class Mapper(Closing):
             for prediction in frontend.flush():
                 self._take(prediction, checkpoint)
             self.counts.recover(frontend)
+            if isinstance(frontend, base.CorrectingFrontend):
+                self.backend.correct(frontend.corrections(), self._first_segment)
         except Exception as error:
             if not self._live or isinstance(error, OutputError):
                 raise
@@ -214,7 +213,7 @@ class Mapper(Closing):
         from mapper.backend.pairwise.keyframes import pairwise_aligner
 
         frontend = self._frontend
-        looks_again = frontend.rollout_pairs if isinstance(frontend, PairFrontend) else None
+        looks_again = frontend.rollout_pairs if isinstance(frontend, base.PairFrontend) else None
         return pairwise_aligner(self.config.pairwise, looks_again)
 
     def restore(
@@ -238,7 +237,7 @@ class Mapper(Closing):
             return
         first = read_frame(int(checkpoint["next_frame"]))
         frontend = self._frontend or self._create_frontend(first)
-        assert isinstance(frontend, ResumableFrontend)
+        assert isinstance(frontend, base.ResumableFrontend)
         frontend.restore(checkpoint["frontend"], read_frame)
 
     def _see_again(self, keyframes: list[Keyframe], read_frame: Callable[[int], Frame]) -> None:
@@ -258,7 +257,7 @@ class Mapper(Closing):
 
     def _checkpoint(self, frontend: Frontend) -> Checkpoint:
         """Of the frame that comes next."""
-        memory = frontend.snapshot() if isinstance(frontend, ResumableFrontend) else None
+        memory = frontend.snapshot() if isinstance(frontend, base.ResumableFrontend) else None
         return Checkpoint(replace(self.counts), memory)
 
     def _count_left_out(self, job: FrameJob | None) -> None:

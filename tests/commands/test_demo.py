@@ -14,6 +14,7 @@ from mapper.commands.demo import cached_sample, judge, surface_errors
 from mapper.core.mesh import Mesh
 from mapper.io.meshes.mesh_files import read_mesh, write_mesh
 from mapper.rooms.sample.sequence import make_sample
+from mapper.request import RunRequest
 from mapper.run.directory import RunDirectory
 from tests.support.made_up_records import described
 
@@ -44,6 +45,23 @@ def test_the_demo_agrees_with_the_truth_and_replaces_its_former_run(
     assert lines[verdict + 1].strip() == str(out_path / "report.html")
     assert (out_path / "mesh.ply").stat().st_size > 1000
     assert (out_path / "notes.md").read_text() == "mine"
+
+
+def test_colour_alone_is_mapped_too_and_judged_up_to_scale(
+    cache: Path, tmp_path: Path, command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def mapped(request: RunRequest) -> tuple[RunDirectory, dict[str, object]]:
+        asked.append(request)
+        found = {"ate_se3": {"rmse": 3.0}, "ate_sim3": {"rmse": 0.004}, "coverage": 1.0}
+        return RunDirectory(tmp_path), {"complete": True, "units": "units", "evaluation": found}
+
+    monkeypatch.setattr("mapper.pipeline.map_into", mapped)
+    monkeypatch.setattr(demo, "surface_errors", lambda run, with_scale: {})
+    code, out, _ = command("demo", "--color", "--out", tmp_path / "color", "--json")
+    assert code == 0 and json.loads(out)["agrees"] is True
+    assert asked[0].frontend == "mono" and asked[0].out == tmp_path / "color"
 
 
 def test_a_folder_with_somebody_elses_run_yaml_is_left_alone(
@@ -78,8 +96,9 @@ def test_the_surface_is_near_the_exact_room_until_it_is_moved(finished: RunDirec
     [(0.019, 1.0, True), (0.021, 1.0, False), (0.001, 0.5, False)],
 )
 def test_the_verdict_needs_accuracy_and_coverage(ate: float, coverage: float, agrees: bool) -> None:
-    metrics = {"evaluation": {"ate_se3": {"rmse": ate}, "coverage": coverage}}
-    assert judge(metrics)[0] is agrees
+    for units, best in (("metres", "ate_se3"), ("units", "ate_sim3")):
+        found = {"ate_se3": {"rmse": 1.0}, best: {"rmse": ate}, "coverage": coverage}
+        assert judge({"units": units, "evaluation": found})[0] is agrees
 
 
 def test_a_run_that_could_not_be_judged_does_not_agree() -> None:

@@ -45,7 +45,7 @@ class Answers:
         self._has_begun = False
         self._swept: dict[int, Future[RawDepth] | None] = {}  # by keyframe number
         self._pool = ThreadPoolExecutor(1, "depth")
-        self.kept = 1.0  # share of pixels with depth, of the newest depth map
+        self.kept: list[float] = []  # share of pixels with depth, of each depth map
         self.unplaced = 0  # frames among the last answer's that have no place
 
     def unanswered(self, segment: Segment) -> Sequence[Record]:
@@ -97,6 +97,8 @@ class Answers:
         answers = [self._prediction(segment, in_time, r) for r in placed]
         for record in waiting:
             record.image = None
+            if record.keyframe is not None:
+                segment.note_depths(record)
         self._answered += len(waiting)
         self.unplaced = len(waiting) - len(placed)
         self._forget(in_time)
@@ -155,7 +157,7 @@ class Answers:
         found = consistent(
             self._raw(in_time[here]), [self._raw(in_time[p]) for p in others[:WITNESSES]]
         )
-        self.kept = found.share
+        self.kept.append(found.share)
         return found
 
     def _raw(self, keyframe: MonoKeyframe) -> RawDepth:

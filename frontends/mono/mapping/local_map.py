@@ -34,6 +34,7 @@ SEED_PIXELS: Final = 2.0
 SEED_REACH: Final = 30  # keyframes back in which a seed's views are looked for
 NEWEST, FREE, FIXED = 6, 12, 6  # keyframes in a local adjustment
 LOCAL_ITERATIONS: Final = 6
+MOST_ADJUSTED: Final = 600  # keyframes: 3600 unknowns are 100 MB
 OUTLIER: Final = 2.5  # sigmas
 
 
@@ -140,10 +141,11 @@ class LocalMap:
         self._adjust(np.sort(order), np.isin(np.sort(order), free), LOCAL_ITERATIONS, None, marked)
 
     def adjust_all(self, iterations: int, refine: FocalPrior | None) -> None:
-        """All keyframes and points; refine: the lens too."""
+        """All keyframes, or the newest of very many, and all points; refine: the lens too."""
         numbers = np.arange(len(self.keyframes))
         marked = self.points.state == POINT
-        self._adjust(numbers, numbers > 0, iterations, refine, marked)
+        free = numbers > max(len(numbers) - 1 - MOST_ADJUSTED, 0)
+        self._adjust(numbers, free, iterations, refine, marked)
 
     def uncertainty(self, refine: FocalPrior | None) -> float:
         """How far the keyframes may be from where they are, as a share of the way they spread.

@@ -48,7 +48,8 @@ class Record:
 
     grey: blurred, until it is tracked. T: T_camera_world (3, 4) as last known; None = not placed.
     ids, pixels, weights: of the points that place it. keyframe: its number, if it is one.
-    information: of a twist from the left of T, once it was placed again.
+    information: of a twist from the left of T, once it was placed again. answered: the ids of
+    points that a keyframe saw when it was answered, and how deep they were.
     """
 
     index: int
@@ -61,6 +62,7 @@ class Record:
     weights: Float64[np.ndarray, " n"] | None = None
     keyframe: int | None = None
     information: Float64[np.ndarray, "6 6"] | None = None
+    answered: tuple[Int64[np.ndarray, " m"], Float64[np.ndarray, " m"]] | None = None
 
     def fill(self, placed: Placed) -> None:
         """What placed it."""
@@ -122,6 +124,27 @@ class Segment:
             if record.keyframe is not None:
                 record.T = self.map.keyframes[record.keyframe].T
             self._place_again(record, 0 if is_keyframe else ITERATIONS)
+
+    def note_depths(self, record: Record) -> None:
+        """Of the points that the frame sees, as it is answered."""
+        if record.ids is not None and record.T is not None:
+            ids = record.ids[self.map.points.state[record.ids] == POINT]
+            record.answered = ids, self._depths(record.T, ids)
+
+    def rescaled(self, record: Record) -> float:
+        """By how much what the frame sees is deeper now than when it was answered."""
+        if record.answered is None or record.T is None:
+            return 1.0
+        ids, depths = record.answered
+        alive = (self.map.points.state[ids] == POINT) & (depths > 0)
+        now = self._depths(record.T, ids)
+        good = alive & (now > 0)
+        return float(np.median(now[good] / depths[good])) if good.sum() >= MIN_INLIERS else 1.0
+
+    def _depths(
+        self, T: Float64[np.ndarray, "3 4"], ids: Int64[np.ndarray, " n"]
+    ) -> Float64[np.ndarray, " n"]:
+        return self.map.points.places[ids] @ T[2, :3] + T[2, 3]
 
     def _place_again(self, record: Record, iterations: int) -> None:
         assert record.ids is not None and record.pixels is not None

@@ -59,6 +59,7 @@ def judge(
     *,
     expected_frames: int | None = None,
     max_time_difference: float = MATCH_SECONDS,
+    is_metric: bool = True,
 ) -> Evaluation | Standstill:
     """Errors of a run by what its camera did: see evaluate() for the arguments and the errors."""
     estimated, true = matched_trajectories(estimate, reference, max_time_difference)
@@ -68,6 +69,7 @@ def judge(
             reference,
             expected_frames=expected_frames,
             max_time_difference=max_time_difference,
+            is_metric=is_metric,
         )
     matched = estimated.num_poses
     expected = expected_poses(estimate, matched, expected_frames)

@@ -44,7 +44,8 @@ class Evaluation(Figures):
 
     ate_se3, ate_sim3: after the best rigid, and the best similarity, alignment.
     rpe_translation_rmse (metres) and rpe_rotation_rmse_deg: relative pose error between
-    consecutive matched poses (across gaps, where frames were lost), at the estimate's own scale.
+    consecutive matched poses (across gaps, where frames were lost), at the estimate's own scale, or
+    where that is arbitrary at the one that fits best.
     rpe_pairs: how many of those. coverage: matched_poses / expected_poses.
     """
 
@@ -84,9 +85,11 @@ def evaluate(
     *,
     expected_frames: int | None = None,
     max_time_difference: float = MATCH_SECONDS,
+    is_metric: bool = True,
 ) -> Evaluation:
     """Compare poses whose timestamps differ by at most max_time_difference (seconds).
 
+    is_metric: the estimate is in metres; else its scale is arbitrary.
     expected_frames: the frames that should have got a pose; the estimate's length if not given.
     Raises InputError where there is nothing to compare: a failed run never counts as error zero.
     """
@@ -95,7 +98,8 @@ def evaluate(
     _check_motion(estimated.positions_xyz, "estimate")
     _check_motion(true.positions_xyz, "reference")
     expected = expected_poses(estimate, matched, expected_frames)
-    translation, rotation = relative_errors(estimated, true)
+    scaled = estimated if is_metric else _aligned(estimated, true, with_scale=True)[0]
+    translation, rotation = relative_errors(scaled, true)
     return Evaluation(
         _absolute_error(estimated, true, with_scale=False),
         _absolute_error(estimated, true, with_scale=True),

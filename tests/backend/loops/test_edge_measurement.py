@@ -12,6 +12,7 @@ from mapper.backend.keyframes.keyframe import shares_frame
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
 from mapper.backend.keyframes.map_cache import MapCache
 from mapper.backend.loops.edge_measurement import (
+    VOUCHED,
     EdgeConfig,
     OdometryMeasurement,
     Seen,
@@ -99,8 +100,10 @@ def test_a_frontend_that_knows_its_poses_is_taken_at_its_word(room: Room) -> Non
     np.testing.assert_allclose(found.edge.S_i_j, room.relative(0, 5) @ exp_se3(ERROR), atol=1e-6)
     sigmas = np.sqrt(np.diag(np.linalg.inv(found.edge.information)))
     # Twice the covariance, as both ends are known so well, and the floor.
-    assert sigmas[:3] == pytest.approx(np.sqrt(2 * 1e-6 + CONFIG.sigma_rotation**2), rel=0.05)
-    assert sigmas[6] == pytest.approx(CONFIG.sigma_scale)
+    assert sigmas[:3] == pytest.approx(
+        np.sqrt(2 * 1e-6 + (VOUCHED * CONFIG.sigma_rotation) ** 2), rel=0.05
+    )
+    assert sigmas[6] == pytest.approx(VOUCHED * CONFIG.sigma_scale)
     assert found.correction is None and not found.aligned
 
 

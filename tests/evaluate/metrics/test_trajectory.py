@@ -59,6 +59,9 @@ def test_a_scaled_copy_has_no_error_after_sim3_only() -> None:
     assert result.ate_se3.median == pytest.approx(0.5 * np.median(away))
     assert result.ate_se3.max == pytest.approx(0.5 * away.max())
     assert result.rpe_translation_rmse == pytest.approx(0.5 * np.sqrt((steps**2).mean()))
+    no_metres = evaluate(Trajectory(reference.timestamps, moved), reference, is_metric=False)
+    assert no_metres.rpe_translation_rmse == pytest.approx(0, abs=1e-9)
+    assert no_metres.ate_se3 == result.ate_se3
 
 
 def test_a_warped_square_keeps_its_known_error() -> None:

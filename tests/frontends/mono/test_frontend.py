@@ -12,7 +12,8 @@ import pytest
 from mapper.core.frame import Frame
 from mapper.core.geometry import umeyama
 from mapper.core.prediction import Prediction
-from mapper.frontends.base import TrackingState
+from mapper.core.sim3 import scale_of
+from mapper.frontends.base import CorrectingFrontend, TrackingState
 from mapper.frontends.mono.config import MonoConfig
 from mapper.frontends.mono.frontend import MonoFrontend
 from mapper.io.sequences.open_sequence import open_sequence
@@ -152,3 +153,16 @@ def test_black_frames_are_lost_and_another_segment_begins(walk: Sequence) -> Non
     placed = {p.frame_index for p in found}
     assert not placed & set(range(25, 60)) and placed >= set(range(25))
     assert len(placed) >= 45
+
+
+def test_all_poses_are_told_again_in_the_end_and_better(
+    mapped: tuple[MonoFrontend, list[Prediction]], walk: Sequence
+) -> None:
+    frontend, found = mapped
+    assert isinstance(frontend, CorrectingFrontend)
+    corrections = frontend.corrections()
+    assert corrections.keys() == {(0, i) for i in range(FRAMES)}
+    scales = [float(scale_of(S)) for S in corrections.values()]
+    assert all(0.9 < scale < 1.1 for scale in scales)
+    corrected = [replace(p, T_world_camera=corrections[0, p.frame_index]) for p in found]
+    assert ate(corrected, walk, FIRST) < 1.2 * ate(found, walk, FIRST)
