@@ -91,7 +91,9 @@ def globally_aligned(
     from mapper.backend.alignment.alignment import AlignmentTask, try_to_align
 
     edges = [e for e in graph.edges if e.i in poses and e.j in poses and graph.is_inlier(e)]
-    task = AlignmentTask(poses, edges, pairs, graph.free_scale)
+    # What a frontend adjusted together stays: matches of whole images are worse than its points.
+    adjusted = {k for e in edges if e.kind == EdgeKind.ADJUSTED for k in (e.i, e.j)}
+    task = AlignmentTask(poses, edges, pairs, graph.free_scale, tuple(sorted(adjusted)))
     alignment = try_to_align(task, maps.map, config, progress)
     if alignment is None:
         return final

@@ -67,6 +67,18 @@ def test_alignment_moves_the_poses_and_leaves_the_graph(maps: MapCache, graph: P
     assert rounds[0] == (1, CONFIG.rounds)
 
 
+def test_what_a_frontend_adjusted_stays_and_its_depths_alone_are_corrected(
+    maps: MapCache, graph: PoseGraph
+) -> None:
+    graph.replace_edges([replace(e, kind=EdgeKind.ADJUSTED) for e in list(graph.edges)])
+    before = {k: S.copy() for k, S in graph.poses.items()}
+    final = globally_aligned(final_map(graph), graph, maps, CONFIG)
+    assert final.is_aligned and set(final.corrections) == set(TRUTH)
+    for k, S in before.items():
+        np.testing.assert_allclose(final.poses[k], S, atol=1e-9)
+    assert max(float(np.abs(grid).max()) for grid in final.corrections.values()) > 1e-4
+
+
 def test_a_single_keyframe_is_left_where_it_is(maps: MapCache, graph: PoseGraph) -> None:
     alone = final_map(graph, left_out=[0, 1, 3])
     assert globally_aligned(alone, graph, maps, CONFIG) is alone

@@ -13,8 +13,8 @@ from mapper.commands import demo
 from mapper.commands.demo import cached_sample, judge, surface_errors
 from mapper.core.mesh import Mesh
 from mapper.io.meshes.mesh_files import read_mesh, write_mesh
-from mapper.rooms.sample.sequence import make_sample
 from mapper.request import RunRequest
+from mapper.rooms.sample.sequence import make_sample
 from mapper.run.directory import RunDirectory
 from tests.support.made_up_records import described
 
