@@ -75,7 +75,7 @@ def test_what_a_frontend_adjusted_stays_and_its_depths_alone_are_corrected(
     final = globally_aligned(final_map(graph), graph, maps, CONFIG)
     assert final.is_aligned and set(final.corrections) == set(TRUTH)
     for k, S in before.items():
-        np.testing.assert_allclose(final.poses[k], S, atol=1e-9)
+        np.testing.assert_allclose(final.poses[k], S, atol=1e-5)  # through pypose's exp
     assert max(float(np.abs(grid).max()) for grid in final.corrections.values()) > 1e-4
 
 
