@@ -16,12 +16,11 @@ from mapper.core.prediction import Prediction
 from mapper.core.sim3 import similarity
 from mapper.errors import InputError
 from mapper.frontends.base import TrackingState
-from mapper.frontends.mono.calibration.focal_finder import FocalFinder
 from mapper.frontends.mono.calibration.known import KnownCamera, Source
+from mapper.frontends.mono.calibration.search import CameraSearch
 from mapper.frontends.mono.config import MonoConfig
-from mapper.frontends.mono.depth.answers import Answers, reduced_size
+from mapper.frontends.mono.depth.answers import Answers, recovered_of, reduced_size
 from mapper.frontends.mono.findings import Findings
-from mapper.frontends.mono.geometry.lens import Lens
 from mapper.frontends.mono.mapping.following import Follower
 from mapper.frontends.mono.mapping.segment import Record, Segment
 from mapper.frontends.mono.tracking.flow import FlowTracker
@@ -40,6 +39,9 @@ SURE_AT_ONCE: Final = 6  # ... and where it is
 # Of the keyframes' places, as a share of the way they spread, by independent errors: others make it
 # several times as much.
 UNSURE: Final = 0.03
+# Of the new points, that do not fit the motion: 0.3 where a quarter of the image moves, 0.9 where
+# what moves was taken for the world.
+CONTRADICTED: Final = 0.6
 
 
 class MonoFrontend:
@@ -61,7 +63,7 @@ class MonoFrontend:
         self._flow = FlowTracker()
         self._follower = Follower(self._flow, self.config.max_points)
         self._number = -1
-        self._finder: FocalFinder | None = None
+        self._search = CameraSearch(self._flow, self.config.focal)
         self._unsure = ""
         self._findings = Findings()
         self._corrections: dict[tuple[int, int], np.ndarray] = {}
@@ -85,21 +87,24 @@ class MonoFrontend:
         self.recovered = 0
         record = self._record(frame)
         self._waiting.append(record)
-        if self.camera is None and not self._find_camera(frame, record):
+        if self.camera is None:
+            self.camera = self._search.offer(_levels(record), frame.intrinsics)
+        if self.camera is None:
             self.state, self.values = TrackingState.TRACKING, {}
             return []
         answers: list[Prediction] = []
         waiting, self._waiting = self._waiting, []
         for each in waiting:
             answers += self._advance(each)
+        record.was_lost = self.state == TrackingState.LOST
         return answers
 
     def flush(self) -> list[Prediction]:
         """All that is left, after everything was adjusted together."""
         self.recovered = 0
         answers: list[Prediction] = []
-        if self.camera is None and self._finder is not None:
-            self._know(self._finder)
+        if self.camera is None:
+            self.camera = self._search.finish()
             waiting, self._waiting = self._waiting, []
             for record in waiting:
                 answers += self._advance(record)
@@ -124,27 +129,6 @@ class MonoFrontend:
         image = cv2.resize(frame.image, small, interpolation=cv2.INTER_AREA)
         return Record(frame.index, frame.timestamp, image, levels.grey)
 
-    def _find_camera(self, frame: Frame, record: Record) -> bool:
-        """Whether the camera is known by now."""
-        assert self._size is not None and record.grey is not None
-        width, height = self._size
-        if frame.intrinsics is not None:
-            self.camera = KnownCamera.given(frame.intrinsics, width, height)
-        elif self.config.focal:
-            lens = Lens.guessed(self.config.focal, width, height)
-            self.camera = KnownCamera(lens, Source.GIVEN)
-        else:
-            self._finder = self._finder or FocalFinder(self._flow, width, height)
-            if self._finder.offer(Levels.of_grey(record.grey)) is not None:
-                self._know(self._finder)
-        return self.camera is not None
-
-    def _know(self, finder: FocalFinder) -> None:
-        assert self._size is not None
-        self.camera = KnownCamera.found(finder.found(), *self._size)
-        self._finder = None
-        logger.info("%s", self.camera.in_words)
-
     def _advance(self, record: Record) -> list[Prediction]:
         """A frame more, the camera being known."""
         if self._segment is None:
@@ -162,9 +146,9 @@ class MonoFrontend:
         return self._collect(segment)
 
     def _start(self, record: Record) -> list[Prediction]:
-        assert self.camera is not None and record.grey is not None
+        assert self.camera is not None
         self._waiting.append(record)
-        begun = self._starter.offer(Levels.of_grey(record.grey), self.camera.lens)
+        begun = self._starter.offer(_levels(record), self.camera.lens)
         self._offered += 1
         self.state = TrackingState.TRACKING
         self.values = {"parallax": self._starter.parallax, "tracks": float(self._starter.tracks)}
@@ -183,8 +167,7 @@ class MonoFrontend:
     def _drop_oldest(self) -> None:
         """Frames that waited too long for a start have no place."""
         if len(self._waiting) > MOST_BUFFERED:
-            del self._waiting[0]
-            self.recovered -= 1
+            self.recovered += recovered_of([self._waiting.pop(0)])
 
     def _lose(self, record: Record, reason: str) -> list[Prediction]:
         self._lost += 1
@@ -195,8 +178,14 @@ class MonoFrontend:
         if self._lost < LOST_FOR:
             return []
         logger.warning("frame %d: lost for too long, starting a new segment", record.index)
+        segment = self._segment
+        assert segment is not None
+        lost = segment.records[-self._lost :]
+        del segment.records[-self._lost :]
         answers = self._end_segment()
         self.reset()
+        for each in lost:  # they may be its beginning
+            answers += self._advance(each)
         return answers
 
     def _refine(self, segment: Segment) -> None:
@@ -214,7 +203,7 @@ class MonoFrontend:
         if not self._is_sure(segment):
             return []
         answers = self._answers.collect(segment)
-        self.recovered -= self._answers.unplaced
+        self.recovered += self._answers.recovered
         return answers
 
     def _is_sure(self, segment: Segment, ended: bool = False) -> bool:
@@ -228,13 +217,14 @@ class MonoFrontend:
         if not self._sure and len(segment.map.keyframes) >= (SURE_AT_ONCE if at_once else SURE_AT):
             prior = self.camera.prior if refines else None
             self._uncertainty = segment.map.uncertainty(prior)
-            self._sure = self._uncertainty < UNSURE
+            contradicted = segment.map.contradiction >= CONTRADICTED
+            self._sure = self._uncertainty < UNSURE and not contradicted
         return self._sure
 
     def _end_segment(self) -> list[Prediction]:
         segment, self._segment = self._segment, None
         if segment is None:
-            self.recovered -= len(self._waiting)
+            self.recovered += recovered_of(self._waiting)
             self._waiting = []
             return []
         assert self.camera is not None
@@ -242,7 +232,7 @@ class MonoFrontend:
         if not self._is_sure(segment, ended=True):
             return self._give_up(segment)
         answers = self._answers.finish(segment)
-        self.recovered -= self._answers.unplaced
+        self.recovered += self._answers.recovered
         self._correct(segment)
         self.camera = replace(self.camera, lens=segment.lens)
         self._findings.camera, self._findings.rms = self.camera, segment.map.rms
@@ -274,11 +264,15 @@ class MonoFrontend:
     def _give_up(self, segment: Segment) -> list[Prediction]:
         """A map that never became firm: better none than a wrong one."""
         placed = sum(record.T is not None for record in segment.records)
-        self.recovered -= len(segment.records) - self._lost
-        how = f"to {self._uncertainty:.0%} of the way they spread"
+        for record in segment.records:
+            record.T = None
+        self.recovered += recovered_of(segment.records)
+        how = f"to {self._uncertainty:.0%} of the way they spread: move sideways, and longer"
         if len(segment.map.keyframes) < SURE_AT_ONCE:
-            how = f"by {len(segment.map.keyframes)} keyframes of {SURE_AT_ONCE}"
-        self._unsure = f"{placed} frames could be placed, but only {how}: move sideways, and longer"
+            how = f"by {len(segment.map.keyframes)} keyframes of {SURE_AT_ONCE}: move longer"
+        if segment.map.contradiction >= CONTRADICTED:
+            how = f"against {segment.map.contradiction:.0%} of what they see, as if that moved"
+        self._unsure = f"{placed} frames could be placed, but only {how}"
         logger.warning("a map was given up: %s", self._unsure)
         return []
 
@@ -295,3 +289,8 @@ class MonoFrontend:
             "focal_px": segment.lens.fx,
             "rms_adjusted_px": segment.map.rms,
         }
+
+
+def _levels(record: Record) -> Levels:
+    assert record.grey is not None
+    return Levels.of_grey(record.grey)

@@ -46,7 +46,7 @@ class Answers:
         self._swept: dict[int, Future[RawDepth] | None] = {}  # by keyframe number
         self._pool = ThreadPoolExecutor(1, "depth")
         self.kept: list[float] = []  # share of pixels with depth, of each depth map
-        self.unplaced = 0  # frames among the last answer's that have no place
+        self.recovered = 0  # see recovered_of, of the last answer's frames
 
     def unanswered(self, segment: Segment) -> Sequence[Record]:
         """Frames that wait."""
@@ -100,7 +100,7 @@ class Answers:
             if record.keyframe is not None:
                 segment.note_depths(record)
         self._answered += len(waiting)
-        self.unplaced = len(waiting) - len(placed)
+        self.recovered = recovered_of(waiting)
         self._forget(in_time)
         return answers
 
@@ -186,6 +186,13 @@ class Answers:
         told = [k.number for k in in_time if self._swept.get(k.number) is not None]
         for number in told[: -2 * WITNESSES]:
             self._swept[number] = None
+
+
+def recovered_of(records: Sequence[Record]) -> int:
+    """Frames that have a place after all, less those that have none and were not said lost."""
+    placed = [record.T is not None for record in records]
+    lost = [record.was_lost for record in records]
+    return sum(lost[k] if placed[k] else -int(not lost[k]) for k in range(len(records)))
 
 
 def reduced_size(width: int, height: int, longer: int) -> tuple[int, int]:

@@ -34,6 +34,7 @@ SEED_PIXELS: Final = 2.0
 SEED_REACH: Final = 30  # keyframes back in which a seed's views are looked for
 NEWEST, FREE, FIXED = 6, 12, 6  # keyframes in a local adjustment
 LOCAL_ITERATIONS: Final = 6
+MIN_JUDGED: Final = 30
 MOST_ADJUSTED: Final = 600  # keyframes: 3600 unknowns are 100 MB
 OUTLIER: Final = 2.5  # sigmas
 
@@ -47,6 +48,16 @@ class LocalMap:
         self.keyframes = KeyframeStore(lens.width, lens.height)
         self._active = np.zeros(0, bool)  # by keyframe
         self.rms = 0.0  # pixels, of the last adjustment
+        self._agreed = self._contradicted = 0
+
+    @property
+    def contradiction(self) -> float:
+        """Share of the seeds that fit no place, of those whose views are wide enough apart.
+
+        Where the map is of something that moves, the rest of the world does not fit its motion.
+        """
+        judged = self._agreed + self._contradicted
+        return self._contradicted / judged if judged >= MIN_JUDGED else 0.0
 
     def hosts(self, ids: Int64[np.ndarray, " n"]) -> Hosts:
         """Where points were first seen."""
@@ -104,6 +115,9 @@ class LocalMap:
         self.points.place(ids[good], found.points[good])
         # Wide apart, and they do not meet: it moves, or was followed to elsewhere.
         self.points.drop(ids[(found.angles > 3 * SEED_ANGLE) & ~good])
+        wrong = (found.angles > 2 * SEED_ANGLE) & (found.worst > 2 * SEED_PIXELS)
+        self._agreed += int(good.sum())
+        self._contradicted += int(wrong.sum())
         return ids[good]
 
     def sharpen(self, ids: Int64[np.ndarray, " n"]) -> None:

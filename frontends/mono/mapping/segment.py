@@ -48,6 +48,7 @@ class Record:
 
     grey: blurred, until it is tracked. T: T_camera_world (3, 4) as last known; None = not placed.
     ids, pixels, weights: of the points that place it. keyframe: its number, if it is one.
+    was_lost: so it was said of it when it came.
     information: of a twist from the left of T, once it was placed again. answered: the ids of
     points that a keyframe saw when it was answered, and how deep they were.
     """
@@ -61,6 +62,7 @@ class Record:
     pixels: Float64[np.ndarray, "n 2"] | None = None
     weights: Float64[np.ndarray, " n"] | None = None
     keyframe: int | None = None
+    was_lost: bool = False
     information: Float64[np.ndarray, "6 6"] | None = None
     answered: tuple[Int64[np.ndarray, " m"], Float64[np.ndarray, " m"]] | None = None
 
@@ -101,9 +103,12 @@ class Segment:
     def take(self, record: Record, placed: Placed | Unplaced) -> Unplaced | None:
         """A frame, placed or not, is the newest."""
         self.records.append(record)
-        record.grey = None
         if isinstance(placed, Unplaced):
-            return placed
+            return placed  # its image may begin another segment
+        for earlier in reversed(self.records):
+            if earlier.grey is None:
+                break
+            earlier.grey = None
         self.newest = placed
         self._track = self._taken(record, placed, self._last)
         if record.keyframe is not None:

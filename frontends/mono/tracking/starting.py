@@ -25,6 +25,8 @@ LESS: Final = 0.7
 PARALLAX: Final = 10.0  # pixels, of an image 640 wide
 WIDTH: Final = 640
 STILL: Final = 1.0  # pixels
+# Of the tracks, that do not move at all: then the camera stands, and what moves is not the world.
+STANDS: Final = 0.35
 LEAST_FOLLOWED: Final = 0.5  # of the tracks, from image to image
 AGAIN: Final = 3  # frames after a start that did not work out
 VIEWS: Final = (0.0, 1 / 3, 2 / 3, 1.0)  # of the way, which must agree
@@ -128,7 +130,8 @@ class Starter:
         last = len(self._tracks) - 1
         places = [round(share * last) for share in VIEWS]
         tracks = np.stack([self._tracks[place] for place in places]).astype(float)
-        start = find_start(lens, tracks)
+        still = np.linalg.norm(tracks[-1] - tracks[0], axis=1) < STILL
+        start = None if still.mean() > STANDS else find_start(lens, tracks)
         if start is None:
             self._wait = AGAIN
             return None
