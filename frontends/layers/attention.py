@@ -58,8 +58,10 @@ class SelfAttention(nn.Module):
         """(B, n, width) to (B, n, width)."""
         qkv = self.qkv(tokens).unflatten(-1, (3, self.heads, -1))
         query, key, value = qkv.unbind(2)
-        if rope is not None:  # both at once
+        if rope is not None and tokens.device.type == "cuda":  # half as many kernels
             query, key = rope.rotate(qkv[:, :, :2].flatten(2, 3)).split(self.heads, 2)
+        elif rope is not None:
+            query, key = rope.rotate(query), rope.rotate(key)
         return self.proj(attend(query, key, value))
 
 

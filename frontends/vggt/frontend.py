@@ -99,6 +99,7 @@ class StreamingFrontend(VggtFrontend):
                 storage=options.cache,
                 budget=self._budget,
                 policy=options.kv_policy,
+                frame_ms=options.kv_ms,
                 heads=self._answers.heads,
             ),
             graphs=Graphs(self._device, options.compile != "off"),

@@ -17,6 +17,7 @@ from mapper.core.quantities import (
     ProductType,
     Switch,
     Text,
+    Unit,
     Whole,
 )
 from mapper.core.settings_model import settings
@@ -103,6 +104,9 @@ class StreamVggtOptions(CommonOptions):
     kv_budget: what the cache may take, like 8GB or a number of bytes; empty = 60 % of the memory
         that is free once the weights are loaded. Exact, that is equal to the unbounded model,
         until it is full.
+    kv_ms: what a frame may take before the cache stops growing as if it were full; 0 = any. On a
+        GPU of 141 GB the budget alone lets a frame take 0.2 s. What is mapped then depends on the
+        machine.
     kv_policy: which frame goes when the cache is full: overlap = the one whose view the others
         show best, attention = the one the later frames looked at least, recency = the oldest; the
         first frame always stays.
@@ -110,6 +114,7 @@ class StreamVggtOptions(CommonOptions):
 
     cache: Literal["auto", "float32", "bfloat16", "float16", "int8", "float8"] = "auto"
     kv_budget: Budget = ""
+    kv_ms: Annotated[NonNegative, Unit("ms")] = 0.0
     kv_policy: Literal["overlap", "attention", "recency"] = "overlap"
 
 

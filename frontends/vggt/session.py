@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -12,7 +13,7 @@ from torch import Tensor
 from mapper.errors import ConfigError, InputError
 from mapper.frontends.graphs import Graphs
 from mapper.frontends.layers.precision import answer_type
-from mapper.frontends.vggt.cache.budget import SMALLEST_CAPACITY, capacity
+from mapper.frontends.vggt.cache.budget import SMALLEST_CAPACITY, TimeBudget, capacity
 from mapper.frontends.vggt.cache.cached_attention import CachedCameras, CachedFrames
 from mapper.frontends.vggt.cache.pages import CacheShape, FrameCache
 from mapper.frontends.vggt.cache.retention import KeptFrame, policy_of, victim
@@ -44,7 +45,8 @@ class SessionOptions:
     last five. shared_camera_cache: StreamVGGT's rule, by which the four refinements of the camera
     share one cache; STream3R has one for each. storage: of the aggregator's cache, or "auto", the
     type that it computes in. budget: bytes of all caches, None = no limit. policy: which frame goes
-    when the budget is spent, see retention. heads: which dense heads run.
+    when the budget is spent, see retention. frame_ms: what a frame may take before the cache stops
+    growing, 0 = any. heads: which dense heads run.
     track_window: recent frames in whose company query points are tracked; 0 = the first alone.
     """
 
@@ -53,6 +55,7 @@ class SessionOptions:
     storage: str = AUTO
     budget: int | None = None
     policy: str = "overlap"
+    frame_ms: float = 0.0
     heads: Heads = field(default_factory=Heads)
     track_window: int = 8
 
@@ -90,6 +93,8 @@ class StreamSession:
         self.frames: FrameCache | None = None  # keys and values of the aggregator
         self.cameras: FrameCache | None = None  # and of the camera head
         self._capacity: int | None = None
+        # A window does not grow.
+        self._time = TimeBudget(self.options.frame_ms if self.options.mode == "causal" else 0)
         self._size: tuple[int, ...] = ()
         self._kept: dict[int, KeptFrame] = {}
         self._tracks: TrackMemory | None = None
@@ -116,8 +121,12 @@ class StreamSession:
         images = images[:, None] if images.ndim == 4 else images
         self._prepare(images)
         while True:
+            start = time.perf_counter()
             try:
-                return self._step(images)
+                prediction = self._step(images)
+                if self._time.is_spent(time.perf_counter() - start):
+                    self._grow_no_more()
+                return prediction
             except BaseException as error:
                 self._rollback()
                 if not out_of_memory(error):
@@ -262,6 +271,13 @@ class StreamSession:
         self.cameras.shrink(remaining * (ITERATIONS if self.options.shared_camera_cache else 1))
         if self.model.device.type == "cuda":
             torch.cuda.empty_cache()
+
+    def _grow_no_more(self) -> None:
+        """From here on as many frames as now."""
+        held = max(SMALLEST_CAPACITY, len(self._kept))
+        if self._capacity is None or held < self._capacity:
+            logger.warning("frames take longer than kv_ms: the cache stays at %d frames", held)
+            self._capacity = held
 
     def _tell_once(self, frame: int) -> None:
         if not self._told_budget:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,7 @@ SHARE_OF_FREE: Final = 0.6  # the rest is for activations, heads and the map
 MEMINFO: Final = Path("/proc/meminfo")
 CGROUP: Final = Path("/sys/fs/cgroup")  # what a container may take; see free_in_container
 FALLBACK_BYTES: Final = 4 * 10**9  # where the system does not tell what is free
+SLOW_FRAMES: Final = 3  # in a row, after which the cache grows no more
 SMALLEST_CAPACITY: Final = 2  # the anchor and the frame that is being computed
 
 
@@ -58,3 +60,19 @@ def capacity(budget: int, bytes_per_frame: int) -> int:
             "image_size, or mode=window"
         )
     return frames
+
+
+class TimeBudget:
+    """Whether frames take longer than they may: the more a cache holds, the longer each takes.
+
+    milliseconds: of a frame; 0 = any. A few in a row must be slow, so that a hitch is none.
+    """
+
+    def __init__(self, milliseconds: float) -> None:
+        self._seconds = milliseconds / 1e3 or math.inf
+        self._slow = 0
+
+    def is_spent(self, seconds: float) -> bool:
+        """After a frame that took so long."""
+        self._slow = self._slow + 1 if seconds > self._seconds else 0
+        return self._slow >= SLOW_FRAMES

@@ -123,12 +123,16 @@ class FrameCache:
         count = key.shape[1] // tokens
         for number, slot in enumerate(self._claimed[-count:]):
             page, place = self._place(slot)
-            for kind, vectors in enumerate((key, value)):
-                frame = vectors[:, number * tokens : (number + 1) * tokens].transpose(1, 2)
-                entries, scale = self.shape.storage.packed(frame)
-                page.entries[kind, layer, :, :, place] = entries
-                if page.scales is not None and scale is not None:
-                    page.scales[kind, layer, :, :, place] = scale
+            part = slice(number * tokens, (number + 1) * tokens)
+            frame = [vectors[:, part].transpose(1, 2) for vectors in (key, value)]
+            if page.scales is None:
+                for kind, vectors in enumerate(frame):
+                    page.entries[kind, layer, :, :, place] = vectors
+                continue
+            entries, scale = self.shape.storage.packed(torch.stack(frame))
+            page.entries[:, layer, :, :, place] = entries
+            assert scale is not None
+            page.scales[:, layer, :, :, place] = scale
 
     def attend(self, layer: int, query: Tensor) -> Tensor:
         """Mixes the values of all frames, the claimed ones too; (B, m, heads, d) to (B, m, C), in
@@ -192,16 +196,9 @@ class FrameCache:
 
     def _part(self, layer: int, used: tuple[Page, int], dtype: torch.dtype) -> Part:
         page, count = used
-        keys, values = (
-            self.shape.storage.unpacked(
-                page.entries[kind, layer, :, :, :count].flatten(2, 3),
-                None
-                if page.scales is None
-                else page.scales[kind, layer, :, :, :count].flatten(2, 3),
-                dtype,
-            ).transpose(1, 2)
-            for kind in (0, 1)
-        )
+        entries = page.entries[:, layer, :, :, :count].flatten(3, 4)
+        scales = None if page.scales is None else page.scales[:, layer, :, :, :count].flatten(3, 4)
+        keys, values = self.shape.storage.unpacked(entries, scales, dtype).transpose(2, 3)
         return keys, values
 
     def _place(self, slot: int) -> tuple[Page, int]:

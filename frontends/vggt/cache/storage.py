@@ -65,4 +65,6 @@ class Storage:
         """Vectors in the type that is computed in."""
         if scale is None:
             return entries.to(dtype)
-        return entries.to(dtype) * scale.to(dtype)
+        if self.name == "int8" and dtype == scale.dtype:
+            return entries * scale  # in one go
+        return entries.to(dtype).mul_(scale)
