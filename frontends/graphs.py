@@ -36,6 +36,7 @@ class Graphs:
 
     def __init__(self, device: torch.device, wanted: bool) -> None:
         self.wanted = wanted and device.type == "cuda"
+        self._device = device
         self._seen: set[Hashable] = set()
         self._recordings: dict[Hashable, _Recording] = {}
         self._pool: Any = None
@@ -75,7 +76,8 @@ class Graphs:
         self._pool = self._pool or torch.cuda.graph_pool_handle()
         recorder = _Recorder(self._pool)
         try:
-            self._recordings[key] = recorder.recorded(function, tensors, mixers)
+            with torch.cuda.device(self._device):  # streams belong to the present one
+                self._recordings[key] = recorder.recorded(function, tensors, mixers)
         except RuntimeError as error:  # whatever CUDA says of what cannot be captured, or no memory
             logger.warning("CUDA graphs are not used, a frame takes longer: %s", _one_line(error))
             self.wanted = False

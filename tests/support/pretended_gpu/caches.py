@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from mapper.frontends.layers import rope
 from mapper.frontends.vggt import aggregator, map_positions
 from mapper.frontends.vggt.cache import kernels
-from mapper.frontends.wint3r import point_head, positions
+from mapper.frontends.wint3r import point_head, positions, preprocess
 
 TABLES = (
     rope.grid_rope,
@@ -18,6 +18,7 @@ TABLES = (
     map_positions._embedding,
     positions.window_rope,
     point_head.plane_coordinates,
+    preprocess._statistics,
     kernels.choose,
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final
@@ -92,6 +92,7 @@ def _pretended(gpu: PretendedGpu) -> dict[str, Any]:
         "Stream": Stream,
         "Event": Event,
         "stream": streamed,
+        "device": nullcontext,
         "current_stream": Stream,
         "CUDAGraph": CudaGraph,
         "graph": captured,
