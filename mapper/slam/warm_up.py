@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+import cv2
 import numpy as np
 
 from mapper.backend.config import BackendConfig
@@ -22,6 +23,7 @@ from mapper.core.geometry import backproject
 from mapper.core.intrinsics import Intrinsics
 from mapper.core.prediction import Prediction
 from mapper.frontends.base import Frontend, TrackingState
+from mapper.frontends.registry import WITHOUT_WEIGHTS
 from mapper.frontends.rgbd.frontend import RgbdFrontend
 from mapper.io.cameras.depth_registration import color_to_depth, depth_to_color
 from mapper.slam.mapper import Mapper
@@ -33,20 +35,23 @@ logger = logging.getLogger(__name__)
 CAMERA: Final = Intrinsics(140.0, 140.0, 79.5, 59.5, 160, 120)
 FRAMES: Final = 7
 MADE_UP: Final = "made up"
+COLOUR_FRAMES: Final = 45
+WALLS: Final = (0.8, 1.6, 1.2, 2.0)  # pixels that each moves by from frame to frame
 A_KEYFRAME: Final = KeyframeConfig(max_frames=2, max_predicted=2)
 COARSE: Final = FusionConfig(tsdf=TsdfConfig(voxel_size=0.1, max_depth=5.0))
 
 
 def warm_up(frontend: str, align: bool = True) -> float:
-    """Map made-up frames with the frontend rgbd, or with what any other would say of them.
+    """Map made-up frames with the frontend rgbd, or with what any other would say of them; and
+    show the frontend mono images.
 
     Numba compiles a function when it is first called: seconds of a run on a new machine, in which
     a camera's images would be lost. What is compiled is kept on disk, and later runs load it here
     in a fraction of a second. align: the global alignment too, for what is no depth camera's.
     Returns how many seconds it took; nothing the second time in a process.
     """
-    source = RgbdFrontend.name if frontend == RgbdFrontend.name else MADE_UP
-    work = (source, align and source == MADE_UP)
+    source = frontend if frontend in (RgbdFrontend.name, WITHOUT_WEIGHTS) else MADE_UP
+    work = (source, align and source != RgbdFrontend.name)
     if work in _done:
         return 0.0
     started = time.perf_counter()
@@ -54,6 +59,8 @@ def warm_up(frontend: str, align: bool = True) -> float:
     if source == RgbdFrontend.name:
         _register()
         _look_for_motion()
+    if source == WITHOUT_WEIGHTS:
+        _track_colour()
     _done.add(work)
     seconds = time.perf_counter() - started
     logger.info("warmed up in %.2f s", seconds)
@@ -68,7 +75,7 @@ def is_cold() -> bool:
 
 def _map(source: str, align: bool) -> None:
     """Everything that a run does, with so few frames that only the compiling takes time."""
-    frontend: Frontend = _MadeUp() if source == MADE_UP else RgbdFrontend()
+    frontend: Frontend = RgbdFrontend() if source == RgbdFrontend.name else _MadeUp()
     backend = BackendConfig(keyframes=A_KEYFRAME, fusion=COARSE, align="final" if align else "off")
     with Mapper(
         MapperConfig(matcher="orb", threads=False, backend=backend), frontend=frontend
@@ -93,6 +100,27 @@ def _look_for_motion() -> None:
     assert frame.depth is not None
     view = build_pyramid(frame.depth, frame.image, CAMERA)
     without_moving(view, view, np.eye(4))
+
+
+def _track_colour() -> None:
+    """What the frontend mono does, with four windows that walls pass by behind, near and far."""
+    from mapper.frontends.mono.config import MonoConfig  # which no other run needs
+    from mapper.frontends.mono.frontend import MonoFrontend
+
+    frontend = MonoFrontend(MonoConfig(depth_width=64, planes=8))
+    rng = np.random.default_rng(0)
+    height, width, strip = 240, 320, 80
+    coarse = rng.integers(0, 256, (height // 6, 150, 3), dtype=np.uint8)
+    wall = cv2.resize(coarse, (900, height), interpolation=cv2.INTER_LINEAR)
+    camera = Intrinsics(280.0, 280.0, 159.5, 119.5, width, height)
+    for index in range(COLOUR_FRAMES):
+        image = np.empty((height, width, 3), np.uint8)
+        for place, pixels in enumerate(WALLS):
+            left = strip * place
+            shift = np.array([[1, 0, -left - pixels * index], [0, 1, 0]], np.float32)
+            image[:, left : left + strip] = cv2.warpAffine(wall, shift, (strip, height))
+        frontend.step(Frame(index, index / 30, image, None, camera))
+    frontend.flush()
 
 
 _done: set[tuple[str, bool]] = set()  # in this process, where what is compiled stays so

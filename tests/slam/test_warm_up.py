@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 
 from mapper.errors import InputError
+from mapper.frontends.mono.depth import consistency, refinement, sweep
+from mapper.frontends.mono.geometry import bundle_kernels, pose_from_points, triangulation
+from mapper.frontends.mono.tracking import patches
 from mapper.live import map_camera
 from mapper.pipeline import map_into
 from mapper.request import LiveRequest, RunRequest
@@ -91,6 +94,21 @@ def test_it_is_done_once_in_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
         warm_up("vggt", align=False)
     assert mapped == [("rgbd", False), (MADE_UP, False)]
     assert warm_up("rgbd") == 0.0
+
+
+def test_colour_is_tracked_with_all_that_a_run_compiles() -> None:
+    module._track_colour()
+    for kernel in (
+        bundle_kernels.normal_equations,
+        consistency._compare,
+        patches._align,
+        pose_from_points._place,
+        refinement._refined,
+        sweep._costs,
+        sweep._path,
+        triangulation._triangulate,
+    ):
+        assert kernel.signatures, kernel
 
 
 @pytest.fixture
