@@ -24,7 +24,8 @@ from mapper.frontends.mono.mapping.keyframes import MonoKeyframe
 from mapper.frontends.mono.mapping.segment import Record, Segment
 
 LATER: Final = 3  # keyframes after one, before its depth is looked for
-WITNESSES: Final = 6  # depth maps that are asked about another
+WITNESSES: Final = 8  # depth maps that are asked about another
+LATER_WITNESSES: Final = 2  # of them that must be there, before it is answered
 MOST_WAITING: Final = 100  # frames
 LEAST_FIRST: Final = 0.05  # of the pixels: a first view with fewer depths has none
 LEAST_INFORMATION: Final = 1e-6
@@ -59,7 +60,9 @@ class Answers:
         ready = len(in_time) - LATER
         self._sweep(segment, in_time, in_time[: max(ready, 0) : every])
         told = [k for k in in_time[::every] if k.number in self._swept]
-        last = told[-2].frame_index if len(told) > 1 else -1
+        last = -1
+        if len(told) > LATER_WITNESSES:
+            last = told[-1 - LATER_WITNESSES].frame_index
         waiting = self.unanswered(segment)
         if len(waiting) > MOST_WAITING:
             last = max(last, waiting[-MOST_WAITING].index)
