@@ -74,8 +74,8 @@ def simulated(sequence: Path, frames: int, width: int, work: Path) -> Path:
     out = work / f"{sequence.name}_{frames}_{width}"
     if not (out / "simulation.yaml").exists():
         options = f"--max-frames {frames} --width {width} --images real --seed 2 --overwrite"
-        command: list[str | Path] = [sys.executable, SIMULATOR, sequence, "--out", out, *options.split()]
-        subprocess.run(command, check=True)
+        command: list[str | Path] = [sys.executable, SIMULATOR, sequence, "--out", out]
+        subprocess.run([*command, *options.split()], check=True)
     return out
 
 
