@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from mapper.errors import ConfigError
-from mapper.frontends.vggt.cache.kernels import Part, attend_parts
+from mapper.frontends.vggt.cache.kernels import Part, attend_parts, choose
 from mapper.frontends.vggt.cache.storage import Storage
 
 SMALLEST_PAGE: Final = 4  # frames, from which the last page doubles until it is a whole one
@@ -139,7 +139,9 @@ class FrameCache:
         the query's type or in float32, which layers round themselves."""
         storage = self.shape.storage
         # Rounding the query is far cheaper than widening the cache at every layer of every frame.
-        dtype = query.dtype if storage.scaled else storage.dtype
+        # Older GPUs have no kernel that takes bfloat16, though.
+        rounds = not storage.scaled and choose(query.device, storage.dtype) is not None
+        dtype = storage.dtype if rounds else query.dtype
         parts = (self._part(layer, page, dtype) for page in self._used())
         mixed = attend_parts(query.to(dtype), parts)
         return mixed if mixed.dtype == torch.float32 else mixed.to(query.dtype)

@@ -78,3 +78,23 @@ def test_bfloat16_is_equal_but_for_its_rounding(
     assert_alike(found, expected)
     assert 0 < distance(found, exact) < 2.5 * distance(expected, exact)
     assert distance(found, expected) < 2.5 * distance(expected, exact)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("cut3r-ttsa", {"precision": "float16"}),
+        ("stream3r", {"precision": "float16"}),
+        ("stream3r", {"precision": "auto", "cache": "bfloat16"}),
+    ],
+)
+def test_a_gpu_before_ampere_does_without_bfloat16(
+    families: Families, name: str, options: dict[str, Any]
+) -> None:
+    shown = frames(name, 2)
+    exact = answers(families.build(name, "cpu"), shown)
+    with pretended_gpu(capability=(7, 5)):
+        frontend = families.build(name, "cuda", **options)
+        found = answers(frontend, shown)
+    assert frontend.precision == ("float32" if options["precision"] == "auto" else "float16")
+    assert distance(found, exact) < 1e-3
