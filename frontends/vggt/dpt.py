@@ -93,6 +93,15 @@ class FusionBlock(nn.Module):
         return resized(self.out_conv(self.resConfUnit2(path)), size)
 
 
+class Outputs(nn.Sequential):
+    """A convolution, its activation, and the layer that answers, in float32 always."""
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(N, middle, H, W) to (N, outputs, H, W)."""
+        first, activate, last = self
+        return last(activate(first(image)).float())
+
+
 class Scratch(nn.Module):
     """The fusion's layers, and the output's: none of the latter's second where `outputs` is 0."""
 
@@ -109,7 +118,7 @@ class Scratch(nn.Module):
         middle = features // 2 if outputs else features
         self.output_conv1 = nn.Conv2d(features, middle, 3, padding=1)
         if outputs:
-            self.output_conv2 = nn.Sequential(
+            self.output_conv2 = Outputs(
                 nn.Conv2d(middle, HIDDEN, 3, padding=1),
                 nn.ReLU(inplace=True),
                 PointwiseConv2d(HIDDEN, outputs),
@@ -159,8 +168,7 @@ class Dpt(nn.Module):
         if not self.outputs:
             return resized(image, (height // 2, width // 2))
         image = self._placed(resized(image, (height, width)), width / height)
-        first, activate, last = self.scratch.output_conv2
-        return last(activate(first(image)).float())
+        return self.scratch.output_conv2(image)
 
     def level(self, number: int, tokens: Tensor, grid: tuple[int, int]) -> Tensor:
         """Tokens of one tap as a map at its own scale: 4, 2, 1, and one half of the grid."""
