@@ -55,7 +55,8 @@ class Rope2D:
         if tokens.device.type == "cuda" and self.cos.dtype == torch.float32 and not self.rounding:
             return self._turned_in_place(tokens).to(tokens.dtype)
         x = tokens.to(self.rounding or tokens.dtype).to(self.cos.dtype)
-        swapped = x.unflatten(-1, (2, 2, -1)).flip(-2).flatten(-3)
+        first, second = x.unflatten(-1, (2, 2, -1)).unbind(-2)
+        swapped = torch.stack([second, first], -2).flatten(-3)  # `flip` takes thrice as long
         # Not fused: in half precision the rounding of each product is part of the result.
         turned = (x * self.cos[:, None]).add_(swapped.mul_(self.sin[:, None]))
         return turned.to(self.rounding or tokens.dtype).to(tokens.dtype)
