@@ -38,8 +38,8 @@ def mapped(frames: list[Frame]) -> tuple[MonoFrontend, list[Prediction], int]:
 def with_block(frame: Frame, index: int, width: int, height: int) -> Frame:
     """Something textured that moves through the image, of so many pixels."""
     rng = np.random.default_rng(1)
-    texture = rng.integers(0, 255, (height // 8, width // 8, 3), dtype=np.uint8)
-    texture = cv2.resize(texture, (width, height), interpolation=cv2.INTER_LINEAR)
+    coarse = rng.integers(0, 255, (height // 8, width // 8, 3), dtype=np.uint8)
+    texture = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
     left = round(75 * (1 + np.sin(index / 9)))
     top = round(35 * (1 + np.cos(index / 7)))
     image = frame.image.copy()
