@@ -88,7 +88,7 @@ class MonoFrontend:
         record = self._record(frame)
         self._waiting.append(record)
         if self.camera is None:
-            self.camera = self._search.offer(_levels(record), frame.intrinsics)
+            self.camera = self._search.offer(_levels(record), frame)
         if self.camera is None:
             self.state, self.values = TrackingState.TRACKING, {}
             return []

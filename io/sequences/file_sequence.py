@@ -25,6 +25,7 @@ class FileSequence(NumberedFrames):
     depth_scale: units of a 16-bit depth image per metre. lonely_times: (K,), seconds, of the
     colour images that were left out, as they have no depth. notes: sentences about what was found.
     camera_kind: by the format; that of the calibration goes before it.
+    exif_focal: of all frames, see Frame.
     """
 
     kind: str
@@ -39,6 +40,7 @@ class FileSequence(NumberedFrames):
     lonely_times: np.ndarray = field(default_factory=lambda: np.empty(0))
     notes: tuple[str, ...] = ()
     camera_kind: CameraKind | None = None
+    exif_focal: float | None = None
     has_depth: bool = field(init=False)
     intrinsics: Intrinsics | None = field(init=False)
 
@@ -65,7 +67,7 @@ class FileSequence(NumberedFrames):
         timestamp = float(self.timestamps[index])
         if not self.depth_paths:
             image = self.rig.color_only(image)
-            return Frame(index, timestamp, image, None, self.intrinsics)
+            return Frame(index, timestamp, image, None, self.intrinsics, exif_focal=self.exif_focal)
         depth = self.rig.fitted(read_depth(self.depth_paths[index], self.depth_scale))
         check_size(str(self.depth_paths[index]), depth, self.rig.depth_size, calibrated)
         image, depth = self.rig.register(image, depth)

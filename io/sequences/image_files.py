@@ -22,6 +22,7 @@ FOREIGN_SUFFIXES: Final = frozenset(
     {".heic", ".heif", ".avif", ".jxl", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf"}
 )
 LOOKED_AT: Final = 100  # images, spread over the folder, whose headers decide the size
+FILM_WIDTH: Final = 36.0  # millimetres
 
 _NUMBER: Final = re.compile(r"(\d+)(?:\.(\d+))?")
 
@@ -65,6 +66,19 @@ def header_of(path: Path, size: int = HEAD_BYTES) -> ImageHeader | None:
             return read_header(file.read(size))
     except OSError:
         return None
+
+
+def focal_share(paths: list[Path]) -> float | None:
+    """Focal length by EXIF, as a share of the images' longer side; None unless they all tell one.
+
+    It is what photographs were taken with, to a few per cent: whole millimetres, and some makers
+    go by the width, others by the diagonal.
+    """
+    headers = [header_of(path) for path in spread(paths, LOOKED_AT)]
+    told = {header.focal_35mm if header else 0 for header in headers}
+    if len(told) != 1 or 0 in told:
+        return None
+    return told.pop() / FILM_WIDTH
 
 
 def first_size(paths: list[Path], as_stored: bool = False) -> tuple[int, int]:

@@ -17,6 +17,7 @@ from mapper.io.sequences.image_files import (
     IMAGE_SUFFIXES,
     LOOKED_AT,
     first_size,
+    focal_share,
     foreign_images,
     header_of,
     list_images,
@@ -81,6 +82,7 @@ def open_image_folder(
         lonely_times=np.empty(0) if pairs is None else times[pairs.lonely_color],
         notes=tuple(note for note in notes if note),
         camera_kind="lidar" if depth and _is_arkit(depth[0]) else None,
+        exif_focal=focal_share(color) if cameras is None else None,
     )
 
 

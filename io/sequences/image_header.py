@@ -17,6 +17,10 @@ _RESTARTS: Final = range(0xD0, 0xD8)  # JPEG markers within the coded pixels
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # start of a JPEG's frame
 _APP1, _SCAN, _END = 0xE1, 0xDA, 0xD9
 _ORIENTATION_TAG: Final = 274
+_EXIF_TAG: Final = 34665  # where the directory of what the camera did stands
+_FOCAL_TAG: Final = 41989  # FocalLengthIn35mmFilm, whole millimetres; 0 = unknown
+_TAKEN_WIDTH, _TAKEN_HEIGHT = 40962, 40963  # of the picture when it was taken
+_SAME_SHAPE: Final = 0.02
 _TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_BITS = 256, 257, 258
 _PNM: Final = re.compile(rb"P[1-6f](?:\s|#[^\n]*\n)+(\d+)(?:\s|#[^\n]*\n)+(\d+)", re.IGNORECASE)
 
@@ -25,7 +29,8 @@ _PNM: Final = re.compile(rb"P[1-6f](?:\s|#[^\n]*\n)+(\d+)(?:\s|#[^\n]*\n)+(\d+)"
 class ImageHeader:
     """width, height: of the stored pixels. bits: of one channel. channels: 0 = not looked up.
 
-    orientation: EXIF's, 1 to 8; 1 = as stored.
+    orientation: EXIF's, 1 to 8; 1 = as stored. focal_35mm: millimetres, of a camera whose film is
+    36 mm wide and that sees as much; 0 = the file does not tell.
     """
 
     width: int
@@ -33,6 +38,7 @@ class ImageHeader:
     bits: int = 8
     channels: int = 0
     orientation: int = 1
+    focal_35mm: int = 0
 
     @property
     def shown_size(self) -> tuple[int, int]:
@@ -91,22 +97,30 @@ def _jpeg_is_whole(encoded: bytes) -> bool:
 def _png(head: bytes) -> ImageHeader:
     width, height, bits, colour = struct.unpack_from(">IIBB", head, 16)
     channels = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}.get(colour, 0)
-    return ImageHeader(width, height, bits, channels)
+    exif, place = b"", len(PNG_HEAD)
+    while place + 8 <= len(head):
+        length, kind = struct.unpack_from(">I4s", head, place)
+        if kind == b"eXIf":
+            exif = head[place + 8 : place + 8 + length]
+        place += 12 + length
+    orientation, focal = _tiff_tags(exif).get(_ORIENTATION_TAG, 1), _focal(exif, width, height)
+    return ImageHeader(width, height, bits, channels, orientation, focal)
 
 
 def _jpeg(head: bytes) -> ImageHeader | None:
-    place, orientation = 2, 1
+    place, orientation, exif = 2, 1, b""
     while found := _MARKER.search(head, place):
         marker, place = found[1][0], found.end()
         if marker in _FRAMES:
             bits, height, width, channels = struct.unpack_from(">BHHB", head, place + 2)
-            return ImageHeader(width, height, bits, channels, orientation)
+            focal = _focal(exif, width, height)
+            return ImageHeader(width, height, bits, channels, orientation, focal)
         if marker in (_SCAN, _END):
             return None
         length = struct.unpack_from(">H", head, place)[0]
         if marker == _APP1 and head[place + 2 : place + 8] == b"Exif\0\0":
-            tags = _tiff_tags(head[place + 8 : place + length])
-            orientation = tags.get(_ORIENTATION_TAG, 1)
+            exif = head[place + 8 : place + length]
+            orientation = _tiff_tags(exif).get(_ORIENTATION_TAG, 1)
         place += length
     return None
 
@@ -118,13 +132,33 @@ def _tiff(head: bytes) -> ImageHeader | None:
     return ImageHeader(tags[_TIFF_WIDTH], tags[_TIFF_HEIGHT], tags.get(_TIFF_BITS, 1))
 
 
-def _tiff_tags(content: bytes) -> dict[int, int]:
-    """The numbers of the first directory, which are whole and stand alone, by tag."""
+def _focal(exif: bytes, width: int, height: int) -> int:
+    """EXIF's focal length in 35 mm film; 0 without one, or where the picture was cut since."""
+    try:
+        place = _tiff_tags(exif).get(_EXIF_TAG, 0)
+        tags = _tiff_tags(exif, place) if place else {}
+    except struct.error:  # of a directory alone; the image's size stays known
+        return 0
+    taken = tags.get(_TAKEN_WIDTH, 0), tags.get(_TAKEN_HEIGHT, 0)
+    if min(taken) > 0:
+        long, short = max(width, height), min(width, height)
+        shape = long / short * min(taken) / max(taken)
+        if abs(shape - 1) > _SAME_SHAPE:
+            return 0
+    return tags.get(_FOCAL_TAG, 0)
+
+
+def _tiff_tags(content: bytes, place: int = 0) -> dict[int, int]:
+    """The numbers of a directory, which are whole and stand alone, by tag.
+
+    place: where it begins; 0 = the first directory.
+    """
     order = {b"II": "<", b"MM": ">"}.get(content[:2])
     if order is None:
         return {}
     big = struct.unpack_from(order + "H", content, 2)[0] == 43
-    place = struct.unpack_from(order + ("Q" if big else "I"), content, 8 if big else 4)[0]
+    if not place:
+        place = struct.unpack_from(order + ("Q" if big else "I"), content, 8 if big else 4)[0]
     count = struct.unpack_from(order + ("Q" if big else "H"), content, place)[0]
     place += 8 if big else 2
     tags = {}

@@ -23,6 +23,8 @@ class Frame:
     image: uint8 (H, W, 3), RGB. depth: float32 (H, W), metres along z, 0 = no reading; or None.
     intrinsics: of the image (and of the depth); None where nobody knows them.
     noise: of the depth; None where nobody knows the camera.
+    exif_focal: focal length as EXIF gives it, as a share of the image's longer side: good to a few
+    per cent, a start for whoever looks for the camera and no camera by itself. None = not told.
     """
 
     index: int
@@ -31,6 +33,7 @@ class Frame:
     depth: Float32[np.ndarray, "h w"] | None = None
     intrinsics: Intrinsics | None = None
     noise: DepthNoise | None = None
+    exif_focal: float | None = None
 
     def __post_init__(self) -> None:
         if self.image.ndim != 3 or self.image.shape[2] != 3 or self.image.dtype != np.uint8:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from mapper.core.intrinsics import Intrinsics
+from mapper.core.frame import Frame
 from mapper.frontends.mono.calibration.focal_finder import FocalFinder
 from mapper.frontends.mono.calibration.known import KnownCamera, Source
 from mapper.frontends.mono.geometry.lens import Lens
@@ -22,14 +22,18 @@ class CameraSearch:
         self._finder: FocalFinder | None = None
         self._size = (0, 0)
 
-    def offer(self, levels: Levels, intrinsics: Intrinsics | None) -> KnownCamera | None:
-        """Another image, and its camera if the sequence knows it; the camera once it is known."""
+    def offer(self, levels: Levels, frame: Frame) -> KnownCamera | None:
+        """Another image, and the frame that it is of; the camera once it is known."""
         height, width = levels.grey.shape
         self._size = width, height
-        if intrinsics is not None:
-            return KnownCamera.given(intrinsics, width, height)
+        if frame.intrinsics is not None:
+            return KnownCamera.given(frame.intrinsics, width, height)
         if self._focal:
             return KnownCamera(Lens.guessed(self._focal, width, height), Source.GIVEN)
+        if frame.exif_focal:
+            camera = KnownCamera.by_exif(frame.exif_focal, width, height)
+            logger.info("%s", camera.in_words)
+            return camera
         self._finder = self._finder or FocalFinder(self._flow, width, height)
         return None if self._finder.offer(levels) is None else self.finish()
 

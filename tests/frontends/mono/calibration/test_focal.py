@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from mapper.core.frame import Frame
 from mapper.core.intrinsics import Intrinsics
 from mapper.frontends.mono.calibration.focal_finder import FocalFinder
 from mapper.frontends.mono.calibration.focal_sum import GUESS, FocalSum
 from mapper.frontends.mono.calibration.known import KnownCamera, Source
+from mapper.frontends.mono.calibration.search import CameraSearch
+from mapper.frontends.mono.findings import Findings
 from mapper.frontends.mono.geometry.lens import Lens
 from mapper.frontends.mono.geometry.motion import moved_pose
 from mapper.frontends.mono.tracking.flow import FlowTracker
@@ -72,3 +77,21 @@ def test_what_is_known_of_a_camera_is_said_and_held_on_to() -> None:
     assert given.prior.sigma < found.prior.sigma < guessed.prior.sigma
     assert "given" in given.in_words
     assert "pairs of images" in found.in_words and "guessed" in guessed.in_words
+
+
+@pytest.mark.parametrize(("width", "height"), [(640, 480), (480, 640)])
+def test_a_focal_length_from_exif_is_a_start_and_ends_the_search(width: int, height: int) -> None:
+    """It is not held on to as a given camera is; a camera that is given goes before it."""
+    image = np.zeros((height, width, 3), np.uint8)
+    frame = Frame(0, 0.0, image, exif_focal=0.75)
+    search = CameraSearch(FlowTracker(), 0.0)
+    found = search.offer(Levels.of(image, width, height), frame)
+    assert found is not None and found.source == Source.EXIF
+    assert found.lens == Lens.guessed(480.0, width, height)
+    given = Intrinsics(525, 525, width / 2, height / 2, width, height)
+    assert KnownCamera.given(given, width, height).prior.sigma < found.prior.sigma
+    assert "focal length from EXIF" in Findings(found).notes()[0]
+    known = search.offer(Levels.of(image, width, height), replace(frame, intrinsics=given))
+    assert known is not None and known.source == Source.GIVEN
+    nothing = search.offer(Levels.of(image, width, height), replace(frame, exif_focal=None))
+    assert nothing is None
