@@ -46,7 +46,7 @@ def hints() -> set[str]:
 
 
 def test_hints_name_what_the_project_needs() -> None:
-    assert {"rosbags", "pyrealsense2", "ray", "flash-attn"} <= hints()
+    assert {"rosbags", "pyrealsense2", "ray"} <= hints()
     extras = {f".[{name}]" for name in setup()["options.extras_require"]}
     assert hints() - required() - extras - OF_DEVELOPERS == set()
 
