@@ -115,10 +115,10 @@ def _rgbd(options: FrontendOptions, matcher: FeatureMatcher) -> Frontend:
     return RgbdFrontend(options.rgbd, options.max_depth, matcher)
 
 
-def _mono(options: FrontendOptions, _: FeatureMatcher) -> Frontend:
+def _mono(options: FrontendOptions, matcher: FeatureMatcher) -> Frontend:
     from mapper.frontends.mono.frontend import MonoFrontend
 
-    return MonoFrontend(options.mono)
+    return MonoFrontend(options.mono, matcher)
 
 
 def _replay(options: FrontendOptions, _: FeatureMatcher) -> Frontend:
@@ -161,7 +161,7 @@ BUILT_IN: Final[Mapping[str, FrontendSpec]] = {
     spec.name: spec
     for spec in (
         FrontendSpec(name="rgbd", create=_rgbd, needs_depth=True, relocalises=True),
-        FrontendSpec(name="mono", create=_mono, sees_raw_images=True),
+        FrontendSpec(name="mono", create=_mono, sees_raw_images=True, relocalises=True),
         _network("cut3r", _cut3r("cut3r")),
         _network("cut3r-ttsa", _cut3r("cut3r-ttsa")),
         _network("cut3r-ttt", _cut3r("cut3r-ttt")),

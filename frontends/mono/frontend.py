@@ -22,10 +22,14 @@ from mapper.frontends.mono.config import MonoConfig
 from mapper.frontends.mono.depth.answers import Answers, recovered_of, reduced_size
 from mapper.frontends.mono.findings import Findings
 from mapper.frontends.mono.mapping.following import Follower
-from mapper.frontends.mono.mapping.segment import Record, Segment
+from mapper.frontends.mono.mapping.record import Record
+from mapper.frontends.mono.mapping.relocaliser import Relocaliser
+from mapper.frontends.mono.mapping.segment import Segment
 from mapper.frontends.mono.tracking.flow import FlowTracker
 from mapper.frontends.mono.tracking.levels import Levels, worked_size
 from mapper.frontends.mono.tracking.starting import Starter
+from mapper.vision.matching import FeatureMatcher
+from mapper.vision.orb import OrbMatcher
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +57,9 @@ class MonoFrontend:
     name = "mono"
     is_metric = False
 
-    def __init__(self, config: MonoConfig | None = None) -> None:
+    def __init__(
+        self, config: MonoConfig | None = None, matcher: FeatureMatcher | None = None
+    ) -> None:
         self.config = config or MonoConfig()
         self.state = TrackingState.TRACKING
         self.values: dict[str, float] = {}
@@ -62,6 +68,7 @@ class MonoFrontend:
         self._size: tuple[int, int] | None = None
         self._flow = FlowTracker()
         self._follower = Follower(self._flow, self.config.max_points)
+        self._matcher = matcher or OrbMatcher()
         self._number = -1
         self._search = CameraSearch(self._flow, self.config.focal)
         self._unsure = ""
@@ -75,6 +82,7 @@ class MonoFrontend:
         self._segment: Segment | None = None
         self._answers = Answers(self.config, self._number)
         self._starter = Starter(self._flow)
+        self._relocaliser = Relocaliser(self._follower, self._matcher)
         self._waiting: list[Record] = []  # for the camera, for a start, or to be found
         self._offered = 0  # of those to the starter
         self._lost = 0
@@ -88,7 +96,7 @@ class MonoFrontend:
         record = self._record(frame)
         self._waiting.append(record)
         if self.camera is None:
-            self.camera = self._search.offer(_levels(record), frame)
+            self.camera = self._search.offer(record.levels, frame)
         if self.camera is None:
             self.state, self.values = TrackingState.TRACKING, {}
             return []
@@ -134,7 +142,7 @@ class MonoFrontend:
         if self._segment is None:
             return self._start(record)
         segment = self._segment
-        unplaced = segment.track(record)
+        unplaced = segment.track(record, self._relocaliser)
         if unplaced is not None:
             return self._lose(record, unplaced.reason)
         self.state = TrackingState.RELOCALISED if self._lost else TrackingState.TRACKING
@@ -148,7 +156,7 @@ class MonoFrontend:
     def _start(self, record: Record) -> list[Prediction]:
         assert self.camera is not None
         self._waiting.append(record)
-        begun = self._starter.offer(_levels(record), self.camera.lens)
+        begun = self._starter.offer(record.levels, self.camera.lens)
         self._offered += 1
         self.state = TrackingState.TRACKING
         self.values = {"parallax": self._starter.parallax, "tracks": float(self._starter.tracks)}
@@ -289,8 +297,3 @@ class MonoFrontend:
             "focal_px": segment.lens.fx,
             "rms_adjusted_px": segment.map.rms,
         }
-
-
-def _levels(record: Record) -> Levels:
-    assert record.grey is not None
-    return Levels.of_grey(record.grey)

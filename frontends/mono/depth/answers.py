@@ -21,7 +21,8 @@ from mapper.frontends.mono.depth.plane_sweep import sweep
 from mapper.frontends.mono.depth.sparse import sparse_depth
 from mapper.frontends.mono.depth.view import DepthMap, RawDepth, SweptView
 from mapper.frontends.mono.mapping.keyframes import MonoKeyframe
-from mapper.frontends.mono.mapping.segment import Record, Segment
+from mapper.frontends.mono.mapping.record import Record
+from mapper.frontends.mono.mapping.segment import Segment
 
 LATER: Final = 3  # keyframes after one, before its depth is looked for
 WITNESSES: Final = 8  # depth maps that are asked about another

@@ -10,7 +10,7 @@ from mapper.core.intrinsics import Intrinsics
 from mapper.frontends.mono.depth.view import DepthMap
 from mapper.frontends.mono.mapping.local_map import LocalMap
 from mapper.frontends.mono.mapping.points import POINT
-from mapper.frontends.mono.mapping.segment import Record
+from mapper.frontends.mono.mapping.record import Record
 
 REACH: Final = 2  # pixels around a point that are taken to lie as deep as it
 CONFIDENCE: Final = 0.1

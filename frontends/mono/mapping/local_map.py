@@ -40,13 +40,16 @@ OUTLIER: Final = 2.5  # sigmas
 
 
 class LocalMap:
-    """One segment's map, up to scale, its world the first camera of its start."""
+    """One segment's map, up to scale, its world the first camera of its start.
+
+    active: bool by keyframe, whose points are candidates; replaced, never changed.
+    """
 
     def __init__(self, lens: Lens) -> None:
         self.lens = lens
         self.points = Points()
         self.keyframes = KeyframeStore(lens.width, lens.height)
-        self._active = np.zeros(0, bool)  # by keyframe
+        self.active = np.zeros(0, bool)
         self.rms = 0.0  # pixels, of the last adjustment
         self._agreed = self._contradicted = 0
 
@@ -73,21 +76,23 @@ class LocalMap:
 
     def candidates(self) -> Int64[np.ndarray, " n"]:
         """Points that a view here may show."""
-        if not len(self._active):
+        if not len(self.active):
             return np.zeros(0, np.int64)
         points = self.points
-        return np.flatnonzero((points.state == POINT) & self._active[points.hosts])
+        return np.flatnonzero((points.state == POINT) & self.active[points.hosts])
 
-    def look_around(self, ids: Int64[np.ndarray, " n"]) -> None:
+    def look_around(self, ids: Int64[np.ndarray, " n"], recent: bool = True) -> None:
         """Choose whose points are candidates: the newest keyframes', and of those that share some
-        of the points (N,) in view."""
+        of the points (N,) in view. recent: False where the newest are of another place."""
         store = self.keyframes
         count, first = len(store), max(len(store) - SLOTS, 0)
         marked = np.zeros(len(self.points), bool)
         marked[ids] = True
-        self._active = np.zeros(count, bool)
-        self._active[first:] = store.shared(marked, first) >= SHARED
-        self._active[max(count - RECENT, first) :] = True
+        active = np.zeros(count, bool)
+        active[first:] = store.shared(marked, first) >= SHARED
+        if recent:
+            active[max(count - RECENT, first) :] = True
+        self.active = active
 
     def observe(
         self,

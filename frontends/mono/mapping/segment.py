@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -23,12 +23,13 @@ from mapper.frontends.mono.mapping.following import (
 from mapper.frontends.mono.mapping.keyframes import MonoKeyframe
 from mapper.frontends.mono.mapping.local_map import LocalMap
 from mapper.frontends.mono.mapping.points import POINT, SEED
+from mapper.frontends.mono.mapping.record import Record
+from mapper.frontends.mono.mapping.relocaliser import Relocaliser
 from mapper.frontends.mono.tracking.corners import new_corners
-from mapper.frontends.mono.tracking.levels import Levels
 from mapper.frontends.mono.tracking.starting import Begun
 
 if TYPE_CHECKING:
-    from jaxtyping import Float64, Int64, UInt8
+    from jaxtyping import Float64, Int64
 
 MIN_APART: Final = 3  # frames between keyframes
 MOST_APART: Final = 20
@@ -40,36 +41,6 @@ WELL: Final = 0.5  # of the points that should show, and of what showed before
 WIDTH: Final = 640
 MOST_SEEDS: Final = 400
 START_ITERATIONS: Final = 10
-
-
-@dataclass(eq=False)
-class Record:
-    """An image and what came of it. image: uint8 (h, w, 3), RGB, small and as the lens saw it.
-
-    grey: blurred, until it is tracked. T: T_camera_world (3, 4) as last known; None = not placed.
-    ids, pixels, weights: of the points that place it. keyframe: its number, if it is one.
-    was_lost: so it was said of it when it came.
-    information: of a twist from the left of T, once it was placed again. answered: the ids of
-    points that a keyframe saw when it was answered, and how deep they were.
-    """
-
-    index: int
-    timestamp: float
-    image: UInt8[np.ndarray, "h w 3"] | None
-    grey: UInt8[np.ndarray, "H W"] | None
-    T: Float64[np.ndarray, "3 4"] | None = None
-    ids: Int64[np.ndarray, " n"] | None = None
-    pixels: Float64[np.ndarray, "n 2"] | None = None
-    weights: Float64[np.ndarray, " n"] | None = None
-    keyframe: int | None = None
-    was_lost: bool = False
-    information: Float64[np.ndarray, "6 6"] | None = None
-    answered: tuple[Int64[np.ndarray, " m"], Float64[np.ndarray, " m"]] | None = None
-
-    def fill(self, placed: Placed) -> None:
-        """What placed it."""
-        self.T, self.ids = placed.T, placed.ids
-        self.pixels, self.weights = placed.pixels, placed.weights
 
 
 class Segment:
@@ -95,9 +66,14 @@ class Segment:
         """As known by now."""
         return self.map.lens
 
-    def track(self, record: Record) -> Unplaced | None:
-        """Place the next frame; None where that went well."""
-        placed = self._follower.follow(self.map, self._track, self._levels(record))
+    def track(self, record: Record, relocaliser: Relocaliser | None = None) -> Unplaced | None:
+        """Place the next frame; None where that went well.
+
+        relocaliser: looks for it in all of the map, where it is not next to the one before.
+        """
+        placed = self._follower.follow(self.map, self._track, record.levels)
+        if isinstance(placed, Unplaced) and relocaliser is not None:
+            placed = relocaliser.locate(self.map, record.levels) or placed
         return self.take(record, placed)
 
     def take(self, record: Record, placed: Placed | Unplaced) -> Unplaced | None:
@@ -173,7 +149,7 @@ class Segment:
         exact, weights = np.ones(len(ids)), np.full(len(ids), SIGMA_WEIGHTS["flow"])
         for view, place in enumerate(begun.frames):
             record = self.records[place]
-            keyframe = self.map.keyframes.add(record.index, start.poses[view], self._levels(record))
+            keyframe = self.map.keyframes.add(record.index, start.poses[view], record.levels)
             record.keyframe, record.T = keyframe.number, keyframe.T
             record.ids, record.pixels, record.weights = ids, begun.pixels[view], weights
             self.map.observe(keyframe, ids, begun.pixels[view], weights if view else exact)
@@ -207,7 +183,7 @@ class Segment:
     ) -> Track:
         record = self.records[place]
         assert record.T is not None
-        return Track(self._levels(record), record.T, ids, pixels)
+        return Track(record.levels, record.T, ids, pixels)
 
     def _along(self, track: Track, places: range, grows: bool) -> None:
         """Track frames that came before, in any direction, until one cannot be placed."""
@@ -215,7 +191,7 @@ class Segment:
         self._inliers = []
         for place in places:
             record = self.records[place]
-            placed = self._follower.follow(self.map, track, self._levels(record))
+            placed = self._follower.follow(self.map, track, record.levels)
             if isinstance(placed, Unplaced):
                 return
             if record.keyframe is not None:
@@ -286,8 +262,3 @@ class Segment:
             np.concatenate([track.ids, ids]),
             np.concatenate([track.pixels, corners]),
         )
-
-    @staticmethod
-    def _levels(record: Record) -> Levels:
-        assert record.grey is not None
-        return Levels.of_grey(record.grey)
