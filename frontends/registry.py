@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mapper.frontends.mono.config import MonoConfig
     from mapper.frontends.replay import ReplayConfig
     from mapper.frontends.rgbd.config import RgbdConfig
+    from mapper.frontends.sfm.config import SfmConfig
     from mapper.frontends.vggt.options import Stream3rOptions, StreamVggtOptions, VggtOptions
     from mapper.frontends.wint3r.options import Wint3rOptions
     from mapper.vision.matching import FeatureMatcher
@@ -51,6 +52,10 @@ class FrontendOptions(Protocol):
     @property
     def mono(self) -> MonoConfig:
         """Of the tracker of colour images."""
+
+    @property
+    def sfm(self) -> SfmConfig:
+        """Of photographs."""
 
     @property
     def replay(self) -> ReplayConfig:
@@ -121,6 +126,12 @@ def _mono(options: FrontendOptions, matcher: FeatureMatcher) -> Frontend:
     return MonoFrontend(options.mono, matcher)
 
 
+def _sfm(options: FrontendOptions, _: FeatureMatcher) -> Frontend:
+    from mapper.frontends.sfm.frontend import SfmFrontend
+
+    return SfmFrontend(options.sfm)
+
+
 def _replay(options: FrontendOptions, _: FeatureMatcher) -> Frontend:
     from mapper.frontends.replay import ReplayFrontend
 
@@ -162,6 +173,7 @@ BUILT_IN: Final[Mapping[str, FrontendSpec]] = {
     for spec in (
         FrontendSpec(name="rgbd", create=_rgbd, needs_depth=True, relocalises=True),
         FrontendSpec(name="mono", create=_mono, sees_raw_images=True, relocalises=True),
+        FrontendSpec(name="sfm", create=_sfm, sees_raw_images=True),
         _network("cut3r", _cut3r("cut3r")),
         _network("cut3r-ttsa", _cut3r("cut3r-ttsa")),
         _network("cut3r-ttt", _cut3r("cut3r-ttt")),

@@ -13,6 +13,7 @@ from mapper.frontends.cut3r.options import Cut3rOptions
 from mapper.frontends.mono.config import MonoConfig
 from mapper.frontends.replay import ReplayConfig
 from mapper.frontends.rgbd.config import RgbdConfig
+from mapper.frontends.sfm.config import SfmConfig
 from mapper.frontends.vggt.options import Stream3rOptions, StreamVggtOptions, VggtOptions
 from mapper.frontends.wint3r.options import Wint3rOptions
 
@@ -54,6 +55,7 @@ class MapperConfig:
     images: how large images are worked on.
     rgbd: of the frontend rgbd.
     mono: of the frontend mono.
+    sfm: of the frontend sfm.
     replay: of the frontend replay.
     cut3r: of the frontends cut3r, cut3r-ttsa, cut3r-ttt and cut3r-damped.
     wint3r: of the frontend wint3r.
@@ -72,6 +74,7 @@ class MapperConfig:
     images: ImagesConfig = field(default_factory=ImagesConfig)
     rgbd: RgbdConfig = field(default_factory=RgbdConfig)
     mono: MonoConfig = field(default_factory=MonoConfig)
+    sfm: SfmConfig = field(default_factory=SfmConfig)
     replay: ReplayConfig = field(default_factory=ReplayConfig)
     cut3r: Cut3rOptions = field(default_factory=Cut3rOptions)
     wint3r: Wint3rOptions = field(default_factory=Wint3rOptions)

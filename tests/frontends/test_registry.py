@@ -59,10 +59,11 @@ def test_what_is_no_spec_or_unknown_is_refused(installed: list[str]) -> None:
 
 def test_the_traits_of_the_frontends() -> None:
     assert [n for n, spec in BUILT_IN.items() if spec.needs_depth] == ["rgbd"]
-    assert [n for n, spec in BUILT_IN.items() if not spec.is_learned] == ["rgbd", "mono", "replay"]
+    unlearned = [n for n, spec in BUILT_IN.items() if not spec.is_learned]
+    assert unlearned == ["rgbd", "mono", "sfm", "replay"]
     assert [n for n, spec in BUILT_IN.items() if spec.has_cache] == ["stream3r", "streamvggt"]
     raw = {name for name, spec in BUILT_IN.items() if spec.sees_raw_images}
-    assert raw == {"mono"} | {name for name, spec in BUILT_IN.items() if spec.is_learned}
+    assert raw == {"mono", "sfm"} | {name for name, spec in BUILT_IN.items() if spec.is_learned}
     assert all(name in frontend_help() for name in BUILT_IN)
     assert set(VARIANTS) == {name for name in BUILT_IN if name.startswith("cut3r")}
 

@@ -13,13 +13,13 @@ from mapper.core.depth_noise import DepthNoise
 from mapper.core.geometry import backproject, inverse
 from mapper.core.pose_uncertainty import PoseUncertainty
 from mapper.core.prediction import Prediction
-from mapper.core.sim3 import adjoint_sim3
 from mapper.frontends.mono.config import MonoConfig
 from mapper.frontends.mono.depth.consistency import consistent
 from mapper.frontends.mono.depth.neighbours import neighbours_of, points_of
 from mapper.frontends.mono.depth.plane_sweep import sweep
 from mapper.frontends.mono.depth.sparse import sparse_depth
 from mapper.frontends.mono.depth.view import DepthMap, RawDepth, SweptView
+from mapper.frontends.mono.geometry.pose_from_points import covariance_seen_from
 from mapper.frontends.mono.mapping.keyframes import MonoKeyframe
 from mapper.frontends.mono.mapping.record import Record
 from mapper.frontends.mono.mapping.segment import Segment
@@ -29,7 +29,6 @@ WITNESSES: Final = 8  # depth maps that are asked about another
 LATER_WITNESSES: Final = 2  # of them that must be there, before it is answered
 MOST_WAITING: Final = 100  # frames
 LEAST_FIRST: Final = 0.05  # of the pixels: a first view with fewer depths has none
-LEAST_INFORMATION: Final = 1e-6
 OUTER: Final = (2, 98)  # percentiles of the points' depths, between which most lie
 NOISE: Final = DepthNoise(0.0, 0.02, 0.0)  # median error 1.4 % of the depth, measured
 
@@ -144,9 +143,7 @@ class Answers:
         if record.information is None or not before:
             return None
         reference = np.vstack([before[-1].T, [0.0, 0.0, 0.0, 1.0]])
-        adjoint = adjoint_sim3(reference @ T_world_camera)[:6, :6]
-        damped = record.information + np.eye(6) * LEAST_INFORMATION
-        covariance = adjoint @ np.linalg.inv(damped) @ adjoint.T
+        covariance = covariance_seen_from(reference @ T_world_camera, record.information)
         return PoseUncertainty(before[-1].frame_index, covariance)
 
     def _depth(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from mapper.frontends.mono.geometry.lens import Lens
 from mapper.frontends.mono.mapping.keyframes import MonoKeyframe
 from mapper.frontends.mono.mapping.local_map import LocalMap
 from mapper.frontends.mono.mapping.points import POINT
@@ -56,15 +57,27 @@ def score(
     """How well another keyframe tells the depth of points (N, 3); 0 = not."""
     if not local_map.keyframes.has_image(other.number):
         return 0.0
-    lens = local_map.lens
-    inside = points @ other.T[:, :3].T + other.T[:, 3]
+    return view_score(local_map.lens, points, keyframe.T, other.T)
+
+
+def view_score(
+    lens: Lens,
+    points: Float64[np.ndarray, "n 3"],
+    T: Float64[np.ndarray, "3 4"],
+    T_other: Float64[np.ndarray, "3 4"],
+) -> float:
+    """How well a camera tells the depth of points (N, 3) that another sees; 0 = not.
+
+    T, T_other: T_camera_world, of the one that sees them and of the one that tells.
+    """
+    inside = points @ T_other[:, :3].T + T_other[:, 3]
     front = inside[:, 2] > 1e-6
     pixels = lens.pixels(inside[:, :2] / np.where(front, inside[:, 2], 1)[:, None])
     seen = front & (pixels >= 0).all(1) & (pixels < [lens.width, lens.height]).all(1)
     overlap = float(seen.mean())
     if overlap < MIN_OVERLAP:
         return 0.0
-    a, b = (_rays(k.T, points[seen]) for k in (keyframe, other))
+    a, b = (_rays(pose, points[seen]) for pose in (T, T_other))
     angle = float(np.median(np.arccos(np.clip((a * b).sum(1), -1, 1))))
     if not SMALLEST <= angle <= LARGEST:
         return 0.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -12,19 +12,29 @@ from mapper.frontends.mono.mapping.local_map import LocalMap
 from mapper.frontends.mono.mapping.points import POINT
 from mapper.frontends.mono.mapping.record import Record
 
+if TYPE_CHECKING:
+    from jaxtyping import Float64
+
 REACH: Final = 2  # pixels around a point that are taken to lie as deep as it
 CONFIDENCE: Final = 0.1
 
 
 def sparse_depth(local_map: LocalMap, record: Record, camera: Intrinsics) -> DepthMap:
     """A patch for each point that the frame sees."""
-    depth = np.zeros((camera.height, camera.width), np.float32)
     ids = np.zeros(0, np.int64) if record.ids is None else record.ids
     if record.keyframe is not None:
         ids = local_map.keyframes[record.keyframe].ids
     places = local_map.points.places[ids[local_map.points.state[ids] == POINT]]
     assert record.T is not None
-    inside = places @ record.T[:, :3].T + record.T[:, 3]
+    return patches_of(places, record.T, camera)
+
+
+def patches_of(
+    places: Float64[np.ndarray, "n 3"], T: Float64[np.ndarray, "3 4"], camera: Intrinsics
+) -> DepthMap:
+    """A patch for each point (N, 3) that a camera sees. T: T_camera_world."""
+    depth = np.zeros((camera.height, camera.width), np.float32)
+    inside = places @ T[:, :3].T + T[:, 3]
     inside = inside[inside[:, 2] > 0]
     for x, y, z in inside[np.argsort(-inside[:, 2])]:  # the nearest last
         u = round(camera.fx * x / z + camera.cx)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import cv2
 import numpy as np
 
+from mapper.core.sim3 import adjoint_sim3
 from mapper.frontends.mono.geometry.bundle_kernels import (
     NEAREST,
     point_derivatives,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from jaxtyping import Float64
 
 ITERATIONS: Final = 10
+LEAST_INFORMATION: Final = 1e-6
 RANSAC_PIXELS: Final = 3.0
 RANSAC_ROUNDS: Final = 200
 
@@ -48,6 +50,14 @@ def place_camera(
 ) -> PlacedCamera:
     """Gauss-Newton from T. weights: 1/sigma [1/px]. huber: sigmas."""
     return PlacedCamera(*_place(lens.vector, T, points, pixels, weights, huber, iterations))
+
+
+def covariance_seen_from(
+    T_reference_camera: Float64[np.ndarray, "4 4"], information: Float64[np.ndarray, "6 6"]
+) -> Float64[np.ndarray, "6 6"]:
+    """Of a placed camera's pose in another camera, as PoseUncertainty wants it."""
+    adjoint = adjoint_sim3(T_reference_camera)[:6, :6]
+    return adjoint @ np.linalg.inv(information + np.eye(6) * LEAST_INFORMATION) @ adjoint.T
 
 
 def search_camera(

@@ -108,7 +108,8 @@ class Starter:
         if self.followed < LEAST_FOLLOWED:
             return (
                 f"frames too far apart: {self.followed:.0%} of the points could be followed from "
-                "one to the next; give more frames a second"
+                "one to the next; give more frames a second, or take them for photographs by "
+                "--frontend sfm"
             )
         if self.moved < STILL:
             return f"the camera did not move ({self.moved:.1f} pixels)"

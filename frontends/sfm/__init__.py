@@ -1,0 +1,1 @@
+"""Photographs: unordered, or too far apart to be tracked."""
