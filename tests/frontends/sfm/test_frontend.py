@@ -120,6 +120,16 @@ def test_a_camera_that_is_known_stays(walk: Sequence) -> None:
     assert camera["cx"] == pytest.approx(walk.intrinsics.cx)
 
 
+def test_many_are_matched_with_those_that_come_soon_after(walk: Sequence) -> None:
+    pytest.importorskip("pycolmap", reason="the extra sfm is not installed")
+    views = list(range(60, 156, 6))
+    frontend = SfmFrontend(SfmConfig(exhaustive=15, planes=8, depth_width=64))
+    found = answers(frontend, photographs(walk, views))
+    assert len(found) == 16 and aligned(walk, found, views)[0] < 0.02 * ROOM
+    assert frontend.metrics()["compared_pairs"] < 16 * 15 / 2
+    assert "--set sfm.exhaustive=16" in frontend.notes()[-1]
+
+
 def test_what_cannot_be_placed_is_explained_in_numbers(walk: Sequence) -> None:
     pytest.importorskip("pycolmap", reason="the extra sfm is not installed")
     frontend = SfmFrontend()
