@@ -14,6 +14,15 @@ from mapper.report.loops import LoopRow
 
 
 @dataclass(frozen=True, slots=True)
+class AlignedTruth:
+    """trajectory: of the ground truth in the map's world and units. unit_m: what one unit of the
+    map is by that alignment, in metres of the truth; 1 of a metric map."""
+
+    trajectory: Trajectory
+    unit_m: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class ReportData:
     """All that the report shows. World frame: OpenCV axes, y down.
 
@@ -22,7 +31,7 @@ class ReportData:
     and of a live run received, dropped, breaks ...; absent ones are left out. "warnings" holds
     sentences, "timings" stage -> {"count", "total_s", and "mean", "median", "p99" in milliseconds}.
     keyframe_positions: (K, 3). loops: every pair that was proposed as one, with rows of those.
-    ground_truth: in the estimate's frame, or None. alignment_costs: before and after each round of
+    ground_truth: brought to the estimate, or None. alignment_costs: before and after each round of
     the global alignment; empty without. mesh_pictures: uint8 (H, W, 3), RGB. frame_latencies_ms:
     (N,). files: the run's outputs.
     """
@@ -35,7 +44,7 @@ class ReportData:
     keyframe_positions: np.ndarray = field(default_factory=lambda: np.zeros((0, 3)))
     loops: Sequence[LoopRow] = ()
     alignment_costs: Sequence[tuple[float, float]] = ()
-    ground_truth: Trajectory | None = None
+    ground_truth: AlignedTruth | None = None
     mesh_pictures: Sequence[np.ndarray] = ()
     frame_latencies_ms: np.ndarray = field(default_factory=lambda: np.zeros(0))
     config: str = ""

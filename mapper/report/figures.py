@@ -47,9 +47,9 @@ def trajectory_figure(report: ReportData) -> bytes:
     figure, (plan, height) = _figure(1, 2, (10.4, 4.6), width_ratios=[1.25, 1])
     start = report.estimate.timestamps[0]
     if report.ground_truth is not None:
-        truth = report.ground_truth.positions
+        truth = report.ground_truth.trajectory.positions
         plan.plot(truth[:, 0], truth[:, 2], color=GROUND_TRUTH, lw=2.6, label="ground truth")
-        times = report.ground_truth.timestamps - start
+        times = report.ground_truth.trajectory.timestamps - start
         height.plot(times, -truth[:, 1], color=GROUND_TRUTH, lw=2.6)
     way = report.estimate.positions
     plan.plot(way[:, 0], way[:, 2], color=ESTIMATE, lw=1.4, label="estimate", zorder=4)
@@ -78,19 +78,20 @@ def draw_doubtful(plan: Axes, height: Axes, report: ReportData) -> None:
 
 
 def error_figure(report: ReportData) -> bytes:
-    """Distance between estimate and ground truth at each moment both know of."""
+    """Distance between estimate and ground truth at each moment both know of; up to scale, where
+    the map has no metres, in those of the truth."""
     figure, axes = _figure(1, 1, (10.4, 2.8))
     times, errors = matched_errors(report)
-    scale, unit = (100.0, "cm") if report.is_metric else (1.0, report.unit)
-    axes.set(xlabel="time [s]", ylabel=f"distance [{unit}]")
+    how = "" if report.is_metric else " up to scale"
+    axes.set(xlabel="time [s]", ylabel=f"distance{how} [cm]")
     if len(errors) == 0:
         axes.text(0.5, 0.5, "no moment in common", ha="center", transform=axes.transAxes)
         return _png(figure)
-    times, errors = times - report.estimate.timestamps[0], errors * scale
+    times, errors = times - report.estimate.timestamps[0], errors * 100
     axes.fill_between(times, errors, color=ESTIMATE, alpha=0.12, lw=0)
     axes.plot(times, errors, color=ESTIMATE, lw=1.1)
     rmse = float(np.sqrt((errors**2).mean()))
-    label = f"RMSE {rmse:.3g} {unit}, largest {errors.max():.3g} {unit}"
+    label = f"RMSE {rmse:.3g} cm, largest {errors.max():.3g} cm"
     axes.axhline(rmse, color=WARM, lw=1, ls="--", label=label)
     axes.set_ylim(bottom=0)
     axes.legend(loc="upper left", frameon=False)
@@ -98,13 +99,18 @@ def error_figure(report: ReportData) -> bytes:
 
 
 def matched_errors(report: ReportData) -> tuple[np.ndarray, np.ndarray]:
-    """Timestamps (M,) and distances (M,) of the estimate's poses that have ground truth in time."""
-    estimate, truth = report.estimate, report.ground_truth
-    if truth is None or len(truth) < 2 or len(estimate) == 0:
+    """Timestamps (M,) of the estimate's poses that have ground truth in time, and their distances
+    to it (M,) in metres of the truth."""
+    estimate = report.estimate
+    if report.ground_truth is None or len(estimate) == 0:
+        return np.zeros(0), np.zeros(0)
+    truth = report.ground_truth.trajectory
+    if len(truth) < 2:
         return np.zeros(0), np.zeros(0)
     true, found = matching_times(truth.timestamps, estimate.timestamps, MATCH_SECONDS)
     offsets = estimate.positions[found] - truth.positions[true]
-    return estimate.timestamps[found], np.linalg.norm(offsets, axis=1)
+    distances = report.ground_truth.unit_m * np.linalg.norm(offsets, axis=1)
+    return estimate.timestamps[found], distances
 
 
 def latency_figure(report: ReportData) -> bytes:

@@ -52,7 +52,7 @@ def write_report(path: Path, report: ReportData) -> None:
 def as_html(report: ReportData) -> str:
     """The page, its pictures in it."""
     moves = len(report.estimate) > 1
-    has_truth = report.ground_truth is not None and len(report.ground_truth) > 1
+    has_truth = report.ground_truth is not None and len(report.ground_truth.trajectory) > 1
     decisions = [loop.decision for loop in report.loops]
     return render(
         "report.html",
@@ -91,7 +91,7 @@ def _tiles(report: ReportData) -> list[Tile]:
     tiles = [Tile(str(tracked), f"of {total}", "frames placed", "warn" if tracked < total else "")]
     for key, label in GROUND_TRUTH_TILES:
         if key in metrics:
-            tiles.append(Tile(*error_text(float(metrics[key]), report), label, "strong"))
+            tiles.append(Tile(*error_text(key, report), label, "strong"))
     for key, label, form, unit, kind in TILES:
         if key in metrics and (metrics[key] or key not in LIVE_TILES or "received" in metrics):
             value = float(metrics[key])

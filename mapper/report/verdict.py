@@ -20,10 +20,10 @@ def verdict(report: ReportData) -> str:
     how = "All" if tracked >= total else f"{tracked} of"
     line = f"{how} {total} frames placed over {_length(report):.1f} {report.unit}"
     if "ate_rmse" in report.metrics:
-        off = " ".join(error_text(float(report.metrics["ate_rmse"]), report))
+        off = " ".join(error_text("ate_rmse", report))
         line += f", {off} from ground truth (RMSE)"
     elif "spread_rmse" in report.metrics:
-        off = " ".join(error_text(float(report.metrics["spread_rmse"]), report))
+        off = " ".join(error_text("spread_rmse", report))
         line += f", steady within {off} (RMSE) while the camera stood still"
     closed = int(number(report.metrics, "loops_accepted", 0))
     if closed:
@@ -42,9 +42,18 @@ def number(metrics: Mapping[str, Any], key: str, default: float) -> float:
     return float(metrics[key]) if metrics.get(key) is not None else float(default)
 
 
-def error_text(value: float, report: ReportData) -> tuple[str, str]:
-    """A small length the way a person says it, and its unit: centimetres where it is metric."""
-    return (f"{100 * value:.2f}", "cm") if report.is_metric else (f"{value:.3g}", report.unit)
+def error_text(key: str, report: ReportData) -> tuple[str, str]:
+    """An error against the ground truth the way a person says it, and its unit.
+
+    ATE and RPE are in metres of the truth also where the map has none, as they are judged after
+    scaling (Umeyama). A camera that stood still gives no scale: the map's units remain.
+    """
+    value = float(report.metrics[key])
+    if report.is_metric:
+        return f"{100 * value:.2f}", "cm"
+    if "spread_rmse" in report.metrics:
+        return f"{value:.3g}", report.unit
+    return f"{100 * value:.2f}", "cm up to scale"
 
 
 def _length(report: ReportData) -> float:

@@ -21,7 +21,7 @@ from mapper.evaluate.metrics.standstill import Standstill, judge, mean_transform
 from mapper.io.meshes.mesh_files import write_mesh
 from mapper.io.trajectory_files import write_tum
 from mapper.io.viewer.map_logger import MapLogger
-from mapper.report.data import ReportData
+from mapper.report.data import AlignedTruth, ReportData
 from mapper.report.doubts import doubts
 from mapper.report.loops import LoopRow
 from mapper.report.page import write_report
@@ -96,10 +96,10 @@ def write_results(
     metrics["warnings"] = [*doubts(metrics), *shortfalls(metrics, result.fusion)]
     write_mesh(run.mesh, result.mesh)
     write_mesh(run.cloud, replace(result.mesh, faces=np.zeros((0, 3), np.int32)))
-    aligned_truth = _aligned_truth(result.trajectory, truth, show, result.is_metric)
+    shown_truth = aligned_truth(result.trajectory, truth, show, result.is_metric)
     show.mesh(result.mesh)
     show.close()
-    report = _report(run, result, metrics, aligned_truth)
+    report = _report(run, result, metrics, shown_truth)
     write_report(run.report, replace(report, files=[*report.files, *recordings]))
     run.write_json(run.metrics, metrics)  # last: it says that the run is complete
 
@@ -162,12 +162,13 @@ def _errors(result: MappingResult, truth: Trajectory, without_depth: int) -> dic
     return {"ate_rmse": best.rmse, **found}
 
 
-def _aligned_truth(
+def aligned_truth(
     estimate: Trajectory, truth: Trajectory | None, show: MapLogger, is_metric: bool
-) -> Trajectory | None:
+) -> AlignedTruth | None:
     """The ground truth in the map's world, by least squares over matching times; or None.
 
-    In the map's units too, where those are not metres.
+    In the map's units too, where those are not metres: by the alignment that ATE is judged with,
+    turned around, so that the errors that are drawn are those that are told.
     """
     if truth is None or len(estimate) < 3:
         return None
@@ -177,14 +178,16 @@ def _aligned_truth(
     if stands_still(truth.positions[true]):
         S = mean_transform(truth.T_world_camera[true], estimate.T_world_camera[found])
     else:
-        points = truth.positions[true], estimate.positions[found]
-        S = similarity(*umeyama(*points, with_scale=not is_metric))
+        points = estimate.positions[found], truth.positions[true]
+        S_truth_world = similarity(*umeyama(*points, with_scale=not is_metric))
+        S = np.linalg.inv(S_truth_world)
     show.align_ground_truth(S)
-    return Trajectory(truth.timestamps, rigid_part(S @ truth.T_world_camera))
+    unit_m = 1.0 / float(np.cbrt(np.linalg.det(S[:3, :3])))
+    return AlignedTruth(Trajectory(truth.timestamps, rigid_part(S @ truth.T_world_camera)), unit_m)
 
 
 def _report(
-    run: RunDirectory, result: MappingResult, metrics: dict[str, Any], truth: Trajectory | None
+    run: RunDirectory, result: MappingResult, metrics: dict[str, Any], truth: AlignedTruth | None
 ) -> ReportData:
     description = run.read_description().says
     config = yaml.safe_dump(description.config, sort_keys=False)

@@ -13,12 +13,12 @@ import pytest
 from mapper.backend.loops.loop_decision import Refusal
 from mapper.core.trajectory import Trajectory
 from mapper.errors import OutputError
-from mapper.report.data import ReportData
+from mapper.report.data import AlignedTruth, ReportData
 from mapper.report.figures import draw_keyframes_and_loops, matched_errors
 from mapper.report.loops import LoopRow
 from mapper.report.page import write_report
 from mapper.report.tables import loop_table, stage_rows
-from mapper.report.verdict import verdict
+from mapper.report.verdict import error_text, verdict
 from tests.support.made_up_records import MEASURED, loop
 
 
@@ -48,7 +48,7 @@ def full_report(tmp_path: Path) -> ReportData:
         estimate=straight(30),
         keyframe_positions=straight(30).positions[::10],
         loops=[accepted, *[refused] * 50],
-        ground_truth=straight(30, offset=0.05),
+        ground_truth=AlignedTruth(straight(30, offset=0.05)),
         mesh_pictures=[np.zeros((20, 30, 3), np.uint8)],
         frame_latencies_ms=np.linspace(5, 9, 30),
         config="voxel_size: 0.02 # <half>",
@@ -124,11 +124,21 @@ def test_the_tiles_of_a_map_without_metres_stay_narrow(tmp_path: Path) -> None:
     write_report(tmp_path / "report.html", report)
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     for tile in (
-        "<b>0.0123 <small>units</small></b>",
-        "<b>12.3 <small>units</small></b>",
+        "<b>1.23 <small>cm up to scale</small></b>",
+        "<b>1234.56 <small>cm up to scale</small></b>",
         "<b>3 <small>of 7</small></b>",
     ):
         assert tile in page
+
+
+def test_errors_up_to_scale_are_in_metres_of_the_truth() -> None:
+    truth = AlignedTruth(straight(30, offset=0.05), unit_m=3.0)
+    report = ReportData("run", "mono", {}, straight(30), is_metric=False, ground_truth=truth)
+    assert np.allclose(matched_errors(report)[1], 0.15)
+    off = replace(report, metrics={"ate_rmse": 0.15})
+    assert "15.00 cm up to scale from ground truth" in verdict(off)
+    still = replace(report, metrics={"spread_rmse": 0.01, "rpe_rmse": 0.02})
+    assert error_text("rpe_rmse", still) == ("0.02", "units")
 
 
 def test_loops_are_listed_by_drift_and_what_was_not_measured_is_a_dash() -> None:
@@ -168,7 +178,9 @@ def test_stages_are_in_order_of_their_time_and_the_backend_s_parts_follow_it() -
 
 def test_errors_are_taken_only_where_ground_truth_is_near_in_time() -> None:
     truth = Trajectory(straight(10).timestamps, straight(10, offset=0.05).T_world_camera)
-    times, errors = matched_errors(ReportData("run", "x", {}, straight(30), ground_truth=truth))
+    times, errors = matched_errors(
+        ReportData("run", "x", {}, straight(30), ground_truth=AlignedTruth(truth))
+    )
     np.testing.assert_allclose(errors[:10], 0.05)
     assert len(times) == 10  # the next is a thirtieth of a second later
 

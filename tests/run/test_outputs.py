@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from mapper.backend.fusion.tsdf import TsdfConfig
 from mapper.core.mesh import Mesh
 from mapper.core.trajectory import Trajectory
-from mapper.run.outputs import map_metrics
+from mapper.io.viewer.map_logger import NullLogger
+from mapper.report.data import ReportData
+from mapper.report.figures import matched_errors
+from mapper.run.outputs import aligned_truth, map_metrics
 from mapper.slam.frame_counts import FrameCounts
 from mapper.slam.result import MappingResult
 
@@ -33,3 +38,18 @@ def test_a_camera_that_stood_still_is_judged_by_its_spread_and_not_refused() -> 
     assert "evaluation_failed" not in metrics and "ate_rmse" not in metrics
     assert np.isclose(metrics["spread_rmse"], 0.01) and np.isclose(metrics["rpe_rmse"], 0.02)
     assert metrics["evaluation"]["coverage"] == 1.0
+
+
+def test_the_errors_drawn_of_a_map_up_to_scale_are_those_that_are_told() -> None:
+    rng = np.random.default_rng(0)
+    true = np.tile(np.eye(4), (40, 1, 1))
+    true[:, :3, 3] = rng.normal(size=(40, 3)).cumsum(0)
+    found = true.copy()
+    found[:, :3, 3] = 0.2 * (true[:, :3, 3] + rng.normal(scale=0.3, size=(40, 3)))
+    times = np.arange(40.0)
+    estimate, truth = Trajectory(times, found), Trajectory(times, true)
+    metrics = map_metrics(replace(result_of(estimate), is_metric=False), truth)
+    shown = aligned_truth(estimate, truth, NullLogger(), is_metric=False)
+    report = ReportData("run", "mono", metrics, estimate, is_metric=False, ground_truth=shown)
+    errors = matched_errors(report)[1]
+    assert np.isclose(np.sqrt((errors**2).mean()), metrics["ate_rmse"]) and errors.max() > 0.1
