@@ -18,7 +18,7 @@ COMMANDS = {
     "calibrate": "the calibration of a camera from pictures of a chessboard",
     "demo": "render a sample room, map it, and check the result against the exact truth",
     "view": "open the recording of a run in the Rerun viewer",
-    "screenshot": "a picture of the map of a run, without a display",
+    "screenshot": "a picture or a film of the map of a run, without a display",
     "align": "align the keyframes of a run globally, and fuse its map anew",
     "mesh": "fuse the map of a run again, at any resolution",
     "export": "write a run as TUM, KITTI, EuRoC, COLMAP, nerfstudio or a point cloud",

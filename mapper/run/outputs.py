@@ -228,7 +228,8 @@ def _pictures(mesh: Mesh) -> list[np.ndarray]:
     """Oblique and bird's-eye views; none of an empty map."""
     if len(mesh.faces) == 0:
         return []
-    from mapper.report.mesh_picture import estimate_up, render_mesh, render_mesh_top
+    from mapper.backend.fusion.upright import estimate_up
+    from mapper.report.mesh_picture import render_mesh, render_mesh_top
 
     x, y, z = estimate_up(mesh).tolist()
     return [render_mesh(mesh, up=(x, y, z)), render_mesh_top(mesh, up=(x, y, z))]

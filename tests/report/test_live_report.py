@@ -4,23 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
-import pytest
 
-from mapper.cli import main
 from mapper.core.trajectory import Trajectory
-from mapper.io.meshes.mesh_files import write_mesh
-from mapper.io.trajectory_files import write_tum
 from mapper.report.data import ReportData
 from mapper.report.loops import LoopRow
 from mapper.report.page import write_report
 from mapper.report.problems import problems
-from mapper.rooms.sample.camera import sample_poses
-from mapper.rooms.sample.sequence import room_mesh
-from mapper.run.directory import RunDirectory
 from mapper.run.shown_points import ShownPoints
-from tests.support.made_up_records import MEASURED, described, loop
+from tests.support.made_up_records import MEASURED, loop
 
 TIMES = np.array([0.0, 0.1, 0.2, 1.7, 1.8, 1.9])
 
@@ -94,24 +86,3 @@ def test_what_a_keyframe_showed_that_was_let_go_may_be_shown_again() -> None:
     assert not shown.new(2, points, np.eye(4)).any()
     shown.give_back(0)
     np.testing.assert_array_equal(shown.new(3, points, np.eye(4)), first)
-
-
-@pytest.mark.parametrize("place", ["outside", "above", "camera"])
-def test_a_screenshot_shows_the_map(place: str, tmp_path: Path) -> None:
-    run = RunDirectory.create(tmp_path / "run", False)
-    run.write_description(described())
-    write_mesh(run.mesh, room_mesh())
-    write_tum(run.trajectory, Trajectory(np.zeros(1), sample_poses(2)[:1]))
-    out = tmp_path / "picture.png"
-    arguments = ["screenshot", str(run.path), str(out), "--from", place, "--size", "160x120"]
-    assert main(arguments) == 0
-    picture = cv2.imread(str(out))
-    assert picture is not None and picture.shape == (120, 160, 3)
-    assert picture.std() > 10  # more than the background's faint gradient
-
-
-def test_a_screenshot_of_nothing_is_one_clear_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["screenshot", str(tmp_path), str(tmp_path / "x.png")]) == 2
-    assert "no run here" in capsys.readouterr().err

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mapper.backend.fusion.upright import estimate_up
 from mapper.core.mesh import Mesh
 from mapper.errors import InputError
-from mapper.report.mesh_picture import estimate_up, render_mesh, render_mesh_top
+from mapper.report.mesh_picture import render_mesh, render_mesh_top
 
 RED, GREEN, BLUE = (220, 30, 30), (30, 200, 30), (30, 30, 220)
 

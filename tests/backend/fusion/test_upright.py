@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from mapper.backend.fusion.upright import estimate_up
 from mapper.core.mesh import Mesh
-from mapper.report.mesh_picture import estimate_up
 
 
 def mesh_with(normals: np.ndarray) -> Mesh:
