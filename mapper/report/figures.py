@@ -94,7 +94,7 @@ def error_figure(report: ReportData) -> bytes:
     label = f"RMSE {rmse:.3g} cm, largest {errors.max():.3g} cm"
     axes.axhline(rmse, color=WARM, lw=1, ls="--", label=label)
     axes.set_ylim(bottom=0)
-    axes.legend(loc="upper left", frameon=False)
+    axes.legend(loc="best", frameon=False)
     return _png(figure)
 
 
