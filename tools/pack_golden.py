@@ -26,6 +26,7 @@ from torch import Tensor
 
 FIRST_GAINS: Final = (0.1, 0.8, 1.3)  # of layers that were scaled once more afterwards
 MAPS: Final = r"out\.(pts3d|conf|rgb).*"  # the dense outputs of a CUT3R recording
+LOSS: Final = r"(in|out|grad)\..*"  # of a training loss
 WEIGHTS: Final = {  # generator and where the sidecar keeps its seed
     "cut3r/weights_tiny_dpt": ("torch", "seed"),
     "cut3r/weights_tiny_linear": ("torch", "seed"),
@@ -80,6 +81,14 @@ PACKED: Final[Mapping[str, Part]] = {
     "wint3r/stream11_online_kernelrope": Part(drop=r"out\.pts_local"),
     "wint3r/units": Part(),
     "wint3r/preprocess": Part(keep=r"norm\..*|pre\.300x90\..*"),
+    # Each criterion once; the flags of CUT3R's samples, and its test criterion.
+    "training/cut3r_loss_batchlist_flags": Part(keep=LOSS),
+    "training/cut3r_loss_test": Part(keep=LOSS),
+    "training/stream3r_loss_small": Part(keep=LOSS),
+    "training/streamvggt_distill_eval": Part(keep=LOSS),
+    "training/streamvggt_finetune": Part(keep=LOSS),
+    "training/vggt_loss_points": Part(keep=LOSS),
+    "training/wint3r_loss": Part(keep=LOSS),
 }
 
 

@@ -61,3 +61,9 @@ def rigid_transform(
     T[..., :3, 3] = translation
     T[..., 3, 3] = 1
     return T
+
+
+def inverse_rigid(T: Float[Tensor, "*n 4 4"]) -> Float[Tensor, "*n 4 4"]:
+    """Inverse of rigid transforms."""
+    turned = T[..., :3, :3].transpose(-1, -2)
+    return rigid_transform(turned, -(turned @ T[..., :3, 3:])[..., 0])

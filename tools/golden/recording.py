@@ -50,6 +50,7 @@ class Golden:
         stored = load_tensors(self.path)
         if "drawn" in self.sidecar:
             stored = dict(drawn_weights(self.sidecar, stored))
+        stored |= _recorded_terms(self.sidecar.get("terms", {}))
         return {name: tensor.to(self.device) for name, tensor in stored.items()}
 
     @property
@@ -70,6 +71,15 @@ class Golden:
         found = golden_files([self.path.parent])
         others = (g for g in found if g.kind == self.kind and g.path != self.path)
         return [self, *(replace(other, device=self.device) for other in others)]
+
+
+def _recorded_terms(terms: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Numbers of a sidecar, where None is none, as tensors terms.NAME; lists are left out."""
+    return {
+        f"terms.{name}": torch.tensor(torch.nan if value is None else value)
+        for name, value in terms.items()
+        if value is None or isinstance(value, float)
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from golden.evaluation import (
     run_vggt_evaluation,
 )
 from golden.recording import Runner
+from golden.training_losses import LOSS_INPUTS, run_loss
 from golden.vggt_parts import FUNCTION_INPUTS as VGGT_FUNCTION_INPUTS
 from golden.vggt_parts import run_functions as run_vggt_functions
 from golden.vggt_sequences import run_inputs as run_vggt_inputs
@@ -48,4 +49,7 @@ RUNNERS: Final[Mapping[tuple[str, str], Runner]] = {
     ("wint3r", "units"): Runner(run_units, UNIT_INPUTS),
     ("wint3r", "preprocess"): Runner(run_wint3r_preprocess, inputs=("pre.",)),
     ("wint3r", "recon_cli"): Runner(run_recon_cli, inputs=("in.", "ply_bytes")),
+    ("cut3r", "training_loss"): Runner(run_loss, LOSS_INPUTS),
+    ("vggt", "training_loss"): Runner(run_loss, LOSS_INPUTS),
+    ("wint3r", "training_loss"): Runner(run_loss, LOSS_INPUTS),
 }

@@ -1,0 +1,1 @@
+"""Training of the learned frontends: what their publications optimise, and how."""

@@ -1,0 +1,71 @@
+"""What a network is trained on: sequences of views with their truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from mapper.vision.rotations import inverse_rigid
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float
+
+
+@dataclass(frozen=True, slots=True)
+class SampleKinds:
+    """What the truth of each sequence of a batch is worth, (B,) each.
+
+    metric: its units are metres. camera_only: poses and intrinsics, no depth. depth_only: depth up
+    to scale and shift. single_view: images that have nothing to do with each other.
+    """
+
+    metric: Bool[Tensor, " b"]
+    camera_only: Bool[Tensor, " b"]
+    depth_only: Bool[Tensor, " b"]
+    single_view: Bool[Tensor, " b"]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingBatch:
+    """B sequences of V views, all of one size.
+
+    images: in [-1, 1]. depth: along z, 0 where there is no reading, negative in the sky. points: of
+    each pixel in the world. valid: where depth and points are known. sky: where the sky is seen.
+    shows_image: which views the network is given the image of; else it is given its rays alone.
+    Pixel centres lie at integers.
+    """
+
+    images: Float[Tensor, "b v 3 h w"]
+    depth: Float[Tensor, "b v h w"]
+    T_world_camera: Float[Tensor, "b v 4 4"]
+    intrinsics: Float[Tensor, "b v 3 3"]
+    points: Float[Tensor, "b v h w 3"]
+    valid: Bool[Tensor, "b v h w"]
+    sky: Bool[Tensor, "b v h w"]
+    shows_image: Bool[Tensor, "b v"]
+    kinds: SampleKinds
+
+    @property
+    def T_first_camera(self) -> Float[Tensor, "b v 4 4"]:
+        """Poses in the first camera's frame."""
+        return inverse_rigid(self.T_world_camera[:, :1]) @ self.T_world_camera
+
+    @property
+    def points_in_first(self) -> Float[Tensor, "b v h w 3"]:
+        """Points in the first camera's frame."""
+        return moved(inverse_rigid(self.T_world_camera[:, :1]), self.points)
+
+    @property
+    def points_in_own(self) -> Float[Tensor, "b v h w 3"]:
+        """Points in the frame of the camera that sees them."""
+        return moved(inverse_rigid(self.T_world_camera), self.points)
+
+
+def moved(
+    T: Float[Tensor, "b v 4 4"], points: Float[Tensor, "b v h w 3"]
+) -> Float[Tensor, "b v h w 3"]:
+    """The points of each view moved by its transform; a single transform moves all views."""
+    R, t = T[..., None, None, :3, :3], T[..., None, None, :3, 3]
+    return (R @ points[..., None])[..., 0] + t

@@ -1,0 +1,1 @@
+"""The published training losses, one family a file."""
