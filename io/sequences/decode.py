@@ -13,6 +13,7 @@ import numpy as np
 
 from mapper.errors import InputError
 from mapper.io.cameras.camera import MAX_PIXELS
+from mapper.io.images.heif import is_heif, read_heif
 from mapper.io.sequences.exr import MAGIC as EXR_HEAD
 from mapper.io.sequences.exr import read_exr_depth
 from mapper.io.sequences.image_header import HEAD_BYTES, ends_early, read_header
@@ -37,7 +38,12 @@ def read_image(path: Path, as_stored: bool = False) -> np.ndarray:
 
 
 def decode_color(encoded: bytes, what: Path | str, as_stored: bool = False) -> np.ndarray:
-    """As read_image, of the content of a file; what: named in a fault."""
+    """As read_image, of the content of a file; what: named in a fault.
+
+    HEIF is turned whatever is asked for: the turn is part of how it is stored.
+    """
+    if is_heif(encoded):
+        return read_heif(encoded, what, MAX_PIXELS)
     return _decode(encoded, what, _AS_STORED if as_stored else _AS_SHOWN)
 
 

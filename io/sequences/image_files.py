@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -11,27 +12,38 @@ from typing import Final
 import numpy as np
 
 from mapper.errors import InputError
+from mapper.io.images import heif
 from mapper.io.sequences.decode import read_image
-from mapper.io.sequences.image_header import HEAD_BYTES, ImageHeader, read_header
+from mapper.io.sequences.image_header import HEAD_BYTES, ImageHeader, read_header, with_exif
 
 IMAGE_SUFFIXES: Final = frozenset(
     {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm"}
 )
 DEPTH_SUFFIXES: Final = frozenset({".png", ".tif", ".tiff", ".pgm", ".pfm", ".npy", ".npz", ".exr"})
 FOREIGN_SUFFIXES: Final = frozenset(
-    {".heic", ".heif", ".avif", ".jxl", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf"}
+    {".avif", ".jxl", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf"}
 )
 LOOKED_AT: Final = 100  # images, spread over the folder, whose headers decide the size
 FILM_WIDTH: Final = 36.0  # millimetres
+# Millimetres of 36 mm film: a fisheye's is no pinhole's, and beyond a telescope's nobody maps.
+PLAUSIBLE_FOCALS: Final = range(9, 1201)
 
 _NUMBER: Final = re.compile(r"(\d+)(?:\.(\d+))?")
 
 
 def list_images(folder: Path, suffixes: frozenset[str] = IMAGE_SUFFIXES) -> list[Path]:
-    """The images directly in a folder, numbers in their names counting as numbers."""
-    return natural_order(
-        p for p in folder.iterdir() if p.suffix.lower() in suffixes and p.name[0] != "."
-    )
+    """The images directly in a folder, numbers in their names counting as numbers.
+
+    suffixes: of colour images HEIF's come with them, where they can be read. Hidden files are none.
+    """
+    if suffixes >= IMAGE_SUFFIXES and heif.can_read():
+        suffixes |= heif.SUFFIXES
+    return natural_order(p for p in _shown(folder) if p.suffix.lower() in suffixes)
+
+
+def _shown(folder: Path) -> Iterable[Path]:
+    """What lies in a folder, without hidden files: ._x.jpg is no photograph."""
+    return (p for p in folder.iterdir() if p.name[0] != ".")
 
 
 def natural_order(paths: Iterable[Path]) -> list[Path]:
@@ -43,13 +55,14 @@ def natural_order(paths: Iterable[Path]) -> list[Path]:
 
 def foreign_images(folder: Path) -> str | None:
     """A sentence about the photographs in a folder that cannot be decoded; None without any."""
-    kinds = Counter(
-        p.suffix.lower() for p in folder.iterdir() if p.suffix.lower() in FOREIGN_SUFFIXES
-    )
+    unread = FOREIGN_SUFFIXES if heif.can_read() else FOREIGN_SUFFIXES | heif.SUFFIXES
+    kinds = Counter(p.suffix.lower() for p in _shown(folder) if p.suffix.lower() in unread)
     if not kinds:
         return None
     names = " and ".join(f"{count} {kind[1:].upper()}" for kind, count in sorted(kinds.items()))
-    return f"{folder}: {names} images are left out; convert them to JPEG or PNG"
+    remedies = [heif.REMEDY] if heif.SUFFIXES & kinds.keys() else []
+    remedies += ["convert them to JPEG or PNG"] if kinds.keys() - heif.SUFFIXES else []
+    return f"{folder}: {names} images are left out; {', and '.join(remedies)}"
 
 
 def spread(paths: list[Path], count: int) -> list[Path]:
@@ -60,25 +73,59 @@ def spread(paths: list[Path], count: int) -> list[Path]:
 
 
 def header_of(path: Path, size: int = HEAD_BYTES) -> ImageHeader | None:
-    """What the first `size` bytes of a file say; None where that is nothing."""
+    """What the first `size` bytes of a file say, of HEIF all of it; None where that is nothing."""
     try:
         with path.open("rb") as file:
-            return read_header(file.read(size))
+            head = file.read(size)
+            return _heif_header(head + file.read()) if heif.is_heif(head) else read_header(head)
     except OSError:
         return None
 
 
-def focal_share(paths: list[Path]) -> float | None:
-    """Focal length by EXIF, as a share of the images' longer side; None unless they all tell one.
+def _heif_header(encoded: bytes) -> ImageHeader | None:
+    """Without the turn that EXIF repeats: the size is that of the turned picture."""
+    found = heif.read_heif_header(encoded)
+    if found is None:
+        return None
+    told = with_exif(ImageHeader(found.width, found.height), found.exif)
+    return dataclasses.replace(told, orientation=1, was_turned=False)
+
+
+def focal_share(paths: list[Path]) -> tuple[float | None, tuple[str, ...]]:
+    """Focal length by EXIF, as a share of the images' longer side; None unless they all tell one
+    that can be. And sentences about EXIF that contradicts the images, or itself.
 
     It is what photographs were taken with, to a few per cent: whole millimetres, and some makers
     go by the width, others by the diagonal.
     """
     headers = [header_of(path) for path in spread(paths, LOOKED_AT)]
     told = {header.focal_35mm if header else 0 for header in headers}
-    if len(told) != 1 or 0 in told:
-        return None
-    return told.pop() / FILM_WIDTH
+    notes = _lies(paths[0].parent, [header for header in headers if header])
+    if len(told) != 1 or not told <= set(PLAUSIBLE_FOCALS):
+        return None, notes
+    return told.pop() / FILM_WIDTH, notes
+
+
+def _lies(folder: Path, headers: list[ImageHeader]) -> tuple[str, ...]:
+    """What EXIF says that cannot be so, or not of all; not what it leaves out."""
+    notes = []
+    told = sorted({header.focal_35mm for header in headers} - {0})
+    if any(focal not in PLAUSIBLE_FOCALS for focal in told):
+        notes.append(f"EXIF says a focal length of {told[-1]} mm, which cannot be: not used")
+    elif len(told) > 1:
+        known = ", ".join(map(str, told[:5]))
+        notes.append(f"EXIF says several focal lengths ({known} mm): none is used; zoomed?")
+    if cut := sum(header.was_cut for header in headers):
+        notes.append(
+            f"{cut} of {len(headers)} images have not the shape that EXIF says they were taken "
+            "with, so its focal length is not used"
+        )
+    if turned := sum(header.was_turned for header in headers):
+        notes.append(
+            f"EXIF asks to turn {turned} of {len(headers)} images that by their size have been "
+            "turned already; if they lie on their side in the map, remove the orientation from them"
+        )
+    return tuple(f"{folder.name}: {note}" for note in notes)
 
 
 def first_size(paths: list[Path], as_stored: bool = False) -> tuple[int, int]:

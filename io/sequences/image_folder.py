@@ -46,8 +46,9 @@ class _Files:
 
 
 def is_image_folder(path: Path) -> bool:
-    """Whether a folder, or its rgb, color or images folder, holds images."""
-    return _find(path) is not None
+    """Whether a folder, or its rgb, color or images folder, holds images, if only such as cannot
+    be read: then opening it tells the remedy."""
+    return _find(path) is not None or _only_foreign(path) is not None
 
 
 def open_image_folder(
@@ -69,7 +70,8 @@ def open_image_folder(
     color, depth = _paired(files, pairs)
     times = np.arange(len(files.color)) / FRAME_RATE
     size = first_size(color, as_stored=bool(depth)) if cameras is None else (0, 0)
-    notes = [foreign_images(files.folder), *(pairing_notes(pairs) if pairs else ())]
+    focal, exif_notes = focal_share(color) if cameras is None else (None, ())
+    notes = [foreign_images(files.folder), *(pairing_notes(pairs) if pairs else ()), *exif_notes]
     return FileSequence(
         kind="images",
         name=path.name,
@@ -82,7 +84,7 @@ def open_image_folder(
         lonely_times=np.empty(0) if pairs is None else times[pairs.lonely_color],
         notes=tuple(note for note in notes if note),
         camera_kind="lidar" if depth and _is_arkit(depth[0]) else None,
-        exif_focal=focal_share(color) if cameras is None else None,
+        exif_focal=focal,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 PNG_HEAD: Final = b"\x89PNG\r\n\x1a\n"
@@ -31,6 +31,8 @@ class ImageHeader:
 
     orientation: EXIF's, 1 to 8; 1 = as stored. focal_35mm: millimetres, of a camera whose film is
     36 mm wide and that sees as much; 0 = the file does not tell.
+    was_cut: the picture has not the shape any more that EXIF says it was taken with.
+    was_turned: EXIF asks for a quarter turn, and by its size the picture has been turned already.
     """
 
     width: int
@@ -39,6 +41,8 @@ class ImageHeader:
     channels: int = 0
     orientation: int = 1
     focal_35mm: int = 0
+    was_cut: bool = False
+    was_turned: bool = False
 
     @property
     def shown_size(self) -> tuple[int, int]:
@@ -103,24 +107,21 @@ def _png(head: bytes) -> ImageHeader:
         if kind == b"eXIf":
             exif = head[place + 8 : place + 8 + length]
         place += 12 + length
-    orientation, focal = _tiff_tags(exif).get(_ORIENTATION_TAG, 1), _focal(exif, width, height)
-    return ImageHeader(width, height, bits, channels, orientation, focal)
+    return with_exif(ImageHeader(width, height, bits, channels), exif)
 
 
 def _jpeg(head: bytes) -> ImageHeader | None:
-    place, orientation, exif = 2, 1, b""
+    place, exif = 2, b""
     while found := _MARKER.search(head, place):
         marker, place = found[1][0], found.end()
         if marker in _FRAMES:
             bits, height, width, channels = struct.unpack_from(">BHHB", head, place + 2)
-            focal = _focal(exif, width, height)
-            return ImageHeader(width, height, bits, channels, orientation, focal)
+            return with_exif(ImageHeader(width, height, bits, channels), exif)
         if marker in (_SCAN, _END):
             return None
         length = struct.unpack_from(">H", head, place)[0]
         if marker == _APP1 and head[place + 2 : place + 8] == b"Exif\0\0":
             exif = head[place + 8 : place + length]
-            orientation = _tiff_tags(exif).get(_ORIENTATION_TAG, 1)
         place += length
     return None
 
@@ -132,20 +133,25 @@ def _tiff(head: bytes) -> ImageHeader | None:
     return ImageHeader(tags[_TIFF_WIDTH], tags[_TIFF_HEIGHT], tags.get(_TIFF_BITS, 1))
 
 
-def _focal(exif: bytes, width: int, height: int) -> int:
-    """EXIF's focal length in 35 mm film; 0 without one, or where the picture was cut since."""
+def with_exif(header: ImageHeader, exif: bytes) -> ImageHeader:
+    """The header with what EXIF, a TIFF's bytes, says; a focal length only of an uncut picture."""
+    orientation = _tiff_tags(exif).get(_ORIENTATION_TAG, 1)
     try:
         place = _tiff_tags(exif).get(_EXIF_TAG, 0)
         tags = _tiff_tags(exif, place) if place else {}
     except struct.error:  # of a directory alone; the image's size stays known
-        return 0
+        tags = {}
     taken = tags.get(_TAKEN_WIDTH, 0), tags.get(_TAKEN_HEIGHT, 0)
+    cut = turned = False
     if min(taken) > 0:
-        long, short = max(width, height), min(width, height)
-        shape = long / short * min(taken) / max(taken)
-        if abs(shape - 1) > _SAME_SHAPE:
-            return 0
-    return tags.get(_FOCAL_TAG, 0)
+        long, short = max(header.width, header.height), min(header.width, header.height)
+        cut = abs(long / short * min(taken) / max(taken) - 1) > _SAME_SHAPE
+        lies, lay = header.width / header.height, taken[0] / taken[1]
+        turned = orientation >= 5 and abs(lies * lay - 1) <= _SAME_SHAPE < abs(lies / lay - 1)
+    focal = 0 if cut else tags.get(_FOCAL_TAG, 0)
+    return replace(
+        header, orientation=orientation, focal_35mm=focal, was_cut=cut, was_turned=turned
+    )
 
 
 def _tiff_tags(content: bytes, place: int = 0) -> dict[int, int]:

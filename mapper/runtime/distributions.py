@@ -19,6 +19,7 @@ DISTRIBUTIONS: Final = {
     "numba": "numba",
     "numpy": "numpy",
     "open3d": "open3d-cpu",
+    "pillow_heif": "pillow-heif",
     "psutil": "psutil",
     "pydantic": "pydantic",
     "pypose": "pypose",

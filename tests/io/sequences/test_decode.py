@@ -99,10 +99,10 @@ def test_most_images_decide_the_size(tmp_path: Path) -> None:
 
 def test_photographs_that_are_not_read_are_told(tmp_path: Path) -> None:
     write_image(tmp_path / "0.png", 0)
-    (tmp_path / "1.HEIC").write_bytes(b"ftypheic")
-    assert "1 HEIC images are left out" in open_sequence(tmp_path).notes[0]
+    (tmp_path / "1.AVIF").write_bytes(b"ftypavif")
+    assert "1 AVIF images are left out" in open_sequence(tmp_path).notes[0]
     (tmp_path / "0.png").unlink()
-    with pytest.raises(InputError, match="1 HEIC images"):
+    with pytest.raises(InputError, match="1 AVIF images"):
         open_image_folder(tmp_path)
 
 

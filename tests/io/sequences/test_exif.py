@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -64,3 +65,26 @@ def test_a_calibration_goes_before_it(tmp_path: Path) -> None:
     )
     frame = open_sequence(tmp_path)[0]
     assert frame.intrinsics is not None and frame.exif_focal is None
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "told"),
+    [
+        ({"focal": 5000}, {"focal": 5000}, "5000 mm, which cannot be"),
+        ({"focal": 26}, {"focal": 52}, "several focal lengths"),
+        ({"focal": 26, "taken": (128, 72)}, {"focal": 26}, "1 of 2 images have not the shape"),
+        ({"focal": 26, "orientation": 6, "taken": (48, 64)}, {"focal": 26}, "turned already"),
+    ],
+)
+def test_exif_that_lies_is_told(
+    tmp_path: Path, first: dict[str, Any], second: dict[str, Any], told: str
+) -> None:
+    photograph(tmp_path / "0.jpg", **first)
+    photograph(tmp_path / "1.jpg", **second)
+    assert any(told in note for note in open_sequence(tmp_path).notes)
+
+
+def test_exif_that_tells_the_truth_or_nothing_makes_no_note(tmp_path: Path) -> None:
+    photograph(tmp_path / "0.jpg", 26, orientation=6)
+    photograph(tmp_path / "1.jpg", 0)
+    assert open_sequence(tmp_path).notes == ()

@@ -48,3 +48,22 @@ def test_a_video_of_a_varying_rate_keeps_its_times(tmp_path: Path) -> None:
     np.testing.assert_allclose(np.diff(sequence.timestamps), gaps, atol=1e-3)
     assert "the frame rate varies" in sequence.notes[0]
     assert abs(float(sequence[25].image.mean()) - 200) < 5
+
+
+def test_a_video_that_was_filmed_upright_stands_upright(tmp_path: Path) -> None:
+    """A phone stores it lying, with a matrix in the track's header that turns it by a quarter."""
+    path = tmp_path / "upright.mp4"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 30, (160, 120))
+    image = np.zeros((120, 160, 3), np.uint8)
+    image[:40] = 250  # bright on top, which a quarter clockwise brings to the right
+    for _ in range(4):
+        writer.write(image)
+    writer.release()
+    content = bytearray(path.read_bytes())
+    matrix = content.index(b"tkhd") + 4 + 4 + 20 + 8 + 8  # of version 0, behind times and layers
+    one = 1 << 16
+    content[matrix : matrix + 36] = struct.pack(">9i", 0, one, 0, -one, 0, 0, 120 * one, 0, 1 << 30)
+    path.write_bytes(content)
+    upright = open_sequence(path)[3].image
+    assert upright.shape == (160, 120, 3)
+    assert upright[:, 100:].mean() > 200 and upright[:, :60].mean() < 50

@@ -1,0 +1,1 @@
+"""Kinds of image files that OpenCV does not read."""
