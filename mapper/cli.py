@@ -21,6 +21,7 @@ COMMANDS = {
     "screenshot": "a picture or a film of the map of a run, without a display",
     "align": "align the keyframes of a run globally, and fuse its map anew",
     "mesh": "fuse the map of a run again, at any resolution",
+    "occupancy": "a grid for robots (Nav2) of what is free, occupied and unknown; distances",
     "export": "write a run as TUM, KITTI, EuRoC, COLMAP, nerfstudio or a point cloud",
     "track": "follow points of the first frame through a sequence",
     "eval": "errors of a run against ground truth: ATE and RPE",

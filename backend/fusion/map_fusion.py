@@ -147,10 +147,7 @@ class MapFusion:
     def _integrate(self, keyframe_id: int, S_world_keyframe: np.ndarray, sign: int) -> None:
         """A view's depths are in the keyframe's units: its scale brings them into the world's."""
         source = self._map_of(keyframe_id)
-        # What a network makes of a surface is smooth, however far off it is.
-        may_step = source.noise.is_measured and self.config.edge_sigmas > 0
-        noise_step = source.noise.times(self.config.edge_sigmas) if may_step else None
-        depth = mask_unreliable(source.depth, self.config.edge_step, noise_step)
+        depth = reliable_depth(source, self.config)
         exposure = self._exposure(keyframe_id)
         self.volume.integrate(
             depth * np.float32(scale_of(S_world_keyframe)),
@@ -170,6 +167,14 @@ class MapFusion:
             del self._integrated[keyframe_id]
             self._judged.pop(keyframe_id, None)
             self._far.pop(keyframe_id, None)
+
+
+def reliable_depth(source: KeyframeMap, config: FusionConfig) -> np.ndarray:
+    """A keyframe's depths float32 (H, W), in its units, without flying pixels; 0 = none."""
+    # What a network makes of a surface is smooth, however far off it is.
+    may_step = source.noise.is_measured and config.edge_sigmas > 0
+    noise_step = source.noise.times(config.edge_sigmas) if may_step else None
+    return mask_unreliable(source.depth, config.edge_step, noise_step)
 
 
 def _stacked(matrices: list[np.ndarray]) -> np.ndarray:

@@ -133,7 +133,7 @@ def surface_errors(run: RunDirectory, with_scale: bool = False) -> dict[str, flo
     from mapper.io.meshes.mesh_files import read_mesh
 
     mesh = read_mesh(run.mesh)
-    S_room_world = _alignment(run, with_scale)
+    S_room_world = room_from_world(run, with_scale)
     if S_room_world is None or not len(mesh.vertices):
         return {}
     distances = _distances(transform(S_room_world, mesh.vertices))
@@ -146,7 +146,7 @@ def surface_errors(run: RunDirectory, with_scale: bool = False) -> dict[str, flo
     }
 
 
-def _alignment(run: RunDirectory, with_scale: bool) -> np.ndarray | None:
+def room_from_world(run: RunDirectory, with_scale: bool = False) -> np.ndarray | None:
     """S_room_world (4, 4) from the poses at equal times; None with fewer than three."""
     import numpy as np
 

@@ -9,6 +9,7 @@ from functools import lru_cache
 import numpy as np
 from tqdm import tqdm
 
+from mapper.backend.alignment.refined_maps import RefinementConfig
 from mapper.backend.config import BackendConfig
 from mapper.backend.finalisation import fused_map
 from mapper.backend.fusion.map_fusion import FusionConfig
@@ -105,6 +106,11 @@ def fusion_config(run: RunDirectory) -> FusionConfig:
     return _map_settings(run).fusion
 
 
+def refinement_config(run: RunDirectory) -> RefinementConfig:
+    """The settings that the keyframes' maps were refined with, where the run was aligned."""
+    return _map_settings(run).refinement
+
+
 def _map_settings(run: RunDirectory) -> BackendConfig:
     """Those of the run, changed as mapper align was told to."""
     changes = run.read_json(run.path / ALIGNMENT).get("changes", [])
@@ -116,7 +122,7 @@ def fuse_again(
 ) -> tuple[Mesh, bool]:
     """Fuse all keyframes of the map anew; (mesh, whether the memory limit left surface out)."""
     load = lru_cache(CACHED_MAPS)(run.keyframes.load)  # refining asks for neighbours again
-    source = saved.maps_to_fuse(_map_settings(run).refinement, load)
+    source = saved.maps_to_fuse(refinement_config(run), load)
     count = len(saved.fused_poses)
     with tqdm(total=count, unit=" keyframes", disable=quiet or None, leave=False) as bar:
 
@@ -130,12 +136,15 @@ def fuse_again(
 
 
 def load_cloud(run: RunDirectory, saved: GlobalMap, quiet: bool = False) -> Mesh:
-    """Vertices of the run's mesh, without faces; fused here where there is no mesh of all of it."""
+    """Vertices of the run's mesh, without faces."""
+    return replace(load_mesh(run, saved, quiet), faces=np.zeros((0, 3), np.int32))
+
+
+def load_mesh(run: RunDirectory, saved: GlobalMap, quiet: bool = False) -> Mesh:
+    """The run's mesh; fused here where there is none of all of it."""
     if is_complete(run) and run.mesh.exists():
-        mesh = read_mesh(run.mesh)
-    else:
-        mesh, _ = fuse_again(run, saved, fusion_config(run), quiet)
-    return replace(mesh, faces=np.zeros((0, 3), np.int32))
+        return read_mesh(run.mesh)
+    return fuse_again(run, saved, fusion_config(run), quiet)[0]
 
 
 def thinned(cloud: Mesh, max_points: int) -> Mesh:
