@@ -21,9 +21,7 @@ LEAST_SHARE: Final = 0.02  # of all surface, that a floor has
 OF_LARGEST: Final = 0.3  # of the largest level surface: there may be more of tables than of floor
 AT_RIGHT_ANGLES: Final = 0.3  # of the walls' surface
 STEEP: Final = 0.1
-NO_FLOOR: Final = "no level surface could be the floor; --up X,Y,Z tells the run's upward direction"
-    "no level surface could be the floor; --up X,Y,Z tells what is up in the run's world"
-)
+NO_FLOOR: Final = "no level surface could be the floor; --up X,Y,Z tells what is up in the run"
 
 
 def estimate_up(mesh: Mesh) -> np.ndarray:
