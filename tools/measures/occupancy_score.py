@@ -89,7 +89,7 @@ def _taken(room: Room, extent: GridExtent, T_room_grid: np.ndarray) -> np.ndarra
         solid = np.zeros(len(points), bool)
         solid[np.flatnonzero(near)[within]] = True
         taken |= solid.reshape(extent.shape).any(axis=0)
-    return taken
+    return np.asarray(taken)
 
 
 def _inside(extent: GridExtent, T_room_grid: np.ndarray) -> np.ndarray:
