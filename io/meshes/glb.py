@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from mapper.core.mesh import Mesh
 from mapper.errors import OutputError
+from mapper.io.meshes.glb_cameras import GlbCamera, lens_of, nodes_of
 from mapper.runtime.atomic_files import atomic_write
 
 # Codes of the glTF 2.0 specification (Khronos), sections 3.6.2, 3.7.2 and 4.4.
@@ -23,14 +25,18 @@ TO_Y_UP: Final = [1.0, 0.0, 0.0, 0.0]
 MAX_SIZE: Final = 2**32 - 1  # bytes, by the header's field
 
 
-def write_glb(path: Path | str, mesh: Mesh) -> None:
+def write_glb(path: Path | str, mesh: Mesh, cameras: Sequence[GlbCamera] = ()) -> None:
     """POSITION, NORMAL, COLOR_0 and indices; vertices stay in the world frame, a node turns them.
 
-    The world's axes are taken as those of a camera (x right, y down, z forward).
+    The world's axes are taken as those of a camera (x right, y down, z forward). cameras: nodes
+    below the mesh's, so that they are turned with it; none where there is no vertex.
     """
     blocks = _blocks(mesh) if len(mesh.vertices) else []
     size = sum(block.nbytes for block, _ in blocks)
-    document = json.dumps(_document(mesh, blocks, size), separators=(",", ":")).encode()
+    content = _document(mesh, blocks, size)
+    if cameras and blocks:
+        _add_cameras(content, cameras)
+    document = json.dumps(content, separators=(",", ":")).encode()
     document += b" " * (-len(document) % 4)
     total = 12 + 8 + len(document) + (8 + size if size else 0)
     if total > MAX_SIZE:
@@ -106,3 +112,10 @@ def _document(
         "bufferViews": views,
         "buffers": [{"byteLength": size}],
     }
+
+
+def _add_cameras(document: dict[str, Any], cameras: Sequence[GlbCamera]) -> None:
+    nodes = document["nodes"]
+    nodes[0]["children"] = list(range(len(nodes), len(nodes) + len(cameras)))
+    nodes += nodes_of(cameras)
+    document["cameras"] = [lens_of(camera) for camera in cameras]

@@ -21,7 +21,7 @@ def write_mesh(path: Path | str, mesh: Mesh) -> None:
     suffix = Path(path).suffix.lower()
     if suffix not in WRITERS:
         raise ConfigError(f"{path}: unknown mesh format; end the name in {', '.join(WRITERS)}")
-    _check(mesh)
+    check_mesh(mesh)
     WRITERS[suffix](path, mesh)
 
 
@@ -31,13 +31,14 @@ def read_mesh(path: Path | str) -> Mesh:
         raise ConfigError(f"{path}: only .ply meshes are read back")
     mesh = read_ply(path)
     try:
-        _check(mesh)
+        check_mesh(mesh)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     return mesh
 
 
-def _check(mesh: Mesh) -> None:
+def check_mesh(mesh: Mesh) -> None:
+    """InputError where arrays do not fit together or hold what is no number."""
     count = len(mesh.vertices)
     for name in ("vertices", "colors", "normals"):
         if getattr(mesh, name).shape != (count, 3):

@@ -14,6 +14,7 @@ from mapper.commands.options import add_run
 if TYPE_CHECKING:
     from mapper.backend.global_map import GlobalMap
     from mapper.core.intrinsics import Intrinsics
+    from mapper.core.mesh import Mesh
     from mapper.io.sequences.sequence import Sequence
     from mapper.run.directory import RunDirectory
 
@@ -22,7 +23,8 @@ logger = logging.getLogger(__name__)
 EPILOG = """formats:
   tum, kitti, euroc    trajectory of all frames, T_world_camera
   colmap, nerfstudio   keyframe images, poses, intrinsics and a point cloud, in a new folder
-  ply                  coloured point cloud
+  ply, pcd, las, e57   coloured point cloud; las and e57 want the extra clouds
+  gltf                 the mesh with the keyframes' cameras in it, as one .glb
 
 examples:
   mapper export runs/desk --format colmap                writes runs/desk/export/colmap/
@@ -38,8 +40,13 @@ DEFAULTS = {
     "colmap": "colmap",
     "nerfstudio": "nerfstudio",
     "ply": "cloud.ply",
+    "pcd": "cloud.pcd",
+    "las": "cloud.las",
+    "e57": "cloud.e57",
+    "gltf": "scene.glb",
 }
 TRAJECTORIES = ("tum", "kitti", "euroc")
+CLOUDS = ("ply", "pcd", "las", "e57")
 MAX_POINTS = 200_000  # of the clouds that splatting starts from
 
 
@@ -65,8 +72,10 @@ def execute(arguments: argparse.Namespace) -> int:
     with writing_into(run, out):
         if arguments.format in TRAJECTORIES:
             result = _export_trajectory(run, out, arguments.format)
-        elif arguments.format == "ply":
+        elif arguments.format in CLOUDS:
             result = _export_cloud(run, out, arguments.json)
+        elif arguments.format == "gltf":
+            result = _export_gltf(run, out, arguments.json)
         else:
             result = _export_scene(run, out, arguments)
     if arguments.json:
@@ -84,10 +93,14 @@ def _check_output(out: Path, format: str, overwrite: bool) -> None:
     """Refuse what exists before the work is done rather than after it; make its folder."""
     from mapper.errors import ConfigError
     from mapper.io.export import colmap, nerfstudio
+    from mapper.io.export.clouds import require_writer
     from mapper.runtime.existing_files import make_way
 
-    if format == "ply" and out.suffix.lower() != ".ply":
-        raise ConfigError(f"--out {out}: end the name in .ply")
+    if format in (*CLOUDS, "gltf"):
+        suffix = Path(DEFAULTS[format]).suffix
+        if out.suffix.lower() != suffix:
+            raise ConfigError(f"--out {out}: end the name in {suffix}")
+        require_writer(suffix)
     folders = {"colmap": colmap.FILES, "nerfstudio": nerfstudio.FILES}
     make_way(out, overwrite, folders.get(format))
 
@@ -105,16 +118,39 @@ def _export_trajectory(run: RunDirectory, out: Path, format: str) -> dict[str, A
 
 
 def _export_cloud(run: RunDirectory, out: Path, quiet: bool) -> dict[str, Any]:
-    from mapper.errors import InputError
-    from mapper.io.meshes.mesh_files import write_mesh
+    from mapper.io.export.clouds import write_cloud
     from mapper.saved.map import load_map
     from mapper.saved.results import load_cloud
 
     cloud = load_cloud(run, load_map(run), quiet)
-    if not len(cloud.vertices):
-        raise InputError(f"{run.path}: the map of this run has no points; nothing to export")
-    write_mesh(out, cloud)
+    _refuse_empty(run, cloud)
+    write_cloud(out, cloud)
     return {"points": len(cloud.vertices)}
+
+
+def _export_gltf(run: RunDirectory, out: Path, quiet: bool) -> dict[str, Any]:
+    from mapper.io.meshes.glb import write_glb
+    from mapper.io.meshes.glb_cameras import GlbCamera
+    from mapper.saved.map import load_map
+    from mapper.saved.results import load_mesh
+
+    saved = load_map(run)
+    mesh = load_mesh(run, saved, quiet)
+    _refuse_empty(run, mesh)
+    poses = saved.keyframe_trajectory().T_world_camera
+    cameras = [
+        GlbCamera(f"keyframe {keyframe.id}", T, keyframe.intrinsics)
+        for keyframe, T in zip(saved.keyframes, poses, strict=True)
+    ]
+    write_glb(out, mesh, cameras)
+    return {"faces": len(mesh.faces), "cameras": len(cameras)}
+
+
+def _refuse_empty(run: RunDirectory, mesh: Mesh) -> None:
+    from mapper.errors import InputError
+
+    if not len(mesh.vertices):
+        raise InputError(f"{run.path}: the map of this run has no points; nothing to export")
 
 
 def _export_scene(run: RunDirectory, out: Path, arguments: argparse.Namespace) -> dict[str, Any]:

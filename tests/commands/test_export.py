@@ -11,11 +11,11 @@ import pytest
 from evo.tools import file_interface
 
 from mapper.core.mesh import Mesh
-from mapper.io.meshes.mesh_files import read_mesh
+from mapper.io.meshes.mesh_files import read_mesh, write_mesh
 from mapper.io.trajectory_files import read_tum
 from mapper.run.directory import RunDirectory
 from mapper.saved.results import thinned
-from tests.support.exports import colmap_poses, nerfstudio_poses
+from tests.support.exports import colmap_poses, nerfstudio_poses, read_glb
 
 EVO = {
     "tum": file_interface.read_tum_trajectory_file,
@@ -84,6 +84,35 @@ def test_the_cloud_is_the_mesh_without_faces(finished: RunDirectory, command) ->
     assert code == 0 and len(cloud.faces) == 0
     assert np.array_equal(cloud.vertices, mesh.vertices)
     assert np.array_equal(cloud.colors, mesh.colors)
+
+
+@pytest.mark.parametrize("format", ["pcd", "las", "e57"])
+def test_clouds_have_formats_by_name(finished: RunDirectory, command, format: str) -> None:
+    if format != "pcd":
+        pytest.importorskip({"las": "laspy", "e57": "pye57"}[format])
+    code, out, _ = command("export", finished.path, "--format", format, "--json")
+    path = finished.path / "export" / f"cloud.{format}"
+    assert code == 0 and json.loads(out)["path"] == str(path) and path.stat().st_size > 100_000
+    code, _, err = command("export", finished.path, "--format", format, "--out", "cloud.ply")
+    assert code == 2 and f"end the name in .{format}" in err
+
+
+def test_the_cameras_stand_in_the_gltf_scene(finished: RunDirectory, command) -> None:
+    code, out, _ = command("export", finished.path, "--format", "gltf", "--json")
+    keyframes = len(read_tum(finished.keyframe_trajectory))
+    assert code == 0 and json.loads(out)["cameras"] == keyframes
+    document, _ = read_glb(finished.path / "export" / "scene.glb")
+    assert len(document["cameras"]) == keyframes and document["nodes"][0]["mesh"] == 0
+    assert json.loads(out)["faces"] == len(read_mesh(finished.mesh).faces) > 0
+
+
+@pytest.mark.parametrize("format", ["pcd", "gltf"])
+def test_a_map_without_points_is_not_exported(finished: RunDirectory, command, format: str) -> None:
+    empty = np.zeros((0, 3), np.float32)
+    nothing = Mesh(empty, empty.astype(np.int32), empty.astype(np.uint8), empty)
+    write_mesh(finished.mesh, nothing)
+    code, _, err = command("export", finished.path, "--format", format)
+    assert code == 2 and "no points" in err and len(err.strip().splitlines()) == 1
 
 
 @pytest.mark.parametrize("format", ["tum", "colmap", "ply"])

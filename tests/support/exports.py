@@ -1,8 +1,9 @@
-"""Poses of exported scenes, as other programs read them."""
+"""Exported scenes, as other programs read them."""
 
 from __future__ import annotations
 
 import json
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -26,3 +27,14 @@ def nerfstudio_poses(folder: Path) -> np.ndarray:
     frames = json.loads((folder / "transforms.json").read_text(encoding="utf-8"))["frames"]
     frames.sort(key=lambda frame: frame["file_path"])
     return np.array([frame["transform_matrix"] for frame in frames]) @ OPENGL
+
+
+def read_glb(path: Path) -> tuple[dict, bytes]:
+    """A .glb's document and its binary chunk; asserts that it is laid out as the standard says."""
+    content = path.read_bytes()
+    magic, version, total = struct.unpack_from("<4s2I", content)
+    assert (magic, version, total) == (b"glTF", 2, len(content))
+    length, kind = struct.unpack_from("<I4s", content, 12)
+    assert kind == b"JSON" and length % 4 == 0
+    document = json.loads(content[20 : 20 + length])
+    return document, content[20 + length + 8 :]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import struct
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +12,7 @@ from mapper.errors import ConfigError, InputError
 from mapper.io.meshes.ascii_numbers import fixed_point, text_rows
 from mapper.io.meshes.mesh_files import WRITERS, read_mesh, write_mesh
 from mapper.runtime.open3d_loader import load_open3d
+from tests.support.exports import read_glb
 
 
 def _mesh(count: int = 500, faces: int = 800) -> Mesh:
@@ -77,7 +76,7 @@ def test_open3d_reads_a_ply_cloud(tmp_path: Path) -> None:
 def test_glb_is_laid_out_as_the_standard_says(tmp_path: Path) -> None:
     mesh = _mesh()
     write_mesh(tmp_path / "map.glb", mesh)
-    document, binary = _read_glb(tmp_path / "map.glb")
+    document, binary = read_glb(tmp_path / "map.glb")
     names = document["meshes"][0]["primitives"][0]
     arrays = {}
     for name, index in (*names["attributes"].items(), ("indices", names["indices"])):
@@ -99,7 +98,7 @@ def test_glb_is_laid_out_as_the_standard_says(tmp_path: Path) -> None:
 
 def test_glb_cloud_has_points(tmp_path: Path) -> None:
     write_mesh(tmp_path / "cloud.glb", _mesh(faces=0))
-    document, _ = _read_glb(tmp_path / "cloud.glb")
+    document, _ = read_glb(tmp_path / "cloud.glb")
     assert document["meshes"][0]["primitives"][0]["mode"] == 0
     assert "indices" not in document["meshes"][0]["primitives"][0]
 
@@ -123,7 +122,7 @@ def test_an_empty_mesh_is_a_valid_file(suffix: str, tmp_path: Path) -> None:
     write_mesh(tmp_path / f"map{suffix}", EMPTY)
     assert (tmp_path / f"map{suffix}").stat().st_size > 0
     if suffix == ".glb":
-        assert _read_glb(tmp_path / "map.glb")[0]["scenes"] == [{}]
+        assert read_glb(tmp_path / "map.glb")[0]["scenes"] == [{}]
 
 
 def test_numbers_as_text_agree_with_python() -> None:
@@ -201,13 +200,3 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="not finite"):
         write_mesh(tmp_path / "map.ply", broken)
     assert list(tmp_path.iterdir()) == []
-
-
-def _read_glb(path: Path) -> tuple[dict, bytes]:
-    content = path.read_bytes()
-    magic, version, total = struct.unpack_from("<4s2I", content)
-    assert (magic, version, total) == (b"glTF", 2, len(content))
-    length, kind = struct.unpack_from("<I4s", content, 12)
-    assert kind == b"JSON" and length % 4 == 0
-    document = json.loads(content[20 : 20 + length])
-    return document, content[20 + length + 8 :]
