@@ -12,6 +12,7 @@ from torch import Tensor
 
 from mapper.core.intrinsics import Intrinsics
 from mapper.errors import InputError
+from mapper.vision.image_sizes import reduced_mask
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Float32, UInt8
@@ -52,6 +53,16 @@ class Layout:
         """The inverse of `to_network`."""
         scale = np.array(self.resized) / original
         return (pixels + self.offset + 0.5) / scale - 0.5
+
+    def mask(self, original: Bool[np.ndarray, "H W"]) -> Bool[np.ndarray, "h w"]:
+        """The mask of the final image, given that of the original one; False in margins."""
+        resized = reduced_mask(original, self.resized)
+        left, top, right, bottom = self.box
+        final = np.zeros((bottom - top, right - left), bool)
+        cut = resized[max(top, 0) : bottom, max(left, 0) : right]
+        y, x = max(-top, 0), max(-left, 0)
+        final[y : y + cut.shape[0], x : x + cut.shape[1]] = cut
+        return final
 
     def inside(self) -> Bool[np.ndarray, "h w"]:
         """The pixels of the final image that the camera saw, no margin."""

@@ -25,6 +25,7 @@ from mapper.errors import InputError
 from mapper.frontends.base import TrackingState
 from mapper.frontends.device_settings import inference_on
 from mapper.frontends.images import Layout
+from mapper.frontends.masking import masked
 from mapper.frontends.precision import choose_precision
 from mapper.runtime.torch_device import choose_device
 from mapper.weights.registry import resolve_weights
@@ -63,7 +64,7 @@ class Shown:
     """A frame as the network sees it, without the frame's own image.
 
     size: (width, height) of the frame's own image. image: RGB, at the network's size. camera: the
-    user's, at that size; None where it is unknown or not to be used.
+    user's, at that size; None where it is unknown or not to be used. mask: at that size, too.
     """
 
     index: int
@@ -72,6 +73,7 @@ class Shown:
     image: UInt8[np.ndarray, "h w 3"]
     layout: Layout
     camera: Intrinsics | None
+    mask: Bool[np.ndarray, "h w"] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -190,7 +192,8 @@ class LearnedFrontend(ABC):
         if frame.intrinsics is not None and self._common.use_calibration:
             camera = layout.intrinsics(frame.intrinsics)
         image = self._images.take(frame)
-        return Shown(frame.index, frame.timestamp, (width, height), image, layout, camera)
+        mask = None if frame.mask is None else layout.mask(frame.mask)
+        return Shown(frame.index, frame.timestamp, (width, height), image, layout, camera, mask)
 
     def _inference(self) -> AbstractContextManager[None]:
         """Around whatever the network computes."""
@@ -224,6 +227,7 @@ class LearnedFrontend(ABC):
             segment=self._segment,
             descriptor=answer.descriptor,
         )
+        prediction = masked(prediction, shown.mask)
         self.state = TrackingState.TRACKING
         self.values = {
             "confidence": float(prediction.confidence.mean()),

@@ -13,6 +13,7 @@ from mapper.core.quantities import Text
 from mapper.core.settings_model import settings
 from mapper.errors import ConfigError, InputError
 from mapper.frontends.base import TrackingState
+from mapper.frontends.masking import at_size, masked
 
 SAME_TIME = 1e-3  # seconds
 
@@ -60,7 +61,7 @@ class ReplayFrontend:
                     "--start and --stride"
                 )
         self.state = TrackingState.TRACKING if predictions else TrackingState.LOST
-        return predictions
+        return [masked(p, at_size(frame.mask, *p.image.shape[1::-1])) for p in predictions]
 
     def flush(self) -> list[Prediction]:
         """Nothing: all predictions were given at their frames."""

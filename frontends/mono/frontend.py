@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-import cv2
 import numpy as np
 
 from mapper.core.frame import Frame
@@ -26,7 +25,7 @@ from mapper.frontends.mono.mapping.record import Record
 from mapper.frontends.mono.mapping.relocaliser import Relocaliser
 from mapper.frontends.mono.mapping.segment import Segment
 from mapper.frontends.mono.tracking.flow import FlowTracker
-from mapper.frontends.mono.tracking.levels import Levels, worked_size
+from mapper.frontends.mono.tracking.levels import worked_size
 from mapper.frontends.mono.tracking.starting import Starter
 from mapper.vision.matching import FeatureMatcher
 from mapper.vision.orb import OrbMatcher
@@ -132,10 +131,7 @@ class MonoFrontend:
                 f"frame {frame.index} is {width}x{height}: the images before it had another size"
             )
         self._size = size
-        levels = Levels.of(frame.image, *size)
-        small = reduced_size(*size, self.config.depth_width)
-        image = cv2.resize(frame.image, small, interpolation=cv2.INTER_AREA)
-        return Record(frame.index, frame.timestamp, image, levels.grey)
+        return Record.of(frame, size, reduced_size(*size, self.config.depth_width))
 
     def _advance(self, record: Record) -> list[Prediction]:
         """A frame more, the camera being known."""

@@ -22,7 +22,8 @@ from mapper.vision.matching import FeatureMatcher
 class View:
     """A frame with depth: image uint8 (H, W, 3), depth float32 (H, W) in metres, 0 = none.
 
-    noise: of the depth; a structured-light camera's where nobody knows it.
+    noise: of the depth; a structured-light camera's where nobody knows it. mask: False = no
+    features there; there is no depth either.
     """
 
     frame_index: int
@@ -32,6 +33,7 @@ class View:
     intrinsics: Intrinsics
     matcher: FeatureMatcher = field(repr=False)
     noise: DepthNoise = STRUCTURED_LIGHT
+    mask: np.ndarray | None = None
 
     @classmethod
     def of(cls, frame: Frame, matcher: FeatureMatcher, max_depth: float) -> View:
@@ -51,6 +53,7 @@ class View:
             frame.intrinsics,
             matcher,
             frame.noise or STRUCTURED_LIGHT,
+            frame.mask,
         )
 
     def has_depth(self, min_ratio: float) -> bool:
@@ -71,7 +74,7 @@ class View:
     @cached_property
     def features(self) -> LocalFeatures:
         """For relocalisation, extracted when first asked for."""
-        return self.matcher.extract(self.image, self.pointmap)
+        return self.matcher.extract(self.image, self.pointmap).within(self.mask)
 
     def pose_among(self, earlier: LocalFeatures, min_inliers: int = 12) -> MatchedPose | None:
         """T_earlier_camera of this view by the features that it shares with an earlier one's."""

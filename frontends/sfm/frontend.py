@@ -12,6 +12,7 @@ from mapper.core.geometry import backproject, inverse
 from mapper.core.pose_uncertainty import PoseUncertainty
 from mapper.core.prediction import Prediction
 from mapper.frontends.base import TrackingState
+from mapper.frontends.masking import masked
 from mapper.frontends.mono.depth.answers import NOISE
 from mapper.frontends.mono.depth.view import DepthMap
 from mapper.frontends.mono.geometry.lens import Lens
@@ -120,7 +121,7 @@ class SfmFrontend:
         height, width = photograph.image.shape[:2]
         camera = lens.pinhole.resized(width, height)
         none = np.zeros((height, width), np.float32)
-        return Prediction(
+        told = Prediction(
             photograph.index,
             photograph.timestamp,
             backproject(none if depth is None else depth.depth, camera),
@@ -133,6 +134,9 @@ class SfmFrontend:
             noise=NOISE,
             uncertainty=uncertainty,
         )
+        if photograph.mask is None:
+            return told
+        return masked(told, lens.undistorted_mask(photograph.mask, width, height))
 
     def _tell(
         self, found: Reconstruction, lens: Lens, depths: list[DepthMap | None], count: int

@@ -15,19 +15,24 @@ from mapper.core.intrinsics import Intrinsics
 from mapper.errors import InputError
 from mapper.frontends.mono.depth.answers import reduced_size
 from mapper.frontends.sfm.config import SfmConfig
+from mapper.vision.image_sizes import reduced_mask
 
 if TYPE_CHECKING:
-    from jaxtyping import UInt8
+    from jaxtyping import Bool, UInt8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Photograph:
-    """image: uint8 (h, w, 3), of the depth map's size, not yet undistorted. name: of its file."""
+    """image: uint8 (h, w, 3), of the depth map's size, not yet undistorted. name: of its file.
+
+    mask: of the image; None = all of it is to be used.
+    """
 
     index: int
     timestamp: float
     image: UInt8[np.ndarray, "h w 3"]
     name: str
+    mask: Bool[np.ndarray, "h w"] | None = None
 
 
 class Photographs:
@@ -48,6 +53,11 @@ class Photographs:
     def folder(self) -> Path:
         """Where the files are, and others may be put."""
         return Path(self._folder.name)
+
+    @property
+    def masks(self) -> Path:
+        """Where the masks are; no such folder where there are none."""
+        return self.folder / "masks"
 
     def add(self, frame: Frame) -> None:
         """Raises InputError for one too many, and for one of another size."""
@@ -73,7 +83,17 @@ class Photographs:
         image = cv2.resize(frame.image, small, interpolation=cv2.INTER_AREA)
         name = f"{len(self.all):06d}.png"
         cv2.imwrite(str(self.folder / name), grey)
-        self.all.append(Photograph(frame.index, frame.timestamp, image, name))
+        mask = None
+        if frame.mask is not None:
+            mask = reduced_mask(frame.mask, small)
+            self._write_mask(name, reduced_mask(frame.mask, self.size))
+        self.all.append(Photograph(frame.index, frame.timestamp, image, name, mask))
+
+    def _write_mask(self, name: str, mask: Bool[np.ndarray, "h w"]) -> None:
+        """Beside the images, where COLMAP finds it by the image's name."""
+        self.masks.mkdir(exist_ok=True)
+        white = np.where(mask, np.uint8(255), np.uint8(0))
+        cv2.imwrite(str(self.masks / f"{name}.png"), white)
 
     def close(self) -> None:
         """Delete the files."""

@@ -109,6 +109,8 @@ def _extract(pycolmap: Any, database: Path, photographs: Photographs, config: Sf
     else:
         reader.camera_model = "PINHOLE"
         reader.camera_params = _parameters(photographs.camera)
+    if photographs.masks.is_dir():
+        reader.mask_path = photographs.masks
     extraction = pycolmap.FeatureExtractionOptions()
     extraction.use_gpu = False
     extraction.sift.max_num_features = config.max_features

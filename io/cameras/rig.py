@@ -74,6 +74,16 @@ class Rig:
         """uint8 (H, W, 3), undistorted; for sequences without depth."""
         return image if self._undistort_color is None else self._undistort_color.image(image)
 
+    def seen(self, image: np.ndarray, depth: np.ndarray | None) -> np.ndarray:
+        """A raw image uint8 (h, w, 3) in the common view, where depth (H, W) is already."""
+        image = self.color_only(image)
+        if depth is None or self.registration != "color_to_depth":
+            return image
+        calibration = self.calibration
+        assert calibration and calibration.depth and calibration.T_color_depth is not None
+        cameras = (calibration.color.intrinsics, calibration.depth.intrinsics)
+        return color_to_depth(image, depth, *cameras, calibration.T_color_depth)
+
     def fitted(self, depth: np.ndarray) -> np.ndarray:
         """Depth (h, w) of the colour camera's view at the size of its image.
 

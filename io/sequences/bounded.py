@@ -13,6 +13,7 @@ from mapper.core.frame import Frame
 from mapper.errors import InputError
 from mapper.io.sequences.sequence import NumberedFrames, Sequence
 from mapper.runtime.kernels import kernel
+from mapper.vision.image_sizes import reduced_mask
 
 if TYPE_CHECKING:
     from jaxtyping import Float32
@@ -70,12 +71,14 @@ def bounded_frame(frame: Frame, max_side: int) -> Frame:
     size = bounded_size(width, height, max_side)
     if size == (width, height):
         return frame
-    return dataclasses.replace(
+    reduced = dataclasses.replace(
         frame,
         image=cv2.resize(frame.image, size, interpolation=cv2.INTER_AREA),
         depth=None if frame.depth is None else reduced_depth(frame.depth, *size),
         intrinsics=None if frame.intrinsics is None else frame.intrinsics.resized(*size),
+        mask=None,
     )
+    return reduced if frame.mask is None else reduced.masked(reduced_mask(frame.mask, size))
 
 
 @kernel()

@@ -20,6 +20,7 @@ from mapper.io.sequences.sevenscenes import (
 from mapper.io.sequences.subsequence import Subsequence
 from mapper.io.sequences.tum import is_tum, open_tum
 from mapper.io.sequences.video import VIDEO_SUFFIXES, open_video
+from mapper.io.sequences.views.masks import MaskedSequence
 
 
 class _Format(NamedTuple):
@@ -62,6 +63,8 @@ class FrameChoice(Protocol):
     def max_frames(self) -> int | None: ...  # noqa: D102
     @property
     def topics(self) -> str | None: ...  # noqa: D102
+    @property
+    def mask_dir(self) -> Path | str | None: ...  # noqa: D102
 
 
 def open_chosen(path: Path | str, calibration: Path | None, choice: FrameChoice) -> Sequence:
@@ -74,6 +77,7 @@ def open_chosen(path: Path | str, calibration: Path | None, choice: FrameChoice)
         stride=choice.stride,
         max_frames=choice.max_frames,
         topics=choice.topics,
+        mask_dir=choice.mask_dir,
     )
 
 
@@ -86,12 +90,14 @@ def open_sequence(
     stride: int = 1,
     max_frames: int | None = None,
     topics: str | None = None,
+    mask_dir: Path | str | None = None,
 ) -> Sequence:
     """The sequence at a path, its format found out; frames start, start + stride, ... of it.
 
     calibration: file that goes before calibration.yaml in the folder and the published values.
     registration: "auto", "color_to_depth", "depth_to_color" or "none" (see mapper.io.cameras.rig).
     topics: of a bag, like colour=/a,depth=/b,info=/c; those that are not named are found out.
+    mask_dir: folder of masks, see mapper.io.sequences.views.masks; None = all pixels are used.
     Reads lists and headers, not every image. Raises InputError or ConfigError.
     """
     path = Path(path).expanduser()
@@ -102,9 +108,11 @@ def open_sequence(
         sequence = open_rosbag(path, calibration, registration, topics)
     else:
         raise ConfigError(f"{path}: --topics is for ROS bags; leave it out")
-    if (start, stride, max_frames) == (0, 1, None):
-        return sequence
     try:
+        if mask_dir is not None:
+            sequence = MaskedSequence(sequence, Path(mask_dir).expanduser())
+        if (start, stride, max_frames) == (0, 1, None):
+            return sequence
         return Subsequence(sequence, start, stride, max_frames)
     except Exception:
         sequence.close()

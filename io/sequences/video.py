@@ -58,8 +58,8 @@ class VideoSequence(NumberedFrames):
             self.timestamps = own
             self.notes = (f"{self.path.name}: the frame rate varies; its own times are used",)
         cameras = find_calibration(calibration, ())
-        self._rig = Rig(cameras, "none", self._size())
-        self.intrinsics: Intrinsics | None = self._rig.intrinsics
+        self.rig = Rig(cameras, "none", self._size())
+        self.intrinsics: Intrinsics | None = self.rig.intrinsics
 
     def __len__(self) -> int:
         return self._length
@@ -68,8 +68,8 @@ class VideoSequence(NumberedFrames):
         with self._lock:
             image = self._read(index)
         calibrated = self.intrinsics is not None
-        check_size(str(self.path), image, self._rig.color_size, calibrated)
-        image = self._rig.color_only(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+        check_size(str(self.path), image, self.rig.color_size, calibrated)
+        image = self.rig.color_only(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
         return Frame(index, float(self.timestamps[index]), image, None, self.intrinsics)
 
     def source_files(self, index: int) -> tuple[Path, ...]:

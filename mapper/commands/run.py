@@ -42,6 +42,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_frames(parser)
     options.add_cameras(parser)
     parser.add_argument(
+        "--mask-dir",
+        type=Path,
+        metavar="DIR",
+        help="a mask for each image, by its name: what is 0 is not used",
+    )
+    parser.add_argument(
         "--registration",
         choices=("auto", "color_to_depth", "depth_to_color", "none"),
         default="auto",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +12,7 @@ from mapper.core.intrinsics import Intrinsics
 from mapper.errors import InputError
 
 if TYPE_CHECKING:
-    from jaxtyping import Float32, UInt8
+    from jaxtyping import Bool, Float32, UInt8
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,8 @@ class Frame:
     noise: of the depth; None where nobody knows the camera.
     exif_focal: focal length as EXIF gives it, as a share of the image's longer side: good to a few
     per cent, a start for whoever looks for the camera and no camera by itself. None = not told.
+    mask: False = do not use: there is no depth, and predictions have no points there. The image
+    stays as it was taken. None = all of it is to be used.
     """
 
     index: int
@@ -34,6 +36,7 @@ class Frame:
     intrinsics: Intrinsics | None = None
     noise: DepthNoise | None = None
     exif_focal: float | None = None
+    mask: Bool[np.ndarray, "h w"] | None = None
 
     def __post_init__(self) -> None:
         if self.image.ndim != 3 or self.image.shape[2] != 3 or self.image.dtype != np.uint8:
@@ -46,3 +49,15 @@ class Frame:
                 f"frame {self.index}: depth {self.depth.shape} and image {self.image.shape[:2]} "
                 "differ in size; register depth to colour first"
             )
+        if self.mask is not None and self.mask.shape != self.image.shape[:2]:
+            raise InputError(
+                f"frame {self.index}: mask {self.mask.shape} and image {self.image.shape[:2]} "
+                "differ in size"
+            )
+
+    def masked(self, mask: Bool[np.ndarray, "h w"]) -> Frame:
+        """With a mask, and without depth where it is False."""
+        depth = self.depth
+        if depth is not None:
+            depth = np.where(mask, depth, np.float32(0))
+        return replace(self, mask=mask, depth=depth)

@@ -30,6 +30,7 @@ def describe(
     beside = {
         "path_from_run": _beside(run, source.path),
         "calibration_from_run": _beside(run, source.calibration),
+        "mask_dir_from_run": _beside(run, source.mask_dir),
     }
     weights = Path(getattr(frontend, "weights", ""))
     described = StoredDescription(
@@ -76,6 +77,7 @@ def described_sequence(request: RunRequest, sequence: BoundedSequence) -> Stored
         stride=request.stride,
         max_frames=request.max_frames,
         calibration=str(request.calib.resolve()) if request.calib else None,
+        mask_dir=str(request.mask_dir.expanduser().resolve()) if request.mask_dir else None,
         registration=request.registration,
         topics=request.topics,
         save_predictions=request.save_predictions,

@@ -25,7 +25,9 @@ _MODEL: Final = ConfigDict(frozen=True, extra="ignore", strict=True)
 class StoredSequence(BaseModel):
     """The frames that a run was made from. path, calibration: absolute; of older runs as given.
 
-    path_from_run, calibration_from_run: the same seen from the run directory, None if unknown.
+    mask_dir: folder of masks, absolute; None = none.
+    path_from_run, calibration_from_run, mask_dir_from_run: the same seen from the run directory,
+    None if unknown.
     original_size, image_size: width and height, as they were read and as they were worked on.
     camera_kind, depth_noise: what the depth was taken for, and its coefficients; see CameraNoise.
     """
@@ -43,6 +45,8 @@ class StoredSequence(BaseModel):
     max_frames: int | None = None
     calibration: str | None = None
     calibration_from_run: str | None = None
+    mask_dir: str | None = None
+    mask_dir_from_run: str | None = None
     registration: str = "auto"
     topics: str | None = None
     save_predictions: bool = False
@@ -87,6 +91,14 @@ class StoredRun:
         if sequence.calibration is None:
             return None
         return self._found(sequence.calibration, sequence.calibration_from_run)
+
+    @property
+    def mask_dir(self) -> Path | None:
+        """The folder of masks that was given for it, found like the sequence."""
+        sequence = self.says.sequence
+        if sequence.mask_dir is None:
+            return None
+        return self._found(sequence.mask_dir, sequence.mask_dir_from_run)
 
     def settings(self) -> MapperConfig:
         """All settings of the run, with the files that they name where these are now."""

@@ -81,7 +81,8 @@ def sequence_again(run: RunDirectory) -> Sequence | None:
     if stored.kind == LIVE:
         return None
     try:
-        sequence = open_chosen(described.sequence_path, described.calibration, stored)
+        choice = stored.model_copy(update={"mask_dir": described.mask_dir})
+        sequence = open_chosen(described.sequence_path, described.calibration, choice)
     except (InputError, ConfigError):
         return None
     if fingerprint(sequence) == stored.fingerprint:

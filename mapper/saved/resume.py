@@ -97,9 +97,12 @@ def as_before(request: RunRequest, run: RunDirectory) -> RunRequest:
     stored = described.says.sequence
     before: dict[str, Any] = {name: getattr(stored, name) for name in OF_THE_FRAMES}
     before["calib"] = described.calibration
+    before["mask_dir"] = described.mask_dir
     before["camera_kind"] = camera_before(run).kind
     if request.calib is not None:
         request = replace(request, calib=request.calib.resolve())
+    if request.mask_dir is not None:
+        request = replace(request, mask_dir=request.mask_dir.expanduser().resolve())
     unset = RunRequest(sequence=request.sequence)
     for name, value in before.items():
         given = getattr(request, name)

@@ -14,7 +14,7 @@ from mapper.core.sim3 import inverse_similarity
 from mapper.vision.image_sizes import smallness
 
 if TYPE_CHECKING:
-    from jaxtyping import Float32, Float64, Int, Shaped
+    from jaxtyping import Bool, Float32, Float64, Int, Shaped
 
 RANSAC_SEED = 7
 HYPOTHESES = 1000
@@ -37,6 +37,17 @@ class LocalFeatures:
 
     def __len__(self) -> int:
         return len(self.pixels)
+
+    def within(self, mask: Bool[np.ndarray, "h w"] | None) -> LocalFeatures:
+        """Those at pixels where a mask is True; all without one."""
+        if mask is None:
+            return self
+        rows, columns = (
+            np.clip(np.rint(self.pixels[:, axis]).astype(int), 0, mask.shape[1 - axis] - 1)
+            for axis in (1, 0)
+        )
+        kept = mask[rows, columns]
+        return LocalFeatures(self.pixels[kept], self.descriptors[kept], self.points[kept])
 
 
 def lifted(

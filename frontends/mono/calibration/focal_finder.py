@@ -51,7 +51,7 @@ class FocalFinder:
         if self._last is not None:
             self._follow(self._last, levels)
         if self._frames >= self._next:
-            corners = new_corners(levels.grey, np.zeros((0, 2), np.float32), CORNERS)
+            corners = new_corners(levels.grey, np.zeros((0, 2), np.float32), CORNERS, levels.used)
             self._windows.append(_Window(self._frames, corners, corners))
             self._next = self._frames + self._step
         self._last = levels

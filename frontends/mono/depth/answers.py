@@ -13,6 +13,7 @@ from mapper.core.depth_noise import DepthNoise
 from mapper.core.geometry import backproject, inverse
 from mapper.core.pose_uncertainty import PoseUncertainty
 from mapper.core.prediction import Prediction
+from mapper.frontends.masking import masked
 from mapper.frontends.mono.config import MonoConfig
 from mapper.frontends.mono.depth.consistency import consistent
 from mapper.frontends.mono.depth.neighbours import neighbours_of, points_of
@@ -99,7 +100,7 @@ class Answers:
         placed = [r for r in waiting if r.T is not None]
         answers = [self._prediction(segment, in_time, r) for r in placed]
         for record in waiting:
-            record.image = None
+            record.image = record.mask = None
             if record.keyframe is not None:
                 segment.note_depths(record)
         self._answered += len(waiting)
@@ -120,7 +121,7 @@ class Answers:
         none = np.zeros((height, width), np.float32)
         T_world_camera = inverse(np.vstack([record.T, [0.0, 0.0, 0.0, 1.0]]))
         uncertainty = self._uncertainty(record, T_world_camera, in_time)
-        return Prediction(
+        told = Prediction(
             record.index,
             record.timestamp,
             backproject(none if found is None else found.depth, camera),
@@ -133,6 +134,9 @@ class Answers:
             noise=NOISE,
             uncertainty=uncertainty,
         )
+        if record.mask is None:
+            return told
+        return masked(told, segment.lens.undistorted_mask(record.mask, width, height))
 
     @staticmethod
     def _uncertainty(

@@ -12,7 +12,7 @@ from mapper.core.intrinsics import Intrinsics
 from mapper.runtime.kernels import kernel
 
 if TYPE_CHECKING:
-    from jaxtyping import Float, Float32, Float64, UInt8
+    from jaxtyping import Bool, Float, Float32, Float64, UInt8
 
 UNDISTORTING_STEPS: Final = 10
 
@@ -80,6 +80,13 @@ class Lens:
         columns, rows = _lookup(small, self.k1)
         border = cv2.BORDER_CONSTANT
         return cv2.remap(reduced, columns, rows, cv2.INTER_LINEAR, borderMode=border)
+
+    def undistorted_mask(
+        self, mask: Bool[np.ndarray, "h w"], width: int, height: int
+    ) -> Bool[np.ndarray, "h w"]:
+        """A mask of the image as `undistorted` shows it: False where not all is to be used."""
+        white = np.where(mask, np.uint8(255), np.uint8(0))
+        return np.asarray(self.undistorted(white, width, height) == 255)
 
 
 def _lookup(

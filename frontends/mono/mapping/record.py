@@ -5,19 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import cv2
+
+from mapper.core.frame import Frame
 from mapper.frontends.mono.mapping.following import Placed
 from mapper.frontends.mono.tracking.levels import Levels
+from mapper.vision.image_sizes import reduced_mask
 
 if TYPE_CHECKING:
     import numpy as np
-    from jaxtyping import Float64, Int64, UInt8
+    from jaxtyping import Bool, Float64, Int64, UInt8
 
 
 @dataclass(eq=False)
 class Record:
     """An image and what came of it. image: uint8 (h, w, 3), RGB, small and as the lens saw it.
 
-    grey: blurred, until it is tracked. T: T_camera_world (3, 4) as last known; None = not placed.
+    grey: blurred, until it is tracked. mask: of grey, until it is answered; None = all is used.
+    T: T_camera_world (3, 4) as last known; None = not placed.
     ids, pixels, weights: of the points that place it. keyframe: its number, if it is one.
     was_lost: so it was said of it when it came.
     information: of a twist from the left of T, once it was placed again. answered: the ids of
@@ -36,6 +41,15 @@ class Record:
     was_lost: bool = False
     information: Float64[np.ndarray, "6 6"] | None = None
     answered: tuple[Int64[np.ndarray, " m"], Float64[np.ndarray, " m"]] | None = None
+    mask: Bool[np.ndarray, "H W"] | None = None
+
+    @classmethod
+    def of(cls, frame: Frame, size: tuple[int, int], small: tuple[int, int]) -> Record:
+        """size: (width, height) at which it is tracked; small: of the image that is kept."""
+        levels = Levels.of(frame.image, *size)
+        image = cv2.resize(frame.image, small, interpolation=cv2.INTER_AREA)
+        mask = None if frame.mask is None else reduced_mask(frame.mask, size)
+        return cls(frame.index, frame.timestamp, image, levels.grey, mask=mask)
 
     def fill(self, placed: Placed) -> None:
         """What placed it."""
@@ -46,4 +60,4 @@ class Record:
     def levels(self) -> Levels:
         """What the tracker sees of it, until it is tracked."""
         assert self.grey is not None
-        return Levels.of_grey(self.grey)
+        return Levels.of_grey(self.grey, self.mask)

@@ -67,7 +67,7 @@ class Relocaliser:
         all over the image, and all places that pass must be one. The map then looks around there.
         """
         self._look_at_more(local_map)
-        seen = self._extract(levels.grey)
+        seen = self._extract(levels.grey).within(levels.used)
         if len(seen) < MIN_FEATURES:
             return None
         before, found = local_map.active, []

@@ -251,9 +251,8 @@ class Segment:
 
     def _with_seeds(self, track: Track, keyframe: MonoKeyframe) -> Track:
         """New corners are followed too."""
-        corners = new_corners(
-            track.levels.grey, track.pixels.astype(np.float32), MOST_SEEDS
-        ).astype(float)
+        taken = track.pixels.astype(np.float32)
+        corners = new_corners(track.levels.grey, taken, MOST_SEEDS, track.levels.used).astype(float)
         ids = self.map.points.add(keyframe.number, corners)
         self.map.observe(keyframe, ids, corners, np.ones(len(ids)))
         return Track(

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 if TYPE_CHECKING:
-    from jaxtyping import Float32, UInt8
+    from jaxtyping import Bool, Float32, UInt8
 
 CELL: Final = 24  # pixels, of an image 640 wide
 DISTANCE: Final = 10  # pixels from others, of such an image
@@ -31,9 +31,13 @@ def cell_size(width: int) -> int:
 
 
 def new_corners(
-    grey: UInt8[np.ndarray, "h w"], taken: Float32[np.ndarray, "n 2"], most: int
+    grey: UInt8[np.ndarray, "h w"],
+    taken: Float32[np.ndarray, "n 2"],
+    most: int,
+    used: Bool[np.ndarray, "h w"] | None = None,
 ) -> Float32[np.ndarray, "m 2"]:
-    """Pixels float32 (M, 2), at most one a cell, none near those that are taken (N, 2)."""
+    """Pixels float32 (M, 2), at most one a cell, none near those that are taken (N, 2), and none
+    where `used`, if given, is False."""
     height, width = grey.shape
     cell = cell_size(width)
     rows, columns = height // cell, width // cell
@@ -41,6 +45,8 @@ def new_corners(
         return np.zeros((0, 2), np.float32)
     score = strength(grey)
     score[:BORDER], score[-BORDER:], score[:, :BORDER], score[:, -BORDER:] = 0, 0, 0, 0
+    if used is not None:
+        score[~used] = 0
     near = max(round(DISTANCE * min(1.0, width / WIDTH)), 3)
     for u, v in taken.astype(int):
         score[max(v - near, 0) : v + near + 1, max(u - near, 0) : u + near + 1] = 0

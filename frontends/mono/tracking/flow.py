@@ -46,7 +46,7 @@ class FlowTracker:
         height, width = b.grey.shape
         inside = (forth >= 1).all(1) & (forth < [width - 2, height - 2]).all(1)
         same = np.linalg.norm(back - start, axis=1) < BACK_PIXELS
-        return Followed(forth, found & found_back & inside & same)
+        return Followed(forth, found & found_back & inside & same & b.may_be_at(forth))
 
     def _flow_at(
         self, a: Levels, b: Levels, pixels: Float32[np.ndarray, "n 2"]

@@ -62,14 +62,16 @@ def align_patches(
     points: Float64[np.ndarray, "n 3"],
     hosts: Hosts,
 ) -> Aligned:
-    """Points (N, 3) of the world in the view T (T_camera_world)."""
+    """Points (N, 3) of the world in the view T (T_camera_world); HIDDEN where it is masked."""
     rays = rays_of(lens.vector, hosts.pixels)
-    return Aligned(
+    aligned = Aligned(
         *_align(
             lens.vector, levels.grey, levels.half, T, points, hosts.images, hosts.halves,
             hosts.slots, hosts.poses, hosts.pixels, rays,
         )
     )  # fmt: skip
+    aligned.found[~levels.may_be_at(aligned.pixels)] = HIDDEN
+    return aligned
 
 
 @kernel()

@@ -121,7 +121,7 @@ class Starter:
         return "no two images agree on how the camera moved; does most of what it sees move?"
 
     def _begin(self, levels: Levels, place: int) -> None:
-        corners = new_corners(levels.grey, np.zeros((0, 2), np.float32), MOST_CORNERS)
+        corners = new_corners(levels.grey, np.zeros((0, 2), np.float32), MOST_CORNERS, levels.used)
         self._tracks = [corners]
         self._first, self._last, self.parallax, self._wait = place, levels, 0.0, 0
         self._begun_with = len(corners)
