@@ -1,8 +1,8 @@
-"""The images of an export, written one at a time."""
+"""The pixels of an export: images, masks and depth, written one image at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import re
 from pathlib import Path
 from typing import Final
 
@@ -10,42 +10,70 @@ import cv2
 import numpy as np
 
 from mapper.core.intrinsics import Intrinsics
-from mapper.errors import ConfigError, InputError
+from mapper.errors import InputError
+from mapper.io.export.scene import ExportedImage, Scene
 
-Image = np.ndarray | Callable[[], np.ndarray]  # uint8 (H, W, 3) RGB, or what loads it
-SUFFIXES: Final = (".jpg", ".png")
 JPEG_QUALITY: Final = 95
+DEPTH_UNIT: Final = 0.001  # world units of one step of a 16-bit depth image
+# Files of an export, which alone may be replaced by another one.
+IMAGE_FILES: Final = re.compile(r"images/(.+/)?frame_\d+(_\w+)?\.(jpg|png)")
+MASK_FILES: Final = re.compile(r"masks/(.+/)?frame_\d+(_\w+)?\.(jpg|png)\.png")
 
 
-def image_names(count: int, suffix: str) -> list[str]:
-    """File names whose alphabetical order is that of the images."""
-    if suffix not in SUFFIXES:
-        raise ConfigError(f"image suffix {suffix!r} is unknown; choose from {', '.join(SUFFIXES)}")
-    return [f"frame_{index:06d}{suffix}" for index in range(count)]
+def write_images(folder: Path, scene: Scene) -> None:
+    """Each image under images/NAME and its mask, if it has one, under masks/NAME.png, 0 = not to
+    be used; only one is in memory at a time."""
+    for image in scene.images:
+        path = _made(folder / "images" / image.name)
+        path.write_bytes(_encoded(path.suffix, _checked(image)))
+        if image.mask is not None:
+            mask = _of_size(image.mask(), image, "mask")
+            pixels = np.where(mask, 255, 0).astype(np.uint8)
+            _made(folder / mask_name(image)).write_bytes(_encoded(".png", pixels))
 
 
-def write_images(
-    folder: Path, names: list[str], images: Iterable[Image], intrinsics: Intrinsics
-) -> None:
-    """Write each image under its name; only one is in memory at a time."""
-    folder.mkdir()
-    remaining = iter(images)
-    for number, name in enumerate(names):
-        image = next(remaining, None)
-        if image is None:
-            raise InputError(f"{len(names)} poses but only {number} images; give one for each")
-        _write(folder / name, image() if callable(image) else image, intrinsics)
-    if next(remaining, None) is not None:
-        raise InputError(f"{len(names)} poses but more images; give one for each")
+def mask_name(image: ExportedImage) -> str:
+    """Where the mask of an image lies: COLMAP looks for NAME.png in the folder of masks."""
+    return f"masks/{image.name}.png"
 
 
-def _write(path: Path, image: np.ndarray, intrinsics: Intrinsics) -> None:
-    expected = (intrinsics.height, intrinsics.width, 3)
-    if image.shape != expected or image.dtype != np.uint8:
+def depth_of(image: ExportedImage) -> np.ndarray:
+    """float32 (H, W), checked; of an image that has depth."""
+    assert image.depth is not None
+    return _of_size(image.depth(), image, "depth").astype(np.float32)
+
+
+def write_depth_png(path: Path, depth: np.ndarray) -> None:
+    """16 bits in steps of DEPTH_UNIT; what is farther than they reach is no reading."""
+    steps = np.round(depth.astype(np.float64) / DEPTH_UNIT)
+    steps[(steps < 0) | (steps > np.iinfo(np.uint16).max)] = 0
+    _made(path).write_bytes(_encoded(".png", steps.astype(np.uint16)))
+
+
+def _made(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _encoded(suffix: str, pixels: np.ndarray) -> bytes:
+    if pixels.ndim == 3:
+        pixels = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
+    options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if suffix == ".jpg" else []
+    return bytes(cv2.imencode(suffix, pixels, options)[1].tobytes())
+
+
+def _checked(image: ExportedImage) -> np.ndarray:
+    pixels = _of_size(image.load(), image, "image")
+    if pixels.shape[2:] != (3,) or pixels.dtype != np.uint8:
+        raise InputError(f"{image.name}: image is {pixels.dtype} {pixels.shape}, not RGB of uint8")
+    return pixels
+
+
+def _of_size(pixels: np.ndarray, image: ExportedImage, what: str) -> np.ndarray:
+    camera: Intrinsics = image.intrinsics
+    if pixels.shape[:2] != (camera.height, camera.width):
         raise InputError(
-            f"{path.name}: image is {image.dtype} {image.shape}, but the intrinsics are of "
-            f"uint8 {expected}; resize one of them"
+            f"{image.name}: its {what} is {pixels.shape[1]}x{pixels.shape[0]}, but the intrinsics "
+            f"are of {camera.width}x{camera.height}; resize one of them"
         )
-    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-    options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if path.suffix == ".jpg" else []
-    path.write_bytes(cv2.imencode(path.suffix, bgr, options)[1].tobytes())
+    return pixels

@@ -4,36 +4,65 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
-from typing import Final
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
 
 import numpy as np
 
+from mapper.core.intrinsics import Intrinsics
 from mapper.core.mesh import Mesh
-from mapper.io.export.images import image_names, write_images
-from mapper.io.export.scene import Scene
+from mapper.io.export.images import (
+    DEPTH_UNIT,
+    IMAGE_FILES,
+    MASK_FILES,
+    depth_of,
+    mask_name,
+    write_depth_png,
+    write_images,
+)
+from mapper.io.export.scene import ExportedImage, Scene
 from mapper.io.meshes.mesh_files import write_mesh
 from mapper.runtime.atomic_files import atomic_folder, atomic_write
 
 POSES: Final = "transforms.json"
 CLOUD: Final = "points.ply"
-FILES: Final = re.compile(r"images/frame_\d+\.(jpg|png)|transforms\.json|points\.ply")
+FILES: Final = re.compile(
+    rf"{IMAGE_FILES.pattern}|{MASK_FILES.pattern}|depths/(.+/)?frame_\d+(_\w+)?\.png"
+    r"|transforms\.json|points\.ply"
+)
 PIXEL_CENTER: Final = 0.5  # the first pixel's centre in Nerfstudio; 0 with us
 # Camera axes of OpenGL (x right, y up, z backward) and of OpenCV, either to the other.
 FLIP: Final = np.diag([1.0, -1.0, -1.0, 1.0])
 
 
-def export_nerfstudio(
-    folder: Path | str, scene: Scene, *, image_suffix: str = ".jpg", overwrite: bool = False
-) -> Path:
+def export_nerfstudio(folder: Path | str, scene: Scene, *, overwrite: bool = False) -> Path:
     """Write a new folder with transforms.json, images/ and points.ply.
 
-    overwrite: replace an earlier one, whose files are named as in FILES. The world frame is kept,
-    for poses and points. Format: Nerfstudio's documentation, "Data conventions".
+    Where there are any: masks/NAME.png and depths/NAME.png in steps of DEPTH_UNIT. overwrite:
+    replace an earlier one, whose files are named as in FILES. The world frame is kept, for poses
+    and points, so that there is no applied_transform. Format: Nerfstudio's documentation, "Data
+    conventions".
     """
-    names = image_names(len(scene.trajectory), image_suffix)
-    intrinsics, cloud = scene.intrinsics, scene.cloud
-    camera = {
+    document: dict[str, Any] = {"camera_model": "OPENCV", "ply_file_path": CLOUD}
+    cameras = {image.intrinsics for image in scene.images}
+    if len(cameras) == 1:
+        document |= _camera(scene.images[0].intrinsics)
+    if any(image.depth is not None for image in scene.images):
+        document["depth_unit_scale_factor"] = DEPTH_UNIT
+    document["frames"] = [_frame(image) for image in scene.images]
+    with atomic_folder(folder, FILES if overwrite else None) as target:
+        write_images(target, scene)
+        for image in scene.images:
+            if image.depth is not None:
+                write_depth_png(target / _depth_name(image), depth_of(image))
+        write_mesh(target / CLOUD, _points(scene))
+        with atomic_write(target / POSES) as file:
+            json.dump(document, file, indent=1)
+    return Path(folder)
+
+
+def _camera(intrinsics: Intrinsics) -> dict[str, float]:
+    return {
         "fl_x": intrinsics.fx,
         "fl_y": intrinsics.fy,
         "cx": intrinsics.cx + PIXEL_CENTER,
@@ -41,15 +70,30 @@ def export_nerfstudio(
         "w": intrinsics.width,
         "h": intrinsics.height,
     }
-    frames = [
-        {"file_path": f"images/{name}", "transform_matrix": T.tolist(), **camera}
-        for name, T in zip(names, scene.trajectory.T_world_camera @ FLIP, strict=True)
-    ]
-    document = {"camera_model": "OPENCV", **camera, "ply_file_path": CLOUD, "frames": frames}
-    points = Mesh(cloud.vertices, np.zeros((0, 3), np.int32), cloud.colors, cloud.normals)
-    with atomic_folder(folder, FILES if overwrite else None) as target:
-        write_images(target / "images", names, scene.images, scene.intrinsics)
-        write_mesh(target / CLOUD, points)
-        with atomic_write(target / POSES) as file:
-            json.dump(document, file, indent=1)
-    return Path(folder)
+
+
+def _frame(image: ExportedImage) -> dict[str, Any]:
+    frame: dict[str, Any] = {
+        "file_path": f"images/{image.name}",
+        "transform_matrix": (image.T_world_camera @ FLIP).tolist(),
+        **_camera(image.intrinsics),
+    }
+    if image.depth is not None:
+        frame["depth_file_path"] = _depth_name(image)
+    if image.mask is not None:
+        frame["mask_path"] = mask_name(image)
+    return frame
+
+
+def _depth_name(image: ExportedImage) -> str:
+    return f"depths/{PurePosixPath(image.name).with_suffix('.png')}"
+
+
+def _points(scene: Scene) -> Mesh:
+    """The vertices alone: points with tracks where there are any, else the cloud."""
+    no_faces = np.zeros((0, 3), np.int32)
+    if scene.tracked is None:
+        cloud = scene.cloud
+        return Mesh(cloud.vertices, no_faces, cloud.colors, cloud.normals)
+    positions = scene.tracked.xyz.astype(np.float32)
+    return Mesh(positions, no_faces, scene.tracked.rgb, np.zeros_like(positions))

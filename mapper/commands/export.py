@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from mapper.commands.options import add_run
 
 if TYPE_CHECKING:
-    from mapper.backend.global_map import GlobalMap
     from mapper.core.intrinsics import Intrinsics
     from mapper.core.mesh import Mesh
     from mapper.io.sequences.sequence import Sequence
@@ -159,25 +158,26 @@ def _export_scene(run: RunDirectory, out: Path, arguments: argparse.Namespace) -
 
     from mapper.io.export.colmap import export_colmap
     from mapper.io.export.nerfstudio import export_nerfstudio
-    from mapper.io.export.scene import Scene
+    from mapper.io.export.scene import ExportedImage, Scene
     from mapper.saved.map import load_map
     from mapper.saved.results import load_cloud, thinned
 
     saved = load_map(run)
-    intrinsics = _common_intrinsics(run, saved)
     cloud = thinned(load_cloud(run, saved, arguments.json), MAX_POINTS)
     export = export_colmap if arguments.format == "colmap" else export_nerfstudio
     with ExitStack() as stack:
-        sequence = _larger_originals(run, intrinsics)
-        images: list[partial[Any]]
-        if sequence is None or sequence.intrinsics is None:
-            images = [partial(_image, run, keyframe.id) for keyframe in saved.keyframes]
-        else:
+        sequence = _larger_originals(run, saved.keyframes[0].intrinsics)
+        if sequence is not None:
             stack.callback(sequence.close)
-            intrinsics = sequence.intrinsics
-            images = [partial(_original, sequence, k.frame_index) for k in saved.keyframes]
-        scene = Scene(saved.keyframe_trajectory(), images, intrinsics, cloud)
-        export(out, scene, overwrite=arguments.overwrite)
+        images = []
+        poses = saved.keyframe_trajectory().T_world_camera
+        for k, T in zip(saved.keyframes, poses, strict=True):
+            intrinsics, load = k.intrinsics, partial(_image, run, k.id)
+            if sequence is not None and sequence.intrinsics is not None:
+                intrinsics, load = sequence.intrinsics, partial(_original, sequence, k.frame_index)
+            name = f"frame_{k.frame_index:06d}.jpg"
+            images.append(ExportedImage(name, T, intrinsics, load))
+        export(out, Scene(images, cloud), overwrite=arguments.overwrite)
     return {"images": len(images), "points": len(cloud.vertices)}
 
 
@@ -212,15 +212,3 @@ def _original(sequence: Sequence, index: int) -> Any:
 def _image(run: RunDirectory, keyframe_id: int) -> Any:
     """uint8 (H, W, 3), RGB."""
     return run.keyframes.load(keyframe_id).image
-
-
-def _common_intrinsics(run: RunDirectory, saved: GlobalMap) -> Intrinsics:
-    from mapper.errors import InputError
-
-    first = saved.keyframes[0].intrinsics
-    if any(keyframe.intrinsics != first for keyframe in saved.keyframes):
-        raise InputError(
-            f"{run.path}: its keyframes have different intrinsics, and these formats are written "
-            "with one camera; export the trajectory and the cloud instead"
-        )
-    return first
