@@ -71,12 +71,14 @@ class RunRequest(MapRequest):
     """A sequence, and which of its frames: start, start + stride ..., at most max_frames.
 
     mask_dir: folder of masks, see mapper.io.sequences.views.masks.
-    registration: see mapper.io.cameras.rig. save_predictions: keep each, for the frontend replay.
+    registration: see mapper.io.cameras.rig. poses: what those that come along are taken for, see
+    mapper.io.sequences.captures.own_poses. save_predictions: keep each, for the frontend replay.
     """
 
     sequence: Path
     registration: str = "auto"
     mask_dir: Path | None = None
+    poses: str = "auto"
     start: int = 0
     stride: int = 1
     max_frames: int | None = None

@@ -41,6 +41,25 @@ _COLMAP_LENGTHS: Final = {
     "SIMPLE_RADIAL_FISHEYE": 4,
     "RADIAL_FISHEYE": 5,
 }
+# By the numbers that binary files have for them: name and count of parameters.
+COLMAP_MODELS: Final[Mapping[int, tuple[str, int]]] = {
+    number: (name, _COLMAP_LENGTHS[name])
+    for number, name in enumerate(
+        (
+            "SIMPLE_PINHOLE",
+            "PINHOLE",
+            "SIMPLE_RADIAL",
+            "RADIAL",
+            "OPENCV",
+            "OPENCV_FISHEYE",
+            "FULL_OPENCV",
+            "",  # FOV, which OpenCV does not know
+            "SIMPLE_RADIAL_FISHEYE",
+            "RADIAL_FISHEYE",
+        )
+    )
+    if name
+}
 _COLMAP_LINE: Final = re.compile(r"\d+\s+[A-Z_]+\s+\d+\s+\d+\s+\S")
 _FISHEYES: Final = ("equidistant", "fisheye", "kannala_brandt4", "kannalabrandt8")
 _POLYNOMIALS: Final = (
@@ -80,7 +99,7 @@ def camera_of_text(text: str) -> Camera | None:
         return _of_opencv(_xml_values(text))
     lines = [line for line in lines if not line.startswith("#")]
     if lines and all(map(_COLMAP_LINE.match, lines)):
-        cameras = [_of_colmap(line.split()) for line in lines]
+        cameras = [colmap_camera(line.split()[1:]) for line in lines]
         if any(camera != cameras[0] for camera in cameras):
             raise ConfigError(
                 f"COLMAP's file holds {len(cameras)} cameras that differ; leave the line of one"
@@ -175,9 +194,9 @@ def _of_orb_slam(content: Mapping[Any, Any], prefix: str) -> Camera:
     return _camera(numbers, size, *lens(kind, coefficients))
 
 
-def _of_colmap(words: list[str]) -> Camera:
-    """A line CAMERA_ID MODEL WIDTH HEIGHT PARAMS of cameras.txt."""
-    model, params = words[1], _numbers(words[4:])
+def colmap_camera(words: list[str]) -> Camera:
+    """Of MODEL WIDTH HEIGHT PARAMS, as they follow a camera's number in cameras.txt."""
+    model, params = words[0], _numbers(words[3:])
     if model not in _COLMAP:
         raise ConfigError(f"COLMAP's model {model} is not read here; known: {', '.join(_COLMAP)}")
     if len(params) != _COLMAP_LENGTHS[model]:
@@ -188,7 +207,7 @@ def _of_colmap(words: list[str]) -> Camera:
     if model in ("SIMPLE_RADIAL", "RADIAL"):
         rest = [*rest, 0.0, 0.0][:2] + [0.0, 0.0]
     pinhole = (fx, fy, cx - COLMAP_PIXEL_CENTER, cy - COLMAP_PIXEL_CENTER)
-    return _camera(pinhole, words[2:4], *lens(name, rest))
+    return _camera(pinhole, words[1:3], *lens(name, rest))
 
 
 def _camera(

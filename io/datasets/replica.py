@@ -13,21 +13,16 @@ Source: Straub et al., "The Replica dataset", arXiv 1906.05797; rendered sequenc
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from mapper.core.intrinsics import Intrinsics
-from mapper.errors import InputError
-from mapper.io.cameras.camera import pinhole
 from mapper.io.datasets.dataset import BenchSequence
 from mapper.io.datasets.layout import require_file, require_images, sequence_names
 from mapper.io.sequences.decode import read_depth
+from mapper.io.sequences.published.replica import CAMERA, FRAME_RATE, read_camera
 from mapper.io.sequences.truth_files import read_matrices
-
-FRAME_RATE = 30.0  # 1/s; the files carry no time
 
 
 def find(root: Path) -> list[str]:
@@ -49,7 +44,7 @@ def read(root: Path, name: str) -> BenchSequence:
         for path in images
     ]
     trajectory = require_file(home / name / "traj.txt", "the poses, one a line")
-    camera, scale = _read_camera(home / "cam_params.json")
+    camera, scale = read_camera(home / CAMERA)
     return BenchSequence(
         name=name,
         images=images,
@@ -65,17 +60,3 @@ def read(root: Path, name: str) -> BenchSequence:
 def _home(root: Path) -> Path:
     nested = root / "Replica"
     return nested if nested.is_dir() else root
-
-
-def _read_camera(path: Path) -> tuple[Intrinsics, float]:
-    """The camera, and the depth images' units per metre."""
-    require_file(path, "the camera and the depth scale")
-    try:
-        camera = json.loads(path.read_text(encoding="utf-8"))["camera"]
-        fx, fy, cx, cy, scale = (float(camera[key]) for key in ("fx", "fy", "cx", "cy", "scale"))
-        size = int(camera["w"]), int(camera["h"])
-    except (ValueError, KeyError, TypeError, OverflowError) as error:
-        raise InputError(f'{path}: expected "camera" with w, h, fx, fy, cx, cy, scale') from error
-    if not 0 < scale < np.inf:
-        raise InputError(f"{path}: scale is {scale}; the depth's units per metre must be positive")
-    return pinhole((fx, fy, cx, cy), size, path), scale

@@ -23,8 +23,6 @@ from pathlib import Path
 import numpy as np
 
 from mapper.core.intrinsics import Intrinsics
-from mapper.errors import InputError
-from mapper.io.cameras.camera import pinhole
 from mapper.io.datasets.dataset import BenchSequence
 from mapper.io.datasets.layout import (
     largest_selection,
@@ -34,18 +32,22 @@ from mapper.io.datasets.layout import (
     sequence_names,
 )
 from mapper.io.datasets.preparation import preparation, stride_of_names
-from mapper.io.datasets.sens import SUFFIX, open_scan
-from mapper.io.datasets.sens import read_color as read_scan_color
-from mapper.io.datasets.sens import read_depth as read_scan_depth
 from mapper.io.sequences.decode import read_depth
 from mapper.io.sequences.image_files import first_size
+from mapper.io.sequences.published.scannet import (
+    DEPTH_SCALE,
+    FRAME_RATE,
+    INTRINSICS,
+    read_camera,
+)
+from mapper.io.sequences.published.sens import SUFFIX, open_scan
+from mapper.io.sequences.published.sens import read_color as read_scan_color
+from mapper.io.sequences.published.sens import read_depth as read_scan_depth
 from mapper.io.sequences.truth_files import read_matrices
-from mapper.io.text_files import read_text
 
-FRAME_RATE = 30.0  # 1/s
 SELECTION_STRIDE = 3  # frames of the scan from one of a selection to the next
 
-_DEPTH = partial(read_depth, depth_scale=1000.0)
+_DEPTH = partial(read_depth, depth_scale=DEPTH_SCALE)
 
 
 def find(root: Path) -> list[str]:
@@ -84,7 +86,7 @@ def read(root: Path, name: str) -> BenchSequence:
         T_world_camera=poses,
         depths=depths,
         read_depth=_DEPTH if depths else None,
-        intrinsics=_intrinsics(folder / "intrinsic" / "intrinsic_color.txt", images),
+        intrinsics=_intrinsics(folder / INTRINSICS, images),
         masks=None,
         prepared=prepared,
     )
@@ -119,12 +121,4 @@ def _is_scan(folder: Path) -> bool:
 
 
 def _intrinsics(path: Path, images: list[Path]) -> Intrinsics | None:
-    if not path.is_file():
-        return None
-    try:
-        numbers = np.array(read_text(path).split(), np.float64)
-        K = numbers.reshape(3, 3) if numbers.size == 9 else numbers.reshape(4, 4)
-    except ValueError as error:
-        raise InputError(f"{path}: expected a camera matrix 4x4: {error}") from error
-    fx, fy, cx, cy = (float(value) for value in (K[0, 0], K[1, 1], K[0, 2], K[1, 2]))
-    return pinhole((fx, fy, cx, cy), first_size(images), path)
+    return read_camera(path, first_size(images)) if path.is_file() else None

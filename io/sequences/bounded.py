@@ -22,15 +22,19 @@ if TYPE_CHECKING:
 class BoundedSequence(NumberedFrames):
     """A sequence whose images' longer sides are at most `max_side` pixels; all else stays.
 
-    max_side: 0 = whatever they are. stored: the sequence as it is. original: width and height as
-    they are read. size: as they are handed out. Where nobody knows the intrinsics the first frame
-    tells them; both are None where that one cannot be read. camera: what
-    the depth is taken for; the frames carry its noise.
+    max_side: 0 = whatever they are; a sequence whose depth is smaller than its images says itself
+    what they are worth, and the smaller counts. stored: the sequence as it is. original: width and
+    height as they are read. size: as they are handed out. Where nobody knows the intrinsics the
+    first frame tells them; both are None where that one cannot be read. camera: what the depth is
+    taken for; the frames carry its noise.
     """
 
     def __init__(
         self, sequence: Sequence, max_side: int, camera: CameraNoise | None = None
     ) -> None:
+        side: int | None = getattr(sequence, "working_side", None)
+        if side is not None:
+            max_side = min(side, max_side or side)
         self.stored, self._max_side, self.camera = sequence, max_side, camera
         self.kind, self.name, self.path = sequence.kind, sequence.name, sequence.path
         self.has_depth, self.timestamps = sequence.has_depth, sequence.timestamps

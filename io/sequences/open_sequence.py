@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 from mapper.errors import ConfigError, InputError
 from mapper.io.sequences.bags.bag import is_bag
 from mapper.io.sequences.bags.bag_sequence import open_rosbag
+from mapper.io.sequences.captures.own_poses import AUTO, judge_by
 from mapper.io.sequences.image_folder import is_image_folder, open_image_folder
 from mapper.io.sequences.kitti import is_kitti, kitti_name, open_kitti
+from mapper.io.sequences.published.formats import CAPTURES, ICL_NUIM, Format, folder_name
 from mapper.io.sequences.sequence import Sequence
 from mapper.io.sequences.sevenscenes import (
     is_sevenscenes,
@@ -23,36 +24,34 @@ from mapper.io.sequences.video import VIDEO_SUFFIXES, open_video
 from mapper.io.sequences.views.masks import MaskedSequence
 
 
-class _Format(NamedTuple):
-    """name_of: the name that a sequence will have, known without opening it."""
-
-    recognises: Callable[[Path], bool]
-    open: Callable[[Path, Path | None, str], Sequence]
-    name_of: Callable[[Path], str]
-
-
 def _is_video(path: Path) -> bool:
     return path.is_file() and path.suffix.lower() in VIDEO_SUFFIXES
 
 
 # The first that recognises a path. An image folder comes last: others hold images too.
 _FORMATS: Final = (
-    _Format(_is_video, open_video, lambda path: path.stem),
-    _Format(is_bag, open_rosbag, lambda path: path.stem),
-    _Format(is_tum, open_tum, lambda path: path.resolve().name),
-    _Format(is_sevenscenes, open_sevenscenes, sevenscenes_name),
-    _Format(is_kitti, open_kitti, kitti_name),
-    _Format(is_image_folder, open_image_folder, lambda path: path.resolve().name),
+    Format(_is_video, open_video, lambda path: path.stem),
+    Format(is_bag, open_rosbag, lambda path: path.stem),
+    ICL_NUIM,
+    Format(is_tum, open_tum, folder_name),
+    *CAPTURES,
+    Format(is_sevenscenes, open_sevenscenes, sevenscenes_name),
+    Format(is_kitti, open_kitti, kitti_name),
+    Format(is_image_folder, open_image_folder, folder_name),
 )
 _KNOWN = (
     "a TUM folder (rgb.txt), a 7-Scenes folder (frame-000000.color.png), a KITTI folder (image_2 "
-    "or image_0), a folder of images (perhaps with depth/ beside it), a video file or a ROS bag"
+    "or image_0), a folder of images (perhaps with depth/ beside it), a phone's scan, a COLMAP "
+    "model, transforms.json, another dataset's layout (docs/inputs.md), a video file or a ROS bag"
 )
+_FILES: Final = (".sens", ".r3d")  # that are sequences, beside videos and bags
 
 
 class FrameChoice(Protocol):
     """Which frames of a sequence, and how: as open_sequence takes them. topics: of a bag."""
 
+    @property
+    def poses(self) -> str: ...  # noqa: D102
     @property
     def registration(self) -> str: ...  # noqa: D102
     @property
@@ -78,6 +77,7 @@ def open_chosen(path: Path | str, calibration: Path | None, choice: FrameChoice)
         max_frames=choice.max_frames,
         topics=choice.topics,
         mask_dir=choice.mask_dir,
+        poses=choice.poses,
     )
 
 
@@ -91,6 +91,7 @@ def open_sequence(
     max_frames: int | None = None,
     topics: str | None = None,
     mask_dir: Path | str | None = None,
+    poses: str = AUTO,
 ) -> Sequence:
     """The sequence at a path, its format found out; frames start, start + stride, ... of it.
 
@@ -98,6 +99,7 @@ def open_sequence(
     registration: "auto", "color_to_depth", "depth_to_color" or "none" (see mapper.io.cameras.rig).
     topics: of a bag, like colour=/a,depth=/b,info=/c; those that are not named are found out.
     mask_dir: folder of masks, see mapper.io.sequences.views.masks; None = all pixels are used.
+    poses: what those that come along are taken for, see mapper.io.sequences.captures.own_poses.
     Reads lists and headers, not every image. Raises InputError or ConfigError.
     """
     path = Path(path).expanduser()
@@ -109,6 +111,7 @@ def open_sequence(
     else:
         raise ConfigError(f"{path}: --topics is for ROS bags; leave it out")
     try:
+        judge_by(sequence, poses)
         if mask_dir is not None:
             sequence = MaskedSequence(sequence, Path(mask_dir).expanduser())
         if (start, stride, max_frames) == (0, 1, None):
@@ -125,10 +128,11 @@ def sequence_name(path: Path | str) -> str:
     return _format_of(path).name_of(path)
 
 
-def _format_of(path: Path) -> _Format:
+def _format_of(path: Path) -> Format:
     if not path.exists():
         raise InputError(f"{path}: no such file or folder; check the path")
-    if path.is_file() and not (_is_video(path) or is_bag(path)):
+    is_known = _is_video(path) or is_bag(path) or path.suffix.lower() in _FILES
+    if path.is_file() and not is_known:
         raise InputError(f"{path}: this file is no sequence; expected {_KNOWN}")
     try:
         if path.is_dir() and not any(path.iterdir()):

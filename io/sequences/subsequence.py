@@ -34,6 +34,7 @@ class Subsequence(NumberedFrames):
         self.timestamps = sequence.timestamps[list(self._indices)]
         self.ground_truth = sequence.ground_truth
         self.notes, self.camera_kind = sequence.notes, sequence.camera_kind
+        self.working_side: int | None = getattr(sequence, "working_side", None)
         self.lonely_times = _between(sequence.lonely_times, self.timestamps)[::stride]
 
     def __len__(self) -> int:

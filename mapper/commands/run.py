@@ -29,7 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "sequence",
         type=Path,
         metavar="SEQUENCE",
-        help="TUM, 7-Scenes or KITTI folder, images (depth/ beside them or not), video, or ROS bag",
+        help="images (depth/ beside them or not), video, ROS bag, a phone's scan, COLMAP or "
+        "nerfstudio folder, or a dataset as it was downloaded (docs/inputs.md)",
     )
     parser.add_argument("--frontend", metavar="NAME", help=frontend_help())
     options.add_weights(parser)
@@ -52,6 +53,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("auto", "color_to_depth", "depth_to_color", "none"),
         default="auto",
         help="which camera's view to use when depth and colour come from two",
+    )
+    parser.add_argument(
+        "--poses",
+        choices=("auto", "truth", "off"),
+        default="auto",
+        help="what poses that come along are taken for: compared with, or left out (auto: compared "
+        "with where they were measured, left out where another program estimated them)",
     )
     parser.add_argument(
         "--align",

@@ -79,6 +79,7 @@ def described_sequence(request: RunRequest, sequence: BoundedSequence) -> Stored
         calibration=str(request.calib.resolve()) if request.calib else None,
         mask_dir=str(request.mask_dir.expanduser().resolve()) if request.mask_dir else None,
         registration=request.registration,
+        poses=request.poses,
         topics=request.topics,
         save_predictions=request.save_predictions,
         original_size=_listed(sequence.original),

@@ -48,6 +48,7 @@ class StoredSequence(BaseModel):
     mask_dir: str | None = None
     mask_dir_from_run: str | None = None
     registration: str = "auto"
+    poses: str = "auto"
     topics: str | None = None
     save_predictions: bool = False
     camera: str | None = None

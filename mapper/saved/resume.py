@@ -115,6 +115,7 @@ def as_before(request: RunRequest, run: RunDirectory) -> RunRequest:
         request,
         **before,
         registration=stored.registration,
+        poses=stored.poses,
         topics=stored.topics,
         save_predictions=stored.save_predictions,
     )

@@ -1,0 +1,1 @@
+"""Datasets that are mapped as they were downloaded, and the list of all layouts."""
