@@ -16,7 +16,7 @@ from mapper.errors import ConfigError, InputError
 from mapper.io.cameras.calibration import Calibration, find_calibration
 from mapper.io.cameras.camera import Camera
 from mapper.io.cameras.rig import check_size
-from mapper.io.sequences.captures.common_view import CommonView, at_size
+from mapper.io.sequences.captures.common_view import CommonView, Lens, at_size
 from mapper.io.sequences.captures.depth_sampling import depth_at_size, working_side
 from mapper.io.sequences.captures.frame_source import FrameSource
 from mapper.io.sequences.file_sequence import check_increasing
@@ -94,6 +94,10 @@ class CaptureSequence(NumberedFrames):
             depth = view.depth(depth, camera)
         time = float(self.timestamps[index])
         return Frame(index, time, view.image(image, camera), depth, view.intrinsics)
+
+    def lens(self, index: int) -> Lens:
+        """Through which a frame's image goes, and what lies upon it."""
+        return Lens(self._view, self.cameras[index])
 
     def source_files(self, index: int) -> tuple[Path, ...]:
         """The files from which a frame is read; the fingerprint looks at their names and sizes."""

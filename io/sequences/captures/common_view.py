@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
@@ -62,6 +63,23 @@ class CommonView:
 
 
 _rectify_map: Final = cv2.initUndistortRectifyMap
+
+
+@dataclass(frozen=True, slots=True)
+class Lens:
+    """One frame's camera and the view that its image is brought to."""
+
+    view: CommonView
+    camera: Camera
+
+    @property
+    def color_size(self) -> tuple[int, int]:
+        """(width, height) of the stored image."""
+        return self.camera.intrinsics.width, self.camera.intrinsics.height
+
+    def seen(self, image: np.ndarray, depth: np.ndarray | None) -> np.ndarray:
+        """A stored image uint8 (h, w, 3) in the common view, in which depth is too."""
+        return self.view.image(image, self.camera)
 
 
 def at_size(camera: Camera, size: tuple[int, int], what: str) -> Camera:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +13,7 @@ import numpy as np
 from mapper.core.frame import Frame
 from mapper.errors import ConfigError, InputError
 from mapper.io.cameras.rig import Rig
+from mapper.io.sequences.captures.common_view import Lens
 from mapper.io.sequences.decode import decode, read_bytes
 from mapper.io.sequences.image_files import IMAGE_SUFFIXES
 from mapper.io.sequences.sequence import NumberedFrames, Sequence
@@ -35,10 +36,11 @@ class MaskedSequence(NumberedFrames):
     def __init__(self, sequence: Sequence, folder: Path) -> None:
         """ConfigError where the folder holds no mask of any of the frames."""
         self._sequence, self.folder = sequence, folder
-        rig = getattr(sequence, "rig", None)
-        if not isinstance(rig, Rig):
+        rig, lens = getattr(sequence, "rig", None), getattr(sequence, "lens", None)
+        if lens is None and not isinstance(rig, Rig):
             raise ConfigError(f"{sequence.path}: --mask-dir is for images and videos")
-        self.rig = rig
+        self._lens: Callable[[int], Rig | Lens] = lens or (lambda index: rig)
+        self.working_side: int | None = getattr(sequence, "working_side", None)
         self._masks = _masks_of(sequence, folder)
         self.kind, self.name, self.path = sequence.kind, sequence.name, sequence.path
         self.has_depth, self.intrinsics = sequence.has_depth, sequence.intrinsics
@@ -60,15 +62,16 @@ class MaskedSequence(NumberedFrames):
         if path is None:
             return frame
         mask = np.where(_read_mask(path), np.uint8(255), np.uint8(0))
-        if mask.shape[::-1] != self.rig.color_size:
-            width, height = self.rig.color_size
+        lens = self._lens(index)
+        if mask.shape[::-1] != lens.color_size:
+            width, height = lens.color_size
             raise InputError(
                 f"{path}: a mask of {mask.shape[1]}x{mask.shape[0]} pixels, but its image has "
                 f"{width}x{height}"
             )
         if not mask.any():
             raise InputError(f"{path}: the mask is 0 everywhere, which leaves nothing of the image")
-        seen = self.rig.seen(np.repeat(mask[..., None], 3, axis=2), frame.depth)
+        seen = lens.seen(np.repeat(mask[..., None], 3, axis=2), frame.depth)
         return frame.masked(seen[..., 0] == 255)  # all that a pixel was made of is to be used
 
     def source_files(self, index: int) -> tuple[Path, ...]:

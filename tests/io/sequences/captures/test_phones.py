@@ -197,6 +197,20 @@ def test_cameras_that_change_are_brought_to_one(tmp_path: Path) -> None:
     assert any("changes from frame to frame" in note for note in sequence.notes)
 
 
+def test_a_mask_goes_the_way_of_its_image(tmp_path: Path) -> None:
+    path = CAPTURES["polycam"](tmp_path)
+    mask = np.full((HEIGHT, WIDTH), 255, np.uint8)
+    mask[:, :10] = 0
+    (tmp_path / "masks").mkdir()
+    assert cv2.imwrite(str(tmp_path / "masks/1000.png"), mask)
+    frame = open_sequence(path, mask_dir=tmp_path / "masks")[0]
+    assert frame.mask is not None and frame.depth is not None
+    edge = (9.5 - CX) / FX * (FX + 1.5) + CX  # where the common camera sees the mask's edge
+    used = np.flatnonzero(frame.mask[15])
+    assert 0 <= used[0] - edge < 1.6  # a pixel that is made of a masked one in part is masked
+    assert not frame.depth[:, : used[0]].any()
+
+
 def test_frames_without_depth_are_left_out_and_counted(tmp_path: Path) -> None:
     path = CAPTURES["stray-scanner"](tmp_path)
     (path / "depth/000001.png").unlink()
