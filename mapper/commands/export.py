@@ -4,31 +4,29 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mapper.commands.options import add_run
 
 if TYPE_CHECKING:
-    from mapper.core.intrinsics import Intrinsics
     from mapper.core.mesh import Mesh
-    from mapper.io.sequences.sequence import Sequence
     from mapper.run.directory import RunDirectory
-
-logger = logging.getLogger(__name__)
 
 EPILOG = """formats:
   tum, kitti, euroc    trajectory of all frames, T_world_camera
-  colmap, nerfstudio   keyframe images, poses, intrinsics and a point cloud, in a new folder
+  colmap, nerfstudio   images, poses, cameras and a point cloud, in a new folder
   ply, pcd, las, e57   coloured point cloud; las and e57 want the extra clouds
   gltf                 the mesh with the keyframes' cameras in it, as one .glb
 
 examples:
   mapper export runs/desk --format colmap                writes runs/desk/export/colmap/
   mapper export runs/desk --format tum --out desk.txt
+  mapper export runs/desk --format colmap,nerfstudio,tum --frames every:5 --depth
 
+Images are read again where the run was made from, as large as they are stored, without distortion;
+where that is gone, the keyframes' own are written. Each has a camera of its own where the frontend
+said so; --shared-camera finds one for all. docs/exports.md says what the files hold.
 Works on finished and on interrupted runs. World: the first keyframe's camera, x right, y down,
 z forward.
 """
@@ -53,11 +51,52 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the command."""
     parser.epilog = EPILOG
     add_run(parser)
-    parser.add_argument("--format", choices=tuple(DEFAULTS), required=True)
     parser.add_argument(
-        "--out", type=Path, metavar="PATH", help="file or folder (RUN/export/NAME by format)"
+        "--format",
+        type=_formats,
+        required=True,
+        metavar="NAME[,NAME...]",
+        help=f"one or more of {', '.join(DEFAULTS)}",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="PATH",
+        help="file or folder (RUN/export/NAME by format); the folder of all, of several formats",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier export")
+    scene = parser.add_argument_group("of colmap and nerfstudio")
+    scene.add_argument(
+        "--frames",
+        type=_frames,
+        metavar="keyframes|all|every:N",
+        help="which images (keyframes)",
+    )
+    scene.add_argument("--depth", action="store_true", help="depth maps beside the images")
+    scene.add_argument(
+        "--shared-camera", action="store_true", help="one camera for all; poses are found again"
+    )
+
+
+def _formats(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
+        if name not in DEFAULTS:
+            known = ", ".join(DEFAULTS)
+            raise argparse.ArgumentTypeError(f"invalid choice: {name!r} (choose from {known})")
+    return list(dict.fromkeys(names))
+
+
+def _frames(text: str) -> int | None:
+    """Every how many-th frame; None = keyframes."""
+    word, _, number = text.partition(":")
+    if text == "keyframes":
+        return None
+    if text == "all":
+        return 1
+    if word == "every" and number.isdecimal() and int(number) > 0:
+        return int(number)
+    raise argparse.ArgumentTypeError(f"{text!r}: keyframes, all, or every:N like every:5")
 
 
 def execute(arguments: argparse.Namespace) -> int:
@@ -66,26 +105,46 @@ def execute(arguments: argparse.Namespace) -> int:
     from mapper.run.ownership import writing_into
 
     run = RunDirectory.open(arguments.run)
-    out = arguments.out or run.path / "export" / DEFAULTS[arguments.format]
-    _check_output(out, arguments.format, arguments.overwrite)
-    with writing_into(run, out):
-        if arguments.format in TRAJECTORIES:
-            result = _export_trajectory(run, out, arguments.format)
-        elif arguments.format in CLOUDS:
-            result = _export_cloud(run, out, arguments.json)
-        elif arguments.format == "gltf":
-            result = _export_gltf(run, out, arguments.json)
-        else:
-            result = _export_scene(run, out, arguments)
+    outputs = {format: _output(run, format, arguments) for format in arguments.format}
+    for format, out in outputs.items():
+        _check_output(out, format, arguments.overwrite)
+    results = []
+    for format, out in outputs.items():
+        with writing_into(run, out):
+            result = _export(run, out, format, arguments)
+        results.append({"path": str(out), "format": format, **result})
+        if not arguments.json:
+            _tell(out, format, result)
     if arguments.json:
-        print(json.dumps({"path": str(out), "format": arguments.format, **result}))
-        return 0
+        print(json.dumps(results[0] if len(results) == 1 else results))
+    return 0
+
+
+def _output(run: RunDirectory, format: str, arguments: argparse.Namespace) -> Path:
+    out: Path | None = arguments.out
+    if out is None:
+        return run.path / "export" / DEFAULTS[format]
+    return out if len(arguments.format) == 1 else out / DEFAULTS[format]
+
+
+def _export(
+    run: RunDirectory, out: Path, format: str, arguments: argparse.Namespace
+) -> dict[str, Any]:
+    if format in TRAJECTORIES:
+        return _export_trajectory(run, out, format)
+    if format in CLOUDS:
+        return _export_cloud(run, out, arguments.json)
+    if format == "gltf":
+        return _export_gltf(run, out, arguments.json)
+    return _export_scene(run, out, format, arguments)
+
+
+def _tell(out: Path, format: str, result: dict[str, Any]) -> None:
     counts = ", ".join(f"{number} {what}" for what, number in result.items())
-    print(f"{arguments.format}: {counts.replace('poses, ', 'poses of ')}")
-    if arguments.format == "kitti" and result["poses"] != result["frames"]:
+    print(f"{format}: {counts.replace('poses, ', 'poses of ')}")
+    if format == "kitti" and result["poses"] != result["frames"]:
         print("frames without a pose have no line, and this format holds no times: use tum")
     print(f"  {out}")
-    return 0
 
 
 def _check_output(out: Path, format: str, overwrite: bool) -> None:
@@ -152,63 +211,23 @@ def _refuse_empty(run: RunDirectory, mesh: Mesh) -> None:
         raise InputError(f"{run.path}: the map of this run has no points; nothing to export")
 
 
-def _export_scene(run: RunDirectory, out: Path, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Images and poses of the keyframes and a thinned cloud, for COLMAP or nerfstudio."""
-    from functools import partial
-
+def _export_scene(
+    run: RunDirectory, out: Path, format: str, arguments: argparse.Namespace
+) -> dict[str, Any]:
+    """Images and poses, and a cloud to start from, for COLMAP or nerfstudio."""
     from mapper.io.export.colmap import export_colmap
     from mapper.io.export.nerfstudio import export_nerfstudio
-    from mapper.io.export.scene import ExportedImage, Scene
+    from mapper.io.export.scene import distinct_cameras
+    from mapper.saved.export_scene import SceneChoice, opened_scene
     from mapper.saved.map import load_map
     from mapper.saved.results import load_cloud, thinned
 
     saved = load_map(run)
     cloud = thinned(load_cloud(run, saved, arguments.json), MAX_POINTS)
-    export = export_colmap if arguments.format == "colmap" else export_nerfstudio
-    with ExitStack() as stack:
-        sequence = _larger_originals(run, saved.keyframes[0].intrinsics)
-        if sequence is not None:
-            stack.callback(sequence.close)
-        images = []
-        poses = saved.keyframe_trajectory().T_world_camera
-        for k, T in zip(saved.keyframes, poses, strict=True):
-            intrinsics, load = k.intrinsics, partial(_image, run, k.id)
-            if sequence is not None and sequence.intrinsics is not None:
-                intrinsics, load = sequence.intrinsics, partial(_original, sequence, k.frame_index)
-            name = f"frame_{k.frame_index:06d}.jpg"
-            images.append(ExportedImage(name, T, intrinsics, load))
-        export(out, Scene(images, cloud), overwrite=arguments.overwrite)
-    return {"images": len(images), "points": len(cloud.vertices)}
-
-
-def _larger_originals(run: RunDirectory, intrinsics: Intrinsics) -> Sequence | None:
-    """The sequence, where its images were reduced to be mapped; None where they were not, or where
-    it is gone: then the reduced ones are all that there is."""
-    from mapper.saved.results import sequence_again
-
-    stored = run.read_description().says.sequence
-    size, original = stored.image_size, stored.original_size
-    if size is None or original is None or size == original:
-        return None
-    if size != [intrinsics.width, intrinsics.height]:
-        return None
-    sequence = sequence_again(run)
-    if sequence is None:
-        logger.warning(
-            "%s is gone or changed: the images are exported at %dx%d, as they were mapped, and "
-            "not at %dx%d",
-            stored.path,
-            *size,
-            *original,
-        )
-    return sequence
-
-
-def _original(sequence: Sequence, index: int) -> Any:
-    """uint8 (H, W, 3), RGB, as large as it is stored."""
-    return sequence[index].image
-
-
-def _image(run: RunDirectory, keyframe_id: int) -> Any:
-    """uint8 (H, W, 3), RGB."""
-    return run.keyframes.load(keyframe_id).image
+    choice = SceneChoice(arguments.frames, arguments.depth, arguments.shared_camera)
+    export = export_colmap if format == "colmap" else export_nerfstudio
+    with opened_scene(run, saved, choice, cloud) as scene:
+        export(out, scene, overwrite=arguments.overwrite)
+    cameras = len(distinct_cameras(scene)[0])
+    counts = {"images": len(scene.images), "cameras": cameras, "points": len(cloud.vertices)}
+    return counts if cameras > 1 else {key: counts[key] for key in ("images", "points")}

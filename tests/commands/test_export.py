@@ -155,3 +155,45 @@ def test_thinning_keeps_points_with_their_colours() -> None:
     assert len(few.vertices) == len(few.normals) == 10
     assert np.array_equal(few.vertices[:, 0], 3.0 * few.colors[:, 0])
     assert thinned(cloud, 100) is cloud
+
+
+def test_several_formats_at_once_with_depth_of_every_tenth_frame(
+    finished: RunDirectory, command, tmp_path: Path
+) -> None:
+    options = ("--format", "colmap,nerfstudio,tum", "--frames", "every:10", "--depth")
+    code, out, _ = command("export", finished.path, *options, "--out", tmp_path / "all")
+    assert code == 0 and "8 images" in out
+    names = [f"frame_{index:06d}" for index in range(0, 80, 10)]
+    images = sorted((tmp_path / "all" / "colmap" / "images").iterdir())
+    assert [path.stem for path in images] == names
+    document = json.loads((tmp_path / "all/nerfstudio/transforms.json").read_text("utf-8"))
+    for frame in document["frames"]:
+        path = tmp_path / "all" / "nerfstudio" / frame["depth_file_path"]
+        steps = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        assert steps is not None and steps.dtype == np.uint16
+        assert 0.3 < np.median(steps[steps > 0]) * document["depth_unit_scale_factor"] < 5
+    assert (tmp_path / "all" / "trajectory_tum.txt").exists()
+
+
+def test_what_cannot_be_exported_is_said_in_a_line(finished: RunDirectory, command) -> None:
+    for option, words in (
+        (("--format", "colmap,obj"), "invalid choice: 'obj'"),
+        (("--format", "colmap", "--frames", "every:0"), "every:N"),
+    ):
+        code, _, error = command("export", finished.path, *option)
+        assert code == 2 and words in error
+
+
+def test_a_run_whose_input_is_gone_still_exports_its_keyframes(
+    finished: RunDirectory, command, tmp_path: Path
+) -> None:
+    description = finished.path / "run.yaml"
+    text = description.read_text(encoding="utf-8")
+    stored = finished.read_description().says.sequence
+    gone = text.replace(stored.path, str(tmp_path / "gone"))
+    gone = gone.replace(str(stored.path_from_run), "gone")
+    description.write_text(gone, encoding="utf-8")
+    code, out, error = command("export", finished.path, "--format", "colmap")
+    assert code == 0 and "images" in out
+    code, _, error = command("export", finished.path, "--format", "nerfstudio", "--frames", "all")
+    assert code == 2 and "--frames keyframes" in error and len(error.strip().splitlines()) == 1
