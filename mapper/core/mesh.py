@@ -22,3 +22,17 @@ class Mesh:
     faces: Int32[np.ndarray, "m 3"]
     colors: UInt8[np.ndarray, "n 3"]
     normals: Float32[np.ndarray, "n 3"]
+
+
+@dataclass(frozen=True, slots=True)
+class TexturedMesh:
+    """vertices, faces and normals: as a Mesh's, vertices doubled where the texture has a seam.
+
+    uv: float32 (N, 2), 0..1 across the texture, v downwards. texture: uint8 (H, W, 3), RGB.
+    """
+
+    vertices: Float32[np.ndarray, "n 3"]
+    faces: Int32[np.ndarray, "m 3"]
+    normals: Float32[np.ndarray, "n 3"]
+    uv: Float32[np.ndarray, "n 2"]
+    texture: UInt8[np.ndarray, "h w 3"]

@@ -1,0 +1,1 @@
+"""Surfaces painted from photographs."""
