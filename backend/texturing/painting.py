@@ -18,9 +18,12 @@ from mapper.runtime.open3d_loader import load_open3d, own_array
 from mapper.vision.reprojection import camera_of, motion_of
 
 TOLERANCE: Final = 0.03  # of the depth, between the surface and what is looked at
-STEP: Final = 0.04  # of the depth, across a few pixels: an outline, beside which colours are another's
+STEP: Final = (
+    0.04  # of the depth, across a few pixels: an outline, beside which colours are another's
+)
 OUTLINE: Final = 7  # pixels across, in which a step counts
 BESIDE: Final = 0.1  # trust in what is beside an outline
+FINEST: Final = 8.0  # bend over slope, of an image whose every pixel differs from the next
 DULLEST: Final = 0.2  # trust in the most blurred image
 
 
@@ -105,11 +108,12 @@ class Painter:
 
 
 def sharpness(image: np.ndarray) -> float:
-    """0..1: the share of an image's contrast that lies in its finest details; motion takes it."""
+    """0..1: how fine an image's contrast is, by its second derivative against its first; motion
+    blurs it."""
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    coarse = cv2.GaussianBlur(grey, (0, 0), 2.0)
-    fine, all_of_it = float(np.std(grey - coarse)), float(np.std(np.gradient(grey)[1])) + 1e-6
-    return min(fine / (2 * all_of_it), 1.0)
+    slope = float(np.std(cv2.Sobel(grey, cv2.CV_32F, 1, 0, ksize=3))) / 8
+    bend = float(np.std(cv2.Laplacian(grey, cv2.CV_32F)))
+    return min(bend / (FINEST * slope), 1.0) if slope > 0 else 0.0
 
 
 def padded(texture: np.ndarray, shown: np.ndarray) -> np.ndarray:
