@@ -51,7 +51,12 @@ def test_a_glb_holds_all_in_one_file(tmp_path: Path) -> None:
     view = document["bufferViews"][document["images"][0]["bufferView"]]
     encoded = binary[view["byteOffset"] : view["byteOffset"] + view["byteLength"]]
     picture = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
-    assert picture.shape == (8, 16, 3) and picture[0, 8, 2] > 200 and picture[7, 8, 1] > 200
+    assert (
+        picture is not None
+        and picture.shape == (8, 16, 3)
+        and picture[0, 8, 2] > 200
+        and picture[7, 8, 1] > 200
+    )
     uv = document["accessors"][2]
     start = document["bufferViews"][uv["bufferView"]]["byteOffset"]
     assert np.allclose(np.frombuffer(binary, "<f4", 8, start).reshape(4, 2), square().uv)
