@@ -188,6 +188,7 @@ BUILT_IN: Final[Mapping[str, FrontendSpec]] = {
 AUTO: Final = "auto"
 WITH_DEPTH: Final = "rgbd"  # what "auto" takes for images with depth
 LEARNED: Final = "cut3r-ttsa"  # ... and without, where weights are at hand
+FAR_APART: Final = "sfm"  # ... of photographs that show different things
 WITHOUT_WEIGHTS: Final = "mono"  # ... and where they are not
 
 
@@ -230,8 +231,13 @@ def create_frontend(options: FrontendOptions, name: str, matcher: FeatureMatcher
     return frontend_spec(name).create(options, matcher)
 
 
-def choose_frontend(options: FrontendOptions, has_depth: bool) -> tuple[str, str]:
-    """(name, why in a few words) of the frontend for an input, when the user leaves it open."""
+def choose_frontend(
+    options: FrontendOptions, has_depth: bool, far_apart: bool = False
+) -> tuple[str, str]:
+    """(name, why in a few words) of the frontend for an input, when the user leaves it open.
+
+    far_apart: frames look elsewhere than the ones before them, as those of a panorama do.
+    """
     from mapper.weights.registry import find_weights
 
     if options.frontend != AUTO:
@@ -242,6 +248,8 @@ def choose_frontend(options: FrontendOptions, has_depth: bool) -> tuple[str, str
         return "replay", "saved predictions were given"
     if has_depth:
         return WITH_DEPTH, "there is depth"
+    if far_apart:
+        return FAR_APART, "views of panoramas are photographs far apart"
     if options.weights or find_weights(LEARNED) is not None:
         return LEARNED, "there is no depth, and weights are at hand"
     return WITHOUT_WEIGHTS, (

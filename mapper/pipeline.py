@@ -81,7 +81,7 @@ def map_into(
                 say(f"{before.path}: this run is complete already")
                 return before, metrics
         check_depth_range(stored)
-        name, why = choose_frontend(config, stored.has_depth)
+        name, why = choose_frontend(config, stored.has_depth, request.split_360 is not None)
         camera = _depth_camera(stored, request, before) if frontend_spec(name).needs_depth else None
         sequence = BoundedSequence(stored, config.images.max_side, camera)
         matcher = choose_matcher(config.matcher, say)

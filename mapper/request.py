@@ -73,12 +73,14 @@ class RunRequest(MapRequest):
     mask_dir: folder of masks, see mapper.io.sequences.views.masks.
     registration: see mapper.io.cameras.rig. poses: what those that come along are taken for, see
     mapper.io.sequences.captures.own_poses. save_predictions: keep each, for the frontend replay.
+    split_360: of panoramas, into how many pinhole views each; None = they are none.
     """
 
     sequence: Path
     registration: str = "auto"
     mask_dir: Path | None = None
     poses: str = "auto"
+    split_360: int | None = None
     start: int = 0
     stride: int = 1
     max_frames: int | None = None

@@ -15,6 +15,7 @@ from mapper.errors import InputError
 from mapper.io.cameras.rig import Rig, check_size
 from mapper.io.sequences.decode import read_depth, read_image
 from mapper.io.sequences.sequence import NumberedFrames
+from mapper.io.sequences.views.panorama import panorama_hint
 
 
 @dataclass(slots=True)
@@ -55,6 +56,8 @@ class FileSequence(NumberedFrames):
                 f"{self.path}: depth needs camera intrinsics; give a calibration file with --calib "
                 "or put calibration.yaml into the folder"
             )
+        if self.intrinsics is None:
+            self.notes += panorama_hint(*self.rig.color_size)
 
     def __len__(self) -> int:
         return len(self.color_paths)

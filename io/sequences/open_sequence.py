@@ -22,6 +22,7 @@ from mapper.io.sequences.subsequence import Subsequence
 from mapper.io.sequences.tum import is_tum, open_tum
 from mapper.io.sequences.video import VIDEO_SUFFIXES, open_video
 from mapper.io.sequences.views.masks import MaskedSequence
+from mapper.io.sequences.views.panorama import PanoramaSequence
 
 
 def _is_video(path: Path) -> bool:
@@ -64,6 +65,8 @@ class FrameChoice(Protocol):
     def topics(self) -> str | None: ...  # noqa: D102
     @property
     def mask_dir(self) -> Path | str | None: ...  # noqa: D102
+    @property
+    def split_360(self) -> int | None: ...  # noqa: D102
 
 
 def open_chosen(path: Path | str, calibration: Path | None, choice: FrameChoice) -> Sequence:
@@ -78,6 +81,7 @@ def open_chosen(path: Path | str, calibration: Path | None, choice: FrameChoice)
         topics=choice.topics,
         mask_dir=choice.mask_dir,
         poses=choice.poses,
+        split_360=choice.split_360,
     )
 
 
@@ -92,6 +96,7 @@ def open_sequence(
     topics: str | None = None,
     mask_dir: Path | str | None = None,
     poses: str = AUTO,
+    split_360: int | None = None,
 ) -> Sequence:
     """The sequence at a path, its format found out; frames start, start + stride, ... of it.
 
@@ -100,6 +105,7 @@ def open_sequence(
     topics: of a bag, like colour=/a,depth=/b,info=/c; those that are not named are found out.
     mask_dir: folder of masks, see mapper.io.sequences.views.masks; None = all pixels are used.
     poses: what those that come along are taken for, see mapper.io.sequences.captures.own_poses.
+    split_360: of panoramas, into how many views each; start, stride and max_frames count panoramas.
     Reads lists and headers, not every image. Raises InputError or ConfigError.
     """
     path = Path(path).expanduser()
@@ -114,9 +120,9 @@ def open_sequence(
         judge_by(sequence, poses)
         if mask_dir is not None:
             sequence = MaskedSequence(sequence, Path(mask_dir).expanduser())
-        if (start, stride, max_frames) == (0, 1, None):
-            return sequence
-        return Subsequence(sequence, start, stride, max_frames)
+        if (start, stride, max_frames) != (0, 1, None):
+            sequence = Subsequence(sequence, start, stride, max_frames)
+        return sequence if split_360 is None else PanoramaSequence(sequence, split_360)
     except Exception:
         sequence.close()
         raise

@@ -17,6 +17,7 @@ from mapper.errors import ConfigError, InputError
 from mapper.io.cameras.calibration import find_calibration
 from mapper.io.cameras.rig import Rig, check_size
 from mapper.io.sequences.sequence import NumberedFrames
+from mapper.io.sequences.views.panorama import panorama_hint
 
 VIDEO_SUFFIXES = frozenset(
     {".mp4", ".m4v", ".avi", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".wmv", ".ogv"}
@@ -60,6 +61,8 @@ class VideoSequence(NumberedFrames):
         cameras = find_calibration(calibration, ())
         self.rig = Rig(cameras, "none", self._size())
         self.intrinsics: Intrinsics | None = self.rig.intrinsics
+        if self.intrinsics is None:
+            self.notes += panorama_hint(*self.rig.color_size)
 
     def __len__(self) -> int:
         return self._length

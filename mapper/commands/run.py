@@ -49,6 +49,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a mask for each image, by its name: what is 0 is not used",
     )
     parser.add_argument(
+        "--split-360",
+        type=int,
+        metavar="N",
+        help="the images are panoramas of 360 degrees: make N pinhole views of each, 4 to 12",
+    )
+    parser.add_argument(
         "--registration",
         choices=("auto", "color_to_depth", "depth_to_color", "none"),
         default="auto",

@@ -78,6 +78,7 @@ def described_sequence(request: RunRequest, sequence: BoundedSequence) -> Stored
         max_frames=request.max_frames,
         calibration=str(request.calib.resolve()) if request.calib else None,
         mask_dir=str(request.mask_dir.expanduser().resolve()) if request.mask_dir else None,
+        split_360=request.split_360,
         registration=request.registration,
         poses=request.poses,
         topics=request.topics,

@@ -25,7 +25,7 @@ _MODEL: Final = ConfigDict(frozen=True, extra="ignore", strict=True)
 class StoredSequence(BaseModel):
     """The frames that a run was made from. path, calibration: absolute; of older runs as given.
 
-    mask_dir: folder of masks, absolute; None = none.
+    mask_dir: folder of masks, absolute; None = none. split_360: see RunRequest.
     path_from_run, calibration_from_run, mask_dir_from_run: the same seen from the run directory,
     None if unknown.
     original_size, image_size: width and height, as they were read and as they were worked on.
@@ -47,6 +47,7 @@ class StoredSequence(BaseModel):
     calibration_from_run: str | None = None
     mask_dir: str | None = None
     mask_dir_from_run: str | None = None
+    split_360: int | None = None
     registration: str = "auto"
     poses: str = "auto"
     topics: str | None = None

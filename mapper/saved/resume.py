@@ -29,7 +29,7 @@ from mapper.slam.frame_counts import FrameCounts
 from mapper.slam.mapper import Mapper
 
 SETTLED: Final = ("keyframe", "visit")  # the journal's events: closed, culled
-OF_THE_FRAMES: Final = ("start", "stride", "max_frames")
+OF_THE_FRAMES: Final = ("start", "stride", "max_frames", "split_360")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import cv2
 import numpy as np
@@ -36,7 +36,8 @@ class MaskedSequence(NumberedFrames):
     def __init__(self, sequence: Sequence, folder: Path) -> None:
         """ConfigError where the folder holds no mask of any of the frames."""
         self._sequence, self.folder = sequence, folder
-        rig, lens = getattr(sequence, "rig", None), getattr(sequence, "lens", None)
+        rig: Any = getattr(sequence, "rig", None)
+        lens = getattr(sequence, "lens", None)
         if lens is None and not isinstance(rig, Rig):
             raise ConfigError(f"{sequence.path}: --mask-dir is for images and videos")
         self._lens: Callable[[int], Rig | Lens] = lens or (lambda index: rig)
