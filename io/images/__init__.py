@@ -1,1 +1,1 @@
-"""Kinds of image files that OpenCV does not read."""
+"""Images by themselves: kinds of files that OpenCV does not read, shapes that tell something."""

@@ -13,9 +13,9 @@ from mapper.core.intrinsics import Intrinsics
 from mapper.core.trajectory import Trajectory
 from mapper.errors import InputError
 from mapper.io.cameras.rig import Rig, check_size
+from mapper.io.images.panorama_shape import panorama_hint
 from mapper.io.sequences.decode import read_depth, read_image
 from mapper.io.sequences.sequence import NumberedFrames
-from mapper.io.sequences.views.panorama import panorama_hint
 
 
 @dataclass(slots=True)

@@ -16,8 +16,8 @@ from mapper.core.trajectory import Trajectory
 from mapper.errors import ConfigError, InputError
 from mapper.io.cameras.calibration import find_calibration
 from mapper.io.cameras.rig import Rig, check_size
+from mapper.io.images.panorama_shape import panorama_hint
 from mapper.io.sequences.sequence import NumberedFrames
-from mapper.io.sequences.views.panorama import panorama_hint
 
 VIDEO_SUFFIXES = frozenset(
     {".mp4", ".m4v", ".avi", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".wmv", ".ogv"}

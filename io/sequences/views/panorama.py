@@ -15,6 +15,7 @@ from mapper.core.frame import Frame
 from mapper.core.intrinsics import Intrinsics
 from mapper.core.trajectory import Trajectory
 from mapper.errors import ConfigError, InputError
+from mapper.io.images.panorama_shape import HINT, is_panorama
 from mapper.io.sequences.sequence import NumberedFrames, Sequence
 
 if TYPE_CHECKING:
@@ -23,10 +24,6 @@ if TYPE_CHECKING:
 FEWEST, MOST = 4, 12  # views
 OVERLAP: Final = 20.0  # degrees that two neighbours both see
 ASPECT: Final = 0.75  # of a view: height over width
-SHAPE: Final = 2.0  # of a panorama: width over height
-TOLERANCE: Final = 0.01
-HINT: Final = "--split-360 4"
-HINT_WIDTH: Final = 1000  # pixels, below which no camera makes panoramas
 FRAME_TIME: Final = 1 / 30  # seconds of the last panorama, and of an only one
 
 
@@ -110,21 +107,6 @@ class PanoramaSequence(NumberedFrames):
     def close(self) -> None:
         """Closes the sequence within."""
         self._sequence.close()
-
-
-def is_panorama(width: int, height: int) -> bool:
-    """Whether an image has the shape of one."""
-    return abs(width / height / SHAPE - 1) <= TOLERANCE
-
-
-def panorama_hint(width: int, height: int) -> tuple[str, ...]:
-    """A note, of images that may be panoramas and are not taken for them."""
-    if width < HINT_WIDTH or not is_panorama(width, height):
-        return ()
-    return (
-        f"images of {width}x{height} may be panoramas of 360 degrees: then {HINT} makes pinhole "
-        "views of them",
-    )
 
 
 def view_camera(width: int, views: int) -> Intrinsics:
