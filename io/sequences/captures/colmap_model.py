@@ -130,6 +130,8 @@ def _binary_images(path: Path) -> list[_Row]:
             raise InputError(f"{path}: the file is cut short; {_AGAIN}")
         rows.append((content[place:end].decode(errors="surrogateescape"), camera_id, pose))
         place = end + 1 + _COUNT.size + _POINT_BYTES * _count(content, end + 1, path)
+    if place > len(content):
+        raise InputError(f"{path}: the file is cut short; {_AGAIN}")
     return rows
 
 
@@ -141,7 +143,7 @@ def _count(content: bytes, place: int, path: Path) -> int:
 def _unpack(layout: struct.Struct, content: bytes, place: int, path: Path) -> tuple[Any, ...]:
     try:
         return layout.unpack_from(content, place)
-    except struct.error as error:
+    except (struct.error, IndexError, OverflowError) as error:  # of a count without measure
         raise InputError(f"{path}: the file is cut short; {_AGAIN}") from error
 
 

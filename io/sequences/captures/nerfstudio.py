@@ -182,7 +182,10 @@ def _poses(
         if matrix.shape in ((3, 4), (4, 4)):
             pose[:] = np.eye(4)
             pose[: len(matrix)] = matrix
-    poses[:, :3, 3] /= _number(content, "applied_scale", file, 1.0)
+    scale = _number(content, "applied_scale", file, 1.0)
+    if scale <= 0:
+        raise InputError(f"{file}: applied_scale is {scale}; must be positive")
+    poses[:, :3, 3] /= scale
     return poses @ OPENCV_FROM_OPENGL
 
 

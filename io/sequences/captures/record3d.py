@@ -102,8 +102,11 @@ def _recorded(
     path: Path, source: FrameSource, numbers: list[int], content: dict[str, Any], named: Path
 ) -> Recorded:
     count = max(numbers) + 1
-    rate = float(content.get("fps") or FRAME_RATE)
-    times = np.asarray(content.get("frameTimestamps") or np.arange(count) / rate, np.float64)
+    try:
+        rate = float(content.get("fps") or FRAME_RATE)
+        times = np.asarray(content.get("frameTimestamps") or np.arange(count) / rate, np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{named}: fps or frameTimestamps are no numbers ({error})") from error
     if len(times) < count:
         raise InputError(f"{named}: {len(times)} times for {count} frames; export it again")
     return Recorded(

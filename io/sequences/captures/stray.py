@@ -83,7 +83,7 @@ def _open(
     kept = [
         row
         for row, number in enumerate(numbers)
-        if number < len(video) and (not has_depth or _depth_path(path, number).is_file())
+        if 0 <= number < len(video) and (not has_depth or _depth_path(path, number).is_file())
     ]
     if not kept:
         raise InputError(f"{path}: odometry.csv and depth/ share no frame; copy the scan again")
@@ -113,6 +113,8 @@ def _read_odometry(path: Path) -> dict[str, np.ndarray]:
         table = dict(zip(names, numbers.T, strict=True))
         if not {"timestamp", "frame", *_POSE} <= table.keys():
             raise ValueError(f"its columns are {', '.join(names)}")
+        if not np.isfinite(table["frame"]).all():
+            raise ValueError("a frame has no number")
     except ValueError as error:
         raise InputError(
             f"{path}: expected timestamp, frame, {', '.join(_POSE)} ({error}); copy the scan again"

@@ -113,6 +113,7 @@ def _exported(path: Path) -> Recorded:
     kept = [i for i, is_there in enumerate(there) if is_there] or list(range(len(images)))
     left_out = len(images) - len(kept)
     camera = read_camera(path / INTRINSICS, first_size(images, as_stored=True))
+    poses, faults = _poses([path / "pose" / f"{images[i].stem}.txt" for i in kept])
     return Recorded(
         kind="scannet",
         path=path,
@@ -123,16 +124,22 @@ def _exported(path: Path) -> Recorded:
             DEPTH_SCALE,
         ),
         cameras=[Camera(camera)] * len(kept),
-        poses=np.concatenate([_pose(path / "pose" / f"{images[i].stem}.txt") for i in kept]),
+        poses=poses,
         poses_path=path / "pose",
         camera_kind="structured-light",
-        notes=(f"{left_out} images have no depth: left out",) if left_out else (),
+        notes=((f"{left_out} images have no depth: left out",) if left_out else ()) + faults,
     )
 
 
-def _pose(path: Path) -> np.ndarray:
-    """float64 (1, 4, 4); NaN without a file, and where it holds no pose."""
-    try:
-        return read_matrices(path, 1)
-    except InputError:
-        return np.full((1, 4, 4), np.nan)
+def _poses(files: list[Path]) -> tuple[np.ndarray, tuple[str, ...]]:
+    """float64 (N, 4, 4), NaN where a file is missing or at fault, and a sentence about those."""
+    poses = np.full((len(files), 4, 4), np.nan)
+    faults = []
+    for pose, file in zip(poses, files, strict=True):
+        try:
+            pose[:] = read_matrices(file, 1)[0]
+        except InputError as error:
+            faults.append(str(error))
+    if not faults:
+        return poses, ()
+    return poses, (f"{len(faults)} poses are left out, the first: {faults[0]}",)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import cv2
 import numpy as np
@@ -36,11 +36,7 @@ class MaskedSequence(NumberedFrames):
     def __init__(self, sequence: Sequence, folder: Path) -> None:
         """ConfigError where the folder holds no mask of any of the frames."""
         self._sequence, self.folder = sequence, folder
-        rig: Any = getattr(sequence, "rig", None)
-        lens = getattr(sequence, "lens", None)
-        if lens is None and not isinstance(rig, Rig):
-            raise ConfigError(f"{sequence.path}: --mask-dir is for images and videos")
-        self._lens: Callable[[int], Rig | Lens] = lens or (lambda index: rig)
+        self._lens = _lenses(sequence)
         self.working_side: int | None = getattr(sequence, "working_side", None)
         self._masks = _masks_of(sequence, folder)
         self.kind, self.name, self.path = sequence.kind, sequence.name, sequence.path
@@ -89,6 +85,17 @@ class MaskedSequence(NumberedFrames):
     def close(self) -> None:
         """Closes the sequence within."""
         self._sequence.close()
+
+
+def _lenses(sequence: Sequence) -> Callable[[int], Rig | Lens]:
+    """What the image of each frame goes through; ConfigError where the sequence does not tell."""
+    rig = getattr(sequence, "rig", None)
+    if isinstance(rig, Rig):
+        return lambda index: rig
+    lens: Callable[[int], Lens] | None = getattr(sequence, "lens", None)
+    if lens is None:
+        raise ConfigError(f"{sequence.path}: --mask-dir is for images and videos")
+    return lens
 
 
 def _masks_of(sequence: Sequence, folder: Path) -> list[Path | None]:

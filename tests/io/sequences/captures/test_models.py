@@ -197,3 +197,14 @@ def test_depth_of_another_view_is_refused_by_its_file(tmp_path: Path) -> None:
 def test_a_key_that_means_nothing_is_named(keys: dict, told: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=told):
         open_sequence(write_nerfstudio(tmp_path / "room", **keys))
+
+
+@pytest.mark.parametrize("cut", [4, 12, 60, 100, -3])
+def test_a_binary_model_that_is_cut_short_is_told(cut: int, tmp_path: Path) -> None:
+    pycolmap = pytest.importorskip("pycolmap")
+    path = write_colmap(tmp_path / "desk")
+    pycolmap.Reconstruction(str(path / "sparse/0")).write_binary(str(path / "sparse/0"))
+    file = path / "sparse/0/images.bin"
+    file.write_bytes(file.read_bytes()[:cut])
+    with pytest.raises(InputError, match=r"images.bin: the file is cut short"):
+        open_sequence(path)

@@ -235,6 +235,12 @@ def damage_record3d(path: Path) -> Path:
     return path
 
 
+def damage_times(path: Path) -> Path:
+    content = json.loads((path / "metadata.json").read_text())
+    (path / "metadata.json").write_text(json.dumps({**content, "fps": "many"}))
+    return path
+
+
 def damage_pincam(path: Path) -> Path:
     for file in path.glob("*/lowres_wide_intrinsics/*"):
         file.write_text("40 30")
@@ -247,6 +253,7 @@ def damage_pincam(path: Path) -> Path:
         ("stray-scanner", damage_odometry, "odometry.csv: expected timestamp, frame, x"),
         ("polycam", damage_polycam, "1007.json: expected fx"),
         ("record3d", damage_record3d, "metadata.json: expected w, h and nine"),
+        ("record3d", damage_times, "metadata.json: fps or frameTimestamps are no numbers"),
         ("arkitscenes", damage_pincam, "pincam: expected width"),
     ],
 )

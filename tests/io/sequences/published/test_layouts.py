@@ -57,8 +57,11 @@ def test_an_exported_scan_of_scannet(tmp_path: Path) -> None:
     assert frame.depth is not None and frame.depth.shape == (HEIGHT, WIDTH)
     np.testing.assert_allclose(frame.depth, 1.1, rtol=1e-6)
     (path / "pose/1.txt").write_text("-inf " * 16)
-    truth = open_sequence(path).ground_truth
-    assert truth is not None and len(truth) == COUNT - 1
+    (path / "pose/2.txt").write_text("2 0 0 0 0 1 0 0 0 0 1 0 0 0 0 1")
+    sequence = open_sequence(path)
+    assert sequence.ground_truth is not None and len(sequence.ground_truth) == COUNT - 2
+    told = "1 poses are left out, the first: "
+    assert any(told in note and "2.txt: the rotation of pose" in note for note in sequence.notes)
 
 
 def test_bundlefusions_frames_are_in_the_view_of_depth(tmp_path: Path) -> None:
