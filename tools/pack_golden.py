@@ -89,6 +89,7 @@ PACKED: Final[Mapping[str, Part]] = {
     "training/streamvggt_finetune": Part(keep=LOSS),
     "training/vggt_loss_points": Part(keep=LOSS),
     "training/wint3r_loss": Part(keep=LOSS),
+    "training/stream3r_steps": Part(keep=LOSS),
 }
 
 

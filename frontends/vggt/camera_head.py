@@ -49,10 +49,10 @@ class CameraHead(nn.Module):
         plain = functional.layer_norm(tokens, tokens.shape[-1:], eps=ADAPTIVE_EPS)
         encoding, encodings = self.empty_pose_tokens.expand(*tokens.shape[:2], -1), []
         for iteration in range(ITERATIONS):
-            # Gradients stop at the fed-back encoding, as the network was trained.
-            shift, scale, gate = self.poseLN_modulation(
-                self.embed_pose(encoding.detach() if iteration else encoding)
-            ).chunk(3, -1)
+            # Gradients stop at the fed-back encoding, as the network was trained: each iteration
+            # learns its own change alone.
+            encoding = encoding.detach() if iteration else encoding
+            shift, scale, gate = self.poseLN_modulation(self.embed_pose(encoding)).chunk(3, -1)
             hidden = gate * (plain * (1 + scale) + shift) + tokens
             for number, block in enumerate(self.trunk):
                 hidden = block(hidden, None, partial(mix, iteration, number))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 
 from mapper.vision.rotations import inverse_rigid
@@ -61,6 +62,20 @@ class TrainingBatch:
     def points_in_own(self) -> Float[Tensor, "b v h w 3"]:
         """Points in the frame of the camera that sees them."""
         return moved(inverse_rigid(self.T_world_camera), self.points)
+
+
+def points_of(
+    depth: Float[Tensor, "b v h w"],
+    intrinsics: Float[Tensor, "b v 3 3"],
+    T_world_camera: Float[Tensor, "b v 4 4"],
+) -> Float[Tensor, "b v h w 3"]:
+    """Each pixel's point in the world; pixel centres at integers."""
+    rows = torch.arange(depth.shape[-2], device=depth.device, dtype=depth.dtype)
+    columns = torch.arange(depth.shape[-1], device=depth.device, dtype=depth.dtype)
+    K = intrinsics[..., None, None]
+    x = (columns - K[..., 0, 2, :, :]) * depth / K[..., 0, 0, :, :]
+    y = (rows[:, None] - K[..., 1, 2, :, :]) * depth / K[..., 1, 1, :, :]
+    return moved(T_world_camera, torch.stack([x, y, depth], -1))
 
 
 def moved(

@@ -51,7 +51,7 @@ class OneImage:
     def __init__(self, image: np.ndarray) -> None:
         self._image = image
 
-    def __getitem__(self, index: int):  # type: ignore[no-untyped-def]
+    def __getitem__(self, index: int):
         from mapper.core.frame import Frame
 
         return Frame(index, 0.0, self._image)

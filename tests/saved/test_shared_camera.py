@@ -32,7 +32,7 @@ def keyframe(number: int, focal: float) -> tuple[Keyframe, KeyframeMap]:
     return Keyframe(number, 0, np.eye(4), NO_FEATURES, camera), view
 
 
-def shared_of(*focals: float):  # type: ignore[no-untyped-def]
+def shared_of(*focals: float):
     both = [keyframe(number, focal) for number, focal in enumerate(focals)]
     return share_camera([k for k, _ in both], lambda number: both[number][1])
 

@@ -50,7 +50,8 @@ class Golden:
         stored = load_tensors(self.path)
         if "drawn" in self.sidecar:
             stored = dict(drawn_weights(self.sidecar, stored))
-        stored |= _recorded_terms(self.sidecar.get("terms", {}))
+        terms = self.sidecar.get("terms")
+        stored |= _recorded_terms(terms) if isinstance(terms, Mapping) else {}
         return {name: tensor.to(self.device) for name, tensor in stored.items()}
 
     @property

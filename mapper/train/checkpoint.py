@@ -1,0 +1,76 @@
+"""A training on disk: all that it takes to go on as if nothing had happened.
+
+`training.pt` holds tensors and numbers alone and is read without executing anything;
+`model.safetensors` beside it with config.json is what the frontends load.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from safetensors.torch import save
+from torch import nn
+
+from mapper.errors import InputError
+from mapper.runtime.atomic_files import atomic_write
+from mapper.train.recipe import Recipe
+
+STATE: Final = "training.pt"
+MODEL: Final = "model.safetensors"
+CONFIG: Final = "config.json"
+
+
+def save_training(
+    folder: Path, model: nn.Module, optimiser: torch.optim.Optimizer, step: int, recipe: Recipe
+) -> None:
+    """Written beside the last one and then put in its place: a full disk leaves that one whole."""
+    state: dict[str, Any] = {
+        "model": model.state_dict(),
+        "optimiser": optimiser.state_dict(),
+        "step": step,
+        "random": torch.get_rng_state(),
+        "recipe": asdict(recipe),
+    }
+    with atomic_write(folder / STATE, "wb") as file:
+        torch.save(state, file)
+    tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+    with atomic_write(folder / MODEL, "wb") as file:
+        file.write(save(tensors))
+    with atomic_write(folder / CONFIG) as file:
+        json.dump(recipe.network, file, indent=1)
+
+
+def restore_training(
+    folder: Path, model: nn.Module, optimiser: torch.optim.Optimizer, recipe: Recipe
+) -> int:
+    """The number of steps done; 0 where nothing was saved. Raises InputError for a training by
+    another recipe: only its length and what is logged may change."""
+    path = folder / STATE
+    if not path.exists():
+        return 0
+    try:
+        state = torch.load(path, weights_only=True)
+        before, now = dict(state["recipe"]), asdict(recipe)
+    except Exception as error:  # torch raises whatever its reader meets
+        raise InputError(f"{path}: no training of ours ({error})") from error
+    for name in FREE:
+        before.pop(name, None)
+        now.pop(name, None)
+    if before != now:
+        other = sorted(name for name in now if now[name] != before.get(name))
+        raise InputError(
+            f"{folder}: it was trained by another recipe ({', '.join(other)} differ); "
+            "choose another --out"
+        )
+    model.load_state_dict(state["model"])
+    optimiser.load_state_dict(state["optimiser"])
+    torch.set_rng_state(state["random"])
+    return int(state["step"])
+
+
+# What may change from one stretch of a training to the next.
+FREE: Final = ("steps", "log_every", "save_every", "validate_every", "validation_batches")

@@ -1,0 +1,1 @@
+"""What each network is asked for in training: a batch to a loss."""

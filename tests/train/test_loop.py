@@ -1,0 +1,121 @@
+"""A training goes on after a break as if there had been none, and says what is wrong."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mapper.errors import ConfigError, InputError
+from mapper.frontends.vggt.loading import load_vggt
+from mapper.train.batch import TrainingBatch
+from mapper.train.data.batches import Batches
+from mapper.train.data.scene import View, packed_scenes
+from mapper.train.loop import Training
+from mapper.train.losses.terms import Loss
+from mapper.train.networks import random_network
+from mapper.train.recipe import DataRecipe, RateRecipe, Recipe, load_recipe
+
+NETWORK = {
+    "img_size": 28, "embed_dim": 16, "vit_depth": 1, "vit_heads": 2, "agg_depth": 4, "agg_heads": 2,
+    "num_register_tokens": 1, "cam_trunk_depth": 1, "cam_heads": 2, "dpt_features": 8,
+    "dpt_out_channels": [8, 8, 8, 8], "dpt_layer_idx": [0, 1, 2, 3],
+}  # fmt: skip
+RECIPE = Recipe(
+    network=NETWORK,
+    data=DataRecipe(width=28, height=28, views=3, sequences=2, longest_interval=2),
+    rate=RateRecipe(highest=1e-3, warm_up=2),
+    steps=6, log_every=1, save_every=2, validate_every=6, validation_batches=1,
+)  # fmt: skip
+
+
+class Corner:
+    """A scene of eight views of a slanted wall, the camera moving along it."""
+
+    def __len__(self) -> int:
+        return 8
+
+    def view(self, index: int) -> View:
+        """One of them."""
+        rng = np.random.default_rng(index)
+        columns = np.arange(28, dtype=np.float32)
+        depth = 2 + 0.02 * columns + np.zeros((28, 1), np.float32)
+        T = np.eye(4)
+        T[0, 3] = 0.1 * index
+        K = np.array([[24.0, 0, 13.5], [0, 24.0, 13.5], [0, 0, 1]])
+        return View(rng.integers(0, 256, (28, 28, 3), dtype=np.uint8), depth, T, K)
+
+
+def training(folder: Path, recipe: Recipe = RECIPE) -> Training:
+    folder.mkdir(exist_ok=True)
+    batches = Batches([Corner()], recipe.data, 0)
+    return Training(recipe, random_network(recipe), batches, batches, folder, tell=lambda _: None)
+
+
+def losses(folder: Path) -> list[float]:
+    lines = map(json.loads, (folder / "log.jsonl").read_text("utf-8").splitlines())
+    return [line["total"] for line in lines if "total" in line]
+
+
+def test_a_training_that_was_stopped_goes_on_to_the_last_bit(tmp_path: Path) -> None:
+    torch.set_num_threads(1)
+    assert training(tmp_path / "whole").run() == 6
+    assert training(tmp_path / "parts", replace(RECIPE, steps=6)).run() == 6
+    stopped = tmp_path / "stopped"
+    one = training(stopped)
+    real, calls = one.trained.objective, []
+
+    def killed(batch: TrainingBatch) -> Loss:
+        calls.append(1)
+        if len(calls) == 6:  # in its sixth step, two after the last checkpoint
+            raise KeyboardInterrupt
+        return real(batch)
+
+    with pytest.raises(KeyboardInterrupt):
+        replace(one, trained=replace(one.trained, objective=killed)).run()
+    assert training(stopped).run() == 6
+    assert losses(stopped)[-2:] == losses(tmp_path / "whole")[-2:]
+    saved = [load_vggt(tmp_path / name, "stream3r") for name in ("whole", "parts")]
+    for a, b in zip(saved[0].parameters(), saved[1].parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_it_learns(tmp_path: Path) -> None:
+    recipe = replace(RECIPE, steps=30, rate=RateRecipe(highest=3e-3, warm_up=3))
+    training(tmp_path / "t", recipe).run()
+    found = losses(tmp_path / "t")
+    assert np.mean(found[-5:]) < 0.8 * np.mean(found[:5])
+
+
+def test_another_recipe_does_not_go_on_in_its_folder(tmp_path: Path) -> None:
+    training(tmp_path / "t", replace(RECIPE, steps=2)).run()
+    with pytest.raises(InputError, match=r"another recipe .*seed"):
+        training(tmp_path / "t", replace(RECIPE, seed=1)).run()
+
+
+def test_losses_that_are_no_numbers_stop_it_with_the_remedy(tmp_path: Path) -> None:
+    one = training(tmp_path / "t", replace(RECIPE, steps=20))
+
+    def broken(batch: TrainingBatch) -> Loss:
+        loss = one.trained.objective(batch)
+        return Loss(loss.total * torch.nan, loss.parts)
+
+    with pytest.raises(InputError, match=r"rate\.highest"):
+        replace(one, trained=replace(one.trained, objective=broken)).run()
+
+
+def test_recipes_and_data_that_do_not_exist_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="stream3r-mini"):
+        load_recipe("mini", [])
+    with pytest.raises(ConfigError, match="sequencs"):
+        load_recipe("stream3r-mini", ["data.sequencs=2"])
+    assert load_recipe("stream3r-mini", ["data.sequences=2"]).data.sequences == 2
+    with pytest.raises(InputError, match="make_rooms"):
+        packed_scenes(tmp_path)
+    (tmp_path / "train_00000.npz").write_bytes(b"nothing")
+    with pytest.raises(InputError, match="no file of a room"):
+        packed_scenes(tmp_path)[0].view(0)
