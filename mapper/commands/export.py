@@ -42,6 +42,7 @@ DEFAULTS = {
     "e57": "cloud.e57",
     "gltf": "scene.glb",
 }
+SCENES = ("colmap", "nerfstudio")
 TRAJECTORIES = ("tum", "kitti", "euroc")
 CLOUDS = ("ply", "pcd", "las", "e57")
 MAX_POINTS = 200_000  # of the clouds that splatting starts from
@@ -104,6 +105,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from mapper.run.directory import RunDirectory
     from mapper.run.ownership import writing_into
 
+    _check_scene_options(arguments)
     run = RunDirectory.open(arguments.run)
     outputs = {format: _output(run, format, arguments) for format in arguments.format}
     for format, out in outputs.items():
@@ -118,6 +120,16 @@ def execute(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(results[0] if len(results) == 1 else results))
     return 0
+
+
+def _check_scene_options(arguments: argparse.Namespace) -> None:
+    """Refuse options that none of the formats knows, rather than pass over them."""
+    from mapper.errors import ConfigError
+
+    given = [name for name in ("frames", "depth", "shared_camera") if getattr(arguments, name)]
+    if given and not any(format in SCENES for format in arguments.format):
+        option = given[0].replace("_", "-")
+        raise ConfigError(f"--{option} is for --format {' and '.join(SCENES)}; leave it out")
 
 
 def _output(run: RunDirectory, format: str, arguments: argparse.Namespace) -> Path:

@@ -197,3 +197,12 @@ def test_a_run_whose_input_is_gone_still_exports_its_keyframes(
     assert code == 0 and "images" in out
     code, _, error = command("export", finished.path, "--format", "nerfstudio", "--frames", "all")
     assert code == 2 and "--frames keyframes" in error and len(error.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("option", [("--frames", "all"), ("--depth",), ("--shared-camera",)])
+def test_options_of_images_are_refused_where_there_are_none(
+    finished: RunDirectory, command, option: tuple[str, ...]
+) -> None:
+    code, _, err = command("export", finished.path, "--format", "tum,ply", *option)
+    assert code == 2 and f"{option[0]} is for --format colmap and nerfstudio" in err
+    assert not (finished.path / "export").exists()
