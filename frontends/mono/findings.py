@@ -11,6 +11,7 @@ from mapper.frontends.mono.calibration.known import KnownCamera, Source
 
 HIGH_RMS: Final = 1.0  # pixels
 FEW_WINDOWS: Final = 8
+APART: Final = 1.1  # times: focal lengths that one camera does not have
 LOW_KEPT: Final = 0.3  # of the pixels of a depth map
 MOVING: Final = 0.6  # of the points that should show: with fewer found something moves
 MOVING_FRAMES: Final = 10
@@ -19,11 +20,13 @@ MOVING_FRAMES: Final = 10
 @dataclass
 class Findings:
     """camera: as known in the end. rms: pixels, of the last adjustment. kept: shares of pixels with
-    depth, of the depth maps. moving: the most frames in a row that found few points."""
+    depth, of the depth maps. focals: lengths that the segments were told with, pixels. moving: the
+    most frames in a row that found few points."""
 
     camera: KnownCamera | None = None
     rms: float = 0.0
     kept: list[float] = field(default_factory=list)
+    focals: list[float] = field(default_factory=list)
     moving: int = 0
     _now: int = 0
 
@@ -58,6 +61,12 @@ class Findings:
             found.append(f"points are off by {self.rms:.2f} px: the camera may be another kind")
         if self.camera.source == Source.GUESSED:
             found.append("the focal length was guessed at first: give the camera by --calib")
+        if self.focals and max(self.focals) > APART * min(self.focals):
+            found.append(
+                f"the segments tell focal lengths from {min(self.focals):.0f} to "
+                f"{max(self.focals):.0f} px, and there was one camera: at least one of them is "
+                "bent; give the camera by --calib"
+            )
         if self.kept and self._kept < LOW_KEPT:
             found.append(
                 f"only {self._kept:.0%} of the pixels have depth: little texture or motion"

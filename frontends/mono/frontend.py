@@ -20,6 +20,7 @@ from mapper.frontends.mono.calibration.search import CameraSearch
 from mapper.frontends.mono.config import MonoConfig
 from mapper.frontends.mono.depth.answers import Answers, recovered_of, reduced_size
 from mapper.frontends.mono.findings import Findings
+from mapper.frontends.mono.mapping.firmness import FEWEST, Firmness
 from mapper.frontends.mono.mapping.following import Follower
 from mapper.frontends.mono.mapping.record import Record
 from mapper.frontends.mono.mapping.relocaliser import Relocaliser
@@ -38,13 +39,6 @@ REFINED_AT: Final = (6, 8, 10, 13, 16, 20, 25, 30, 40, 50)  # keyframes
 REFINING: Final = 10  # iterations
 FINAL: Final = 20
 SURE_AT: Final = 10  # keyframes, before which nothing is answered where the camera is not given
-SURE_AT_ONCE: Final = 6  # ... and where it is
-# Of the keyframes' places, as a share of the way they spread, by independent errors: others make it
-# several times as much.
-UNSURE: Final = 0.03
-# Of the new points, that do not fit the motion: 0.3 where a quarter of the image moves, 0.9 where
-# what moves was taken for the world.
-CONTRADICTED: Final = 0.6
 
 
 class MonoFrontend:
@@ -86,8 +80,7 @@ class MonoFrontend:
         self._offered = 0  # of those to the starter
         self._lost = 0
         self._refined = 0
-        self._sure = False
-        self._uncertainty = np.inf
+        self._firmness = Firmness()
 
     def step(self, frame: Frame) -> list[Prediction]:
         """Predictions of some earlier frames, if any are ready."""
@@ -115,6 +108,8 @@ class MonoFrontend:
             waiting, self._waiting = self._waiting, []
             for record in waiting:
                 answers += self._advance(record)
+        while self._segment is not None and self._lost >= FEWEST:
+            answers += self._begin_again()
         return answers + self._end_segment()
 
     def explain(self) -> str:
@@ -182,13 +177,16 @@ class MonoFrontend:
         if self._lost < LOST_FOR:
             return []
         logger.warning("frame %d: lost for too long, starting a new segment", record.index)
-        segment = self._segment
-        assert segment is not None
-        lost = segment.records[-self._lost :]
-        del segment.records[-self._lost :]
+        return self._begin_again()
+
+    def _begin_again(self) -> list[Prediction]:
+        """End the segment; the frames that were lost since may be the beginning of the next."""
+        assert self._segment is not None
+        lost = self._segment.records[-self._lost :]
+        del self._segment.records[-self._lost :]
         answers = self._end_segment()
         self.reset()
-        for each in lost:  # they may be its beginning
+        for each in lost:
             answers += self._advance(each)
         return answers
 
@@ -218,12 +216,8 @@ class MonoFrontend:
         assert self.camera is not None
         refines = self.config.refine != "off"
         at_once = ended or self.camera.source == Source.GIVEN or not refines
-        if not self._sure and len(segment.map.keyframes) >= (SURE_AT_ONCE if at_once else SURE_AT):
-            prior = self.camera.prior if refines else None
-            self._uncertainty = segment.map.uncertainty(prior)
-            contradicted = segment.map.contradiction >= CONTRADICTED
-            self._sure = self._uncertainty < UNSURE and not contradicted
-        return self._sure
+        prior = self.camera.prior if refines else None
+        return self._firmness.judge(segment.map, FEWEST if at_once else SURE_AT, prior)
 
     def _end_segment(self) -> list[Prediction]:
         segment, self._segment = self._segment, None
@@ -241,6 +235,7 @@ class MonoFrontend:
         self.camera = replace(self.camera, lens=segment.lens)
         self._findings.camera, self._findings.rms = self.camera, segment.map.rms
         self._findings.kept += self._answers.kept
+        self._findings.focals.append(segment.lens.fx)
         logger.info("%s, k1 %.4f", self.camera.in_words, segment.lens.k1)
         return answers
 
@@ -271,12 +266,8 @@ class MonoFrontend:
         for record in segment.records:
             record.T = None
         self.recovered += recovered_of(segment.records)
-        how = f"to {self._uncertainty:.0%} of the way they spread: move sideways, and longer"
-        if len(segment.map.keyframes) < SURE_AT_ONCE:
-            how = f"by {len(segment.map.keyframes)} keyframes of {SURE_AT_ONCE}: move longer"
-        if segment.map.contradiction >= CONTRADICTED:
-            how = f"against {segment.map.contradiction:.0%} of what they see, as if that moved"
-        self._unsure = f"{placed} frames could be placed, but only {how}"
+        doubt = self._firmness.doubt(segment.map)
+        self._unsure = f"{placed} frames could be placed, but only {doubt}"
         logger.warning("a map was given up: %s", self._unsure)
         return []
 

@@ -11,8 +11,8 @@ from mapper.frontends.mono.geometry.bundle import (
     Observations,
     Scene,
     adjust,
-    pose_covariance,
 )
+from mapper.frontends.mono.geometry.firmness import place_uncertainty
 from mapper.frontends.mono.geometry.lens import Lens
 from mapper.frontends.mono.geometry.triangulation import triangulate
 from mapper.frontends.mono.mapping.keyframes import (
@@ -167,24 +167,15 @@ class LocalMap:
         self._adjust(numbers, free, iterations, refine, marked)
 
     def uncertainty(self, refine: FocalPrior | None) -> float:
-        """How far the keyframes may be from where they are, as a share of the way they spread.
+        """How far the keyframes may be from where they are, see place_uncertainty.
 
-        By the errors of the points, which are taken as independent; what they have in common, such
-        as a rolling shutter, comes on top. refine: the lens is unknown too. Infinite where there is
-        next to nothing to go by.
+        refine: the lens is unknown too.
         """
         numbers = np.arange(len(self.keyframes))
         seen, ids = self._observations(np.flatnonzero(self.points.state == POINT), numbers, 2)
-        if len(ids) < 10 or len(numbers) < 3:
-            return np.inf
-        poses = self.keyframes.poses
-        scene = Scene(self.lens, poses, self.points.places[ids].copy(), numbers > 0)
-        covariance = pose_covariance(scene, seen, refine)
-        centres = -np.einsum("kji,kj->ki", poses[:, :, :3], poses[:, :, 3])
-        places = covariance.reshape(len(numbers) - 1, 6, len(numbers) - 1, 6)[:, 3:, :, 3:]
-        variance = np.mean([np.trace(places[k, :, k]) for k in range(len(numbers) - 1)])
-        spread = np.mean(((centres - centres.mean(0)) ** 2).sum(1))
-        return float(self.rms * np.sqrt(variance / max(spread, 1e-12)))
+        places = self.points.places[ids].copy()
+        scene = Scene(self.lens, self.keyframes.poses, places, numbers > 0)
+        return place_uncertainty(scene, seen, self.rms, refine)
 
     def _adjust(
         self,

@@ -54,6 +54,14 @@ def test_after_a_cut_the_lost_frames_begin_the_next_segment(walk: list[Frame]) -
     assert sum(p.segment == 1 for p in found) > 38
 
 
+def test_frames_lost_at_the_end_begin_a_segment_too(walk: list[Frame]) -> None:
+    """They are too few to be given up as lost while more may come."""
+    _, found, lost = mapped([*walk[:45], *walk[84:140:2]])
+    assert {p.segment for p in found} == {0, 1}
+    assert lost == 73 - len({p.frame_index for p in found})
+    assert sum(p.segment == 1 for p in found) > 20
+
+
 def test_a_small_thing_that_moves_is_not_the_world(walk: list[Frame]) -> None:
     _, found, lost = mapped([with_block(f, i, 80, 64) for i, f in enumerate(walk[:60])])
     assert len(found) > 50 and lost == 60 - len(found)

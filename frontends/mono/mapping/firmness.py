@@ -1,0 +1,48 @@
+"""Whether a map has become firm enough to be told, or why it has not."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from mapper.frontends.mono.geometry.bundle import FocalPrior
+from mapper.frontends.mono.mapping.local_map import LocalMap
+
+FEWEST: Final = 6  # keyframes: with fewer the errors that are left say little
+# Of the keyframes' places, as a share of the way they spread, by independent errors: others make it
+# several times as much.
+UNSURE: Final = 0.03
+# Of the new points, that do not fit the motion: 0.3 where a quarter of the image moves, 0.9 where
+# what moves was taken for the world. Fewer speak of errors that are not independent too, such as a
+# wrong focal length: the more there are, the surer the rest must be.
+CONTRADICTED: Final = 0.6
+TOLD: Final = 0.1  # from which share on it is worth telling
+
+
+class Firmness:
+    """Of one map. is_firm: it stays so."""
+
+    def __init__(self) -> None:
+        self.is_firm = False
+        self._uncertainty = np.inf
+
+    def judge(self, local_map: LocalMap, least: int, refine: FocalPrior | None) -> bool:
+        """Whether it is firm by now; least: keyframes before which nobody asks."""
+        if not self.is_firm and len(local_map.keyframes) >= least:
+            self._uncertainty = local_map.uncertainty(refine)
+            agreed = 1 - local_map.contradiction / CONTRADICTED
+            self.is_firm = self._uncertainty < UNSURE * agreed
+        return self.is_firm
+
+    def doubt(self, local_map: LocalMap) -> str:
+        """What is the matter with a map that is not firm, in words with numbers."""
+        if local_map.contradiction >= CONTRADICTED:
+            return f"against {local_map.contradiction:.0%} of what they see, as if that moved"
+        if len(local_map.keyframes) < FEWEST:
+            return f"by {len(local_map.keyframes)} keyframes of {FEWEST}: move longer"
+        against = f"; {local_map.contradiction:.0%} of what they see does not fit"
+        return (
+            f"to {self._uncertainty:.0%} of the way they spread: move sideways, and longer"
+            f"{against if local_map.contradiction >= TOLD else ''}"
+        )
