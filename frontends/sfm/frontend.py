@@ -17,6 +17,7 @@ from mapper.frontends.mono.depth.answers import NOISE
 from mapper.frontends.mono.depth.view import DepthMap
 from mapper.frontends.mono.geometry.lens import Lens
 from mapper.frontends.mono.geometry.pose_from_points import covariance_seen_from, place_camera
+from mapper.frontends.mono.mapping.firmness import UNSURE
 from mapper.frontends.sfm.config import SfmConfig
 from mapper.frontends.sfm.depth import depths_of
 from mapper.frontends.sfm.photographs import Photograph, Photographs
@@ -78,7 +79,8 @@ class SfmFrontend:
             return []
         found = reconstruct(self._photographs, self.config)
         self.recovered = len(found.placed) - len(photographs)
-        if found.lens is None:
+        if found.lens is None or found.uncertainty > UNSURE:
+            self.recovered = -len(photographs)
             self._why = _explained(len(photographs), found)
             logger.info("no image could be placed: %s", self._why)
             self.reset()
@@ -190,6 +192,11 @@ def _uncertainty(
 
 def _explained(count: int, found: Reconstruction) -> str:
     """Why none of so many images has a place."""
+    if found.lens is not None:
+        return (
+            f"{len(found.placed)} of {count} images could be placed, but only to "
+            f"{found.uncertainty:.0%} of the way they spread: take more images between them"
+        )
     if count < LEAST_PLACED:
         return f"there are {count} images, and {LEAST_PLACED} are the fewest that tell a place"
     what = (

@@ -13,12 +13,15 @@ import numpy as np
 
 from mapper.core.intrinsics import Intrinsics
 from mapper.errors import ConfigError
+from mapper.frontends.mono.calibration.known import SIGMAS, Source
+from mapper.frontends.mono.geometry.bundle import FocalPrior, Observations, Scene
+from mapper.frontends.mono.geometry.firmness import place_uncertainty
 from mapper.frontends.mono.geometry.lens import Lens
 from mapper.frontends.sfm.config import SfmConfig
 from mapper.frontends.sfm.photographs import Photographs
 
 if TYPE_CHECKING:
-    from jaxtyping import Float64
+    from jaxtyping import Float64, Int64
 
 # Two images fit one another in many wrong ways, and no third one contradicts.
 LEAST_PLACED: Final = 3
@@ -35,10 +38,11 @@ SEED: Final = 0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PlacedPhotograph:
-    """T: T_camera_world. points: that it sees, in the world's units; pixels: where, as the lens
-    has them."""
+    """T: T_camera_world. points: that it sees, in the world's units; ids: their names, the same in
+    all images; pixels: where, as the lens has them."""
 
     T: Float64[np.ndarray, "3 4"]
+    ids: Int64[np.ndarray, " n"]
     points: Float64[np.ndarray, "n 3"]
     pixels: Float64[np.ndarray, "n 2"]
 
@@ -48,7 +52,8 @@ class Reconstruction:
     """placed: by the photographs' places in their order; fewer than LEAST_PLACED: none.
 
     lens: of the images as they are worked on. pairs: that match; tried: that were compared.
-    rms: pixels, of the points. models: that did not join; the largest is told.
+    rms: pixels, of the points. models: that did not join; the largest is told. uncertainty: see
+    place_uncertainty.
     """
 
     placed: dict[int, PlacedPhotograph]
@@ -57,6 +62,7 @@ class Reconstruction:
     tried: int
     rms: float = 0.0
     models: int = 0
+    uncertainty: float = 0.0
 
 
 def import_pycolmap() -> Any:
@@ -99,7 +105,8 @@ def reconstruct(photographs: Photographs, config: SfmConfig) -> Reconstruction:
     if len(placed) < LEAST_PLACED:
         return Reconstruction({}, None, pairs, tried)
     rms = _rms(lens, placed)
-    return Reconstruction(placed, lens, pairs, tried, rms, len(models))
+    unsure = model_uncertainty(lens, placed, rms, photographs.camera is not None)
+    return Reconstruction(placed, lens, pairs, tried, rms, len(models), unsure)
 
 
 def _extract(pycolmap: Any, database: Path, photographs: Photographs, config: SfmConfig) -> None:
@@ -192,7 +199,8 @@ def _placed(model: Any, image: Any) -> PlacedPhotograph | None:
         return None
     points = np.stack([model.points3D[p.point3D_id].xyz for p in seen])
     pixels = np.stack([p.xy for p in seen]) - 0.5
-    return PlacedPhotograph(np.array(image.cam_from_world().matrix()), points, pixels)
+    ids = np.array([p.point3D_id for p in seen], np.int64)
+    return PlacedPhotograph(np.array(image.cam_from_world().matrix()), ids, points, pixels)
 
 
 def _rms(lens: Lens, placed: dict[int, PlacedPhotograph]) -> float:
@@ -202,3 +210,21 @@ def _rms(lens: Lens, placed: dict[int, PlacedPhotograph]) -> float:
         inside = each.points @ each.T[:, :3].T + each.T[:, 3]
         squares.append(((lens.pixels(inside[:, :2] / inside[:, 2:]) - each.pixels) ** 2).ravel())
     return float(np.sqrt(np.concatenate(squares).mean()))
+
+
+def model_uncertainty(
+    lens: Lens, placed: dict[int, PlacedPhotograph], rms: float, is_given: bool
+) -> float:
+    """As mono asks it of its keyframes; few images with few points in common are unsure."""
+    views = list(placed.values())
+    numbers = np.repeat(np.arange(len(views)), [len(view.ids) for view in views])
+    names, first, rows = np.unique(
+        np.concatenate([view.ids for view in views]), return_index=True, return_inverse=True
+    )
+    pixels = np.concatenate([view.pixels for view in views])
+    seen, _ = Observations.sorted_by(rows, len(names), numbers, pixels, np.ones(len(pixels)))
+    points = np.concatenate([view.points for view in views])[first]
+    poses = np.stack([view.T for view in views])
+    scene = Scene(lens, poses, points, np.arange(len(views)) > 0)
+    prior = None if is_given else FocalPrior(lens.fx, SIGMAS[Source.GUESSED])
+    return place_uncertainty(scene, seen, rms, prior)
