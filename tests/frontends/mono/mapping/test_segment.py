@@ -88,7 +88,7 @@ def test_keyframes_are_apart_and_stand_where_their_frames_do(tracked: Segment) -
     assert all(b - a >= MIN_APART for a, b in pairwise(made))
     tracked.place_again(tracked.records)
     for each in keyframes:
-        assert each.keyframe is not None
+        assert each.keyframe is not None and each.T is not None
         assert tracked.map.keyframes[each.keyframe].frame_index == each.index
         assert np.array_equal(each.T, tracked.map.keyframes[each.keyframe].T)
 
