@@ -1,0 +1,1 @@
+"""Points that several keyframes see, found by matching their features."""
