@@ -24,7 +24,7 @@ PRIOR_SHARE: Final = 0.01  # of the depth of what is seen: how well a position i
 INDEPENDENT: Final = 20  # of an image's observations: lens, shutter and matcher err in common
 MOST_MOVED: Final = 5.0  # times that; more is not explained by what the map may be off by
 MOST_TURNED: Final = MOST_MOVED * PRIOR_SHARE  # radians: as far as that moves what is seen
-LOSS_PIXELS: Final = 1.0  # beyond which an observation loses weight (Cauchy)
+LEAST_NOISE: Final = 0.5  # pixels, of a feature's place in an image of usual size
 SEED: Final = 7
 ERRORS_ONLY: Final = 2
 
@@ -77,7 +77,8 @@ def refine(
     weight = max(1.0, float(seen[free].mean()) / INDEPENDENT)
     adjusted = before.with_observations(free[points.views])
     model = _reconstruction(pycolmap, T_world_camera, intrinsics, adjusted)
-    _adjust(pycolmap, model, np.flatnonzero(free), sigma / np.sqrt(weight))
+    noise = max(LEAST_NOISE, float(np.median(before.errors)))
+    _adjust(pycolmap, model, np.flatnonzero(free), sigma / np.sqrt(weight), noise)
     turned = T_world_camera.copy()
     turned[free] = _back_in_place(_poses(model, len(turned))[free], T_world_camera[free])
     after = placed_again(Cameras.of(turned, list(intrinsics)), before)
@@ -132,8 +133,12 @@ def _reconstruction(
     return model
 
 
-def _adjust(pycolmap: Any, model: Any, free: np.ndarray, sigma: float) -> None:
-    """Move the images `free` and the points, which are seen by them alone."""
+def _adjust(pycolmap: Any, model: Any, free: np.ndarray, sigma: float, noise: float) -> None:
+    """Move the images `free` and the points, which are seen by them alone.
+
+    sigma: of a position, units. noise: of an observation, pixels; what misses by more loses weight
+    (Cauchy). COLMAP counts pixels as deviations, so that the prior's are told in noises.
+    """
     pycolmap.logging.minloglevel = ERRORS_ONLY
     pycolmap.set_random_seed(SEED)
     config = pycolmap.BundleAdjustmentConfig()
@@ -146,7 +151,7 @@ def _adjust(pycolmap: Any, model: Any, free: np.ndarray, sigma: float) -> None:
                 pose_prior_id=number,
                 corr_data_id=image.data_id,
                 position=image.cam_from_world().inverse().translation,
-                position_covariance=sigma**2 * np.eye(3),
+                position_covariance=(sigma / noise) ** 2 * np.eye(3),
                 coordinate_system=pycolmap.PosePriorCoordinateSystem.CARTESIAN,
             )
         )
@@ -155,7 +160,7 @@ def _adjust(pycolmap: Any, model: Any, free: np.ndarray, sigma: float) -> None:
     options = pycolmap.BundleAdjustmentOptions()
     options.print_summary = False
     options.ceres.loss_function_type = pycolmap.LossFunctionType.CAUCHY
-    options.ceres.loss_function_scale = LOSS_PIXELS
+    options.ceres.loss_function_scale = noise
     options.ceres.solver_options.num_threads = 1
     adjuster = pycolmap.create_pose_prior_bundle_adjuster(
         options, pycolmap.PosePriorBundleAdjustmentOptions(), config, priors, model

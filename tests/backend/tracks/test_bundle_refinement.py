@@ -16,7 +16,7 @@ from mapper.backend.tracks.triangulation import triangulate
 from mapper.core.geometry import exp_se3
 from mapper.core.sparse_points import SparsePoints
 from mapper.errors import ConfigError, InputError
-from tests.support.tracked_scene import LENS, NameMatcher, poses_along, view_of, world_points
+from tests.support.views.tracked_scene import LENS, NameMatcher, poses_along, view_of, world_points
 
 POINTS = world_points(120)
 VIEWS = 6
@@ -70,7 +70,7 @@ def test_what_is_no_help_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     given = _disturbed(truth)
     points = _points(truth, given)
 
-    def worse(pycolmap: object, model: object, free: object, sigma: object) -> None:
+    def worse(pycolmap: object, model: object, *_: object) -> None:
         for image in model.images.values():  # type: ignore[attr-defined]
             frame = model.frames[image.frame_id]  # type: ignore[attr-defined]
             wrong = frame.rig_from_world

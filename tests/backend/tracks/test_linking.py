@@ -11,7 +11,7 @@ import pytest
 from mapper.backend.tracks.linking import link
 from mapper.backend.tracks.view import View
 from mapper.vision.local_features import LocalFeatures
-from tests.support.tracked_scene import NameMatcher, poses_along, view_of, world_points
+from tests.support.views.tracked_scene import NameMatcher, poses_along, view_of, world_points
 
 POINTS = world_points(30)
 

@@ -13,7 +13,7 @@ from mapper.backend.tracks.triangulation import triangulate, well_seen
 from mapper.backend.tracks.view import View
 from mapper.core.sparse_points import SparsePoints
 from mapper.vision.local_features import LocalFeatures
-from tests.support.tracked_scene import NameMatcher, poses_along, view_of, world_points
+from tests.support.views.tracked_scene import NameMatcher, poses_along, view_of, world_points
 
 POINTS = world_points(40)
 
