@@ -40,6 +40,11 @@ class Refined:
     after: float
     moved: float
 
+    @property
+    def told(self) -> dict[str, float]:
+        """In numbers, for those who asked for it."""
+        return {"before_px": self.before, "after_px": self.after, "moved": self.moved}
+
 
 def import_pycolmap() -> Any:
     """The module; ConfigError, with the remedy, where it is not installed."""

@@ -45,7 +45,6 @@ DEFAULTS = {
 SCENES = ("colmap", "nerfstudio")
 TRAJECTORIES = ("tum", "kitti", "euroc")
 CLOUDS = ("ply", "pcd", "las", "e57")
-MAX_POINTS = 200_000  # of the clouds that splatting starts from
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -76,6 +75,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     scene.add_argument("--depth", action="store_true", help="depth maps beside the images")
     scene.add_argument(
         "--shared-camera", action="store_true", help="one camera for all; poses are found again"
+    )
+    scene.add_argument(
+        "--points",
+        choices=("sparse", "fused"),
+        help="features that several keyframes see (colmap), or the fused cloud (nerfstudio)",
+    )
+    scene.add_argument(
+        "--refine", action="store_true", help="adjust poses and sparse points by pycolmap"
     )
 
 
@@ -152,10 +159,14 @@ def _export(
 
 
 def _tell(out: Path, format: str, result: dict[str, Any]) -> None:
-    counts = ", ".join(f"{number} {what}" for what, number in result.items())
+    numbers = [f"{number} {what}" for what, number in result.items() if what != "refined"]
+    counts = ", ".join(numbers)
     print(f"{format}: {counts.replace('poses, ', 'poses of ')}")
     if format == "kitti" and result["poses"] != result["frames"]:
         print("frames without a pose have no line, and this format holds no times: use tum")
+    if "refined" in result:
+        before, after, moved = result["refined"].values()
+        print(f"refined: {before:.2f} px off before, {after:.2f} px after; moved by {moved:.3g}")
     print(f"  {out}")
 
 
@@ -232,14 +243,19 @@ def _export_scene(
     from mapper.io.export.scene import distinct_cameras
     from mapper.saved.export_scene import SceneChoice, opened_scene
     from mapper.saved.map import load_map
-    from mapper.saved.results import load_cloud, thinned
+    from mapper.saved.tracked_scene import PointChoice, with_points
 
     saved = load_map(run)
-    cloud = thinned(load_cloud(run, saved, arguments.json), MAX_POINTS)
     choice = SceneChoice(arguments.frames, arguments.depth, arguments.shared_camera)
+    points = PointChoice(
+        arguments.points, format == "colmap", arguments.refine, arguments.shared_camera
+    )
     export = export_colmap if format == "colmap" else export_nerfstudio
-    with opened_scene(run, saved, choice, cloud) as scene:
+    with opened_scene(run, saved, choice) as opened:
+        scene, refined = with_points(run, saved, opened, points, arguments.json)
         export(out, scene, overwrite=arguments.overwrite)
     cameras = len(distinct_cameras(scene)[0])
-    counts = {"images": len(scene.images), "cameras": cameras, "points": len(cloud.vertices)}
-    return counts if cameras > 1 else {key: counts[key] for key in ("images", "points")}
+    seen = len(scene.cloud.vertices if scene.tracked is None else scene.tracked.xyz)
+    counts = {"images": len(scene.images), "cameras": cameras, "points": seen}
+    told = counts if cameras > 1 else {key: counts[key] for key in ("images", "points")}
+    return told if refined is None else {**told, "refined": refined.told}

@@ -18,13 +18,19 @@ from mapper.core.intrinsics import Intrinsics
 from mapper.core.mesh import Mesh
 from mapper.core.sim3 import scale_of
 from mapper.errors import ConfigError, InputError
-from mapper.io.export.scene import ExportedImage, Scene, TrackedPoints
+from mapper.io.export.scene import ExportedImage, Scene
 from mapper.run.directory import RunDirectory
 from mapper.saved.originals import Originals
 from mapper.saved.results import CACHED_MAPS, refinement_config
 from mapper.saved.shared_camera import SharedCamera, depth_from, share_camera
 
 logger = logging.getLogger(__name__)
+NO_POINTS: Final = Mesh(
+    np.zeros((0, 3), np.float32),
+    np.zeros((0, 3), np.int32),
+    np.zeros((0, 3), np.uint8),
+    np.zeros((0, 3), np.float32),
+)
 NAME: Final = "frame_{:06d}.jpg"  # by the frame's number in the sequence
 READ: Final = 2  # originals in memory: image, depth and mask of one are asked for in turn
 
@@ -51,14 +57,8 @@ class PlacedImage:
 
 
 @contextmanager
-def opened_scene(
-    run: RunDirectory,
-    saved: GlobalMap,
-    choice: SceneChoice,
-    cloud: Mesh,
-    tracked: TrackedPoints | None = None,
-) -> Iterator[Scene]:
-    """The scene, whose images are read while it is open.
+def opened_scene(run: RunDirectory, saved: GlobalMap, choice: SceneChoice) -> Iterator[Scene]:
+    """The scene, without points, whose images are read while it is open.
 
     Raises InputError and ConfigError for what there is not: frames without the sequence, depth of
     frames that have none.
@@ -73,7 +73,7 @@ def opened_scene(
         if shared is not None:
             logger.info("one camera: %.2f px off, %.2f px", shared.before, shared.after)
         source = _Source(maps, originals, shared, choice.depth)
-        yield Scene([source.image(each) for each in placed], cloud, tracked)
+        yield Scene([source.image(each) for each in placed], NO_POINTS)
     finally:
         if originals is not None:
             originals.close()

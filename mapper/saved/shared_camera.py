@@ -34,6 +34,12 @@ class SharedCamera:
     after: float
 
 
+def middle_camera(cameras: Sequence[Intrinsics]) -> Intrinsics:
+    """The median of cameras of one size."""
+    middle = np.median([(c.fx, c.fy, c.cx, c.cy) for c in cameras], axis=0).tolist()
+    return Intrinsics(*middle, cameras[0].width, cameras[0].height)
+
+
 def share_camera(
     keyframes: Sequence[Keyframe], map_of: Callable[[int], KeyframeMap]
 ) -> SharedCamera:

@@ -34,7 +34,7 @@ def sparse_points(run: RunDirectory, saved: GlobalMap) -> SparsePoints:
     if len(keyframes) < 2:
         raise InputError(
             f"{run.path}: one keyframe alone has no points that two images see; --points fused "
-            "exports those of the map"
+            "are those of the map"
         )
     poses = saved.keyframe_trajectory().T_world_camera
     views = [
@@ -46,8 +46,8 @@ def sparse_points(run: RunDirectory, saved: GlobalMap) -> SparsePoints:
     points = well_seen(views, triangulate(views, tracks))
     if not len(points):
         raise InputError(
-            f"{run.path}: no two keyframes have features in common; --points fused exports the "
-            "points of the map"
+            f"{run.path}: no two keyframes have features in common; --points fused are those "
+            "of the map"
         )
     return _coloured(run, saved, points)
 

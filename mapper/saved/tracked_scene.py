@@ -3,85 +3,122 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 
 from mapper.backend.global_map import GlobalMap
-from mapper.backend.tracks.bundle_refinement import refine
+from mapper.backend.tracks.bundle_refinement import Refined, refine
 from mapper.backend.tracks.triangulation import placed_again
 from mapper.backend.tracks.view import Cameras
 from mapper.core.intrinsics import Intrinsics
 from mapper.core.sparse_points import SparsePoints
-from mapper.errors import InputError
+from mapper.errors import ConfigError, InputError
 from mapper.io.export.scene import Scene, TrackedPoints
 from mapper.run.directory import RunDirectory
+from mapper.saved.export_scene import NAME
+from mapper.saved.results import load_cloud, thinned
+from mapper.saved.shared_camera import middle_camera
 from mapper.saved.sparse_points import at_other_sizes, sparse_points
 from mapper.vision.image_sizes import smallness
 from mapper.vision.local_features import REPROJECTION_PIXELS
 
 logger = logging.getLogger(__name__)
+SPARSE: Final = "sparse"
+FUSED: Final = "fused"
+MAX_POINTS: Final = 200_000  # of the clouds that splatting starts from
 
 
-def with_tracks(
-    run: RunDirectory,
-    saved: GlobalMap,
-    scene: Scene,
-    places: Sequence[int | None],
-    worked: Sequence[Intrinsics],
-) -> Scene:
-    """The scene with the points that its keyframes' images see, placed by the scene's cameras.
+@dataclass(frozen=True, slots=True)
+class PointChoice:
+    """kind: SPARSE or FUSED; None takes what the format's users need, and fused ones where there
+    are no others. with_tracks: whether the format has them. refine: poses by the sparse points.
+    one_camera: as of the scene."""
 
-    places: of each of saved.keyframes, where its image is in the scene; None where it is not.
-    worked: its camera of the image that was mapped, of the lens that the scene has. InputError
-    where no two of the images have a point in common.
+    kind: str | None
+    with_tracks: bool
+    refine: bool = False
+    one_camera: bool = False
+
+    def __post_init__(self) -> None:
+        if self.refine and self.kind == FUSED:
+            raise ConfigError("--refine adjusts sparse points: leave out --points fused")
+
+
+def with_points(
+    run: RunDirectory, saved: GlobalMap, scene: Scene, choice: PointChoice, quiet: bool = False
+) -> tuple[Scene, Refined | None]:
+    """The scene with the points that are chosen, and what refining it gave.
+
+    Raises InputError where there are none, or refining is of no help; see refine.
     """
-    points = sparse_points(run, saved)
-    inside = np.array([place is not None for place in places])
-    points = points.with_observations(inside[points.views])
-    number = np.array([-1 if place is None else place for place in places])
-    points = replace(points, views=number[points.views])
-    before: list[Intrinsics] = [image.intrinsics for image in scene.images]
-    for place, camera in zip(places, worked, strict=True):
-        if place is not None:
-            before[place] = camera
+    if choice.refine:
+        _refuse_other_frames(saved, scene)
+    wanted = SPARSE if choice.refine or choice.with_tracks else FUSED
+    if (choice.kind or wanted) == SPARSE:
+        try:
+            tracked = _with_tracks(run, saved, scene, choice.one_camera)
+        except InputError as error:
+            if choice.kind or choice.refine:
+                raise
+            logger.warning("%s; they are exported", error)
+        else:
+            return refined(tracked) if choice.refine else (tracked, None)
+    cloud = thinned(load_cloud(run, saved, quiet), MAX_POINTS)
+    return replace(scene, cloud=cloud), None
+
+
+def _refuse_other_frames(saved: GlobalMap, scene: Scene) -> None:
+    """Frames between keyframes have no features, and would stay where the others left."""
+    names = {NAME.format(keyframe.frame_index) for keyframe in saved.keyframes}
+    if any(image.name not in names for image in scene.images):
+        raise ConfigError("--refine adjusts keyframes alone: leave out --frames")
+
+
+def _with_tracks(run: RunDirectory, saved: GlobalMap, scene: Scene, one_camera: bool) -> Scene:
+    """Points that the keyframes' images see, placed by the scene's cameras."""
+    place = {image.name: number for number, image in enumerate(scene.images)}
+    number = np.array([place.get(NAME.format(k.frame_index), -1) for k in saved.keyframes])
+    worked = [keyframe.intrinsics for keyframe in saved.keyframes]
+    if one_camera:
+        worked = [middle_camera(worked)] * len(worked)
     exported = [image.intrinsics for image in scene.images]
-    points = placed_again(_cameras(scene), at_other_sizes(points, before, exported))
+    before = list(exported)
+    for where, camera in zip(number.tolist(), worked, strict=True):
+        if where >= 0:
+            before[where] = camera
+    points = sparse_points(run, saved)
+    points = points.with_observations(number[points.views] >= 0)
+    points = at_other_sizes(replace(points, views=number[points.views]), before, exported)
+    points = placed_again(_cameras(scene), points)
     limits = np.array([_limit(*pair) for pair in zip(before, exported, strict=True)])
     points = points.with_observations(points.errors <= limits[points.views])
     if not len(points):
         raise InputError(
-            f"{run.path}: no two of the images have features in common; --points fused exports "
-            "the points of the map"
+            f"{run.path}: no two of the images have features in common; --points fused are those "
+            "of the map"
         )
-    return replace(scene, tracked=tracked(points))
+    return replace(scene, tracked=tracked_points(points))
 
 
-def refined(scene: Scene) -> Scene:
-    """The scene with its poses and points adjusted; what was gained is told in a line.
+def refined(scene: Scene) -> tuple[Scene, Refined]:
+    """The scene with its poses and points adjusted.
 
     Raises InputError where it is none the better, see refine.
     """
     assert scene.tracked is not None
     T_world_camera = np.array([image.T_world_camera for image in scene.images])
     cameras = [image.intrinsics for image in scene.images]
-    found = refine(T_world_camera, cameras, _untracked(scene.tracked))
-    logger.info(
-        "refined: mean reprojection error %.2f px before, %.2f px after; the farthest camera "
-        "moved by %.3g units",
-        found.before,
-        found.after,
-        found.moved,
-    )
+    found = refine(T_world_camera, cameras, _sparse_points_of(scene.tracked))
     images = [
         replace(image, T_world_camera=T)
         for image, T in zip(scene.images, found.T_world_camera, strict=True)
     ]
-    return replace(scene, images=images, tracked=tracked(found.points))
+    return replace(scene, images=images, tracked=tracked_points(found.points)), found
 
 
-def tracked(points: SparsePoints) -> TrackedPoints:
+def tracked_points(points: SparsePoints) -> TrackedPoints:
     """As an export is given them."""
     return TrackedPoints(
         points.positions,
@@ -93,7 +130,7 @@ def tracked(points: SparsePoints) -> TrackedPoints:
     )
 
 
-def _untracked(points: TrackedPoints) -> SparsePoints:
+def _sparse_points_of(points: TrackedPoints) -> SparsePoints:
     starts = np.searchsorted(points.point, np.arange(len(points.xyz) + 1))
     none = np.zeros(len(points.point))
     return SparsePoints(points.xyz, points.rgb, starts, points.image, points.xy, none)

@@ -49,7 +49,8 @@ def test_scenes_hold_poses_images_and_points_of_the_keyframes(
     keyframes = read_tum(finished.keyframe_trajectory)
     result = json.loads(out)
     assert code == 0 and result["images"] == len(keyframes)
-    assert result["points"] == len(read_mesh(finished.mesh).vertices)
+    if format == "nerfstudio":
+        assert result["points"] == len(read_mesh(finished.mesh).vertices)
     assert np.allclose(read_poses(folder), keyframes.T_world_camera, atol=1e-9)
     bgr = cv2.imread(str(folder / "images" / "frame_000000.jpg"))
     assert bgr is not None
