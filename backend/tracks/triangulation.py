@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from jaxtyping import Float64
 
 STEPS: Final = 8  # of Gauss and Newton; three are enough where rays meet at some angle
-DEPTH_SHARE: Final = 0.03  # of a depth: what it is off by, against a pixel of a feature's place
+# Of a depth, what it is off by against a pixel of a feature's place: a network's, and what a
+# sensor's is besides its noise, since a keyframe's readings err in common.
+DEPTH_SHARE: Final = 0.03
+SENSOR_SHARE: Final = 0.005
 MIN_ANGLE: Final = np.radians(1.5)  # between rays of a point without depth, as COLMAP wants it
 HUBER: Final = 2.0  # pixels, beyond which an observation loses weight
 
@@ -29,7 +32,7 @@ def triangulate(views: Sequence[View], tracks: Tracks, limit: float = LINKED) ->
     cameras = Cameras.of(
         np.array([view.T_world_camera for view in views]), [view.intrinsics for view in views]
     )
-    pixels, depths = _observed(views, tracks)
+    pixels, depths, spread = _observed(views, tracks)
     count = len(tracks.starts) - 1
     points = SparsePoints(
         np.zeros((count, 3)),
@@ -41,10 +44,10 @@ def triangulate(views: Sequence[View], tracks: Tracks, limit: float = LINKED) ->
     )
     limits = np.array([limit_of(view, limit) for view in views])
     for _ in range(2):  # the second time without what the first showed to be wrong
-        points = _placed(cameras, points, depths)
+        points = _placed(cameras, points, depths, spread)
         kept = (points.errors <= limits[points.views]) & _is_certain(cameras, points, depths)
         fewer = np.bincount(points.of[kept], minlength=len(points))[points.of]
-        depths = depths[kept & (fewer >= 2)]
+        depths, spread = (values[kept & (fewer >= 2)] for values in (depths, spread))
         points = points.with_observations(kept)
     return points
 
@@ -55,7 +58,8 @@ def placed_again(cameras: Cameras, points: SparsePoints) -> SparsePoints:
     Those that do not come nearer, as rays that are almost parallel may not, stay.
     """
     stayed = with_errors(cameras, points)
-    positions = _descended(cameras, points, np.zeros(len(points.views)))
+    none = np.zeros(len(points.views))
+    positions = _descended(cameras, points, none, none + 1)
     came = with_errors(cameras, replace(points, positions=positions))
     better = came.mean_errors < stayed.mean_errors
     chosen = np.where(better[:, None], came.positions, stayed.positions)
@@ -77,20 +81,33 @@ def well_seen(views: Sequence[View], points: SparsePoints) -> SparsePoints:
 
 def _observed(
     views: Sequence[View], tracks: Tracks
-) -> tuple[Float64[np.ndarray, "o 2"], Float64[np.ndarray, " o"]]:
-    """Pixels and depths of the observations, world units; 0 where there is no depth."""
+) -> tuple[Float64[np.ndarray, "o 2"], Float64[np.ndarray, " o"], Float64[np.ndarray, " o"]]:
+    """Pixels, depths and their deviations of the observations, world units; depth 0 = none."""
     pixels = np.zeros((len(tracks.views), 2))
-    depths = np.zeros(len(tracks.views))
+    depths, spread = np.zeros(len(tracks.views)), np.ones(len(tracks.views))
     for number, view in enumerate(views):
         rows = np.flatnonzero(tracks.views == number)
         pixels[rows] = view.features.pixels[tracks.features[rows]]
-        depths[rows] = view.scale * view.features.points[tracks.features[rows], 2]
-    return pixels, np.where(np.isfinite(depths) & (depths > 0), depths, 0.0)
+        local = view.features.points[tracks.features[rows], 2].astype(float)
+        local = np.where(np.isfinite(local) & (local > 0), local, 0.0)
+        depths[rows] = view.scale * local
+        spread[rows] = view.scale * _deviation(view, local)
+    return pixels, depths, spread
 
 
-def _placed(cameras: Cameras, points: SparsePoints, depths: np.ndarray) -> SparsePoints:
+def _deviation(view: View, depth: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
+    """Of depths in the view's units; 1 where there is none."""
+    if not view.noise.is_measured:
+        return np.where(depth > 0, DEPTH_SHARE * depth, 1.0)
+    noise = np.array([view.noise.sigma(each) for each in depth.tolist()])
+    return np.where(depth > 0, np.hypot(noise, SENSOR_SHARE * depth), 1.0)
+
+
+def _placed(
+    cameras: Cameras, points: SparsePoints, depths: np.ndarray, spread: np.ndarray
+) -> SparsePoints:
     positions = _starts(cameras, points, depths)
-    positions = _descended(cameras, replace(points, positions=positions), depths)
+    positions = _descended(cameras, replace(points, positions=positions), depths, spread)
     return with_errors(cameras, replace(points, positions=positions))
 
 
@@ -121,10 +138,12 @@ def _summed(values: np.ndarray, points: SparsePoints) -> np.ndarray:
     return np.asarray(np.add.reduceat(values, points.starts[:-1], axis=0))
 
 
-def _descended(cameras: Cameras, points: SparsePoints, depths: np.ndarray) -> np.ndarray:
+def _descended(
+    cameras: Cameras, points: SparsePoints, depths: np.ndarray, spread: np.ndarray
+) -> np.ndarray:
     """(P, 3): positions of least squared error, pixels and depths together."""
     of, views, X = points.of, points.views, points.positions
-    known, spread = depths > 0, DEPTH_SHARE * np.where(depths > 0, depths, 1.0)
+    known = depths > 0
     for _ in range(STEPS):
         seen = cameras.seen(X[of], views)
         z = np.maximum(seen[:, 2], NEAREST)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mapper.core.depth_noise import LEARNED, DepthNoise
 from mapper.core.geometry import inverse
 from mapper.core.intrinsics import Intrinsics
 from mapper.vision.local_features import LocalFeatures
@@ -20,12 +21,13 @@ NEAREST = 1e-6  # of what a point's depth is divided by
 @dataclass(frozen=True, slots=True)
 class View:
     """T_world_camera: (4, 4), rigid. scale: of the camera's units in the world's, by which the
-    depths of its features are multiplied."""
+    depths of its features are multiplied. noise: of those depths, before that."""
 
     features: LocalFeatures
     T_world_camera: Float64[np.ndarray, "4 4"]
     intrinsics: Intrinsics
     scale: float = 1.0
+    noise: DepthNoise = LEARNED
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,8 +37,10 @@ def sparse_points(run: RunDirectory, saved: GlobalMap) -> SparsePoints:
             "are those of the map"
         )
     poses = saved.keyframe_trajectory().T_world_camera
+    noise = run.keyframes.load(keyframes[0].id).noise  # of the one camera or network of the run
+    scales = {k.id: float(scale_of(saved.poses[k.id])) for k in keyframes}
     views = [
-        View(keyframe.features, T, keyframe.intrinsics, float(scale_of(saved.poses[keyframe.id])))
+        View(keyframe.features, T, keyframe.intrinsics, scales[keyframe.id], noise)
         for keyframe, T in zip(keyframes, poses, strict=True)
     ]
     pairs = matched_pairs([k.id for k in keyframes], load_graph(run, damaged=[])[1], saved)
