@@ -10,7 +10,7 @@ import numpy as np
 
 from mapper.backend.global_map import GlobalMap
 from mapper.backend.tracks.bundle_refinement import Refined, refine
-from mapper.backend.tracks.triangulation import placed_again
+from mapper.backend.tracks.triangulation import with_errors
 from mapper.backend.tracks.view import Cameras
 from mapper.core.intrinsics import Intrinsics
 from mapper.core.sparse_points import SparsePoints
@@ -77,7 +77,7 @@ def _refuse_other_frames(saved: GlobalMap, scene: Scene) -> None:
 
 
 def _with_tracks(run: RunDirectory, saved: GlobalMap, scene: Scene, one_camera: bool) -> Scene:
-    """Points that the keyframes' images see, placed by the scene's cameras."""
+    """The scene with the points that its keyframes' images see, where rays and depth put them."""
     place = {image.name: number for number, image in enumerate(scene.images)}
     number = np.array([place.get(NAME.format(k.frame_index), -1) for k in saved.keyframes])
     worked = [keyframe.intrinsics for keyframe in saved.keyframes]
@@ -91,7 +91,7 @@ def _with_tracks(run: RunDirectory, saved: GlobalMap, scene: Scene, one_camera: 
     points = sparse_points(run, saved)
     points = points.with_observations(number[points.views] >= 0)
     points = at_other_sizes(replace(points, views=number[points.views]), before, exported)
-    points = placed_again(_cameras(scene), points)
+    points = with_errors(_cameras(scene), points)
     limits = np.array([_limit(*pair) for pair in zip(before, exported, strict=True)])
     points = points.with_observations(points.errors <= limits[points.views])
     if not len(points):
