@@ -36,8 +36,8 @@ class SharedCamera:
 
 def middle_camera(cameras: Sequence[Intrinsics]) -> Intrinsics:
     """The median of cameras of one size."""
-    middle = np.median([(c.fx, c.fy, c.cx, c.cy) for c in cameras], axis=0).tolist()
-    return Intrinsics(*middle, cameras[0].width, cameras[0].height)
+    fx, fy, cx, cy = np.median([(c.fx, c.fy, c.cx, c.cy) for c in cameras], axis=0).tolist()
+    return Intrinsics(fx, fy, cx, cy, cameras[0].width, cameras[0].height)
 
 
 def share_camera(
