@@ -142,8 +142,7 @@ def _decompressed(content: bytes, what: str) -> bytes:
         import lzfse  # type: ignore[import-untyped]
     except ImportError as error:
         raise ConfigError(
-            f"{what}: a .r3d is packed by LZFSE; pip install lzfse, or export "
-            "EXR + RGB in the app"
+            f"{what}: a .r3d is packed by LZFSE; pip install lzfse, or export EXR + RGB in the app"
         ) from error
     try:
         return bytes(lzfse.decompress(content))
