@@ -133,7 +133,8 @@ def _check_scene_options(arguments: argparse.Namespace) -> None:
     """Refuse options that none of the formats knows, rather than pass over them."""
     from mapper.errors import ConfigError
 
-    given = [name for name in ("frames", "depth", "shared_camera") if getattr(arguments, name)]
+    options = ("frames", "depth", "shared_camera", "points", "refine")
+    given = [name for name in options if getattr(arguments, name)]
     if given and not any(format in SCENES for format in arguments.format):
         option = given[0].replace("_", "-")
         raise ConfigError(f"--{option} is for --format {' and '.join(SCENES)}; leave it out")

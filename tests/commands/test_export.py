@@ -200,7 +200,10 @@ def test_a_run_whose_input_is_gone_still_exports_its_keyframes(
     assert code == 2 and "--frames keyframes" in error and len(error.strip().splitlines()) == 1
 
 
-@pytest.mark.parametrize("option", [("--frames", "all"), ("--depth",), ("--shared-camera",)])
+@pytest.mark.parametrize(
+    "option",
+    [("--frames", "all"), ("--depth",), ("--shared-camera",), ("--points", "fused"), ("--refine",)],
+)
 def test_options_of_images_are_refused_where_there_are_none(
     finished: RunDirectory, command, option: tuple[str, ...]
 ) -> None:
