@@ -125,7 +125,8 @@ def test_a_killed_run_is_exported_from_its_keyframes(
     result = json.loads(out)
     assert code == 0 and out_path.exists()
     assert result.get("poses", 80) == 80
-    assert result.get("points", 99_999) > 10_000
+    least = 1000 if format == "colmap" else 10_000  # points with tracks, and fused ones
+    assert result.get("points", 99_999) > least
 
 
 @pytest.mark.parametrize("format", ["tum", "colmap", "ply"])
