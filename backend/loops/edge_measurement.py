@@ -139,6 +139,10 @@ def measure_odometry(
             return OdometryMeasurement(edge, None, aligned=False)
         aligned, evidence = recovered, pair.evidence(recovered.S_reference_source)
     opinion = second_opinion(pair, aligned, matcher, config.alignment, evidence)
+    if jumped and opinion.support != Support.HOLDS:
+        information = _unaligned_information(previous, new, shared, config)
+        edge = Edge(previous.id, new.id, start, information, kind)
+        return OdometryMeasurement(edge.doubted(doubt_of(new.median_depth)), None, aligned=False)
     jumped = jumped or opinion.is_elsewhere
     S = opinion.aligned.S_reference_source
     edge = edge_of(pair, opinion, config, kind)

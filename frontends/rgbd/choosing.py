@@ -10,11 +10,12 @@ import numpy as np
 from mapper.core.geometry import inverse, rotation_angle
 from mapper.core.quantities import Metres, Positive, Probability, Radians, Share
 from mapper.core.settings_model import settings
-from mapper.frontends.rgbd.hypotheses import Hypothesis, Weak, surprise
+from mapper.frontends.rgbd.hypotheses import EXPECTED, Hypothesis, Weak, surprise
 from mapper.vision.dense_alignment import PosePrior
 
 MOST_SURPRISING = 12.0  # log-likelihood: frames may be missing, or somebody ran
 LEAST_PROBABILITY = 0.005  # nothing is less probable: what it is worth must not hang on that alone
+MAX_SURPRISE = 4.0  # deviations of the motion so far
 RIVALS = 0.5  # of the least probability: less of it than to be believed lets one be doubted
 
 
@@ -77,7 +78,9 @@ def best_of(
     """The one that explains most, and whether another place explains as much: then nobody knows.
 
     motion: where the camera should be. A place that it could hardly have come to has to explain
-    more: steps of a flight look alike, and so do desks.
+    more: steps of a flight look alike, and so do desks. Where the camera would have to have jumped
+    though it may as well have gone on as before, what the jump explains more proves nothing: the
+    next step of a flight may be better lit.
     """
 
     def worth(each: Hypothesis) -> float:
@@ -91,7 +94,13 @@ def best_of(
     rivals = [
         h for h in ordered[1:] if is_believable(h, enough) and not _same_place(best, h, config)
     ]
-    return best, any(worth(best) - worth(rival) < config.min_advantage for rival in rivals)
+    if any(worth(best) - worth(rival) < config.min_advantage for rival in rivals):
+        return best, True
+    is_jump = surprise(best.T_reference_camera, motion) > MAX_SURPRISE
+    return best, is_jump and any(
+        is_believable(rival, config) and surprise(rival.T_reference_camera, motion) <= EXPECTED
+        for rival in rivals
+    )
 
 
 def _same_place(a: Hypothesis, b: Hypothesis, config: EvidenceConfig) -> bool:

@@ -14,13 +14,13 @@ from mapper.core.frame import Frame
 from mapper.core.geometry import inverse
 from mapper.core.prediction import Prediction
 from mapper.frontends.base import TrackingState
+from mapper.frontends.rgbd.choosing import MAX_SURPRISE
 from mapper.frontends.rgbd.config import RgbdConfig
 from mapper.frontends.rgbd.following import begin, follow, stand_on
 from mapper.frontends.rgbd.hypotheses import surprise
 from mapper.frontends.rgbd.lost_run import LostRun
 from mapper.frontends.rgbd.memory import Recollection, TrackMemory, up_to_date
 from mapper.frontends.rgbd.motion_prior import motion_prior
-from mapper.frontends.rgbd.placement import MAX_SURPRISE
 from mapper.frontends.rgbd.relocaliser import Relocaliser
 from mapper.frontends.rgbd.track import Track
 from mapper.frontends.rgbd.view import PlacedView, View, known

@@ -17,6 +17,7 @@ from mapper.vision.alignment_evidence import (
     Evidence,
 )
 from mapper.vision.belief import probability_right
+from mapper.vision.common_view import advantage
 from mapper.vision.dense_alignment import (
     INDEPENDENT_RESIDUALS,
     Alignment,
@@ -93,6 +94,16 @@ class HypothesisMaker:
         """The alignment from one start, carried on until it rests; held by the prior where the
         views alone do not place it."""
         return self._tried(self._views, self._compared, start, prior)
+
+    def score(self, T_reference_camera: np.ndarray) -> float:
+        """Of the view where it is said to be, not aligned there; see Evidence."""
+        return self._compared.score(T_reference_camera)
+
+    def against(self, found: Hypothesis, other: Hypothesis) -> Hypothesis:
+        """The other, with its score, or the one by what both places show if that is more."""
+        more = advantage(self._compared, other.T_reference_camera, found.T_reference_camera)
+        score = max(other.evidence.score, found.evidence.score + more)
+        return replace(other, evidence=replace(other.evidence, score=score))
 
     def without_moving(self, start: np.ndarray, prior: PosePrior) -> Hypothesis | None:
         """The same without what moves by itself, if the view is near the start; None where nothing

@@ -7,7 +7,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mapper.core.geometry import inverse
-from mapper.frontends.rgbd.choosing import best_of, is_believable, is_clear, is_near
+from mapper.frontends.rgbd.choosing import (
+    MAX_SURPRISE,
+    best_of,
+    is_believable,
+    is_clear,
+    is_near,
+)
 from mapper.frontends.rgbd.config import RgbdConfig
 from mapper.frontends.rgbd.hypotheses import (
     FEATURES_COVARIANCE,
@@ -19,6 +25,7 @@ from mapper.frontends.rgbd.hypotheses import (
     surprise,
 )
 from mapper.frontends.rgbd.motion_prior import motion_prior
+from mapper.frontends.rgbd.repeats import repeats
 from mapper.frontends.rgbd.track import Track
 from mapper.frontends.rgbd.view import View
 from mapper.vision.dense_alignment import PosePrior
@@ -26,7 +33,6 @@ from mapper.vision.local_features import MatchedPose, contradicts
 
 MIN_INLIERS_ALONE = 25  # matches that may place a view without any depth
 MIN_INLIERS_AGAINST = 20  # matches that may overrule an alignment
-MAX_SURPRISE = 4.0  # deviations of the motion so far
 MOST_INTRUDING = 0.01  # share of the points in free space: more is noise no longer
 SAME_START = 0.01, 0.01  # metres and radians: nearer ones show the same to have moved
 MISMATCH = 10.0  # log-likelihood that features, which are known to some pixels, may cost
@@ -68,8 +74,8 @@ def place(track: Track, view: View, config: RgbdConfig) -> Placement | None:
     is left without that. Where that is not clear so are standing still and what matched features
     say, and the place that explains most is taken: not the one that came to rest, nor the one with
     the smallest residuals, which a floor gives for any slide. Where another place explains as much,
-    where matched features contradict the best one, or where too little is known, there is no
-    answer.
+    be it a step or a post further on, where matched features contradict the best one, or where too
+    little is known, there is no answer.
     """
     weak = config.weak_translation, config.weak_rotation
     reference = track.reference.view.pyramid
@@ -84,7 +90,8 @@ def place(track: Track, view: View, config: RgbdConfig) -> Placement | None:
         )
     best, ambiguous = best_of(likely, prior, config.evidence)
     if is_clear(best, config.evidence) and not ambiguous and (motion is None or best.is_expected):
-        return _placement(best)
+        again = repeats(tried, best, track.T_reference_last, prior)
+        return _placement(best) if _stands_alone(best, again, prior, config) else None
     return _place_among(likely, track, view, tried, config)
 
 
@@ -116,9 +123,21 @@ def _place_among(
         return None
     if any(_overrules(m, found, best, view) for m, found in zip(matches, as_matched, strict=True)):
         return None
+    again = repeats(tried, best, track.T_reference_last, prior)
+    if not _stands_alone(best, again, prior, config):
+        return None
     if is_known_worse(best.aligned, config.lost_translation, config.lost_rotation):
         return None
     return _placement(best)
+
+
+def _stands_alone(
+    best: Hypothesis, again: list[Hypothesis], prior: PosePrior, config: RgbdConfig
+) -> bool:
+    """Whether it explains more than the same place a step or a post further on. One that explains
+    more is not taken instead: from where less has changed more is seen again, right or wrong."""
+    winner, ambiguous = best_of([best, *again], prior, config.evidence)
+    return winner is best and not ambiguous
 
 
 def _without_moving(

@@ -36,3 +36,13 @@ def test_a_place_that_nearly_would_be_believed_makes_the_best_ambiguous() -> Non
     assert best_of([best, rival], LOOSE, config) == (best, True)
     worse = there(0.3, 1.0, 0.5, front=0.008)
     assert best_of([best, worse], LOOSE, config) == (best, False)
+
+
+def test_a_jump_is_doubted_where_the_camera_may_have_gone_on_as_before() -> None:
+    """Two steps of a flight ahead explains far more, being better lit; the motion says 1 cm."""
+    slow = PosePrior(np.eye(4), np.diag([1 / 0.05**2] * 3 + [1 / 0.02**2] * 3))
+    expected, ahead = there(0.0, -24.0, 0.7), there(0.6, 4.0, 0.9)
+    assert best_of([expected, ahead], slow, EvidenceConfig()) == (ahead, True)
+    impossible = there(0.0, -24.0, 0.1, front=0.1)
+    assert best_of([impossible, ahead], slow, EvidenceConfig()) == (ahead, False)
+    assert best_of([expected, ahead], LOOSE, EvidenceConfig()) == (ahead, False)
