@@ -8,6 +8,7 @@ import numpy as np
 
 from mapper.core.geometry import inverse, orthonormalised
 from mapper.core.sim3 import log_sim3
+from mapper.frontends.rgbd.common_view import advantage
 from mapper.frontends.rgbd.slides import Weakest, beside, weakest_of
 from mapper.vision.alignment_evidence import (
     CORRELATED,
@@ -17,7 +18,6 @@ from mapper.vision.alignment_evidence import (
     Evidence,
 )
 from mapper.vision.belief import probability_right
-from mapper.vision.common_view import advantage
 from mapper.vision.dense_alignment import (
     INDEPENDENT_RESIDUALS,
     Alignment,

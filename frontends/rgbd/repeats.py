@@ -15,6 +15,7 @@ from mapper.vision.dense_alignment import PosePrior
 
 SPACING: Final = 0.02  # metres between the places that are looked at
 NEAREST: Final = 0.12  # metres: nearer ones the alignment itself would have found
+ANOTHER: Final = 0.08  # metres: one that comes to rest nearer has come back
 FURTHEST: Final = 1.0
 ALLOWED: Final = 3.0  # deviations of the motion so far
 SHORTEST: Final = 0.03  # metres, of a way that has a direction
@@ -37,8 +38,11 @@ def repeats(
     for direction in (way / length, -way / length):
         places = _along(T, direction, prior, allowed)
         best = _outstanding(np.array([tried.score(place) for place in places]))
-        if best is not None:
-            again.append(tried.against(found, tried(places[best], prior)))
+        if best is None:
+            continue
+        other = tried(places[best], prior)
+        if np.linalg.norm(other.T_reference_camera[:3, 3] - T[:3, 3]) >= ANOTHER:
+            again.append(tried.against(found, other))
     return again
 
 

@@ -11,7 +11,6 @@ from mapper.backend.graph.edge import Edge, EdgeKind
 from mapper.backend.keyframes.keyframe import shares_frame
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
 from mapper.backend.keyframes.map_cache import MapCache
-from mapper.backend.loops import edge_measurement
 from mapper.backend.loops.edge_measurement import (
     VOUCHED,
     EdgeConfig,
@@ -20,7 +19,6 @@ from mapper.backend.loops.edge_measurement import (
     edge_information,
     measure_odometry,
 )
-from mapper.backend.loops.second_opinion import Opinion, Support
 from mapper.core.depth_noise import LEARNED, STRUCTURED_LIGHT, DepthNoise
 from mapper.core.geometry import exp_se3, inverse
 from mapper.core.intrinsics import Intrinsics
@@ -60,18 +58,6 @@ def measured(
     if a.segment == b.segment:
         new.T_previous_keyframe = inverse(a.T_world_camera) @ b.T_world_camera
     return measure_odometry(previous, new, maps, CONFIG, OrbMatcher(), free_scale)
-
-
-def seeing(a: Prediction, b: Prediction) -> OdometryMeasurement:
-    """The same with features; the keyframes are as before."""
-    maps = MapCache(None, 4)
-    for k, prediction in enumerate((a, b)):
-        maps.put(k, KeyframeMap.of(prediction))
-    previous, new = keyframe_of(0, a), keyframe_of(1, b)
-    step = new.T_previous_keyframe = inverse(a.T_world_camera) @ b.T_world_camera
-    found = measure_odometry(previous, new, maps, CONFIG, OrbMatcher(), False)
-    assert new.T_previous_keyframe is step
-    return found
 
 
 def step(room: Room, dark: bool = False) -> Edge:
@@ -144,36 +130,6 @@ def test_the_correction_is_against_the_frontend_wherever_alignment_began(room: R
     assert found.correction is not None
     frontend = room.relative(0, 5) @ exp_se3(ERROR)
     np.testing.assert_allclose(frontend @ exp_sim3(found.correction), found.edge.S_i_j, atol=1e-9)
-
-
-def test_a_jump_is_handed_back(room: Room) -> None:
-    """The features say where the new keyframe is; whoever keeps it notes that down."""
-    jump = room.relative(0, 5) @ exp_se3(np.array([0, 0, 0, 0.3, 0, 0]))
-    a, b = room.prediction(0), room.prediction(5, jump)
-    found = seeing(a, b)
-    assert found.aligned and found.T_previous_new is not None
-    metres, degrees = distance(found.T_previous_new, room.relative(0, 5))
-    assert metres < 5e-3 and degrees < 0.2
-    np.testing.assert_array_equal(found.T_previous_new, rigid_part(found.edge.S_i_j))
-    assert measured(a, room.prediction(5)).T_previous_new is None
-
-
-def test_a_jump_that_would_look_as_right_elsewhere_is_not_made(
-    room: Room, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Features of stairs lead to the next step but one: the frontend, which followed all frames in
-    between, knows better, though not for sure."""
-
-    def doubtful(pair: object, aligned: Alignment, *others: object) -> Opinion:
-        return Opinion(aligned, Support.OPEN)
-
-    monkeypatch.setattr(edge_measurement, "second_opinion", doubtful)
-    jump = room.relative(0, 5) @ exp_se3(np.array([0, 0, 0, 0.3, 0, 0]))
-    found = seeing(room.prediction(0), room.prediction(5, jump))
-    np.testing.assert_allclose(found.edge.S_i_j, jump, atol=1e-12)
-    assert not found.aligned and not found.edge.is_confirmed and found.T_previous_new is None
-    right = seeing(room.prediction(0), room.prediction(5))
-    assert right.aligned and not right.edge.is_confirmed
 
 
 def test_alignment_that_moves_the_step_too_far_is_not_believed(room: Room) -> None:

@@ -9,10 +9,18 @@ import pytest
 
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
 from mapper.backend.keyframes.map_cache import MapCache
+from mapper.backend.loops import edge_measurement
+from mapper.backend.loops.edge_measurement import (
+    EdgeConfig,
+    OdometryMeasurement,
+    measure_odometry,
+)
+from mapper.backend.loops.second_opinion import Opinion, Support
 from mapper.backend.loops.step_recovery import recognised_start, recover_step
 from mapper.backend.loops.view_consistency import two_way_consistency
+from mapper.core.geometry import exp_se3, inverse
 from mapper.core.prediction import Prediction
-from mapper.core.sim3 import scale_of
+from mapper.core.sim3 import rigid_part, scale_of
 from mapper.vision.dense_alignment import Alignment, AlignmentConfig
 from mapper.vision.orb import OrbMatcher
 from tests.support.room_views import Room, distance, in_units, keyframe_of
@@ -88,3 +96,45 @@ def test_surfaces_that_contradict_in_one_direction_only_are_not_believed(room: R
     assert old_in_new.agreement < 0.75 < 0.95 < new_in_old.agreement
     assert min(old_in_new.overlap, new_in_old.overlap) > 0.4  # and would be enough
     assert recovered(previous, new) is None
+
+
+def seeing(a: Prediction, b: Prediction) -> OdometryMeasurement:
+    """The step from a's keyframe to b's; neither is changed."""
+    maps = MapCache(None, 4)
+    for k, prediction in enumerate((a, b)):
+        maps.put(k, KeyframeMap.of(prediction))
+    previous, new = keyframe_of(0, a), keyframe_of(1, b)
+    step = new.T_previous_keyframe = inverse(a.T_world_camera) @ b.T_world_camera
+    found = measure_odometry(previous, new, maps, EdgeConfig(), OrbMatcher(), False)
+    assert new.T_previous_keyframe is step
+    return found
+
+
+def test_a_jump_is_handed_back(room: Room) -> None:
+    """The features say where the new keyframe is; whoever keeps it notes that down."""
+    jump = room.relative(0, 5) @ exp_se3(np.array([0, 0, 0, 0.3, 0, 0]))
+    a, b = room.prediction(0), room.prediction(5, jump)
+    found = seeing(a, b)
+    assert found.aligned and found.T_previous_new is not None
+    metres, degrees = distance(found.T_previous_new, room.relative(0, 5))
+    assert metres < 5e-3 and degrees < 0.2
+    np.testing.assert_array_equal(found.T_previous_new, rigid_part(found.edge.S_i_j))
+    assert seeing(a, room.prediction(5)).T_previous_new is None
+
+
+def test_a_jump_that_would_look_as_right_elsewhere_is_not_made(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Features of stairs lead to the next step but one: the frontend, which followed all frames in
+    between, knows better, though not for sure."""
+
+    def doubtful(pair: object, aligned: Alignment, *others: object) -> Opinion:
+        return Opinion(aligned, Support.OPEN)
+
+    monkeypatch.setattr(edge_measurement, "second_opinion", doubtful)
+    jump = room.relative(0, 5) @ exp_se3(np.array([0, 0, 0, 0.3, 0, 0]))
+    found = seeing(room.prediction(0), room.prediction(5, jump))
+    np.testing.assert_allclose(found.edge.S_i_j, jump, atol=1e-12)
+    assert not found.aligned and not found.edge.is_confirmed and found.T_previous_new is None
+    right = seeing(room.prediction(0), room.prediction(5))
+    assert right.aligned and not right.edge.is_confirmed

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from mapper.core.geometry import exp_se3
+from mapper.frontends.rgbd.common_view import advantage
 from mapper.vision.alignment_evidence import Comparison
-from mapper.vision.common_view import advantage
 from tests.support.room_views import Room, pyramid_of
 
 
