@@ -57,6 +57,15 @@ class PreparingFrontend(Protocol):
         ...
 
 
+@runtime_checkable
+class CountingFrontend(Protocol):
+    """A frontend that knows how many frames it has something to say of."""
+
+    def expect(self, frames: int) -> None:
+        """Raises InputError where the sequence has another number; called before the first."""
+        ...
+
+
 class FrontendMemory(Protocol):
     """What a frontend knew at one moment; it stays so, whatever the frontend does later."""
 

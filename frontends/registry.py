@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mapper.frontends.base import Frontend
     from mapper.frontends.cut3r.options import Cut3rOptions
     from mapper.frontends.mono.config import MonoConfig
+    from mapper.frontends.predictions.config import PredictionsConfig
     from mapper.frontends.replay import ReplayConfig
     from mapper.frontends.rgbd.config import RgbdConfig
     from mapper.frontends.sfm.config import SfmConfig
@@ -60,6 +61,10 @@ class FrontendOptions(Protocol):
     @property
     def replay(self) -> ReplayConfig:
         """Of saved predictions."""
+
+    @property
+    def predictions(self) -> PredictionsConfig:
+        """Of what another model saved."""
 
     @property
     def cut3r(self) -> Cut3rOptions:
@@ -138,6 +143,12 @@ def _replay(options: FrontendOptions, _: FeatureMatcher) -> Frontend:
     return ReplayFrontend(options.replay)
 
 
+def _predictions(options: FrontendOptions, matcher: FeatureMatcher) -> Frontend:
+    from mapper.frontends.predictions.frontend import create
+
+    return create(options.predictions, matcher)
+
+
 def _cut3r(name: str) -> Create:
     def create(options: FrontendOptions, _: FeatureMatcher) -> Frontend:
         from mapper.frontends.cut3r.frontend import Cut3rFrontend
@@ -183,6 +194,7 @@ BUILT_IN: Final[Mapping[str, FrontendSpec]] = {
         _network("streamvggt", _vggt("streamvggt"), has_cache=True),
         _network("vggt", _vggt("vggt")),
         FrontendSpec(name="replay", create=_replay),
+        FrontendSpec(name="predictions", create=_predictions),
     )
 }
 AUTO: Final = "auto"
@@ -246,6 +258,8 @@ def choose_frontend(
         return options.frontend, "as asked"
     if options.replay.predictions:
         return "replay", "saved predictions were given"
+    if options.predictions.path:
+        return "predictions", "what another model saved was given"
     if has_depth:
         return WITH_DEPTH, "there is depth"
     if far_apart:

@@ -14,6 +14,7 @@ from mapper.config.settings import MapperConfig
 from mapper.core.camera_noise import CameraNoise
 from mapper.errors import ConfigError, InputError
 from mapper.frontends.base import (
+    CountingFrontend,
     ExplainingFrontend,
     Frontend,
     PreparingFrontend,
@@ -88,6 +89,8 @@ def map_into(
         # Before a folder is made: this may be refused.
         check_alignment_device(config)
         frontend = create_frontend(config, name, matcher)
+        if isinstance(frontend, CountingFrontend):
+            frontend.expect(len(sequence))
         run = before or stack.enter_context(_begun(request, out, sequence, frontend, config))
         why = why if before is None else "as before"
         what = f"{sequence.kind} sequence {sequence.name}: {len(sequence)} frames"
@@ -254,11 +257,11 @@ def _begun(
     config: MapperConfig,
 ) -> Iterator[RunDirectory]:
     """A new run directory, in place of an earlier run if that was asked for."""
-    predictions = config.replay.predictions
-    if predictions and out.resolve() in Path(predictions).resolve().parents:
-        raise ConfigError(
-            f"{predictions} lies in {out}, which would be replaced: choose another --out"
-        )
+    for saved in (config.replay.predictions, config.predictions.path):
+        if saved and out.resolve() in (resolved := Path(saved).resolve(), *resolved.parents):
+            raise ConfigError(
+                f"{saved} lies in {out}, which would be replaced: choose another --out"
+            )
     with created(out, request.overwrite) as run:
         source = described_sequence(request, sequence)
         run.write_description(describe(run.path, source, frontend, config))

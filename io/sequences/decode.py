@@ -11,11 +11,11 @@ from typing import Final
 import cv2
 import numpy as np
 
+from mapper.core.exr import MAGIC as EXR_HEAD
+from mapper.core.exr import read_exr_depth
 from mapper.errors import InputError
 from mapper.io.cameras.camera import MAX_PIXELS
 from mapper.io.images.heif import is_heif, read_heif
-from mapper.io.sequences.exr import MAGIC as EXR_HEAD
-from mapper.io.sequences.exr import read_exr_depth
 from mapper.io.sequences.image_header import HEAD_BYTES, ends_early, read_header
 
 SATURATED: Final = 65535  # of a 16-bit depth image: no reading

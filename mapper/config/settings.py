@@ -11,6 +11,7 @@ from mapper.core.quantities import WORD, Count, Frames, PixelsOrZero, SecondsOrZ
 from mapper.core.settings_model import settings
 from mapper.frontends.cut3r.options import Cut3rOptions
 from mapper.frontends.mono.config import MonoConfig
+from mapper.frontends.predictions.config import PredictionsConfig
 from mapper.frontends.replay import ReplayConfig
 from mapper.frontends.rgbd.config import RgbdConfig
 from mapper.frontends.sfm.config import SfmConfig
@@ -57,6 +58,7 @@ class MapperConfig:
     mono: of the frontend mono.
     sfm: of the frontend sfm.
     replay: of the frontend replay.
+    predictions: of the frontend predictions.
     cut3r: of the frontends cut3r, cut3r-ttsa, cut3r-ttt and cut3r-damped.
     wint3r: of the frontend wint3r.
     stream3r: of the frontend stream3r.
@@ -76,6 +78,7 @@ class MapperConfig:
     mono: MonoConfig = field(default_factory=MonoConfig)
     sfm: SfmConfig = field(default_factory=SfmConfig)
     replay: ReplayConfig = field(default_factory=ReplayConfig)
+    predictions: PredictionsConfig = field(default_factory=PredictionsConfig)
     cut3r: Cut3rOptions = field(default_factory=Cut3rOptions)
     wint3r: Wint3rOptions = field(default_factory=Wint3rOptions)
     stream3r: Stream3rOptions = field(default_factory=Stream3rOptions)

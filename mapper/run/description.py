@@ -63,6 +63,9 @@ def with_whole_paths(config: MapperConfig) -> MapperConfig:
             config.replay,
             predictions=files.get("replay.predictions", config.replay.predictions),
         ),
+        predictions=replace(
+            config.predictions, path=files.get("predictions.path", config.predictions.path)
+        ),
     )
 
 
@@ -132,5 +135,9 @@ def described_camera(
 
 def _named_files(config: MapperConfig) -> dict[str, str]:
     """Settings that name a file or folder, by their dotted names."""
-    named = {"weights": config.weights, "replay.predictions": config.replay.predictions}
+    named = {
+        "weights": config.weights,
+        "replay.predictions": config.replay.predictions,
+        "predictions.path": config.predictions.path,
+    }
     return {name: value for name, value in named.items() if value and Path(value).exists()}

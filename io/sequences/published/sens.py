@@ -23,11 +23,11 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from mapper.core.exr import unpacked
 from mapper.core.intrinsics import Intrinsics
 from mapper.errors import InputError
 from mapper.io.cameras.camera import MAX_PIXELS, pinhole
 from mapper.io.sequences.decode import SATURATED, decode_color
-from mapper.io.sequences.exr import unpacked
 from mapper.io.sequences.truth_files import rigid_poses
 
 VERSION = 4

@@ -1,0 +1,1 @@
+"""What another model saved of a sequence, as a frontend."""

@@ -1,0 +1,1 @@
+"""The layouts of saved predictions that are read, one a file."""

@@ -1,0 +1,1 @@
+"""Places images whose depth is known up to a factor of each image's own."""
