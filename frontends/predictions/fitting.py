@@ -10,9 +10,10 @@ import numpy as np
 
 from mapper.core.intrinsics import Intrinsics
 from mapper.errors import InputError
+from mapper.vision.image_sizes import reduced_mask
 
 if TYPE_CHECKING:
-    from jaxtyping import Float, UInt8
+    from jaxtyping import Bool, Float, UInt8
 
 Size = tuple[int, int]
 How = Literal["auto", "resize", "crop", "pad"]
@@ -51,11 +52,18 @@ class Fit:
         final[margins[1] :, margins[0] :][: image.shape[0], : image.shape[1]] = image
         return final
 
-    def seen(self) -> tuple[slice, slice]:
-        """Rows and columns of the final image that are no margin."""
+    def used(self, mask: Bool[np.ndarray, "H W"] | None = None) -> Bool[np.ndarray, "h w"]:
+        """The pixels of the final image that are no margin, and that the original one's mask, False
+        where it must not be used, allows."""
         (left, top), (width, height) = self.offset, self.size
-        rows = slice(max(-top, 0), min(height, self.resized[1] - top))
-        return rows, slice(max(-left, 0), min(width, self.resized[0] - left))
+        if mask is None:
+            resized = np.ones(self.resized[::-1], bool)
+        else:
+            resized = reduced_mask(mask, self.resized)
+        resized = resized[max(top, 0) : top + height, max(left, 0) : left + width]
+        final = np.zeros((height, width), bool)
+        final[max(-top, 0) :, max(-left, 0) :][: resized.shape[0], : resized.shape[1]] = resized
+        return final
 
 
 def fit_of(

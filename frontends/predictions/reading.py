@@ -65,10 +65,9 @@ class PieceReader:
             confidence = piece.confidence.astype(np.float32)
         counts = pointmap[..., 2] > 0
         counts &= np.isfinite(confidence) & (confidence >= min_confidence)
-        inside = np.zeros_like(counts)
-        inside[fit.seen()] = True
+        counts &= fit.used(frame.mask)
         image = fit.image(frame.image) if own is None else own
-        return Geometry(pointmap, np.where(counts & inside, confidence, 0), T, camera, image)
+        return Geometry(pointmap, np.where(counts, confidence, np.float32(0)), T, camera, image)
 
     def _pointmap(self, piece: Piece, T: np.ndarray | None, camera: Intrinsics) -> np.ndarray:
         """float32 (h, w, 3), in the camera; 0 for what is behind it or not finite."""

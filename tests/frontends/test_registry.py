@@ -60,7 +60,7 @@ def test_what_is_no_spec_or_unknown_is_refused(installed: list[str]) -> None:
 def test_the_traits_of_the_frontends() -> None:
     assert [n for n, spec in BUILT_IN.items() if spec.needs_depth] == ["rgbd"]
     unlearned = [n for n, spec in BUILT_IN.items() if not spec.is_learned]
-    assert unlearned == ["rgbd", "mono", "sfm", "replay"]
+    assert unlearned == ["rgbd", "mono", "sfm", "replay", "predictions"]
     assert [n for n, spec in BUILT_IN.items() if spec.has_cache] == ["stream3r", "streamvggt"]
     raw = {name for name, spec in BUILT_IN.items() if spec.sees_raw_images}
     assert raw == {"mono", "sfm"} | {name for name, spec in BUILT_IN.items() if spec.is_learned}

@@ -52,10 +52,17 @@ def test_a_square_is_cut_or_has_margins(image: np.ndarray, how: str, expected: F
     assert_camera_goes_with_the_image(fit, image)
     own = expected.image(image)
     assert fit_of(image, (64, 64), "auto", own) == expected  # told by the stored image
-    seen = np.zeros((64, 64), bool)
-    seen[fit.seen()] = True
+    seen = fit.used()
     assert seen.sum() == (64 * 64 if how == "crop" else 64 * 48)
     assert (own[~seen] == 255).all()
+
+
+def test_a_mask_goes_with_the_image() -> None:
+    mask = np.ones((HEIGHT, WIDTH), bool)
+    mask[:64] = False  # the upper half
+    assert not Fit((64, 85), (0, 10), (64, 64)).used(mask)[:32].any()
+    padded = Fit((48, 64), (-8, 0), (64, 64)).used(mask)
+    assert padded[33:, 8:56].all() and padded.sum() <= 32 * 48
 
 
 def test_what_cannot_belong_together_is_refused_with_both_sizes(image: np.ndarray) -> None:

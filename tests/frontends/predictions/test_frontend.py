@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +93,7 @@ def test_vggt(room: Room, arrays: dict[str, np.ndarray], tmp_path: Path, maps: s
         assert isinstance(frontend, PredictionsFrontend)
         assert_right(predicted(frontend, room), arrays)
         assert_right(predicted(frontend, room, 0), arrays, 0)  # and back again
+    assert isinstance(frontend, PredictionsFrontend)
     assert frontend.metrics()["predictions_agree"] > 0.4 and frontend.notes() == []
 
 
@@ -141,7 +143,7 @@ def test_poses_that_fit_otherwise_are_told(
     arrays: dict[str, np.ndarray],
     tmp_path: Path,
     style: str,
-    change: object,
+    change: Callable[[np.ndarray], np.ndarray],
     remedy: str,
 ) -> None:
     wrong = change(arrays["w2c"])[:, :3]
@@ -247,6 +249,16 @@ def test_what_was_asked_for_wrongly(arrays: dict[str, np.ndarray], tmp_path: Pat
     save_da3(folder, arrays, extrinsics=None)
     with pytest.raises(ConfigError, match=r"no poses, of which predictions\.axes could tell"):
         opened(folder, axes="opencv")
+
+
+def test_what_the_mask_forbids_has_no_points(
+    room: Room, arrays: dict[str, np.ndarray], tmp_path: Path
+) -> None:
+    save_da3(tmp_path, arrays)
+    mask = np.zeros((240, 320), bool)
+    mask[:, 160:] = True
+    (found,) = opened(tmp_path).step(dataclasses.replace(frame_at(room, 2), mask=mask))
+    assert (found.confidence[:, :39] == 0).all() and (found.confidence[:, 41:] > 0).any()
 
 
 def test_metric_and_least_confidence_are_settings(

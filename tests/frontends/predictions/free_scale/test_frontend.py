@@ -26,7 +26,7 @@ VIEWS = 8
 
 @pytest.fixture(scope="module")
 def saved(room: Room, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Depths times factors from a third to three, and a slope of half a percent, this way and that."""
+    """Depths times factors from a third to three, and a slope, this way and that."""
     folder, rng = tmp_path_factory.mktemp("depth"), np.random.default_rng(3)
     for place in range(VIEWS):
         depth = room.frame(STEP * place).depth
