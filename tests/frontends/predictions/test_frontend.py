@@ -17,8 +17,7 @@ from mapper.frontends.base import Frontend, TrackingState
 from mapper.frontends.predictions.config import PredictionsConfig
 from mapper.frontends.predictions.frontend import PredictionsFrontend, create
 from mapper.vision.orb import OrbMatcher
-from tests.support.room_views import Room
-from tests.support.stored_predictions import (
+from tests.support.predictions.stored import (
     FLIP,
     FRAMES,
     arrays_of,
@@ -27,6 +26,7 @@ from tests.support.stored_predictions import (
     save_vggt,
     world_points,
 )
+from tests.support.room_views import Room
 
 
 @pytest.fixture(scope="module")

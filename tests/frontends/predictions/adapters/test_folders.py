@@ -11,8 +11,8 @@ import pytest
 from mapper.errors import InputError
 from mapper.frontends.predictions.adapter import Source
 from mapper.frontends.predictions.adapters.registry import choose_adapter
+from tests.support.predictions.stored import arrays_of, save, world_points
 from tests.support.room_views import Room
-from tests.support.stored_predictions import arrays_of, save, world_points
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,1 @@
+"""Predictions as other models save them."""
