@@ -63,9 +63,9 @@ class PieceReader:
                     f"{what}: confidence {piece.confidence.shape} and depth {size[::-1]} differ"
                 )
             confidence = piece.confidence.astype(np.float32)
+        pointmap = np.where(fit.used(frame.mask)[..., None], pointmap, np.float32(0))
         counts = pointmap[..., 2] > 0
         counts &= np.isfinite(confidence) & (confidence >= min_confidence)
-        counts &= fit.used(frame.mask)
         image = fit.image(frame.image) if own is None else own
         return Geometry(pointmap, np.where(counts, confidence, np.float32(0)), T, camera, image)
 

@@ -6,10 +6,9 @@ from dataclasses import field
 from pathlib import Path
 from typing import Any, Final, Literal
 
-import yaml
-
 from mapper.core.quantities import Count, NonNegative, Positive, Probability, Share, Switch, Whole
 from mapper.core.settings_model import from_mapping, settings
+from mapper.core.yaml_text import parse_yaml, read_yaml
 from mapper.errors import ConfigError
 
 RECIPES: Final = Path(__file__).resolve().parents[1] / "configs" / "training"
@@ -96,7 +95,7 @@ def load_recipe(name: str, changes: list[str]) -> Recipe:
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in RECIPES.glob("*.yaml")))
         raise ConfigError(f"recipe {name}: no such file, and none of {known}")
-    values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    values = read_yaml(path) or {}
     for change in changes:
         key, separator, text = change.partition("=")
         if not separator:
@@ -105,7 +104,7 @@ def load_recipe(name: str, changes: list[str]) -> Recipe:
         holder = values
         for group in groups:
             holder = holder.setdefault(group, {})
-        holder[last] = yaml.safe_load(text)
+        holder[last] = parse_yaml(text)
     try:
         return from_mapping(Recipe, values)
     except ConfigError as error:

@@ -19,6 +19,7 @@ from mapper.frontends.base import Frontend
 from mapper.frontends.masking import at_size
 from mapper.frontends.mono.config import MonoConfig
 from mapper.frontends.mono.frontend import MonoFrontend
+from mapper.frontends.predictions.config import PredictionsConfig
 from mapper.frontends.registry import BUILT_IN, create_frontend
 from mapper.frontends.replay import ReplayConfig
 from mapper.frontends.rgbd.frontend import RgbdFrontend
@@ -92,6 +93,9 @@ def made(name: str, weights: dict[str, Path], tmp_path: Path, saved: Prediction)
     if name == "replay":
         save_prediction(tmp_path, saved)
         config["replay"] = ReplayConfig(str(tmp_path))
+    if name == "predictions":
+        save_prediction(tmp_path, saved)
+        config["predictions"] = PredictionsConfig(path=str(tmp_path))
     settings = replace(MapperConfig(), **config)
     family = next((family for family in weights if name.startswith(family)), None)
     if family is not None:

@@ -166,7 +166,7 @@ def test_another_number_of_views_is_another_input(tmp_path: Path) -> None:
 def test_a_walk_among_panoramas_is_found_again(tmp_path: Path, room: Room) -> None:
     """By the frontend that is chosen for them; each view of its own, all of a panorama at once."""
     pytest.importorskip("pycolmap", reason="the extra sfm is not installed")
-    renderer, places = RoomRenderer(sample_room()), range(0, 40, 10)
+    renderer, places = RoomRenderer(sample_room()), range(0, 60, 12)
     for number, place in enumerate(places):
         image = render_panorama(renderer, room.poses[place], 640)
         assert cv2.imwrite(str(tmp_path / f"{number}.png"), image[..., ::-1])
@@ -175,7 +175,7 @@ def test_a_walk_among_panoramas_is_found_again(tmp_path: Path, room: Room) -> No
     for frame in sequence:
         frontend.step(frame)
     found = frontend.flush()
-    assert len(found) == len(sequence)
+    assert len(found) == len(sequence), frontend.explain()
     of = [sequence.view_of(prediction.frame_index) for prediction in found]
     truth = np.stack([room.poses[places[panorama]][:3, 3] for panorama, _ in of])
     mine = np.stack([prediction.T_world_camera for prediction in found])
