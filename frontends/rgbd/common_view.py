@@ -10,9 +10,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from mapper.runtime.kernels import kernel
-from mapper.vision.alignment_evidence import NOT_COMPARED, Comparison, compared_with
-from mapper.vision.reprojection import carried, f32, motion_of
+from mapper.vision.alignment_evidence import NOT_COMPARED, Comparison
+from mapper.vision.moving_parts import stands_to
+from mapper.vision.reprojection import motion_of
 
 
 def advantage(compared: Comparison, T_reference_source: np.ndarray, other: np.ndarray) -> float:
@@ -25,18 +25,6 @@ def advantage(compared: Comparison, T_reference_source: np.ndarray, other: np.nd
 
 
 def _seen(compared: Comparison, T: np.ndarray) -> np.ndarray:
-    motion = motion_of(T)
-    return np.asarray(_compared(compared.reference, compared.source, motion, compared.noise))
-
-
-@kernel(fastmath=True)
-def _compared(reference, source, motion, noise):
     """bool (h, w): for which of the source's points the reference has a reading."""
-    seen = np.zeros(source.depth.shape, np.bool_)
-    for row in range(source.depth.shape[0]):
-        for column in range(source.depth.shape[1]):
-            z = source.depth[row, column]
-            if z > 0:
-                X = carried(source.camera, motion, f32(column), f32(row), z)
-                seen[row, column] = compared_with(reference, X, noise)[0] != NOT_COMPARED
-    return seen
+    stands = stands_to(compared.reference, compared.source, motion_of(T), compared.noise)
+    return np.asarray(stands != NOT_COMPARED)

@@ -11,7 +11,7 @@ import numpy as np
 
 from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
-from mapper.core.geometry import backproject
+from mapper.core.geometry import backproject, inverse
 from mapper.core.intrinsics import Intrinsics
 from mapper.errors import InputError
 
@@ -57,7 +57,7 @@ def share_camera(
     for keyframe in keyframes:
         pixels, points = _sampled(map_of(keyframe.id))
         T = _placed_again(pixels, points, camera) if len(points) >= FEWEST else np.eye(4)
-        poses[keyframe.id] = np.linalg.inv(T)
+        poses[keyframe.id] = inverse(T)
         off = [((_seen(points, camera, way) - pixels) ** 2).sum(1) for way in (np.eye(4), T)]
         squares = np.concatenate([squares, np.stack(off, 1)])
     before, after = np.sqrt(squares.mean(0)).tolist() if len(squares) else (0.0, 0.0)
@@ -70,7 +70,7 @@ def depth_from(
     T_keyframe_shared: Float64[np.ndarray, "4 4"],
 ) -> Float32[np.ndarray, "h w"]:
     """Depths of a keyframe along the axis of where it stands under the shared camera."""
-    T = np.linalg.inv(T_keyframe_shared)
+    T = inverse(T_keyframe_shared)
     moved = backproject(depth, worked) @ T[2, :3].astype(np.float32) + np.float32(T[2, 3])
     return np.where((depth > 0) & (moved > 0), moved, np.float32(0))
 

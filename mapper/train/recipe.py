@@ -6,9 +6,10 @@ from dataclasses import field
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from mapper.config.loader import changed
 from mapper.core.quantities import Count, NonNegative, Positive, Probability, Share, Switch, Whole
 from mapper.core.settings_model import from_mapping, settings
-from mapper.core.yaml_text import parse_yaml, read_yaml
+from mapper.core.yaml_text import read_mapping
 from mapper.errors import ConfigError
 
 RECIPES: Final = Path(__file__).resolve().parents[1] / "configs" / "training"
@@ -95,17 +96,8 @@ def load_recipe(name: str, changes: list[str]) -> Recipe:
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in RECIPES.glob("*.yaml")))
         raise ConfigError(f"recipe {name}: no such file, and none of {known}")
-    values = read_yaml(path) or {}
-    for change in changes:
-        key, separator, text = change.partition("=")
-        if not separator:
-            raise ConfigError(f"--set {change}: expected key=value")
-        *groups, last = key.strip().split(".")
-        holder = values
-        for group in groups:
-            holder = holder.setdefault(group, {})
-        holder[last] = parse_yaml(text)
+    values = read_mapping(path)
     try:
-        return from_mapping(Recipe, values)
+        return from_mapping(Recipe, changed(values, changes, Recipe))
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error

@@ -50,7 +50,7 @@ def moving_parts(
     """Where the source shows parts that stand in space which the reference saw to be free, with
     their surroundings."""
     motion, noise = motion_of(T_reference_source), reference.noise.coefficients
-    stands = _stands(level_view(reference), level_view(source), motion, noise)
+    stands = stands_to(level_view(reference), level_view(source), motion, noise)
     is_front = stands == FRONT
     labels = parts_of(source)
     count = int(labels.max()) + 1
@@ -89,7 +89,7 @@ def _level_without(level: Level, moving: np.ndarray) -> Level:
 
 
 @kernel(fastmath=True)
-def _stands(reference, source, motion, noise):
+def stands_to(reference, source, motion, noise):
     """int8 (h, w): how each of the source's points stands to the reference, see compared_with."""
     stands = np.zeros(source.depth.shape, np.int8)
     for row in range(source.depth.shape[0]):
