@@ -90,6 +90,8 @@ PACKED: Final[Mapping[str, Part]] = {
     "training/vggt_loss_points": Part(keep=LOSS),
     "training/wint3r_loss": Part(keep=LOSS),
     "training/stream3r_steps": Part(keep=LOSS),
+    # A crop with a drawn margin, one of an image that must grow, rays and points.
+    "training/data_pipeline": Part(keep=r"case[24]\..*|(ray|unproject)\..*"),
 }
 
 

@@ -16,6 +16,7 @@ from golden.evaluation import (
     run_vggt_evaluation,
 )
 from golden.recording import Runner
+from golden.training_data import CROPS, DATA_INPUTS, run_data
 from golden.training_losses import LOSS_INPUTS, run_loss
 from golden.training_steps import run_stream3r_steps
 from golden.vggt_parts import FUNCTION_INPUTS as VGGT_FUNCTION_INPUTS
@@ -54,4 +55,5 @@ RUNNERS: Final[Mapping[tuple[str, str], Runner]] = {
     ("vggt", "training_loss"): Runner(run_loss, LOSS_INPUTS),
     ("vggt", "training_steps"): Runner(run_stream3r_steps, ("in.", "param.")),
     ("wint3r", "training_loss"): Runner(run_loss, LOSS_INPUTS),
+    ("training", "data"): Runner(run_data, (*DATA_INPUTS, *CROPS)),
 }

@@ -1,4 +1,4 @@
-"""Views, batches and epochs are drawn as recorded of the published data pipelines."""
+"""Crops, rays, views, batches and epochs come out as recorded of the published data pipelines."""
 
 from __future__ import annotations
 
@@ -6,27 +6,37 @@ import json
 
 import numpy as np
 import pytest
+from golden.recording import check
+from golden.runners import RUNNERS
+from golden.training_data import draws
 
-from mapper.train.data.sampling import BatchPlan, resized, stream3r_rows
+from mapper.errors import InputError
+from mapper.train.data.cropping import Crop
+from mapper.train.data.scene import View
 from mapper.train.data.view_selection import ViewRule, choose_views
+from tests.support.networks.published import recording, recordings
 from tests.support.paths import COMMITTED_GOLDEN
 
 RECORDED = json.loads((COMMITTED_GOLDEN / "training" / "data_pipeline.json").read_text("utf-8"))
+KINDS = {
+    "view_selection", "image_and_ray_masks metric", "image_and_ray_masks not_metric", "sampler",
+    "sampler_stream3r", "resized",
+}  # fmt: skip
 
 
-def test_views_are_those_that_a_seed_gives() -> None:
-    assert len(RECORDED["view_selection"]) > 20
-    for of in RECORDED["view_selection"]:
-        rule = ViewRule(
-            (1, of.get("max_interval", 25)),
-            of.get("video_prob", 0.5),
-            of.get("fix_interval_prob", 0.5),
-            of.get("block_shuffle"),
-            repeats=True,
-        )
-        rng = np.random.default_rng(of["seed"])
-        chosen = choose_views(of["num_views"], of["start"], of["images"], rule, rng)
-        assert chosen == (of["positions"], of["ordered_video"]), of
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_what_is_drawn_is_what_a_seed_gives(kind: str) -> None:
+    found = [(ours, theirs) for name, ours, theirs in draws(RECORDED) if name == kind]
+    assert found and {name for name, *_ in draws(RECORDED)} == KINDS
+    for ours, theirs in found:
+        assert ours == theirs
+
+
+@pytest.mark.parametrize("name", [n for n in recordings("training") if n.endswith("data_pipeline")])
+def test_crops_rays_and_points_are_the_recorded_ones(name: str) -> None:
+    verdict = check(recording("training", name), RUNNERS)
+    assert len(verdict.differences) >= 8 and verdict.skipped == []
+    assert [d for d in verdict.differences if not d.within(1e-6)] == []
 
 
 def test_a_scene_that_is_too_short_is_refused_unless_views_may_come_again() -> None:
@@ -36,16 +46,21 @@ def test_a_scene_that_is_too_short_is_refused_unless_views_may_come_again() -> N
     assert len(again.positions) == 6 and set(again.positions) <= set(range(5))
 
 
-def test_batches_share_size_and_length_as_recorded() -> None:
-    for of in RECORDED["sampler"]:
-        plan = BatchPlan(of["batch_size"], of["resolutions"], (of["min_views"], of["max_views"]))
-        rows = plan.rows(of["samples"], of["epoch"])
-        assert [list(row) for row in rows] == of["index_resolution_views"]
-    for of in RECORDED["sampler_stream3r"]:
-        drawn = stream3r_rows(of["samples"], of["resolutions"], of["batch_size"], of["epoch"])
-        assert [list(row) for row in drawn] == of["index_resolution"]
+def test_a_crop_keeps_each_pixels_ray() -> None:
+    """A point seen at a pixel of the crop is the one that was seen there before: the depth is that
+    of a plane whose depth depends on the ray."""
+    rows, columns = np.mgrid[:90, :120].astype(np.float32)
+    K = np.array([[100.0, 0, 57.3], [0, 100.0, 46.8], [0, 0, 1]])
+    depth = 2 + (columns - 57.3) / 100 + 0 * rows
+    image = np.zeros((90, 120, 3), np.uint8)
+    crop = Crop((60, 40), 8)(View(image, depth, np.eye(4), K), np.random.default_rng(3))
+    assert crop.image.shape == (40, 60, 3) and crop.depth.shape == (40, 60)
+    ray = (np.arange(60) - crop.intrinsics[0, 2]) / crop.intrinsics[0, 0]
+    assert np.abs(crop.depth - (2 + ray)).max() < 0.02  # the nearest pixel's
 
 
-def test_an_epoch_of_another_size_is_made_as_recorded() -> None:
-    for of in RECORDED["resized"]:
-        assert resized(of["dataset_length"], of["size"], of["epoch"]) == of["mapping"]
+def test_a_principal_point_of_another_size_is_refused() -> None:
+    K = np.array([[100.0, 0, 300], [0, 100.0, 40], [0, 0, 1]])
+    view = View(np.zeros((90, 120, 3), np.uint8), np.ones((90, 120), np.float32), np.eye(4), K)
+    with pytest.raises(InputError, match=r"\(300, 40\).*120x90"):
+        Crop((60, 40))(view, np.random.default_rng(0))
