@@ -14,7 +14,7 @@ from mapper.core.sim3 import log_sim3, rigid_part, scale_of, similarity
 from mapper.vision.dense_residuals import AlignmentView, Limits, Scene, accumulate
 from mapper.vision.depth_pyramid import LEVELS, DepthPyramid, Level
 from mapper.vision.reprojection import camera_of, motion_of
-from mapper.vision.weak_directions import combined, without_exposure
+from mapper.vision.weak_directions import Combined, combined, without_exposure
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Float64
@@ -190,11 +190,11 @@ def _descend(
         reduced, follow = without_exposure(of_light)
         weights = known.light, known.light_where_weak
         depth = now.sums[4] / inliers
-        H, b, now.weakest = combined(of_planes, reduced, inliers, depth, weights)
+        told = combined(of_planes, reduced, inliers, depth, weights)
         if known.prior is not None:
-            _hold(H, b, known.prior, now.T, inliers)
-        now.information[:dof, :dof] = H
-        now.step[:dof] = solve_damped(H, b)
+            told = _held(told, known.prior, now.T, inliers)
+        now.information[:dof, :dof], now.weakest = told.information, told.weakest
+        now.step[:dof] = solve_damped(told.slope, told.gradient)
         now.gain, now.offset = (now.gain, now.offset) - follow.T @ [*now.step[:dof], 1.0]
         now.T = rigid_part(exp_se3(now.step[:6]) @ now.T)
         # exp(log scale) about the reference camera moves the source's origin too.
@@ -205,18 +205,27 @@ def _descend(
     return True
 
 
-def _hold(H: np.ndarray, b: np.ndarray, prior: PosePrior, T: np.ndarray, inliers: float) -> None:
-    """Add what is known beforehand, as so many residuals as there are would have to say it."""
-    moved = log_sim3(T @ inverse(prior.T_reference_source))[:6]
+def _held(told: Combined, prior: PosePrior, T: np.ndarray, inliers: float) -> Combined:
+    """With what is known beforehand, as so many residuals as there are would have to say it."""
+    H, A, b = told.information.copy(), told.slope.copy(), told.gradient.copy()
     for slide in () if prior.slides is None else prior.slides:
-        along = H[:6, :6] @ slide
-        told = float(slide @ along)
-        if told > 0:
-            b[:6] -= along * float(slide @ b[:6]) / told
-            H[:6, :6] -= np.outer(along, along) / told
+        turned = A[:6, :6] @ slide
+        if (across := float(slide @ turned)) > 0:
+            b[:6] -= turned * float(slide @ b[:6]) / across
+        _forget(A[:6, :6], slide)
+        _forget(H[:6, :6], slide)
     information = prior.information * inliers / INDEPENDENT_RESIDUALS
     H[:6, :6] += information
-    b[:6] += information @ moved
+    A[:6, :6] += information
+    b[:6] += information @ log_sim3(T @ inverse(prior.T_reference_source))[:6]
+    return Combined(H, A, b, told.weakest)
+
+
+def _forget(matrix: np.ndarray, slide: np.ndarray) -> None:
+    """Take out, in place, what a matrix (6, 6) tells along a twist."""
+    told = float(slide @ matrix @ slide)
+    if told > 0:
+        matrix -= np.outer(matrix @ slide, slide @ matrix) / told
 
 
 def _in_weak_directions(reference: DepthPyramid, config: AlignmentConfig) -> float:

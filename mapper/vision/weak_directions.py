@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
@@ -16,15 +16,28 @@ WEAK_INFORMATION: Final = 500.0
 EXPOSURE_DAMPING: Final = 1.0  # of an image in which nothing tells gain from offset
 
 
+class Combined(NamedTuple):
+    """Planes and light together; dof = 6 or 7.
+
+    information: (dof, dof), symmetric. slope: (dof, dof), by which the gradient (dof,) changes with
+    the pose: not symmetric, for light counts by direction. weakest: what a pixel's plane tells of
+    the direction that planes know least.
+    """
+
+    information: Float64[np.ndarray, "n n"]
+    slope: Float64[np.ndarray, "n n"]
+    gradient: Float64[np.ndarray, " n"]
+    weakest: float
+
+
 def combined(
     of_planes: Float64[np.ndarray, "k k"],
     light: Float64[np.ndarray, "k k"],
     inliers: float,
     mean_depth: float,
     weights: tuple[float, float],
-) -> tuple[Float64[np.ndarray, "n n"], Float64[np.ndarray, " n"], float]:
-    """H (dof, dof) and gradient b (dof,) of planes and light together, dof = k - 1; and what a
-    pixel's plane tells of the direction that planes know least.
+) -> Combined:
+    """What planes and light tell, the light by direction; dof = k - 1.
 
     of_planes: (k, k), of `dense_residuals.accumulate`. light: see `without_exposure`. mean_depth:
     of the inliers, units. Along the eigenvectors of what the planes know (rotations in radians,
@@ -32,25 +45,34 @@ def combined(
     know the motion well, to the second, where they do not: structure that repeats or a floor that
     agrees with any slide would lead it astray, while light, which blur, reflections and a delay
     bias by fractions of a pixel, would only spoil what planes know better.
+
+    A step is taken by the slope, not by the information. Light ties turning to going sideways, and
+    a step that forgot that a direction of which planes are sure moves the light as well would go
+    too far in the other: with an inexact depth camera by more each time.
     """
     planes = symmetric(of_planes)
     H, b = planes[:-1, :-1].copy(), planes[:-1, -1].copy()
+    of_light, by_light = light[:-1, :-1], light[:-1, -1]
     where_strong, where_weak = weights
     unit = np.ones(len(b))
     unit[3:6] = mean_depth
     known, directions = np.linalg.eigh(unit[:, None] * H * unit / max(inliers, 1.0))
     weakest = float(known[0])
     if where_strong <= 0:
-        return H, b, weakest
+        return Combined(H, H, b, weakest)
     weakness = (WEAK_INFORMATION / (WEAK_INFORMATION + np.maximum(known, 0.0))) ** 2
     more = (where_weak - where_strong) * weakness
     # exp(x) in units of `unit`: a direction's projector is U v v^T U^-1 on x, its transpose on b.
     into = directions / unit[:, None]
     out_of = directions * unit[:, None]
     root = (into * np.sqrt(more)) @ out_of.T
-    H = H + where_strong * light[:-1, :-1] + root @ light[:-1, :-1] @ root.T
-    b = b + where_strong * light[:-1, -1] + ((into * more) @ out_of.T) @ light[:-1, -1]
-    return H, b, weakest
+    by_direction = where_strong * np.eye(len(b)) + (into * more) @ out_of.T
+    return Combined(
+        H + where_strong * of_light + root @ of_light @ root.T,
+        H + by_direction @ of_light,
+        b + by_direction @ by_light,
+        weakest,
+    )
 
 
 def without_exposure(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mapper.core.camera_kinds import CameraKind
+from mapper.core.depth_noise import NOISE_BY_KIND
 from mapper.core.frame import Frame
 from mapper.core.geometry import exp_se3
 from mapper.core.intrinsics import Intrinsics
@@ -17,6 +19,7 @@ from mapper.core.sim3 import (
     similarity,
 )
 from mapper.vision.dense_alignment import Alignment, AlignmentConfig, align
+from mapper.vision.depth_pyramid import build_pyramid
 from tests.support.room_views import Room, distance, pyramid_of, scaled_depth
 
 CONFIG = AlignmentConfig()
@@ -100,6 +103,18 @@ def test_light_counts_fully_along_a_wall_and_little_against_it() -> None:
     along, against = [2, 3, 4], 5
     np.testing.assert_allclose(told[along, along], of_all[along, along], rtol=0.05)
     assert told[against, against] == pytest.approx(0.05 * of_all[against, against], rel=0.2)
+
+
+@pytest.mark.parametrize("kind", NOISE_BY_KIND)
+def test_an_alignment_stays_where_it_has_come_to_rest(room: Room, kind: CameraKind) -> None:
+    """However little planes are believed: steps that light and planes take together do not grow."""
+    a, b = room.frame(24), room.frame(31)
+    views = [build_pyramid(f.depth, f.image, room.intrinsics, NOISE_BY_KIND[kind]) for f in (a, b)]
+    T = room.relative(24, 31)
+    for _ in range(4):
+        before, T = T, align(*views, T, CONFIG).S_reference_source
+    assert distance(T, before)[0] < 1e-4
+    assert distance(T, room.relative(24, 31))[0] < 2e-3
 
 
 def test_too_few_points_are_no_alignment() -> None:
