@@ -42,7 +42,9 @@ def follow(track: Track, view: View, config: RgbdConfig) -> Track | None:
     T_world_camera = orthonormalised(track.reference.T_world_camera @ found.T_reference_camera)
     reference = track.reference.view.frame_index
     uncertainty = PoseUncertainty(reference, found.covariance, found.is_held)
-    placed = PlacedView(view, T_world_camera, uncertainty, found.values)
+    placed = PlacedView(
+        view, T_world_camera, uncertainty, found.values, found.light, found.leaves_out
+    )
     if found.shared < config.reference_overlap and has_depth:
         return stand_on(placed, track.T_world_last)
     return _moved(placed, track.reference, track.T_world_last, found.covariance)

@@ -57,8 +57,10 @@ class Recollection:
         """Of what `noted` wrote."""
         covariance, is_held = np.array(note["covariance"]), bool(note["is_held"])
         uncertainty = PoseUncertainty(int(note["reference"]), covariance, is_held)
-        view = self.view(int(note["frame"]))
-        return PlacedView(view, np.array(note["T_world_camera"]), uncertainty)
+        view, T = self.view(int(note["frame"])), np.array(note["T_world_camera"])
+        # An older note does not tell.
+        light, leaves_out = float(note.get("light", 1.0)), bool(note.get("leaves_out"))
+        return PlacedView(view, T, uncertainty, light=light, leaves_out=leaves_out)
 
     def track(self, note: dict[str, Any], references: dict[int, PlacedView]) -> Track:
         """references: by the indices of their frames."""

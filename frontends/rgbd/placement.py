@@ -34,6 +34,7 @@ from mapper.vision.local_features import MatchedPose, contradicts
 MIN_INLIERS_ALONE = 25  # matches that may place a view without any depth
 MIN_INLIERS_AGAINST = 20  # matches that may overrule an alignment
 MOST_INTRUDING = 0.01  # share of the points in free space: more is noise no longer
+DARKER = 0.03  # correlation of light: by less it changes from frame to frame anyway
 SAME_START = 0.01, 0.01  # metres and radians: nearer ones show the same to have moved
 MISMATCH = 10.0  # log-likelihood that features, which are known to some pixels, may cost
 
@@ -43,13 +44,16 @@ class Placement:
     """T_reference_camera (4, 4) and its covariance (6, 6), see PoseUncertainty.
 
     is_held: by more than the views, in some direction. shared: of
-    the view's points, with the reference. values: numbers that are worth a plot.
+    the view's points, with the reference. light, leaves_out: see PlacedView.
+    values: numbers that are worth a plot.
     """
 
     T_reference_camera: np.ndarray
     covariance: np.ndarray
     is_held: bool = False
     shared: float = 1.0
+    light: float = 1.0
+    leaves_out: bool = False
     values: dict[str, float] = field(default_factory=dict)
 
 
@@ -84,7 +88,7 @@ def place(track: Track, view: View, config: RgbdConfig) -> Placement | None:
     tried = HypothesisMaker(reference, view.pyramid, config.alignment, weak, motion)
     first = tried(prior.T_reference_source, prior)
     likely = [first]
-    if first.evidence.front > MOST_INTRUDING:
+    if first.evidence.front > MOST_INTRUDING or _may_follow_what_moves(first, track):
         likely += _without_moving(
             tried, [prior.T_reference_source, first.T_reference_camera], prior
         )
@@ -93,6 +97,16 @@ def place(track: Track, view: View, config: RgbdConfig) -> Placement | None:
         again = repeats(tried, best, track.T_reference_last, prior)
         return _placement(best) if _stands_alone(best, again, prior, config) else None
     return _place_among(likely, track, view, tried, config)
+
+
+def _may_follow_what_moves(first: Hypothesis, track: Track) -> bool:
+    """Whether something moved a frame ago, or light agrees less than it did then, if that is known.
+
+    What moves near the camera takes the alignment with it: surfaces agree then, for those further
+    away are less sure and slide, and only the light upon them tells.
+    """
+    light, before = first.evidence.light, track.last.light
+    return track.last.leaves_out or (first.evidence.has_light and light < before - DARKER)
 
 
 def _place_among(
@@ -175,6 +189,8 @@ def _placement(best: Hypothesis) -> Placement:
         reported_covariance(aligned),
         best.is_held,
         aligned.overlap * aligned.inlier_ratio,
+        best.evidence.light,
+        best.leaves_out,
         _worth_a_plot(best),
     )
 

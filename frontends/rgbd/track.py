@@ -55,4 +55,6 @@ def noted(placed: PlacedView) -> dict[str, Any]:
         "reference": placed.uncertainty.reference_index,
         "covariance": placed.uncertainty.covariance.tolist(),
         "is_held": placed.uncertainty.is_held,
+        "light": placed.light,
+        "leaves_out": placed.leaves_out,
     }

@@ -84,13 +84,18 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class PlacedView:
-    """A view and where its camera is: T_world_camera float64 (4, 4), and how surely. values: of the
-    alignment that placed it, worth a plot."""
+    """A view and where its camera is: T_world_camera float64 (4, 4), and how surely.
+
+    light: correlation of its details with the reference's. leaves_out: it was placed without
+    something that moves by itself. values: of the alignment that placed it, worth a plot.
+    """
 
     view: View
     T_world_camera: np.ndarray
     uncertainty: PoseUncertainty
     values: dict[str, float] = field(default_factory=dict)
+    light: float = 1.0
+    leaves_out: bool = False
 
 
 def known(view: View) -> PoseUncertainty:
