@@ -26,7 +26,7 @@ from torch import Tensor
 
 FIRST_GAINS: Final = (0.1, 0.8, 1.3)  # of layers that were scaled once more afterwards
 MAPS: Final = r"out\.(pts3d|conf|rgb).*"  # the dense outputs of a CUT3R recording
-LOSS: Final = r"(in|out|grad)\..*"  # of a training loss
+LOSS: Final = r"(in|out|grad)\..*"  # of a training loss, or of steps
 WEIGHTS: Final = {  # generator and where the sidecar keeps its seed
     "cut3r/weights_tiny_dpt": ("torch", "seed"),
     "cut3r/weights_tiny_linear": ("torch", "seed"),
@@ -90,6 +90,8 @@ PACKED: Final[Mapping[str, Part]] = {
     "training/vggt_loss_points": Part(keep=LOSS),
     "training/wint3r_loss": Part(keep=LOSS),
     "training/stream3r_steps": Part(keep=LOSS),
+    "training/cut3r_steps_dpt": Part(keep=LOSS),
+    "training/cut3r_steps_long_linear": Part(drop=r"in\.sky_mask"),
     # A crop with a drawn margin, one of an image that must grow, rays and points.
     "training/data_pipeline": Part(keep=r"case[24]\..*|(ray|unproject)\..*"),
 }

@@ -51,12 +51,18 @@ class Attention(nn.Module):
 
     def forward(self, tokens: Tensor, rope: Rope2D | None, mix: Mix) -> Tensor:
         """(B, n, width) to the same; n may be several frames of as many tokens as `rope` has."""
-        if rope is not None and self.normed and tokens.device.type == "cuda":
+        on_gpu = tokens.device.type == "cuda" and not torch.is_grad_enabled()
+        if rope is not None and self.normed and on_gpu:
             return self.proj(mix(*self._turned_together(tokens, rope)))
         query, key, value = self.projected(tokens)
         if rope is not None:
             query, key = rotated(query, rope), rotated(key, rope)
         return self.proj(mix(query.to(value.dtype), key.to(value.dtype), value))
+
+    def train(self, mode: bool = True) -> Attention:
+        """As of any module; what was kept of the weights is looked up again."""
+        self._gains = None
+        return super().train(mode)
 
     def projected(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Query, key and value (B, n, heads, d), the first two after their norms."""

@@ -145,5 +145,6 @@ class CameraHead(nn.Module):
             for number, block in enumerate(self.trunk):
                 x = block(x, keys, iteration * len(self.trunk) + number)
             change = self.pose_branch(self.trunk_norm(x))
-            poses.append(poses[-1] + change if poses else change)
+            # Gradients stop at the pose before: each refinement learns its own change alone.
+            poses.append(before + change if poses else change)
         return torch.stack(poses)

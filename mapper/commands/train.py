@@ -26,6 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="changes",
         help="change the recipe, like data.sequences=2; may be given again",
     )  # fmt: skip
+    parser.add_argument(
+        "--start", type=Path, metavar="FILE", help="weights to start from, and of a teacher"
+    )
     parser.add_argument("--minutes", type=float, metavar="M", help="stop then, and save")
 
 
@@ -35,7 +38,8 @@ def execute(arguments: argparse.Namespace) -> int:
     from mapper.train.data.batches import Batches
     from mapper.train.data.scene import packed_scenes
     from mapper.train.loop import Training
-    from mapper.train.networks import random_network
+    from mapper.train.networks import trained_network
+    from mapper.train.processes import started
     from mapper.train.recipe import load_recipe
 
     recipe = load_recipe(arguments.recipe, arguments.changes)
@@ -46,15 +50,19 @@ def execute(arguments: argparse.Namespace) -> int:
     validation = packed_scenes(arguments.data, "validation_") if held_back else None
     arguments.out.mkdir(parents=True, exist_ok=True)
     minutes = arguments.minutes or float("inf")
+    processes = started()
     training = Training(
         recipe,
-        random_network(recipe),
+        trained_network(recipe, arguments.start, processes.device),
         Batches(scenes, recipe.data, recipe.seed),
         None if validation is None else Batches(validation, recipe.data, recipe.seed + 1),
         arguments.out,
         time.monotonic() + 60 * minutes,
+        processes=processes,
     )
     done = training.run()
+    if processes.rank:
+        return 0
     if arguments.json:
         print(json.dumps({"steps": done, "path": str(arguments.out)}))
     else:

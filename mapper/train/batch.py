@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Final
 
 import torch
 from torch import Tensor
@@ -12,6 +12,9 @@ from mapper.vision.rotations import inverse_rigid
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
+
+MAPS: Final = ("images", "depth", "T_world_camera", "intrinsics", "points", "valid", "sky")
+ON_CPU: Final = ("shows_image", "shows_rays", "resets")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,10 @@ class SampleKinds:
     depth_only: Bool[Tensor, " b"]
     single_view: Bool[Tensor, " b"]
 
+    def to(self, device: torch.device) -> SampleKinds:
+        """The same there."""
+        return SampleKinds(*(getattr(self, each.name).to(device) for each in fields(self)))
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingBatch:
@@ -34,8 +41,8 @@ class TrainingBatch:
 
     images: in [-1, 1]. depth: along z, 0 where there is no reading, negative in the sky. points: of
     each pixel in the world. valid: where depth and points are known. sky: where the sky is seen.
-    shows_image: which views the network is given the image of; else it is given its rays alone.
-    Pixel centres lie at integers.
+    shows_image, shows_rays: what of each view the network is given. resets: after which views it
+    forgets what it saw. These three stay on the CPU; None = no view. Pixel centres lie at integers.
     """
 
     images: Float[Tensor, "b v 3 h w"]
@@ -47,6 +54,22 @@ class TrainingBatch:
     sky: Bool[Tensor, "b v h w"]
     shows_image: Bool[Tensor, "b v"]
     kinds: SampleKinds
+    shows_rays: Bool[Tensor, "b v"] | None = None
+    resets: Bool[Tensor, "b v"] | None = None
+
+    def views(self, which: slice | list[int]) -> TrainingBatch:
+        """Those views of every sequence; of a list, in its order and as often as it says."""
+        kept = {
+            name: values[:, which]
+            for name in (*MAPS, *ON_CPU)
+            if (values := getattr(self, name)) is not None
+        }
+        return replace(self, **kept)
+
+    def to(self, device: torch.device) -> TrainingBatch:
+        """The same there."""
+        moved_maps = {name: getattr(self, name).to(device) for name in MAPS}
+        return replace(self, **moved_maps, kinds=self.kinds.to(device))
 
     @property
     def T_first_camera(self) -> Float[Tensor, "b v 4 4"]:

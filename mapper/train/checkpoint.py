@@ -54,7 +54,7 @@ def restore_training(
         return 0
     try:
         state = torch.load(path, weights_only=True)
-        before, now = dict(state["recipe"]), asdict(recipe)
+        before, now = _with_defaults(dict(state["recipe"])), asdict(recipe)
     except Exception as error:  # torch raises whatever its reader meets
         raise InputError(f"{path}: no training of ours ({error})") from error
     for name in FREE:
@@ -70,6 +70,14 @@ def restore_training(
     optimiser.load_state_dict(state["optimiser"])
     torch.set_rng_state(state["random"])
     return int(state["step"])
+
+
+def _with_defaults(recipe: dict[str, Any]) -> dict[str, Any]:
+    """A recipe that was saved before some of today's keys were there: those had the defaults."""
+    defaults = asdict(Recipe())
+    for group in ("data", "rate"):
+        recipe[group] = defaults[group] | recipe[group]
+    return defaults | recipe
 
 
 # What may change from one stretch of a training to the next.

@@ -9,18 +9,21 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
-from torch import nn
 
 from mapper.errors import InputError
 from mapper.train.checkpoint import restore_training, save_training
 from mapper.train.data.batches import Batches
 from mapper.train.networks import Trained
 from mapper.train.parameters import Optimisation, freeze, optimiser
+from mapper.train.processes import ALONE, Processes
 from mapper.train.recipe import Recipe
-from mapper.train.schedules import StepCosine
+from mapper.train.stepping import Clipping, OptimiserStep, looked_at
+
+if TYPE_CHECKING:
+    from mapper.train.batch import TrainingBatch
 
 logger = logging.getLogger(__name__)
 LOG: Final = "log.jsonl"
@@ -38,6 +41,7 @@ class Training:
     folder: Path
     until: float = math.inf
     tell: Callable[[str], None] = print
+    processes: Processes = ALONE
 
     def run(self) -> int:
         """Train from where the folder's checkpoint ends; the number of steps done in the end."""
@@ -46,59 +50,64 @@ class Training:
         betas = (recipe.beta1, recipe.beta2)
         adam = optimiser(model, Optimisation(recipe.decay, recipe.weight_decay, betas))
         done = restore_training(self.folder, model, adam, recipe)
-        rate = recipe.rate
-        schedule = StepCosine(rate.highest, rate.lowest, rate.start, rate.warm_up, recipe.steps)
+        clipping = Clipping(recipe.clip, tuple(recipe.clip_parts))
+        move = OptimiserStep(
+            model, self.trained.objective, adam, clipping, recipe.step_each_chunk, self.processes
+        )
+        schedule = recipe.rate.schedule(recipe.steps)
         log = _Log(self.folder / LOG, done, self.tell, recipe)
         skipped, step = 0, done
-        while step < recipe.steps and time.monotonic() < self.until:
-            for group in adam.param_groups:
-                group["lr"] = schedule.at(0, step)
-            parts = self._step(step, adam)
-            skipped = skipped + 1 if parts is None else 0
+        while step < recipe.steps and self.processes.agree(time.monotonic() < self.until):
+            rate = schedule.at(step, step)
+            parts = move([self._batch(number) for number in self._numbers(step)], rate)
+            moved = math.isfinite(parts["gradient"])
+            skipped = 0 if moved else skipped + 1
+            if skipped:
+                logger.warning("step %d: the loss is no number; its batch is left out", step)
             if skipped > MOST_SKIPPED:
                 raise InputError(
                     f"{self.folder}: the loss of {skipped} batches in a row is no number; set "
                     "rate.highest lower, and go on from the last checkpoint"
                 )
             step += 1
-            if parts is not None:
-                log.add(step, parts, schedule.at(0, step - 1))
+            if moved and not self.processes.rank:
+                log.add(step, parts, rate)
             if step % recipe.save_every == 0:
-                save_training(self.folder, model, adam, step, recipe)
+                self._save(adam, step)
             if self.validation is not None and step % recipe.validate_every == 0:
-                log.write({"step": step, "validation": self.validated()})
-        save_training(self.folder, model, adam, step, recipe)
+                self._validate(log, step)
+        self._save(adam, step)
         return step
 
-    def _step(self, step: int, adam: torch.optim.Optimizer) -> dict[str, float] | None:
-        """One step of the optimiser; what the loss is made of, or None of no number."""
-        recipe, parts = self.recipe, dict[str, float]()
-        adam.zero_grad(set_to_none=True)
-        for part in range(recipe.accumulate):
-            loss = self.trained.objective(self.batches[step * recipe.accumulate + part])
-            (loss.total / recipe.accumulate).backward()
-            for name, value in {"total": loss.total, **loss.parts}.items():
-                parts[name] = parts.get(name, 0.0) + float(value.detach()) / recipe.accumulate
-        norm = nn.utils.clip_grad_norm_(self.trained.model.parameters(), recipe.clip)
-        parts["gradient"] = float(norm)
-        if not math.isfinite(parts["total"]) or not math.isfinite(parts["gradient"]):
-            logger.warning("step %d: the loss is no number; its batch is left out", step)
-            return None
-        adam.step()
-        return parts
+    def _numbers(self, step: int) -> list[int]:
+        """Of this process's batches of a step: those of all processes follow one another, so that
+        as many batches accumulated by one process are the same step."""
+        first = step * self.recipe.accumulate
+        return [
+            (first + part) * self.processes.count + self.processes.rank
+            for part in range(self.recipe.accumulate)
+        ]
 
-    @torch.no_grad()
+    def _batch(self, number: int) -> TrainingBatch:
+        return self.batches[number].to(self.processes.device)
+
+    def _save(self, adam: torch.optim.Optimizer, step: int) -> None:
+        if not self.processes.rank:
+            save_training(self.folder, self.trained.model, adam, step, self.recipe)
+
+    def _validate(self, log: _Log, step: int) -> None:
+        """The first process does, the others wait for its next gradient."""
+        if not self.processes.rank:
+            log.write({"step": step, "validation": self.validated()})
+
     def validated(self) -> dict[str, float]:
         """Mean parts of the loss over the first validation batches."""
         assert self.validation is not None
-        self.trained.model.eval()
-        count, sums = self.recipe.validation_batches, dict[str, float]()
-        for number in range(count):
-            loss = self.trained.objective(self.validation[number])
-            for name, value in {"total": loss.total, **loss.parts}.items():
-                sums[name] = sums.get(name, 0.0) + float(value) / count
-        self.trained.model.train()
-        return sums
+        held_back = (
+            self.validation[number].to(self.processes.device)
+            for number in range(self.recipe.validation_batches)
+        )
+        return looked_at(self.trained.model, self.trained.objective, held_back)
 
 
 class _Log:

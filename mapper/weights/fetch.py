@@ -122,6 +122,7 @@ def sha256(path: Path) -> str:
 def _from_hugging_face(entry: Weights, place: Path) -> None:
     from huggingface_hub import hf_hub_download  # type: ignore[import-not-found,unused-ignore]
 
+    assert entry.identifier is not None
     hf_hub_download(repo_id=entry.identifier, filename=entry.file, local_dir=str(place.parent))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from mapper.train.data.batches import Batches
 from mapper.train.data.scene import View, packed_scenes
 from mapper.train.loop import Training
 from mapper.train.losses.terms import Loss
-from mapper.train.networks import random_network
+from mapper.train.networks import trained_network
 from mapper.train.recipe import DataRecipe, RateRecipe, Recipe, load_recipe
 
 NETWORK = {
@@ -53,7 +54,7 @@ class Corner:
 def training(folder: Path, recipe: Recipe = RECIPE) -> Training:
     folder.mkdir(exist_ok=True)
     batches = Batches([Corner()], recipe.data, 0)
-    return Training(recipe, random_network(recipe), batches, batches, folder, tell=lambda _: None)
+    return Training(recipe, trained_network(recipe), batches, batches, folder, tell=lambda _: None)
 
 
 def losses(folder: Path) -> list[float]:
@@ -69,7 +70,7 @@ def test_a_training_that_was_stopped_goes_on_to_the_last_bit(tmp_path: Path) -> 
     one = training(stopped)
     real, calls = one.trained.objective, []
 
-    def killed(batch: TrainingBatch) -> Loss:
+    def killed(batch: TrainingBatch) -> Iterator[Loss]:
         calls.append(1)
         if len(calls) == 6:  # in its sixth step, two after the last checkpoint
             raise KeyboardInterrupt
@@ -97,12 +98,26 @@ def test_another_recipe_does_not_go_on_in_its_folder(tmp_path: Path) -> None:
         training(tmp_path / "t", replace(RECIPE, seed=1)).run()
 
 
+def test_a_training_by_a_recipe_with_fewer_keys_goes_on(tmp_path: Path) -> None:
+    """As those were that were saved before today's keys were there."""
+    training(tmp_path / "t", replace(RECIPE, steps=2)).run()
+    path = tmp_path / "t" / "training.pt"
+    state = torch.load(path, weights_only=True)
+    del state["recipe"]["precision"], state["recipe"]["rate"]["curve"]
+    torch.save(state, path)
+    assert training(tmp_path / "t").run() == 6
+    del state["recipe"]["seed"]
+    torch.save(state, path)
+    with pytest.raises(InputError, match=r"another recipe .*seed"):
+        training(tmp_path / "t", replace(RECIPE, seed=1)).run()
+
+
 def test_losses_that_are_no_numbers_stop_it_with_the_remedy(tmp_path: Path) -> None:
     one = training(tmp_path / "t", replace(RECIPE, steps=20))
 
-    def broken(batch: TrainingBatch) -> Loss:
-        loss = one.trained.objective(batch)
-        return Loss(loss.total * torch.nan, loss.parts)
+    def broken(batch: TrainingBatch) -> Iterator[Loss]:
+        for loss in one.trained.objective(batch):
+            yield Loss(loss.total * torch.nan, loss.parts)
 
     with pytest.raises(InputError, match=r"rate\.highest"):
         replace(one, trained=replace(one.trained, objective=broken)).run()

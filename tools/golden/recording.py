@@ -111,18 +111,29 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class Slack:
+    """What rounding alone may do to a recorded tensor: errors up to `absolute` do not count, and
+    only a `share` of the elements has to keep to it."""
+
+    absolute: Tensor
+    share: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Runner:
     """run: repeats what a golden file records; yields (name of a recorded tensor, our tensor).
 
     inputs: names of tensors that were put in rather than came out; "in." stands for all that begin
     so. probabilities: names of tensors whose scale is 1, however small their entries happen to be.
-    others: beginnings of the names of files of this kind that record what we do not have.
+    others: beginnings of the names of files of this kind that record what we do not have. slack:
+    of tensors by name, where a file says what rounding does to them.
     """
 
     run: Callable[[Golden], Iterator[tuple[str, Tensor]]]
     inputs: tuple[str, ...] = ()
     probabilities: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
+    slack: Callable[[Golden], Mapping[str, Slack]] | None = None
 
     def takes(self, name: str) -> bool:
         return any(name.startswith(i) if i.endswith(".") else name == i for i in self.inputs)
@@ -139,8 +150,9 @@ def check(golden: Golden, runners: Mapping[tuple[str, str], Runner]) -> Verdict:
     results = [(name, golden.tensors[name], ours) for name, ours in runner.run(golden)]
     if not results:
         raise InputError(f"{golden.path}: nothing in it could be compared with ours")
+    slack = runner.slack(golden) if runner.slack else {}
     differences = [
-        compare(name, expected, ours, float(name in runner.probabilities))
+        compare(name, expected, ours, float(name in runner.probabilities), slack.get(name))
         for name, expected, ours in results
     ]
     compared = {name for name, *_ in results}
@@ -148,7 +160,13 @@ def check(golden: Golden, runners: Mapping[tuple[str, str], Runner]) -> Verdict:
     return Verdict(golden.path, True, differences, skipped)
 
 
-def compare(name: str, expected: Tensor, ours: Tensor, least_scale: float = 0.0) -> Difference:
+def compare(
+    name: str,
+    expected: Tensor,
+    ours: Tensor,
+    least_scale: float = 0.0,
+    slack: Slack | None = None,
+) -> Difference:
     """Largest errors, relative to the scale of each entry of the first axis, or to `least_scale`.
 
     Integers and pixels must be equal; NaN must stand where NaN stood.
@@ -164,6 +182,8 @@ def compare(name: str, expected: Tensor, ours: Tensor, least_scale: float = 0.0)
         return Difference(name, float("inf"), float("inf"), "NaN at other places")
     equal = (expected == ours) | expected.isnan()
     error = (expected - ours).abs().masked_fill(equal, 0.0)
+    if slack is not None:
+        error = _beyond(error, slack)
     if exact and bool(error.any()):
         fault = f"{int((error > 0).sum())} of {error.numel()} values differ"
         return Difference(name, float(error.max()), float("inf"), fault)
@@ -173,6 +193,16 @@ def compare(name: str, expected: Tensor, ours: Tensor, least_scale: float = 0.0)
     scale = rows.amax(1).clamp(min=least)
     relative = error.reshape(len(rows), -1).amax(1) / scale
     return Difference(name, float(error.max()), float(relative.max()))
+
+
+def _beyond(error: Tensor, slack: Slack) -> Tensor:
+    """Errors less what rounding may do; of the largest ones only a share counts."""
+    beyond = (error - slack.absolute.to(error.device)).clamp(min=0)
+    spared = int((1 - slack.share) * beyond.numel())
+    if spared:
+        largest = beyond.flatten().topk(spared).indices
+        beyond = beyond.flatten().index_fill(0, largest, 0.0).view_as(beyond)
+    return beyond
 
 
 def golden_files(paths: Iterable[Path]) -> list[Golden]:

@@ -18,7 +18,7 @@ from golden.evaluation import (
 from golden.recording import Runner
 from golden.training_data import CROPS, DATA_INPUTS, run_data
 from golden.training_losses import LOSS_INPUTS, run_loss
-from golden.training_steps import run_stream3r_steps
+from golden.training_steps import STEP_INPUTS, run_cut3r_steps, run_stream3r_steps, slack_of
 from golden.vggt_parts import FUNCTION_INPUTS as VGGT_FUNCTION_INPUTS
 from golden.vggt_parts import run_functions as run_vggt_functions
 from golden.vggt_sequences import run_inputs as run_vggt_inputs
@@ -53,7 +53,8 @@ RUNNERS: Final[Mapping[tuple[str, str], Runner]] = {
     ("wint3r", "recon_cli"): Runner(run_recon_cli, inputs=("in.", "ply_bytes")),
     ("cut3r", "training_loss"): Runner(run_loss, LOSS_INPUTS),
     ("vggt", "training_loss"): Runner(run_loss, LOSS_INPUTS),
-    ("vggt", "training_steps"): Runner(run_stream3r_steps, ("in.", "param.")),
+    ("vggt", "training_steps"): Runner(run_stream3r_steps, STEP_INPUTS, slack=slack_of),
+    ("cut3r", "training_steps"): Runner(run_cut3r_steps, STEP_INPUTS, slack=slack_of),
     ("wint3r", "training_loss"): Runner(run_loss, LOSS_INPUTS),
     ("training", "data"): Runner(run_data, (*DATA_INPUTS, *CROPS)),
 }

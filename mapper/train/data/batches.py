@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,14 +11,25 @@ import torch
 from mapper.errors import InputError
 from mapper.train.batch import SampleKinds, TrainingBatch, points_of
 from mapper.train.data.colors import Jitter
+from mapper.train.data.cropping import Crop
+from mapper.train.data.rays import Shown, ShownShares, draw_shown
 from mapper.train.data.scene import Scene, View
 from mapper.train.data.view_selection import ViewRule, choose_views
 from mapper.train.recipe import DataRecipe
 
 
 @dataclass(frozen=True, slots=True)
+class BatchShape:
+    """size: (W, H) pixels. views: of each of so many sequences."""
+
+    size: tuple[int, int]
+    views: int
+    sequences: int
+
+
+@dataclass(frozen=True, slots=True)
 class Batches:
-    """scenes: of the size that the recipe says. metric: their units are metres."""
+    """scenes: of any size, that of the batch is cut from them. metric: their units are metres."""
 
     scenes: Sequence[Scene]
     recipe: DataRecipe
@@ -28,33 +39,86 @@ class Batches:
     def __getitem__(self, number: int) -> TrainingBatch:
         """The batch of that number."""
         rng = np.random.default_rng([self.seed, number])
-        return joined([self._sample(rng) for _ in range(self.recipe.sequences)], self.metric)
+        shape = drawn_shape(self.recipe, rng)
+        samples = [self._sample(shape, rng) for _ in range(shape.sequences)]
+        batch = joined([views for views, _ in samples], self.metric)
+        if not self.recipe.rays_alone and not self.recipe.rays_too:
+            return batch
+        shown = torch.tensor([shown for _, shown in samples])
+        return replace(batch, shows_image=shown[..., 0], shows_rays=shown[..., 1])
 
-    def _sample(self, rng: np.random.Generator) -> list[View]:
+    def _sample(
+        self, shape: BatchShape, rng: np.random.Generator
+    ) -> tuple[list[View], list[Shown]]:
         recipe = self.recipe
         rule = ViewRule(
-            (1, recipe.longest_interval), recipe.video, recipe.steady, recipe.block or None
+            (1, recipe.longest_interval),
+            recipe.video,
+            recipe.steady,
+            recipe.block or None,
+            recipe.repeats,
         )
         scene = self.scenes[int(rng.integers(len(self.scenes)))]
-        if len(scene) < recipe.views:
+        # With repeats as published: of a scene that is shorter still nothing can be made.
+        fewest = max(shape.views // 3, 3) if recipe.repeats else shape.views
+        if len(scene) < fewest:
             raise InputError(f"a scene of {len(scene)} images is too short: set data.views lower")
-        first = int(rng.integers(len(scene) - recipe.views + 1))
-        chosen = choose_views(recipe.views, first, len(scene), rule, rng)
-        views = [scene.view(position) for position in chosen.positions]
-        sizes = {view.image.shape[:2] for view in views}
-        if sizes != {(recipe.height, recipe.width)}:
-            height, width = sizes.pop()
-            raise InputError(
-                f"a scene's images have {width}x{height} pixels, the recipe says "
-                f"{recipe.width}x{recipe.height}: set data.width and data.height"
-            )
-        if not recipe.jitter:
-            return views
-        jitter = Jitter(rng)
-        return [
-            View(jitter(view.image), view.depth, view.T_world_camera, view.intrinsics)
-            for view in views
-        ]
+        first = int(rng.integers(len(scene) - fewest + 1))
+        chosen = choose_views(shape.views, first, len(scene), rule, rng)
+        crop = Crop(shape.size, recipe.margin)
+        views = [_fitted(scene.view(position), crop, rng) for position in chosen.positions]
+        if recipe.jitter:
+            views = _jittered(views, recipe.jitter_each, rng)
+        if not recipe.rays_alone and not recipe.rays_too:
+            return views, []
+        shares = ShownShares(1 - recipe.rays_alone - recipe.rays_too, recipe.rays_alone)
+        return views, draw_shown(len(views), self.metric, shares, rng)
+
+
+def drawn_shape(recipe: DataRecipe, rng: np.random.Generator) -> BatchShape:
+    """Of a batch; nothing is drawn of what the recipe leaves no choice of."""
+    size = recipe.width, recipe.height
+    if recipe.sizes:
+        weights = np.ones(len(recipe.sizes))
+        if recipe.favour_first:
+            weights[: len(recipe.sizes) // 2] = 2
+        size = recipe.sizes[int(rng.choice(len(recipe.sizes), p=weights / weights.sum()))]
+    elif recipe.aspects is not None:
+        size = _drawn_size(recipe, recipe.aspects, rng)
+    views = recipe.views
+    if recipe.fewest_views:
+        views = int(rng.integers(recipe.fewest_views, recipe.views + 1))
+    sequences = max(recipe.images // views, 1) if recipe.images else recipe.sequences
+    return BatchShape(size, views, sequences)
+
+
+def _drawn_size(
+    recipe: DataRecipe, aspects: tuple[float, float], rng: np.random.Generator
+) -> tuple[int, int]:
+    """(W, H): multiples of the patch, the height never 0."""
+    aspect, step = float(rng.uniform(*aspects)), recipe.multiple
+    width = float(recipe.width)
+    if recipe.pixels is not None:
+        width = float(np.sqrt(rng.uniform(*recipe.pixels) / aspect))
+    columns = max(int(np.round(width / step)), 1)
+    rows = max(int(width * aspect / step), 1)
+    return columns * step, rows * step
+
+
+def _fitted(view: View, crop: Crop, rng: np.random.Generator) -> View:
+    """As it is where it has the size already."""
+    height, width = view.depth.shape
+    return view if (width, height) == crop.size and crop.margin <= 1 else crop(view, rng)
+
+
+def _jittered(views: list[View], each: bool, rng: np.random.Generator) -> list[View]:
+    jitter = Jitter(rng)
+    changed = []
+    for number, view in enumerate(views):
+        if each and number:
+            jitter = Jitter(rng)
+        changed.append(replace(view, image=jitter(view.image)))
+    return changed
 
 
 def joined(samples: Sequence[Sequence[View]], metric: bool) -> TrainingBatch:

@@ -17,10 +17,14 @@ LIMIT: Final = 100.0
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """total: scalar, with a gradient. parts: scalars for logs; NaN of what was not measured."""
+    """total: scalar, with a gradient. parts: scalars for logs; NaN of what was not measured.
+
+    share: of the batch's loss, where that is made of several.
+    """
 
     total: Tensor
     parts: Mapping[str, Tensor]
+    share: float = 1.0
 
 
 def finite(values: Tensor) -> Tensor:
