@@ -24,6 +24,7 @@ from mapper.backend.keyframes.keyframe import Keyframe, turning_of
 from mapper.backend.keyframes.keyframe_tracker import KeyframeTracker
 from mapper.backend.keyframes.map_cache import MapCache, MapStore
 from mapper.backend.loops.linker import KeyframeLinker
+from mapper.backend.priors.knowledge import Knowledge
 from mapper.backend.self_doubt.doubt import SelfDoubt, doubt
 from mapper.backend.self_doubt.held_frames import HeldFrameCounter, HeldFrames
 from mapper.core.mesh import Mesh
@@ -68,6 +69,7 @@ class Backend:
         self._held = HeldFrameCounter()
         self._final: GlobalMap | None = None  # known at the end
         self._correction = Correction()
+        self.known = Knowledge()  # of the map from elsewhere; counts at the end
 
     def add(self, prediction: Prediction) -> GraphUpdate:
         """Track the frame against the open keyframe, or close that one and open the next.
@@ -146,9 +148,9 @@ class Backend:
 
     def finalise(self, aligner: Aligner | None = None) -> None:
         """Optimise the graph for good, align, and fuse the maps that this makes better."""
-        final = finalise(self.keyframes, self.graph, self.maps, self.config, aligner)
+        final = finalise(self.keyframes, self.graph, self.maps, self.config, aligner, self.known)
         self.graph.poses.update(final.poses)
-        if final.is_aligned:
+        if final.is_aligned or final.was_tied:
             source = final.maps_to_fuse(self.config.refinement, self.maps.map)
             self.fusion = fused_map(final, self.config.fusion, source)
         else:

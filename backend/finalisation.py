@@ -9,23 +9,27 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Final
 
 from mapper.backend.alignment.config import GlobalAlignmentConfig
 from mapper.backend.config import BackendConfig
 from mapper.backend.fusion.map_fusion import FusionConfig, MapFusion
 from mapper.backend.global_map import GlobalMap, MapOf, followed
 from mapper.backend.graph.components import main_keyframes
-from mapper.backend.graph.edge import EdgeKind
+from mapper.backend.graph.edge import Edge, EdgeKind
 from mapper.backend.graph.pose_graph import PoseGraph
 from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.backend.keyframes.map_cache import MapCache
 from mapper.backend.loops.covisibility import covisible_pairs
+from mapper.backend.priors.knowledge import Knowledge
+from mapper.backend.priors.tie import TieTask, tie, with_relative_poses
 
 logger = logging.getLogger(__name__)
 
 # Another way to align a map than the backend's own. It is given the maps as they were recorded.
 Aligner = Callable[[GlobalMap, MapOf], GlobalMap]
 Progress = Callable[[int, int], None]
+NOTHING_KNOWN: Final = Knowledge()
 
 
 def finalise(
@@ -34,23 +38,58 @@ def finalise(
     maps: MapCache,
     config: BackendConfig,
     aligner: Aligner | None = None,
+    known: Knowledge = NOTHING_KNOWN,
 ) -> GlobalMap:
-    """Optimise the graph for good, then align the map, where that is asked for.
+    """Optimise the graph for good, tie it to what is known from elsewhere, then align the map,
+    where that is asked for.
 
     aligner: in place of the backend's own global alignment.
     """
-    final = optimised_map(keyframes, graph)
+    final = optimised_map(keyframes, graph, known)
     if aligner is not None:
-        return aligner(final, maps.map)
+        return tied_again(aligner(final, maps.map), graph, known)
     if _is_to_be_aligned(keyframes[0], maps, config):
-        return globally_aligned(final, graph, maps, config.alignment)
+        return tied_again(globally_aligned(final, graph, maps, config.alignment), graph, known)
     return final
 
 
-def optimised_map(keyframes: list[Keyframe], graph: PoseGraph) -> GlobalMap:
-    """The map at the graph's optimum."""
+def optimised_map(
+    keyframes: list[Keyframe], graph: PoseGraph, known: Knowledge = NOTHING_KNOWN
+) -> GlobalMap:
+    """The map at the graph's optimum, and at that of what is known, if it can be tied to that."""
     graph.optimise(final=True)
-    return replace(connected_map(keyframes, graph), dropped_loops=contradicted_loops(graph))
+    final = connected_map(keyframes, graph)
+    if known and final.keyframes:
+        tied = tie(TieTask(final.keyframes, final.poses, _edges_of(final, graph), graph), known)
+        if tied.tie.refused:
+            logger.warning("what is known of the map is left out: %s", tied.tie.refused)
+        for keyframe_id, S in graph.poses.items():
+            graph.poses[keyframe_id] = tied.poses.get(keyframe_id, tied.S_new_old @ S)
+        final = replace(final, poses=tied.poses, tie=tied.tie)
+    return replace(final, dropped_loops=contradicted_loops(graph))
+
+
+def tied_again(aligned: GlobalMap, graph: PoseGraph, known: Knowledge) -> GlobalMap:
+    """A map that was tied and then aligned, which knows of its views alone.
+
+    What the alignment made of neighbours stays as it is, as far as the edges would have; what adds
+    up over many of them gives way to what is known.
+    """
+    if aligned.tie is None or aligned.tie.refused:
+        return aligned
+    edges = with_relative_poses(
+        [edge for edge in _edges_of(aligned, graph) if graph.is_inlier(edge)], aligned.poses
+    )
+    tied = tie(TieTask(aligned.keyframes, aligned.poses, edges, graph), known)
+    if tied.tie.refused:
+        logger.warning("the aligned map is not tied again: %s", tied.tie.refused)
+        return aligned
+    return replace(aligned, poses=tied.poses, tie=tied.tie)
+
+
+def _edges_of(final: GlobalMap, graph: PoseGraph) -> list[Edge]:
+    """Between keyframes of the map."""
+    return [e for e in graph.edges if e.i in final.poses and e.j in final.poses]
 
 
 def connected_map(keyframes: list[Keyframe], graph: PoseGraph) -> GlobalMap:

@@ -12,6 +12,7 @@ from mapper.backend.alignment.refined_maps import RefinedMaps, RefinementConfig
 from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
 from mapper.backend.keyframes.trajectory_assembly import assemble_trajectory, placed_stretches
+from mapper.backend.priors.knowledge import Tie
 from mapper.core.sim3 import inverse_similarity, rigid_part
 from mapper.core.trajectory import Trajectory
 
@@ -29,7 +30,8 @@ class GlobalMap:
     and `alignment` where it was done in this process, are of the global alignment. new_maps: of
     the pairwise alignment, in place of those before, where it has a better one. left_out: ids of
     keyframes that have a place but whose maps cannot be read. dropped_loops: pairs of keyframes
-    whose loop passed verification and was yet given up by the optimised graph.
+    whose loop passed verification and was yet given up by the optimised graph. tie: to what is
+    known from elsewhere; None where nothing is.
     """
 
     keyframes: list[Keyframe]
@@ -40,6 +42,7 @@ class GlobalMap:
     dropped_loops: set[tuple[int, int]] = field(default_factory=set)
     alignment: GlobalAlignment | None = None
     new_maps: dict[int, KeyframeMap] = field(default_factory=dict)
+    tie: Tie | None = None
 
     @property
     def fused_poses(self) -> dict[int, np.ndarray]:
@@ -58,6 +61,16 @@ class GlobalMap:
     def is_aligned(self) -> bool:
         """Whether maps are to be fused that are better than those of the keyframes."""
         return bool(self.corrections or self.new_maps)
+
+    @property
+    def was_tied(self) -> bool:
+        """Whether what is known from elsewhere has moved it."""
+        return self.tie is not None and not self.tie.refused
+
+    @property
+    def is_metric(self) -> bool:
+        """Whether it was made metric by that; a frontend may know the unit besides."""
+        return self.tie is not None and self.tie.is_metric
 
     def trajectory(self) -> tuple[np.ndarray, Trajectory]:
         """(frame indices (N,), poses of every placed frame), in the order of time."""

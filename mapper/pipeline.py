@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from mapper.backend.priors.knowledge import Knowledge
 from mapper.config.loader import load_config
 from mapper.config.settings import MapperConfig
 from mapper.core.camera_noise import CameraNoise
@@ -27,8 +28,10 @@ from mapper.io.sequences.fingerprint import fingerprint
 from mapper.io.sequences.open_sequence import open_chosen, sequence_name
 from mapper.io.sequences.prefetch import Prefetch
 from mapper.io.sequences.sequence import Sequence
+from mapper.known.gather import gather
+from mapper.known.stored import read_knowledge, write_knowledge
 from mapper.request import RunRequest
-from mapper.run.description import describe, described_sequence, with_whole_paths
+from mapper.run.description import describe, described_sequence, with_tie, with_whole_paths
 from mapper.run.directory import RunDirectory
 from mapper.run.outputs import Course, write_outputs
 from mapper.run.ownership import created, reopened
@@ -86,12 +89,14 @@ def map_into(
         camera = _depth_camera(stored, request, before) if frontend_spec(name).needs_depth else None
         sequence = BoundedSequence(stored, config.images.max_side, camera)
         matcher = choose_matcher(config.matcher, say)
+        known = gather(request, sequence) if before is None else read_knowledge(before)
         # Before a folder is made: this may be refused.
         check_alignment_device(config)
         frontend = create_frontend(config, name, matcher)
         if isinstance(frontend, CountingFrontend):
             frontend.expect(len(sequence))
         run = before or stack.enter_context(_begun(request, out, sequence, frontend, config))
+        write_knowledge(run, known)
         why = why if before is None else "as before"
         what = f"{sequence.kind} sequence {sequence.name}: {len(sequence)} frames"
         say(f"{what}{_reduced(sequence)}; {introduced(name, why)}")
@@ -100,7 +105,7 @@ def map_into(
         for note in sequence.notes:
             say(f"  {note}")
         seconds = prepared(name, config, say)
-        job = Job(request, config, sequence, frontend, matcher, run, seconds)
+        job = Job(request, config, sequence, frontend, matcher, run, known, seconds)
         return run, _run(job, say, progress)
 
 
@@ -139,7 +144,8 @@ def introduced(name: str, why: str) -> str:
 class Job:
     """What is to be mapped, by whom and where to: all that may be refused has been opened.
 
-    warm_up_s: seconds that it took to be ready for the first frame.
+    known: of the map from elsewhere. warm_up_s: seconds that it took to be ready for the first
+    frame.
     """
 
     request: RunRequest
@@ -148,6 +154,7 @@ class Job:
     frontend: Frontend
     matcher: FeatureMatcher
     run: RunDirectory
+    known: Knowledge
     warm_up_s: float = 0.0
 
 
@@ -176,6 +183,7 @@ def _run(job: Job, say: Say, progress: Callable[[int], Progress]) -> dict[str, A
             matcher=job.matcher,
             recorder=recorder,
             store=recorder.store,
+            known=job.known,
         ) as mapper,
     ):
         if past is not None:
@@ -186,6 +194,8 @@ def _run(job: Job, say: Say, progress: Callable[[int], Progress]) -> dict[str, A
         result = mapper.finish()
         if result.keyframes == 0:
             raise InputError(_nothing_mapped(sequence, mapper, job.frontend))
+        if result.tie is not None and not result.tie.refused:
+            run.write_description(with_tie(run, result.tie))
         course = Course(mapper.stopwatch, time.perf_counter() - started, interrupted)
         extra = {**found(sequence), "matcher": mapper.matcher.name, "warm_up_s": job.warm_up_s}
         if isinstance(job.frontend, ReportingFrontend):

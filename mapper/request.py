@@ -9,6 +9,7 @@ from typing import Any, Literal
 from mapper.core.camera_kinds import AUTO
 from mapper.errors import ConfigError
 from mapper.frontends.registry import BUILT_IN
+from mapper.io.sequences.pose_choices import POSE_CHOICES
 
 ViewerKind = Literal["none", "window", "web"]
 
@@ -72,7 +73,10 @@ class RunRequest(MapRequest):
 
     mask_dir: folder of masks, see mapper.io.sequences.views.masks.
     registration: see mapper.io.cameras.rig. poses: what those that come along are taken for, see
-    mapper.io.sequences.captures.own_poses. save_predictions: keep each, for the frontend replay.
+    mapper.io.sequences.pose_choices; else a file of known poses that the map is tied to.
+    pose_sigma: of the poses that it is tied to, `M,DEG`; None = as is usual of such. pose_offset:
+    seconds by which their clock is behind the frames'. save_predictions: keep each, for the
+    frontend replay.
     split_360: of panoramas, into how many pinhole views each; None = they are none.
     """
 
@@ -80,11 +84,18 @@ class RunRequest(MapRequest):
     registration: str = "auto"
     mask_dir: Path | None = None
     poses: str = "auto"
+    pose_sigma: str | None = None
+    pose_offset: float = 0.0
     split_360: int | None = None
     start: int = 0
     stride: int = 1
     max_frames: int | None = None
     save_predictions: bool = False
+
+    @property
+    def pose_file(self) -> Path | None:
+        """Of known poses, where `poses` names one."""
+        return None if self.poses in POSE_CHOICES else Path(self.poses).expanduser()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

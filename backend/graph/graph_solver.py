@@ -20,7 +20,7 @@ class EdgeFactors:
     """GTSAM's factor of each edge, made once: an edge takes part in many solves."""
 
     def __init__(self, free_scale: bool) -> None:
-        self.group = _Similarities() if free_scale else _Poses()
+        self.group: Group = Similarities() if free_scale else Poses()
         # The edge is kept too: the id of one that is gone could come back as another's.
         self._made: dict[int, tuple[Edge, Any]] = {}  # between factors of either group
 
@@ -81,7 +81,7 @@ def solve(problem: Problem, factors: EdgeFactors | None = None) -> Solution:
     factors = factors or EdgeFactors(options.free_scale)
     group = factors.group
     graph = gtsam.NonlinearFactorGraph()
-    values = _values(poses, group)
+    values = values_of(poses, group)
     still = gtsam.noiseModel.Isotropic.Sigma(group.dof, HELD_SIGMA)
     for keyframe_id in options.held:
         graph.add(group.prior(keyframe_id, group.wrap(poses[keyframe_id]), still))
@@ -105,7 +105,7 @@ def squared_distance(
     edge: Edge, S_world_i: np.ndarray, S_world_j: np.ndarray, free_scale: bool
 ) -> float:
     """Squared Mahalanobis distance of an edge from two poses."""
-    group = _Similarities() if free_scale else _Poses()
+    group: Group = Similarities() if free_scale else Poses()
     S_i_j = group.wrap(S_world_i).between(group.wrap(S_world_j))
     residual = group.wrap(edge.S_i_j).localCoordinates(S_i_j)
     return float(residual @ edge.information[: group.dof, : group.dof] @ residual)
@@ -115,11 +115,11 @@ def squared_distances(
     poses: Mapping[int, np.ndarray], edges: Collection[Edge], factors: EdgeFactors
 ) -> np.ndarray:
     """Squared Mahalanobis distances (N,) of many edges from the poses."""
-    values = _values(poses, factors.group)
+    values = values_of(poses, factors.group)
     return np.array([2 * factors.of(edge).error(values) for edge in edges])
 
 
-class _Poses:
+class Poses:
     """SE(3): the scale of a metric frontend is held."""
 
     dof = 6
@@ -127,13 +127,15 @@ class _Poses:
     between = staticmethod(gtsam.BetweenFactorPose3)
 
     def wrap(self, S: np.ndarray) -> Any:
+        """As GTSAM has it."""
         return gtsam.Pose3(S)
 
     def unwrap(self, values: gtsam.Values, keyframe_id: int) -> np.ndarray:
+        """S_world_keyframe (4, 4)."""
         return np.asarray(values.atPose3(keyframe_id).matrix())
 
 
-class _Similarities:
+class Similarities:
     """Sim(3)."""
 
     dof = 7
@@ -141,20 +143,26 @@ class _Similarities:
     between = staticmethod(gtsam.BetweenFactorSimilarity3)
 
     def wrap(self, S: np.ndarray) -> Any:
+        """As GTSAM has it."""
         return to_gtsam(S)
 
     def unwrap(self, values: gtsam.Values, keyframe_id: int) -> np.ndarray:
+        """S_world_keyframe (4, 4)."""
         return from_gtsam(values.atSimilarity3(keyframe_id))
 
 
-def _values(poses: Mapping[int, np.ndarray], group: _Poses | _Similarities) -> gtsam.Values:
+Group = Poses | Similarities
+
+
+def values_of(poses: Mapping[int, np.ndarray], group: Group) -> gtsam.Values:
+    """S_world_keyframe (4, 4) by keyframe, as GTSAM takes them."""
     values = gtsam.Values()
     for keyframe_id, S in poses.items():
         values.insert(keyframe_id, group.wrap(S))
     return values
 
 
-def _factor(edge: Edge, group: _Poses | _Similarities) -> gtsam.NonlinearFactor:
+def _factor(edge: Edge, group: Group) -> gtsam.NonlinearFactor:
     information = edge.information[: group.dof, : group.dof]
     noise = gtsam.noiseModel.Gaussian.Information(information)
     return group.between(edge.i, edge.j, group.wrap(edge.S_i_j), noise)

@@ -8,9 +8,10 @@ from typing import Final, Protocol
 from mapper.errors import ConfigError, InputError
 from mapper.io.sequences.bags.bag import is_bag
 from mapper.io.sequences.bags.bag_sequence import open_rosbag
-from mapper.io.sequences.captures.own_poses import AUTO, judge_by
+from mapper.io.sequences.captures.own_poses import judge_by
 from mapper.io.sequences.image_folder import is_image_folder, open_image_folder
 from mapper.io.sequences.kitti import is_kitti, kitti_name, open_kitti
+from mapper.io.sequences.pose_choices import AUTO, POSE_CHOICES
 from mapper.io.sequences.published.formats import CAPTURES, ICL_NUIM, Format, folder_name
 from mapper.io.sequences.sequence import Sequence
 from mapper.io.sequences.sevenscenes import (
@@ -70,7 +71,10 @@ class FrameChoice(Protocol):
 
 
 def open_chosen(path: Path | str, calibration: Path | None, choice: FrameChoice) -> Sequence:
-    """The frames of a sequence that a request or the description of a run names."""
+    """The frames of a sequence that a request or the description of a run names.
+
+    Where its `poses` are a file of others, those that come along are judged as by default.
+    """
     return open_sequence(
         path,
         calibration=calibration,
@@ -80,7 +84,7 @@ def open_chosen(path: Path | str, calibration: Path | None, choice: FrameChoice)
         max_frames=choice.max_frames,
         topics=choice.topics,
         mask_dir=choice.mask_dir,
-        poses=choice.poses,
+        poses=choice.poses if choice.poses in POSE_CHOICES else AUTO,
         split_360=choice.split_360,
     )
 

@@ -80,6 +80,32 @@ def add_cameras(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_known(parser: argparse.ArgumentParser) -> None:
+    """What is known of the poses from elsewhere."""
+    group = parser.add_argument_group("known poses")
+    group.add_argument(
+        "--poses",
+        default="auto",
+        metavar="auto|truth|off|prior|FILE",
+        help="poses that come along: compare the map with them, leave them out, or tie the map to "
+        "them (auto: compare where they were measured, leave out where a program estimated them); "
+        "or tie it to those of a file: TUM, KITTI, EuRoC, transforms.json, COLMAP's model",
+    )
+    group.add_argument(
+        "--pose-sigma",
+        metavar="M,DEG",
+        help="standard deviation of those the map is tied to (0.05,1; where they have no unit 1 %% "
+        "of the way)",
+    )
+    group.add_argument(
+        "--pose-offset",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="is added to the times of those the map is tied to",
+    )
+
+
 def add_viewer(parser: argparse.ArgumentParser) -> None:
     """--viewer."""
     parser.add_argument("--viewer", choices=("none", "window", "web"), default="none")

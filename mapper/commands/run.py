@@ -19,6 +19,7 @@ EPILOG = """examples:
   mapper run rgbd_dataset_freiburg1_desk/
   mapper run redkitchen/seq-01 --viewer web --set backend.fusion.tsdf.voxel_size=0.01
   mapper run recording/ --calib camera.yaml --out runs/attempt-2
+  mapper run scan.r3d --poses prior              the map is tied to ARKit's poses: metres
 """
 
 
@@ -60,13 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="which camera's view to use when depth and colour come from two",
     )
-    parser.add_argument(
-        "--poses",
-        choices=("auto", "truth", "off"),
-        default="auto",
-        help="what poses that come along are taken for: compared with, or left out (auto: compared "
-        "with where they were measured, left out where another program estimated them)",
-    )
+    options.add_known(parser)
     parser.add_argument(
         "--align",
         choices=("auto", "online", "final", "off", "pairwise"),
@@ -119,6 +114,7 @@ def _resume_line(request: RunRequest, run: RunDirectory) -> str:
 def print_summary(metrics: dict[str, Any]) -> None:
     """The figures of a run that matter most, in a few lines."""
     from mapper.report.errors import errors_text
+    from mapper.report.knowledge import tied_in_words
 
     print(
         f"  {metrics['tracked']} of {metrics['frames']} frames placed, {metrics['lost']} lost, "
@@ -129,6 +125,8 @@ def print_summary(metrics: dict[str, Any]) -> None:
         f"  {metrics['fps']:.1f} frames a second ({metrics['wall_time_s']:.1f} s), "
         f"peak memory {metrics['peak_memory_mb']:.0f} MB"
     )
+    for line in tied_in_words(metrics):
+        print(f"  {line}")
     if "evaluation" in metrics:
         told = errors_text(metrics["evaluation"], metrics["units"] == "metres")
         print(f"  against ground truth: {told}")

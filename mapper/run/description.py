@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from mapper.backend.priors.knowledge import Tie
 from mapper.config.loader import to_mapping
 from mapper.config.settings import MapperConfig
 from mapper.core.camera_noise import CameraNoise
@@ -111,6 +112,15 @@ def note_camera(run: RunDirectory, camera: CameraNoise) -> None:
     run.write_description(
         says.model_copy(update={"sequence": sequence}).model_dump(exclude_unset=True)
     )
+
+
+def with_tie(run: RunDirectory, tie: Tie) -> dict[str, Any]:
+    """The content of run.yaml with the unit and the place that a map was given by a tie."""
+    says, origin = run.read_description().says, tie.origin
+    found: dict[str, Any] = {"units": "metres" if tie.is_metric else says.units}
+    if origin is not None:
+        found["origin"] = [origin.latitude, origin.longitude, origin.altitude]
+    return says.model_copy(update=found).model_dump(exclude_unset=True)
 
 
 def described_camera(

@@ -38,6 +38,7 @@ class RunDirectory:
         self.aligned_recording = path / "run.aligned.rrd"  # completes it, where mapper align ran
         self.metrics = path / "metrics.json"
         self.report = path / "report.html"
+        self.priors = path / "priors.json"  # what is known of the map from elsewhere
         self.predictions = path / "predictions"
         self.keyframes = KeyframeFiles(path / "keyframes")
         self._description = path / DESCRIPTION

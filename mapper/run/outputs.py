@@ -23,6 +23,7 @@ from mapper.io.trajectory_files import write_tum
 from mapper.io.viewer.map_logger import MapLogger
 from mapper.report.data import AlignedTruth, ReportData
 from mapper.report.doubts import doubts
+from mapper.report.knowledge import untied
 from mapper.report.loops import LoopRow
 from mapper.report.page import write_report
 from mapper.report.shortfall import shortfalls
@@ -93,7 +94,7 @@ def write_results(
     The metrics get "warnings": sentences about a map that is probably wrong, empty or nearly so.
     recordings: those that lie elsewhere and belong into the report's list of files.
     """
-    metrics["warnings"] = [*doubts(metrics), *shortfalls(metrics, result.fusion)]
+    metrics["warnings"] = [*untied(metrics), *doubts(metrics), *shortfalls(metrics, result.fusion)]
     write_mesh(run.mesh, result.mesh)
     write_mesh(run.cloud, replace(result.mesh, faces=np.zeros((0, 3), np.int32)))
     shown_truth = aligned_truth(result.trajectory, truth, show, result.is_metric)
@@ -140,6 +141,8 @@ def map_metrics(
     }
     if result.doubt is not None and tracked:
         metrics["self_doubt"] = doubt_metrics(result.doubt, float(result.trajectory.timestamps[0]))
+    if result.tie is not None:
+        metrics["priors"] = result.tie.account
     if result.held is not None and tracked:
         metrics["weak_frames"] = held_metrics(result.held, float(result.trajectory.timestamps[0]))
     return metrics if truth is None else metrics | _errors(result, truth, without_depth)

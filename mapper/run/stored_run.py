@@ -60,7 +60,11 @@ class StoredSequence(BaseModel):
 
 
 class StoredDescription(BaseModel):
-    """The keys of run.yaml. paths_from_run: of settings that name files, as the run sees them."""
+    """The keys of run.yaml. paths_from_run: of settings that name files, as the run sees them.
+
+    origin: latitude and longitude (degrees of WGS 84) and altitude (metres) of the map's origin,
+    where its axes are east, north and up; None where it lies nowhere on the Earth.
+    """
 
     model_config = _MODEL
 
@@ -71,6 +75,7 @@ class StoredDescription(BaseModel):
     versions: dict[str, Any] = Field(default_factory=dict)
     config: dict[str, Any]
     paths_from_run: dict[str, str | None] = Field(default_factory=dict)
+    origin: list[float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

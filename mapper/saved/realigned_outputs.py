@@ -82,10 +82,11 @@ def _mapping_result(run: RunDirectory, aligned: Realignment) -> MappingResult:
         aligned.keyframes,
         load_decisions(run),
         final.dropped_loops,
-        run.read_description().says.units == "metres",
+        final.is_metric or run.read_description().says.units == "metres",
         () if final.alignment is None else tuple(final.alignment.costs),
         final.image_size,
         aligned.doubt,
+        tie=final.tie,
     )
 
 

@@ -8,7 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from mapper.backend.config import BackendConfig
-from mapper.backend.finalisation import fused_map, globally_aligned, optimised_map
+from mapper.backend.finalisation import (
+    fused_map,
+    globally_aligned,
+    optimised_map,
+    tied_again,
+)
 from mapper.backend.fusion.tsdf import TsdfConfig
 from mapper.backend.global_map import GlobalMap
 from mapper.backend.graph.edge import Edge
@@ -18,6 +23,7 @@ from mapper.backend.keyframes.map_cache import MapCache
 from mapper.backend.self_doubt.doubt import SelfDoubt, doubt
 from mapper.core.mesh import Mesh
 from mapper.errors import InputError
+from mapper.known.stored import read_knowledge
 from mapper.run.directory import RunDirectory
 from mapper.saved.map import load_graph
 from mapper.slam.matchers import matcher_that_made
@@ -59,11 +65,14 @@ def realign(
     whole = [keyframe for keyframe in keyframes if keyframe.id not in damaged]
     unreadable = {*damaged, *_unreadable(whole, maps)}
     graph = restored_graph(config.graph, keyframes, edges)
-    final = optimised_map(keyframes, graph)
+    known = read_knowledge(run)
+    final = optimised_map(keyframes, graph, known)
+    _refuse_to_untie(run, final)
     final = replace(final, left_out=[k for k in final.poses if k in unreadable])
     if len(final.fused_poses) < 2:
         raise InputError(f"{run.path}: fewer than two keyframes can be read: nothing to align")
-    final = globally_aligned(final, graph, maps, config.alignment, progress)
+    aligned = globally_aligned(final, graph, maps, config.alignment, progress)
+    final = tied_again(aligned, graph, known)
     source = final.maps_to_fuse(config.refinement, maps.map)
     return Realignment(
         final,
@@ -74,6 +83,13 @@ def realign(
         doubt(final, graph, maps, matcher_that_made(whole), config.edges.alignment),
         time.perf_counter() - started,
     )
+
+
+def _refuse_to_untie(run: RunDirectory, final: GlobalMap) -> None:
+    """Raise InputError where a map that was tied to what is known of it no longer can be."""
+    before = run.read_json(run.metrics).get("priors", {})
+    if final.tie is not None and final.tie.refused and not before.get("refused"):
+        raise InputError(f"{run.path}: {final.tie.refused}; the run is left as it was")
 
 
 def _unreadable(keyframes: list[Keyframe], maps: MapCache) -> set[int]:

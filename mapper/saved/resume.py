@@ -29,6 +29,7 @@ from mapper.slam.frame_counts import FrameCounts
 from mapper.slam.mapper import Mapper
 
 SETTLED: Final = ("keyframe", "visit")  # the journal's events: closed, culled
+KNOWN: Final = ("pose_sigma", "pose_offset")
 OF_THE_FRAMES: Final = ("start", "stride", "max_frames", "split_360")
 
 
@@ -104,6 +105,12 @@ def as_before(request: RunRequest, run: RunDirectory) -> RunRequest:
     if request.mask_dir is not None:
         request = replace(request, mask_dir=request.mask_dir.expanduser().resolve())
     unset = RunRequest(sequence=request.sequence)
+    given = [name for name in KNOWN if getattr(request, name) != getattr(unset, name)]
+    if request.pose_file is not None and request.poses != stored.poses:
+        given.append("poses")
+    for name in given:
+        option = name.replace("_", "-")
+        raise ConfigError(f"--{option}: leave it out to resume; {run.priors} has what was known")
     for name, value in before.items():
         given = getattr(request, name)
         if given not in (getattr(unset, name), value):

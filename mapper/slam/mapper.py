@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from mapper.backend.backend import Backend
-from mapper.backend.finalisation import Aligner
+from mapper.backend.finalisation import NOTHING_KNOWN, Aligner
 from mapper.backend.graph.edge import Edge, EdgeKind
 from mapper.backend.graph.solver_process import SolverProcess
 from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.backend.keyframes.map_cache import MapStore
 from mapper.backend.loops.loop_decision import LoopDecision, latest
+from mapper.backend.priors.knowledge import Knowledge
 from mapper.config.settings import MapperConfig
 from mapper.core.frame import Frame
 from mapper.core.prediction import Prediction
@@ -53,8 +54,8 @@ class Mapper(Closing):
     recorder, the thread and the solver's process do with it.
 
     live: never wait for the backend. Where it is behind, frames whose neighbours are close by are
-    left out of the map, and counted. Decisions about loops are left to the recorder: there is no
-    end to them.
+    left out of the map, and counted; decisions about loops are left to the recorder. known: of
+    the map from elsewhere.
     """
 
     def __init__(
@@ -66,13 +67,14 @@ class Mapper(Closing):
         recorder: Recorder | None = None,
         store: MapStore | None = None,
         live: bool = False,
+        known: Knowledge = NOTHING_KNOWN,
     ) -> None:
         self.config = config or MapperConfig()
-        self.stopwatch = Stopwatch()
-        self.counts = FrameCounts()
+        self.stopwatch, self.counts = Stopwatch(), FrameCounts()
         solver = SolverProcess() if live else None  # tracking must not wait for GTSAM
         self.matcher = matcher or choose_matcher(self.config.matcher)
         self.backend = Backend(self.config.backend, store, self.stopwatch, solver, self.matcher)
+        self.backend.known = known
         self.decisions: list[LoopDecision] = []  # about loops
         self.skip_reason: str | None = None  # of the first unreadable frame
         self._frontend = frontend
@@ -134,8 +136,7 @@ class Mapper(Closing):
 
     def start_segment(self) -> None:
         """The next frame begins a world of its own, which the backend joins by a known place."""
-        frontend = self._frontend
-        if frontend is None:
+        if (frontend := self._frontend) is None:
             return
         checkpoint = self._checkpoint(frontend)
         if predictions := frontend.flush():
@@ -179,11 +180,12 @@ class Mapper(Closing):
             self.keyframes,
             latest(self.decisions),
             final.dropped_loops,
-            True if self._frontend is None else self._frontend.is_metric,
+            self._frontend is None or self._frontend.is_metric or final.is_metric,
             () if final.alignment is None else tuple(final.alignment.costs),
             final.image_size,
             doubt,
             self.backend.held_frames(),
+            final.tie,
         )
 
     def _end_worker(self) -> None:
@@ -212,9 +214,8 @@ class Mapper(Closing):
             return None
         from mapper.backend.pairwise.keyframes import pairwise_aligner
 
-        frontend = self._frontend
-        looks_again = frontend.rollout_pairs if isinstance(frontend, base.PairFrontend) else None
-        return pairwise_aligner(self.config.pairwise, looks_again)
+        pairs = self._frontend if isinstance(self._frontend, base.PairFrontend) else None
+        return pairwise_aligner(self.config.pairwise, pairs and pairs.rollout_pairs)
 
     def restore(
         self,
@@ -252,8 +253,8 @@ class Mapper(Closing):
 
     def _create_frontend(self, frame: Frame) -> Frontend:
         name, _ = choose_frontend(self.config, frame.depth is not None)
-        self._frontend = create_frontend(self.config, name, self.matcher)
-        return self._frontend
+        self._frontend = made = create_frontend(self.config, name, self.matcher)
+        return made
 
     def _checkpoint(self, frontend: Frontend) -> Checkpoint:
         """Of the frame that comes next."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from mapper.backend.fusion.tsdf import TsdfConfig
 from mapper.backend.loops.loop_decision import LoopDecision
+from mapper.backend.priors.knowledge import Tie
 from mapper.backend.self_doubt.doubt import SelfDoubt
 from mapper.backend.self_doubt.held_frames import HeldFrames
 from mapper.core.mesh import Mesh
@@ -25,7 +26,7 @@ class MappingResult:
     the global alignment; empty where there was none. image_size: width and height of the maps, of
     the first keyframe; None where there is no keyframe. doubt: what the map says against itself;
     None where nobody asked. held: frames that were held by the motion before them; None where
-    nobody counted.
+    nobody counted. tie: to what is known from elsewhere; None where nothing is.
     """
 
     trajectory: Trajectory
@@ -43,3 +44,4 @@ class MappingResult:
     image_size: tuple[int, int] | None = None
     doubt: SelfDoubt | None = None
     held: HeldFrames | None = None
+    tie: Tie | None = None

@@ -29,6 +29,7 @@ from mapper.io.sequences.captures.capture import (
 from mapper.io.sequences.captures.frame_source import StoredFrames
 from mapper.io.sequences.captures.opengl import OPENCV_FROM_OPENGL
 from mapper.io.sequences.image_files import first_size, natural_order
+from mapper.io.sequences.truth_files import rigid_poses
 from mapper.io.text_files import read_text
 
 FILES: Final = ("transforms.json", "transforms_train.json")
@@ -197,3 +198,15 @@ def _number(
     if number is None:
         raise InputError(f"{file}: {key} is {shown(value)}; must be a finite number")
     return number
+
+
+def poses_by_image(file: Path) -> dict[str, np.ndarray]:
+    """T_world_camera (4, 4), OpenCV axes, by the names of the images, which need not be there."""
+    content = _read(file)
+    frames: list[dict[str, Any]] = content["frames"]
+    poses = _poses(content, frames, file)
+    assert poses is not None
+    known = np.isfinite(poses).all(axis=(1, 2))
+    names = [Path(frame["file_path"]).name for frame in frames]
+    rigid = rigid_poses(poses, file)
+    return {name: T for name, T, is_known in zip(names, rigid, known, strict=True) if is_known}

@@ -31,7 +31,14 @@ def test_a_truth_that_is_at_fault_is_told_when_it_is_asked_for(tum: Path) -> Non
 
 
 def test_another_word_is_refused(tum: Path) -> None:
-    with pytest.raises(ConfigError, match="choose auto, truth, off"):
+    with pytest.raises(ConfigError, match="choose auto, truth, off, prior"):
+        open_sequence(tum, poses="gps")
+
+
+def test_priors_are_no_truth_and_have_to_be_there(tum: Path) -> None:
+    assert open_sequence(tum, poses="prior").ground_truth is None
+    (tum / "groundtruth.txt").unlink()
+    with pytest.raises(ConfigError, match="--poses prior: no poses come along"):
         open_sequence(tum, poses="prior")
 
 

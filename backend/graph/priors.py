@@ -1,0 +1,98 @@
+"""What other sensors and the user's tape say of a map, as the pose graph takes it.
+
+Poses are said in a world of their source's own. One unknown similarity ties that to the map, its
+anchor: S_world_source, whose scale is how many of the map's units a unit of the source is. Lengths
+are said in metres, of which an anchor knows the size too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PosePrior:
+    """One frame's pose by one source.
+
+    source: number of the source, which has an anchor. keyframe: whose frame it is.
+    S_keyframe_camera: (4, 4), where the frame is in it, in its units. position: (3,), of the
+    camera in the source's world; None = not told. R_source_camera: (3, 3) or None. sigma: of the
+    position in each direction, in the source's units. sigma_rad: of the rotation about each axis.
+    """
+
+    source: int
+    keyframe: int
+    S_keyframe_camera: np.ndarray
+    position: np.ndarray | None
+    R_source_camera: np.ndarray | None
+    sigma: float
+    sigma_rad: float
+    weight: float = 1.0
+
+    @property
+    def dof(self) -> int:
+        """How many numbers it tells."""
+        return 3 * ((self.position is not None) + (self.R_source_camera is not None))
+
+
+@dataclass(frozen=True, slots=True)
+class ScalePrior:
+    """How many metres a unit of a keyframe is.
+
+    log_metres: logarithm of that. sigma: of the logarithm, about the share that it may be off.
+    name: what the sentences call it.
+    """
+
+    name: str
+    keyframe: int
+    log_metres: float
+    sigma: float
+
+    dof = 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LengthPrior:
+    """How far it is from a point that one keyframe knows to a point that another one knows.
+
+    point_i, point_j: (3,), in the frame and the units of keyframe i and of keyframe j, which may
+    be the same. sigma: of the length's logarithm, about the share that it may be off.
+    """
+
+    name: str
+    i: int
+    point_i: np.ndarray
+    j: int
+    point_j: np.ndarray
+    metres: float
+    sigma: float
+
+    dof = 1
+
+
+Measured = ScalePrior | LengthPrior
+
+
+@dataclass(frozen=True, slots=True)
+class SourceTraits:
+    """What is known of a source's world. is_metric: its unit is the metre. drifts: as a tracker;
+    else it jumps now and then, as a receiver."""
+
+    name: str
+    is_metric: bool
+    drifts: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Priors:
+    """sources: by number. poses: of them. measured: lengths and scales, which are taken at their
+    word: the user's own."""
+
+    sources: tuple[SourceTraits, ...] = ()
+    poses: tuple[PosePrior, ...] = ()
+    measured: tuple[Measured, ...] = field(default_factory=tuple)
+
+    def __bool__(self) -> bool:
+        return bool(self.poses or self.measured)

@@ -1,0 +1,1 @@
+"""What other sensors and the user know of a map: how it is tied to it, and whether it fits."""

@@ -1,0 +1,66 @@
+"""What is known of a map from elsewhere, and how the map was tied to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mapper.backend.graph.priors import LengthPrior, Measured, PosePrior, Priors, SourceTraits
+from mapper.backend.keyframes.keyframe import Keyframe
+from mapper.backend.priors.attachment import attach, placed_frames
+from mapper.core.pose_readings import GeoOrigin, PoseReadings
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """readings: of poses, each source's in a world of its own. measured: lengths and scales."""
+
+    readings: tuple[PoseReadings, ...] = ()
+    measured: tuple[Measured, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.readings or self.measured)
+
+    def priors(self, keyframes: Sequence[Keyframe]) -> Priors:
+        """By keyframe, as far as it is of these."""
+        ids = {keyframe.id for keyframe in keyframes}
+        poses: list[PosePrior] = []
+        if self.readings:
+            placed = placed_frames(keyframes)
+            for number, readings in enumerate(self.readings):
+                poses += attach(readings, number, placed)
+        return Priors(
+            tuple(SourceTraits(r.name, r.is_metric, r.drifts) for r in self.readings),
+            tuple(poses),
+            tuple(m for m in self.measured if keyframes_of(m) <= ids),
+        )
+
+
+def keyframes_of(measured: Measured) -> set[int]:
+    """Ids of the keyframes that a length or a scale is of."""
+    if isinstance(measured, LengthPrior):
+        return {measured.i, measured.j}
+    return {measured.keyframe}
+
+
+@dataclass(frozen=True, slots=True)
+class Tie:
+    """How a map was tied. refused: a sentence why it was not, and then it stayed as it was; empty
+    where it was. is_metric: its unit is the metre now. origin: of a map whose world is that place
+    on the Earth, with x to the east, y to the north and z up. sources: an account of each.
+    """
+
+    refused: str = ""
+    is_metric: bool = False
+    origin: GeoOrigin | None = None
+    sources: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def account(self) -> dict[str, Any]:
+        """For the metrics."""
+        if self.refused:
+            return {"refused": self.refused}
+        origin = self.origin
+        place = [] if origin is None else [origin.latitude, origin.longitude, origin.altitude]
+        return {"metric": self.is_metric, "sources": list(self.sources), "origin": place}

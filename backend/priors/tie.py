@@ -1,0 +1,148 @@
+"""Ties a map to what is known from elsewhere, or leaves it as it is, with a sentence why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from mapper.backend.graph.edge import Edge
+from mapper.backend.graph.graph_solver import EdgeFactors, squared_distances
+from mapper.backend.graph.pose_graph import PoseGraph
+from mapper.backend.graph.prior_factors import measured_metres
+from mapper.backend.graph.prior_solver import TieProblem, TieSolution, metre_anchor, solve_tied
+from mapper.backend.graph.priors import LengthPrior, Measured, Priors
+from mapper.backend.keyframes.keyframe import Keyframe
+from mapper.backend.priors.fit import compared, fitted_anchor
+from mapper.backend.priors.knowledge import Knowledge, Tie
+from mapper.backend.priors.verdict import refusal, source_account
+from mapper.core.sim3 import inverse_similarity, rigid_part, scale_of, similarity
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TiedMap:
+    """tie: how. poses: S_world_keyframe, in the new world. S_new_old: (4, 4), what else hung in
+    the old world is to be moved by; the identity where the tie was refused."""
+
+    tie: Tie
+    poses: dict[int, np.ndarray]
+    S_new_old: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class TieTask:
+    """keyframes: of the connected map. poses: where they are by the edges alone. edges: between
+    them. graph: whose settings count; it is not touched."""
+
+    keyframes: Sequence[Keyframe]
+    poses: Mapping[int, np.ndarray]
+    edges: Sequence[Edge]
+    graph: PoseGraph
+
+
+def tie(task: TieTask, known: Knowledge) -> TiedMap:
+    """Poses at which edges and knowledge agree best, in the world of the first source."""
+    priors = known.priors(task.keyframes)
+    unmoved = dict(task.poses)
+    why = _nothing_to_tie(known, priors)
+    if why:
+        return TiedMap(Tie(refused=why), unmoved, np.eye(4))
+    sources = [
+        compared([p for p in priors.poses if p.source == number], task.poses)
+        for number in range(len(priors.sources))
+    ]
+    anchors = {number: fitted_anchor(both) for number, both in enumerate(sources)}
+    metre = metre_anchor(priors)
+    if metre not in anchors and priors.measured:
+        anchors[metre] = _metre_alone(priors.measured, task.poses)
+    problem = _problem(task, priors, anchors)
+    solution = solve_tied(problem)
+    if why := refusal(problem, solution, sources, _strain(problem)):
+        return TiedMap(Tie(refused=why), unmoved, np.eye(4))
+    S_new_old = inverse_similarity(_new_world(known, problem, solution))
+    poses = {k: _clean(S_new_old @ S) for k, S in solution.poses.items()}
+    return TiedMap(
+        Tie(
+            is_metric=problem.is_metric or metre in anchors,
+            origin=next((r.origin for r in known.readings if r.origin is not None), None),
+            sources=tuple(
+                source_account(problem, solution, number) for number in range(len(sources))
+            ),
+        ),
+        poses,
+        S_new_old,
+    )
+
+
+def with_relative_poses(edges: Sequence[Edge], poses: Mapping[int, np.ndarray]) -> list[Edge]:
+    """Edges between keyframes that something better than them has placed since: as certain as they
+    were, of what is now between their ends."""
+    return [
+        replace(e, S_i_j=_clean(inverse_similarity(poses[e.i]) @ poses[e.j]))
+        for e in edges
+        if e.i in poses and e.j in poses
+    ]
+
+
+def _nothing_to_tie(known: Knowledge, priors: Priors) -> str:
+    told = {prior.source for prior in priors.poses}
+    for number, readings in enumerate(known.readings):
+        if number not in told:
+            return f"{readings.name}: no reading is of a moment when the camera was placed"
+    if len(priors.measured) < len(known.measured):
+        return "a length that is known is of a keyframe that is no part of the map"
+    return ""
+
+
+def _problem(task: TieTask, priors: Priors, anchors: Mapping[int, np.ndarray]) -> TieProblem:
+    graph = task.graph
+    return TieProblem(
+        task.poses,
+        task.edges,
+        priors,
+        anchors,
+        EdgeFactors(graph.free_scale),
+        graph.max_sigmas**2,
+        graph.config.robust_scale,
+        not graph.free_scale,
+    )
+
+
+def _strain(problem: TieProblem) -> float:
+    """Mean squared distance of the edges that agree, by degree of freedom, before."""
+    if not problem.edges:
+        return 0.0
+    distances = squared_distances(problem.poses, list(problem.edges), problem.factors)
+    trusted = np.array([edge.kind.is_trusted for edge in problem.edges])
+    agrees = trusted | (distances <= problem.max_squared_distance)
+    return float(np.mean(distances[agrees]) / problem.factors.group.dof)
+
+
+def _metre_alone(measured: Sequence[Measured], poses: Mapping[int, np.ndarray]) -> np.ndarray:
+    """S_world_metre (4, 4): its scale is the middle of what is said."""
+    units = []
+    for each in measured:
+        if isinstance(each, LengthPrior):
+            units.append(measured_metres(each, poses[each.i], poses[each.j], 1.0) / each.metres)
+        else:
+            units.append(float(scale_of(poses[each.keyframe])) / np.exp(each.log_metres))
+    return similarity(float(np.median(units)), np.eye(4))
+
+
+def _new_world(known: Knowledge, problem: TieProblem, solution: TieSolution) -> np.ndarray:
+    """S_old_new (4, 4): the world of the first source that lies on the Earth, else of the first
+    that knows positions, else the old one; in metres where these are known. A map that is in
+    metres already keeps its size."""
+    placed = [n for n, r in enumerate(known.readings) if r.origin is not None]
+    placed += [n for n, r in enumerate(known.readings) if r.positions is not None]
+    T = rigid_part(solution.anchors[placed[0]]) if placed else np.eye(4)
+    if problem.is_metric:
+        return T
+    unit = problem.metre if problem.metre in solution.anchors else placed[0] if placed else None
+    return T if unit is None else similarity(float(scale_of(solution.anchors[unit])), T)
+
+
+def _clean(S: np.ndarray) -> np.ndarray:
+    """Of what a product of many lacks of being a similarity."""
+    return similarity(float(scale_of(S)), rigid_part(S))

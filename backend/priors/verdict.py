@@ -1,0 +1,195 @@
+"""Whether a map and what is said of it can both be right; if not, a sentence why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from mapper.backend.graph.prior_factors import measured_metres
+from mapper.backend.graph.prior_solver import TieProblem, TieSolution
+from mapper.backend.graph.priors import LengthPrior, Measured
+from mapper.backend.priors.fit import Compared
+from mapper.core.sim3 import inverse_similarity, scale_of
+
+MOST: Final = 0.5  # of a source's readings have to agree with the map
+MOST_TRACKED: Final = 0.8  # ... of one that does not jump now and then
+FEWEST: Final = 3  # readings have to agree, whatever their share
+MAX_UNCERTAINTY: Final = 0.1  # of the scale by a source: one that stands still does not tell it
+OTHER_SCALE: Final = 0.1  # share by which a depth camera is not wrong about the metre
+CONTRADICTED: Final = 3.0  # sigmas by which a length is off where it contradicts another one
+BENT: Final = 0.05  # share of the edges that the map gave up for what was said of it
+STRAIN: Final = 4.0  # mean squared distance of the edges by degree of freedom, against before: at
+# least one. A map that drifts as its edges say is moved by one more.
+GL_AXES: Final = np.diag([1.0, -1.0, -1.0])
+CLEARLY: Final = 0.5  # of the angle between two motions: so much better another convention must be
+TURNED_DEG: Final = 8.0
+
+
+def refusal(
+    problem: TieProblem, solution: TieSolution, sources: Sequence[Compared], strain_before: float
+) -> str:
+    """The first reason not to believe the tied map; empty where there is none."""
+    if solution.fault:
+        return f"the pose graph could not be solved with it: {solution.fault}"
+    for number, both in enumerate(sources):
+        name = problem.priors.sources[number].name
+        why = (
+            _other_axes(both)
+            or _elsewhere(problem, solution, number)
+            or _standing_still(problem, solution, number)
+        )
+        if why:
+            return f"{name}: {why}"
+    return (
+        _other_unit(problem, solution)
+        or _contradiction(problem, solution)
+        or _bent(problem, solution, strain_before)
+    )
+
+
+def source_account(problem: TieProblem, solution: TieSolution, number: int) -> dict[str, Any]:
+    """For the metrics: how many readings were of placed moments, and how many agree."""
+    mine = _of(problem, number)
+    scale = float(scale_of(solution.anchors[number]))
+    return {
+        "name": problem.priors.sources[number].name,
+        "readings": int(mine.sum()),
+        "agreeing": int(solution.agrees[mine].sum()),
+        "units_per_unit": scale,
+    }
+
+
+def _of(problem: TieProblem, number: int) -> np.ndarray:
+    return np.array([prior.source == number for prior in problem.priors.poses], bool)
+
+
+def _elsewhere(problem: TieProblem, solution: TieSolution, number: int) -> str:
+    mine = _of(problem, number)
+    agreeing, count = int(solution.agrees[mine].sum()), int(mine.sum())
+    most = MOST_TRACKED if problem.priors.sources[number].drifts else MOST
+    if agreeing >= most * count and agreeing >= min(FEWEST, count):
+        return ""
+    return (
+        f"{agreeing} of {count} readings agree with the map; is it of another place or another "
+        "time, or is it less certain than was said?"
+    )
+
+
+def _standing_still(problem: TieProblem, solution: TieSolution, number: int) -> str:
+    """A similarity can shrink a map to a point: then a source that stands still fits any map.
+
+    The scale is known to one over the length of the way that the map fits to the source, as a
+    vector of sigmas.
+    """
+    to_source = inverse_similarity(solution.anchors[number])
+    mine = [p for p in problem.priors.poses if p.source == number and p.position is not None]
+    if not mine:
+        return ""
+    positions = np.array(
+        [(to_source @ solution.poses[p.keyframe] @ p.S_keyframe_camera[:, 3])[:3] for p in mine]
+    )
+    weights = np.array([[p.weight / p.sigma**2] for p in mine])
+    away = positions - (weights * positions).sum(0) / weights.sum()
+    uncertainty = 1 / np.sqrt((weights * away**2).sum() + 1e-12)
+    if uncertainty <= MAX_UNCERTAINTY:
+        return ""
+    return (
+        f"its positions tell neither scale nor place: over {2 * np.abs(away).max():.2g} units of "
+        f"way they are known to {1 / float(np.sqrt(np.median(weights))):.2g}"
+    )
+
+
+def _other_axes(both: Compared) -> str:
+    """Turns from one moment to another are the same by the map and by the source, where both mean
+    the same by a pose."""
+    if both.rotations is None or len(both.rotations) < 2:
+        return ""
+    ours, theirs = both.T_world_camera[:, :3, :3], both.rotations
+    far = len(ours) // 2
+    first, second = np.arange(len(ours)), (np.arange(len(ours)) + far) % len(ours)
+    turned = _degrees(ours[first].swapaxes(1, 2) @ ours[second])
+    if np.median(turned) < TURNED_DEG:
+        return ""  # a camera that hardly turns tells no convention
+    off = {
+        words: float(np.median(_degrees(_between(ours, first, second, R))))
+        for words, R in {
+            "": theirs,
+            "inverted (they map the world into the camera)": theirs.swapaxes(1, 2),
+            "with the axes of OpenGL (y up, z back)": theirs @ GL_AXES,
+            "inverted and with the axes of OpenGL (y up, z back)": (
+                theirs.swapaxes(1, 2) @ GL_AXES
+            ),
+        }.items()
+    }
+    best = min(off, key=lambda words: off[words])
+    if not best or off[best] > min(CLEARLY * off[""], TURNED_DEG) or off[""] < TURNED_DEG:
+        return ""
+    return (
+        f"its poses fit better {best}: turns are then {off[best]:.1f} degrees off, and "
+        f"{off['']:.1f} as they are; write them as T_world_camera with OpenCV's axes"
+    )
+
+
+def _between(ours: np.ndarray, first: np.ndarray, second: np.ndarray, R: np.ndarray) -> np.ndarray:
+    """(N, 3, 3): what is left between the two turns of each pair."""
+    by_map = ours[first].swapaxes(1, 2) @ ours[second]
+    by_source = R[first].swapaxes(1, 2) @ R[second]
+    return by_map.swapaxes(1, 2) @ by_source
+
+
+def _degrees(R: np.ndarray) -> np.ndarray:
+    cosine = (np.trace(R, axis1=1, axis2=2) - 1) / 2
+    return np.degrees(np.arccos(np.clip(cosine, -1, 1)))
+
+
+def _other_unit(problem: TieProblem, solution: TieSolution) -> str:
+    """Of a map that is in metres already."""
+    if not problem.is_metric or problem.metre >= len(problem.priors.sources):
+        return ""
+    scale = float(scale_of(solution.anchors[problem.metre]))
+    if abs(np.log(scale)) <= np.log1p(OTHER_SCALE):
+        return ""
+    name = problem.priors.sources[problem.metre].name
+    return (
+        f"{name}: by it the map would be {1 / scale:.3g} times as large, but it is in metres "
+        "already; in which unit are its positions?"
+    )
+
+
+def _contradiction(problem: TieProblem, solution: TieSolution) -> str:
+    """Of lengths and scales: what the map says of each, where it contradicts one."""
+    if not problem.priors.measured:
+        return ""
+    unit = float(scale_of(solution.anchors[problem.metre]))
+    off = [(_off(m, solution, unit), m) for m in problem.priors.measured]
+    worst, said = max(off, key=lambda each: abs(each[0]) / each[1].sigma)
+    if abs(worst) <= CONTRADICTED * said.sigma:
+        return ""
+    return (
+        f"{said.name} contradicts the rest of what is known: with all of it the map makes it "
+        f"{abs(np.expm1(worst)):.0%} {'longer' if worst > 0 else 'shorter'} than was said"
+    )
+
+
+def _off(measured: Measured, solution: TieSolution, unit: float) -> float:
+    """Logarithm of what the map makes of it, against what was said."""
+    poses = solution.poses
+    if isinstance(measured, LengthPrior):
+        metres = measured_metres(measured, poses[measured.i], poses[measured.j], unit)
+        return float(np.log(metres / measured.metres))
+    return float(np.log(scale_of(poses[measured.keyframe]) / unit) - measured.log_metres)
+
+
+def _bent(problem: TieProblem, solution: TieSolution, strain_before: float) -> str:
+    given_up = solution.dropped / max(len(problem.edges), 1)
+    strain = solution.strain / max(strain_before, 1.0)
+    if given_up <= BENT and strain <= STRAIN:
+        return ""
+    names = [source.name for source in problem.priors.sources]
+    names += [measured.name for measured in problem.priors.measured]
+    return (
+        f"{', '.join(dict.fromkeys(names))}: the map would have to be bent more than its own views "
+        f"allow ({given_up:.0%} of its edges given up, the others {strain:.1f} times as strained)"
+    )

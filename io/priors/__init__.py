@@ -1,0 +1,1 @@
+"""What other sensors say of the poses of a sequence."""

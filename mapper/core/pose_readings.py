@@ -1,0 +1,70 @@
+"""What another sensor says of the camera's poses: a phone's tracking, GPS, known poses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mapper.errors import InputError
+
+if TYPE_CHECKING:
+    from jaxtyping import Float64
+
+
+@dataclass(frozen=True, slots=True)
+class GeoOrigin:
+    """Where a local east-north-up frame has its origin: degrees of WGS 84, metres above it."""
+
+    latitude: float
+    longitude: float
+    altitude: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PoseReadings:
+    """Readings in a world of their own, of which only that it is one world is taken for granted.
+
+    name: what the sentences call the source. times: (N,), seconds by the frames' clock,
+    increasing. positions: (N, 3), of the camera, in metres if is_metric; None = not told.
+    rotations: R_world_camera (N, 3, 3); None = not told. sigma: standard deviation of a position,
+    in its units (N,). sigma_deg: of a rotation, degrees. drifts: readings of one time share their
+    errors, as those of a tracker do; else each is a reading of its own. origin: of a world whose
+    axes are east, north and up; None = no place on the Earth.
+    """
+
+    name: str
+    times: Float64[np.ndarray, " n"]
+    positions: Float64[np.ndarray, "n 3"] | None
+    rotations: Float64[np.ndarray, "n 3 3"] | None
+    sigma: Float64[np.ndarray, " n"]
+    sigma_deg: float
+    is_metric: bool = True
+    drifts: bool = True
+    origin: GeoOrigin | None = None
+
+    def __post_init__(self) -> None:
+        if self.positions is None and self.rotations is None:
+            raise InputError(f"{self.name}: neither positions nor rotations")
+        if len(self.times) == 0:
+            raise InputError(f"{self.name}: there are no readings in it")
+        if not (self.sigma > 0).all() or not self.sigma_deg > 0:
+            raise InputError(f"{self.name}: a standard deviation must be larger than 0")
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def rows(self, chosen: np.ndarray) -> PoseReadings:
+        """Those of the rows: int or bool (M,)."""
+        return replace(
+            self,
+            times=self.times[chosen],
+            positions=None if self.positions is None else self.positions[chosen],
+            rotations=None if self.rotations is None else self.rotations[chosen],
+            sigma=self.sigma[chosen],
+        )
+
+    def later(self, seconds: float) -> PoseReadings:
+        """The same by a clock that is so many seconds ahead."""
+        return replace(self, times=self.times + seconds)

@@ -1,0 +1,1 @@
+"""What is known of a map from elsewhere: gathered for a run, and kept with it."""

@@ -1,0 +1,103 @@
+"""priors.json of a run: what is known of its map from elsewhere, to be counted again."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+
+from mapper.backend.graph.priors import LengthPrior, Measured, ScalePrior
+from mapper.backend.priors.knowledge import Knowledge
+from mapper.core.geometry import pose_from_quaternion_xyzw, pose_to_quaternion_xyzw
+from mapper.core.pose_readings import GeoOrigin, PoseReadings
+from mapper.errors import InputError
+from mapper.run.directory import RunDirectory
+
+VERSION: Final = 1
+
+
+def write_knowledge(run: RunDirectory, known: Knowledge) -> None:
+    """Write the file, whole or not at all; none where nothing is known."""
+    if not known:
+        return
+    content = {
+        "version": VERSION,
+        "readings": [_readings_record(readings) for readings in known.readings],
+        "measured": [_measured_record(measured) for measured in known.measured],
+    }
+    run.write_json(run.priors, content, indent=None)
+
+
+def read_knowledge(run: RunDirectory) -> Knowledge:
+    """What is known of a run's map; nothing where the file was never written."""
+    content = run.read_json(run.priors)
+    if not content:
+        return Knowledge()
+    if content.get("version") != VERSION:
+        raise InputError(f"{run.priors}: written by a newer version of mapper; update this one")
+    try:
+        return Knowledge(
+            tuple(_readings(record) for record in content["readings"]),
+            tuple(_measured(record) for record in content["measured"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{run.priors}: damaged ({type(error).__name__}: {error})") from error
+
+
+def _readings_record(readings: PoseReadings) -> dict[str, Any]:
+    rotations, origin = readings.rotations, readings.origin
+    quaternions = None
+    if rotations is not None:
+        T = np.tile(np.eye(4), (len(rotations), 1, 1))
+        T[:, :3, :3] = rotations
+        quaternions = pose_to_quaternion_xyzw(T).tolist()
+    return {
+        "name": readings.name,
+        "times": readings.times.tolist(),
+        "positions": None if readings.positions is None else readings.positions.tolist(),
+        "quaternions_xyzw": quaternions,
+        "sigma": readings.sigma.tolist(),
+        "sigma_deg": readings.sigma_deg,
+        "is_metric": readings.is_metric,
+        "drifts": readings.drifts,
+        "origin": origin and [origin.latitude, origin.longitude, origin.altitude],
+    }
+
+
+def _readings(record: dict[str, Any]) -> PoseReadings:
+    quaternions, positions = record["quaternions_xyzw"], record["positions"]
+    rotations = None
+    if quaternions is not None:
+        nowhere = np.zeros((len(quaternions), 3))
+        rotations = pose_from_quaternion_xyzw(np.array(quaternions), nowhere)[:, :3, :3]
+    return PoseReadings(
+        str(record["name"]),
+        np.array(record["times"], float),
+        None if positions is None else np.array(positions, float),
+        rotations,
+        np.array(record["sigma"], float),
+        float(record["sigma_deg"]),
+        bool(record["is_metric"]),
+        bool(record["drifts"]),
+        None if record["origin"] is None else GeoOrigin(*map(float, record["origin"])),
+    )
+
+
+def _measured_record(measured: Measured) -> dict[str, Any]:
+    common = {"name": measured.name, "sigma": measured.sigma}
+    if isinstance(measured, ScalePrior):
+        return {**common, "keyframe": measured.keyframe, "log_metres": measured.log_metres}
+    return {
+        **common,
+        "keyframes": [measured.i, measured.j],
+        "points": [measured.point_i.tolist(), measured.point_j.tolist()],
+        "metres": measured.metres,
+    }
+
+
+def _measured(record: dict[str, Any]) -> Measured:
+    name, sigma = str(record["name"]), float(record["sigma"])
+    if "keyframe" in record:
+        return ScalePrior(name, int(record["keyframe"]), float(record["log_metres"]), sigma)
+    (i, j), points = record["keyframes"], np.array(record["points"], float)
+    return LengthPrior(name, int(i), points[0], int(j), points[1], float(record["metres"]), sigma)

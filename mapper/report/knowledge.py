@@ -1,0 +1,30 @@
+"""What became of what is known of a map from elsewhere, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def untied(metrics: Mapping[str, Any]) -> list[str]:
+    """A warning where the map is not tied to what is known of it. metrics: priors."""
+    refused = metrics.get("priors", {}).get("refused", "")
+    if not refused:
+        return []
+    return [f"What is known of the map was left out, and the map is as if it were not: {refused}."]
+
+
+def tied_in_words(metrics: Mapping[str, Any]) -> list[str]:
+    """One line a source that the map is tied to, and one that says in which unit it is."""
+    account = metrics.get("priors", {})
+    lines = [
+        f"tied to {source['name']}: {source['agreeing']} of {source['readings']} readings agree"
+        for source in account.get("sources", [])
+    ]
+    if account and not account.get("refused"):
+        unit = "in metres" if account["metric"] else "in the unit of those poses"
+        place = account.get("origin")
+        where = "" if not place else f", x to the east and y to the north of {place[0]:.6f} N "
+        where += "" if not place else f"{place[1]:.6f} E, {place[2]:.1f} m"
+        lines.append(f"the map is {unit}{where}")
+    return lines

@@ -1,0 +1,120 @@
+"""A run that is tied to known poses lies where they say, in every file, and stays there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mapper.backend.graph.priors import LengthPrior, ScalePrior
+from mapper.backend.priors.knowledge import Knowledge
+from mapper.core.pose_readings import GeoOrigin, PoseReadings
+from mapper.core.trajectory import MATCH_SECONDS, Trajectory, matching_times
+from mapper.errors import ConfigError, InputError
+from mapper.io.trajectory_files import read_tum, write_tum
+from mapper.known.stored import read_knowledge, write_knowledge
+from mapper.pipeline import map_into
+from mapper.request import RunRequest
+from mapper.run.directory import RunDirectory
+from mapper.saved.map import load_map
+from mapper.saved.realignment import realign
+from tests.support.quick_outputs import skip_report
+
+CHANGES = ("backend.fusion.tsdf.voxel_size=0.1", "backend.keyframes.max_frames=6")
+FRAMES = 40
+
+
+def request(sample: Path, out: Path, **more: object) -> RunRequest:
+    options = {"max_frames": FRAMES, "changes": CHANGES, "save_recording": False} | more
+    return RunRequest(sequence=sample, out=out, **options)  # type: ignore[arg-type]
+
+
+def moved_apart(trajectory: Trajectory, truth: Trajectory) -> float:
+    """Root mean square distance, metres, as both are: nothing is aligned."""
+    true, found = matching_times(truth.timestamps, trajectory.timestamps, MATCH_SECONDS)
+    away = trajectory.positions[found] - truth.positions[true]
+    return float(np.sqrt(np.mean(np.sum(away**2, axis=1))))
+
+
+def test_a_map_is_where_its_own_poses_say(
+    sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    skip_report(monkeypatch)
+    run, metrics = map_into(request(sample, tmp_path / "run", poses="prior"))
+    truth = read_tum(sample / "groundtruth.txt")
+    assert metrics["priors"]["sources"][0]["agreeing"] > 10
+    assert "evaluation" not in metrics  # what it is tied to is no truth
+    assert moved_apart(read_tum(run.trajectory), truth) < 0.01
+    assert moved_apart(load_map(run).trajectory()[1], truth) < 0.01
+    again = realign(run, run.read_description().backend_settings())
+    assert again.final.was_tied
+    assert moved_apart(again.final.trajectory()[1], truth) < 0.02
+    with pytest.raises(ConfigError, match="--poses: leave it out to resume"):
+        map_into(request(sample, run.path, resume=True, poses="other.txt"))
+
+
+def test_known_poses_of_another_place_change_nothing(
+    sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    skip_report(monkeypatch)
+    truth = read_tum(sample / "groundtruth.txt")
+    backward = replace(truth, T_world_camera=truth.T_world_camera[::-1])
+    write_tum(tmp_path / "backward.txt", backward)
+    known = request(sample, tmp_path / "run", poses=str(tmp_path / "backward.txt"))
+    run, metrics = map_into(known)
+    plain, without = map_into(request(sample, tmp_path / "plain"))
+    assert "backward.txt" in metrics["priors"]["refused"]
+    assert any("was left out" in warning for warning in metrics["warnings"])
+    assert metrics["ate_rmse"] == without["ate_rmse"]  # those that came along are still the truth
+    assert run.trajectory.read_text() == plain.trajectory.read_text()
+
+
+def test_what_does_not_fit_is_refused_before_anything_is_written(
+    sample: Path, tmp_path: Path
+) -> None:
+    truth = read_tum(sample / "groundtruth.txt")
+    write_tum(tmp_path / "late.txt", replace(truth, timestamps=truth.timestamps + 5000))
+    with pytest.raises(InputError, match="do not overlap"):
+        map_into(request(sample, tmp_path / "run", poses=str(tmp_path / "late.txt")))
+    with pytest.raises(ConfigError, match="--pose-sigma and --pose-offset are for"):
+        map_into(request(sample, tmp_path / "run", pose_sigma="1,1"))
+    with pytest.raises(ConfigError, match="--split-360"):
+        map_into(request(sample, tmp_path / "run", poses="prior", split_360=4))
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_is_known_is_kept_and_read_again(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    assert not read_knowledge(run)
+    write_knowledge(run, Knowledge())
+    assert not run.priors.exists()
+    turned = np.array([np.eye(3), np.diag([1.0, -1, -1])])
+    times, sigma = np.array([0.1, 0.2]), np.array([1.0, 2.0])
+    gps = PoseReadings(
+        "gps", times, np.ones((2, 3)), None, sigma, 1.0, True, False, GeoOrigin(1, 2, 3)
+    )
+    tilt = PoseReadings("tilt", times, None, turned, sigma, 0.5)
+    length = LengthPrior("door", 3, np.array([1.0, 2, 3]), 4, np.zeros(3), 2.03, 0.01)
+    known = Knowledge((gps, tilt), (length, ScalePrior("height", 5, -0.7, 0.02)))
+    write_knowledge(run, known)
+    read = read_knowledge(run)
+    first, second = read.readings
+    assert (first.origin, first.drifts, second.origin) == (GeoOrigin(1, 2, 3), False, None)
+    np.testing.assert_array_equal(first.sigma, sigma)
+    assert first.rotations is None
+    np.testing.assert_allclose(second.rotations, turned, atol=1e-12)  # type: ignore[arg-type]
+    door = read.measured[0]
+    assert isinstance(door, LengthPrior)
+    np.testing.assert_array_equal(door.point_i, [1, 2, 3])
+    assert (door.i, door.j, door.metres) == (3, 4, 2.03)
+    assert read.measured[1] == known.measured[1]
+
+
+@pytest.mark.parametrize("text", ['{"version": 1, "readings": [{}]}', '{"version": 9}', "[1"])
+def test_a_damaged_file_is_named(tmp_path: Path, text: str) -> None:
+    run = RunDirectory(tmp_path)
+    run.priors.write_text(text)
+    with pytest.raises(InputError, match=r"priors\.json"):
+        read_knowledge(run)
