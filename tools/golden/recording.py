@@ -125,14 +125,12 @@ class Runner:
 
     inputs: names of tensors that were put in rather than came out; "in." stands for all that begin
     so. probabilities: names of tensors whose scale is 1, however small their entries happen to be.
-    others: beginnings of the names of files of this kind that record what we do not have. slack:
-    of tensors by name, where a file says what rounding does to them.
+    slack: of tensors by name, where a file says what rounding does to them.
     """
 
     run: Callable[[Golden], Iterator[tuple[str, Tensor]]]
     inputs: tuple[str, ...] = ()
     probabilities: tuple[str, ...] = ()
-    others: tuple[str, ...] = ()
     slack: Callable[[Golden], Mapping[str, Slack]] | None = None
 
     def takes(self, name: str) -> bool:
@@ -145,7 +143,7 @@ def check(golden: Golden, runners: Mapping[tuple[str, str], Runner]) -> Verdict:
     Raises InputError where that is nothing: a proof that compares nothing proves nothing.
     """
     runner = runners.get(golden.kind)
-    if runner is None or golden.path.name.startswith(runner.others):
+    if runner is None:
         return Verdict(golden.path, covered=False)
     results = [(name, golden.tensors[name], ours) for name, ours in runner.run(golden)]
     if not results:

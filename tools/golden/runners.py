@@ -19,6 +19,9 @@ from golden.recording import Runner
 from golden.training_data import CROPS, DATA_INPUTS, run_data
 from golden.training_losses import LOSS_INPUTS, run_loss
 from golden.training_steps import STEP_INPUTS, run_cut3r_steps, run_stream3r_steps, slack_of
+from golden.vggt_losses import LOSS_INPUTS as VGGT_LOSS_INPUTS
+from golden.vggt_losses import run_losses
+from golden.vggt_losses import slack_of as loss_slack_of
 from golden.vggt_parts import FUNCTION_INPUTS as VGGT_FUNCTION_INPUTS
 from golden.vggt_parts import run_functions as run_vggt_functions
 from golden.vggt_sequences import run_inputs as run_vggt_inputs
@@ -42,9 +45,9 @@ RUNNERS: Final[Mapping[tuple[str, str], Runner]] = {
     ),
     ("vggt", "sequence"): Runner(run_vggt_sequence, probabilities=("vis", "track_conf")),
     ("vggt", "functions"): Runner(
-        joined(run_vggt_functions, run_vggt_evaluation),
-        (*VGGT_FUNCTION_INPUTS, *VGGT_EVALUATION_INPUTS),
-        others=("loss_",),  # of training
+        joined(run_vggt_functions, run_vggt_evaluation, run_losses),
+        (*VGGT_FUNCTION_INPUTS, *VGGT_EVALUATION_INPUTS, *VGGT_LOSS_INPUTS),
+        slack=loss_slack_of,
     ),
     ("wint3r", "weights"): Runner(run_wint3r_weights),
     ("wint3r", "sequence"): Runner(run_wint3r_sequence, inputs=("in.",)),
