@@ -50,7 +50,7 @@ class Training:
         betas = (recipe.beta1, recipe.beta2)
         adam = optimiser(model, Optimisation(recipe.decay, recipe.weight_decay, betas))
         done = restore_training(self.folder, model, adam, recipe)
-        clipping = Clipping(recipe.clip, tuple(recipe.clip_parts))
+        clipping = Clipping(recipe.clip or math.inf, tuple(recipe.clip_parts))
         move = OptimiserStep(
             model, self.trained.objective, adam, clipping, recipe.step_each_chunk, self.processes
         )

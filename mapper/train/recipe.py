@@ -115,7 +115,8 @@ class Recipe:
     limit_images: STream3R's published bound on what an image's edges may cost.
     data: what batches are drawn.
     rate: of learning.
-    steps: of the optimiser. accumulate: batches of each. clip: norm of the gradient at most.
+    steps: of the optimiser. accumulate: batches of each. clip: norm of the gradient at most, 0 =
+        any.
         clip_parts: parts of the network that are clipped each by itself; [] = the whole.
     decay: weight decay of AdamW, on matrices and tokens, or on all parameters.
     weight_decay, beta1, beta2: of AdamW.
@@ -137,14 +138,14 @@ class Recipe:
     rate: RateRecipe = field(default_factory=RateRecipe)
     steps: Count = 1000
     accumulate: Count = 1
-    clip: Positive = 1.0
+    clip: NonNegative = 1.0
     clip_parts: list[str] = field(default_factory=list)
     decay: Literal["matrices", "all"] = "matrices"
     weight_decay: NonNegative = 0.05
     beta1: Probability = 0.9
     beta2: Probability = 0.95
     freeze: list[str] = field(default_factory=list)
-    limit_images: Switch = True
+    limit_images: Switch = False
     precision: Literal["float32", "bfloat16"] = "float32"
     recompute: Switch = False
     seed: Whole = 0

@@ -1,4 +1,4 @@
-"""Runs what VGGT's golden files record of training losses, in the names of their first recording."""
+"""Runs what VGGT's golden files record of training losses, under their first names."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def run_losses(golden: Golden) -> Iterator[tuple[str, Tensor]]:
 
 def slack_of(golden: Golden) -> Mapping[str, Slack]:
     """Of the terms that hold noise."""
-    slack = {}
+    slack: dict[str, Slack] = {}
     for mode in ("train", "eval"):
         points = golden.tensors.get(f"out.{mode}.Lpmap")
         if points is not None:
@@ -60,8 +60,13 @@ def _stream3r(golden: Golden) -> Iterator[tuple[str, Tensor]]:
         shows_image=torch.ones(depth.shape[:2], dtype=torch.bool),
         kinds=SampleKinds(none, none, none, none),
     )
-    maps = (t[f"in.pred_{name}"] for name in ("points", "points_conf", "depth", "depth_conf"))
-    output = Stream3rOutput(*maps, t["in.pred_pose_enc_list"].unbind(0))
+    output = Stream3rOutput(
+        points=t["in.pred_points"],
+        points_confidence=t["in.pred_points_conf"],
+        depth=t["in.pred_depth"],
+        depth_confidence=t["in.pred_depth_conf"],
+        cameras=t["in.pred_pose_enc_list"].unbind(0),
+    )
     loss, truth = stream3r_loss(output, batch), stream3r_truth(output, batch)
     yield "out.gt_pts_in_first_camera", batch.points_in_first
     yield "out.total", loss.total
