@@ -15,7 +15,6 @@ from mapper.frontends.published_arguments import PublishedArguments
 WITHOUT_EFFECT = frozenset(
     {
         "freeze",
-        "img_size",
         "landscape_only",
         "mask_ratio",
         "model_update_type",
@@ -52,7 +51,9 @@ class Cut3rConfig(TrunkSizes):
 
     ray_enc_depth: blocks of the ray-map encoder. state_size: state tokens, laid out by state_pe
     ("2d", "1d", "none"). local_mem_size: slots of the pose memory. head_type: "dpt" or "linear".
-    rgb_head: whether colour parameters exist. conf_mode: ("exp", floor, ceiling).
+    rgb_head: whether colour parameters exist. conf_mode: ("exp", floor, ceiling). img_size: longer
+    side of the images that it was trained with, 0 = what is published for its heads; a pair, as
+    published constructors have it, says nothing.
     """
 
     head_type: str = "dpt"
@@ -63,6 +64,7 @@ class Cut3rConfig(TrunkSizes):
     ray_enc_depth: int = 2
     rgb_head: bool = True
     conf_mode: tuple[str, float, float] = ("exp", 1.0, math.inf)
+    img_size: int = 0
     dpt: DptConfig = field(default_factory=DptConfig)
 
     def __post_init__(self) -> None:
@@ -80,6 +82,8 @@ class Cut3rConfig(TrunkSizes):
         dpt: feature_dim, last_dim and layer_dims where they are not the published ones.
         """
         chosen = ARGUMENTS.known(Cut3rConfig, arguments)
+        if not isinstance(chosen.get("img_size", 0), int):
+            del chosen["img_size"]
         if dpt:
             a, b, c, d = dpt["layer_dims"]
             chosen["dpt"] = DptConfig(dpt["feature_dim"], dpt["last_dim"], (a, b, c, d))

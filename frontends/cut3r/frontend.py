@@ -184,4 +184,6 @@ def _variant(name: str, damping: float) -> _Variant:
 
 def _native_size(model: Cut3r) -> int:
     """512 for the dense head, 224 for the linear one, as published."""
+    if model.config.img_size:
+        return model.config.img_size
     return 512 if model.config.head_type == "dpt" else 224

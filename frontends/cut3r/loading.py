@@ -13,7 +13,7 @@ from mapper.errors import ConfigError, InputError
 from mapper.frontends.cut3r.config import Cut3rConfig, DptConfig
 from mapper.frontends.cut3r.model import Cut3r
 from mapper.frontends.loading import load_strictly
-from mapper.weights.checkpoint import add_state_decoder, load_checkpoint
+from mapper.weights.checkpoint import Checkpoint, add_state_decoder, load_checkpoint
 from mapper.weights.identify import check_model
 from mapper.weights.model_text import parse_model_text
 
@@ -32,7 +32,7 @@ def load_cut3r(path: Path) -> Cut3r:
     check_model(checkpoint.tensors, MODEL, path)
     tensors = add_state_decoder(checkpoint.tensors)
     try:
-        config = _config(checkpoint.model_text, tensors, path)
+        config = _config(checkpoint, tensors, path)
     except ConfigError as error:
         raise InputError(f"{path}: {error}") from error
     with torch.device("meta"):
@@ -41,11 +41,15 @@ def load_cut3r(path: Path) -> Cut3r:
     return model.float().eval().requires_grad_(False)
 
 
-def _config(model_text: str | None, tensors: Mapping[str, Tensor], path: Path) -> Cut3rConfig:
-    """From the stored constructor text, read as data; else from the published sizes."""
-    if model_text is not None:
-        _, arguments = parse_model_text(model_text)
+def _config(checkpoint: Checkpoint, tensors: Mapping[str, Tensor], path: Path) -> Cut3rConfig:
+    """From the stored constructor text, read as data, or the config.json of `mapper train`; else
+    from the published sizes."""
+    if checkpoint.model_text is not None:
+        _, arguments = parse_model_text(checkpoint.model_text)
         config = Cut3rConfig.of(arguments)
+    elif checkpoint.config is not None and "enc_embed_dim" in checkpoint.config:
+        sizes = {name: value for name, value in checkpoint.config.items() if name != "dpt"}
+        config = Cut3rConfig.of(sizes)
     else:
         if "enc_norm.weight" not in tensors:
             raise InputError(f"{path}: not a checkpoint of CUT3R; mapper weights verify says more")

@@ -75,8 +75,8 @@ def built(recipe: Recipe) -> nn.Module:
         return Cut3r(Cut3rConfig.of(sizes, dpt))
     if recipe.model == "wint3r":
         return Wint3r(Wint3rConfig.of(sizes))
-    tracks = recipe.model == "streamvggt" and recipe.loss == "published"
-    return Vggt(VggtConfig.of(sizes, track_head=tracks))
+    # A checkpoint of VGGT or StreamVGGT has a track head, whether or not it is trained.
+    return Vggt(VggtConfig.of(sizes, track_head=recipe.model != "stream3r"))
 
 
 def objective_of(recipe: Recipe, model: nn.Module, teacher: Vggt | None = None) -> Objective:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from mapper.errors import ConfigError, InputError
+from mapper.frontends.cut3r.loading import load_cut3r
 from mapper.frontends.vggt.loading import load_vggt
+from mapper.frontends.wint3r.loading import load_wint3r
 from mapper.train.batch import TrainingBatch
 from mapper.train.data.batches import Batches
 from mapper.train.data.scene import View, packed_scenes
@@ -20,6 +24,7 @@ from mapper.train.loop import Training
 from mapper.train.losses.terms import Loss
 from mapper.train.networks import trained_network
 from mapper.train.recipe import DataRecipe, RateRecipe, Recipe, load_recipe
+from tests.support.networks.trained import CUT3R, VGGT, WINT3R, Wall
 
 NETWORK = {
     "img_size": 28, "embed_dim": 16, "vit_depth": 1, "vit_heads": 2, "agg_depth": 4, "agg_heads": 2,
@@ -83,6 +88,30 @@ def test_a_training_that_was_stopped_goes_on_to_the_last_bit(tmp_path: Path) -> 
     saved = [load_vggt(tmp_path / name, "stream3r") for name in ("whole", "parts")]
     for a, b in zip(saved[0].parameters(), saved[1].parameters(), strict=True):
         assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "load"),
+    [
+        (Recipe(model="cut3r", network=CUT3R | {"img_size": 48}), load_cut3r),
+        (Recipe(model="wint3r", network=WINT3R), load_wint3r),
+        (Recipe(model="vggt", network=VGGT), partial(load_vggt, model="vggt")),
+    ],
+    ids=["cut3r", "wint3r", "vggt"],
+)
+def test_what_was_trained_is_what_a_frontend_reads(
+    recipe: Recipe, load: Callable[[Path], nn.Module], tmp_path: Path
+) -> None:
+    data = DataRecipe(width=112, height=112, views=2, sequences=1)
+    recipe = replace(recipe, data=data, steps=2, rate=RateRecipe(warm_up=1))
+    batches = Batches([Wall()], data, 0)
+    trained = trained_network(recipe)
+    Training(recipe, trained, batches, None, tmp_path, tell=lambda _: None).run()
+    read = load(tmp_path)
+    for name, parameter in trained.model.named_parameters():
+        assert torch.equal(parameter, read.get_parameter(name)), name
+    if recipe.model == "cut3r":
+        assert read.config.img_size == 48  # type: ignore[union-attr]
 
 
 def test_it_learns(tmp_path: Path) -> None:

@@ -47,9 +47,9 @@ UNUSED = {
     "cut3r": OF_CUT3R,
     "cut3r_alike_long": (*OF_CUT3R, *BEFORE),
     "streamvggt": (START,),
-    "streamvggt_points": (START, "depth_head"),
-    "vggt": ("point_head",),
-    "vggt_points": (START, "depth_head"),
+    "streamvggt_points": (START, "depth_head", "track_head"),
+    "vggt": ("point_head", "track_head"),
+    "vggt_points": (START, "depth_head", "track_head"),
 }
 DATA: dict[str, Any] = {
     "width": SIDE,
