@@ -51,10 +51,14 @@ def pose_factor(prior: PosePrior, group: Group, kernel: Kernel | None) -> gtsam.
     return gtsam.CustomFactor(noise, keys, error)
 
 
-def measured_factor(prior: Measured, metre: int, group: Group) -> gtsam.CustomFactor:
-    """Of a length or a scale. metre: number of the anchor whose unit is the metre."""
-    noise = gtsam.noiseModel.Isotropic.Sigma(1, prior.sigma)
+def measured_factor(
+    prior: Measured, metre: int, group: Group, kernel: Kernel | None = None
+) -> gtsam.CustomFactor:
+    """Of a length or a scale. metre: number of the anchor whose unit is the metre. kernel: for a
+    scale that is not certain."""
+    noise = _noise(np.array([prior.sigma]), None)
     if isinstance(prior, ScalePrior):
+        noise = _noise(np.array([prior.sigma]), None if prior.is_certain else kernel)
         return gtsam.CustomFactor(
             noise, [prior.keyframe, anchor_key(metre)], _scale_error(prior, metre, group)
         )

@@ -32,6 +32,8 @@ ANY_SCALE: Final = 1.0  # of the logarithm
 SAME_METRE: Final = 1e-3
 SENSOR_SCALE: Final = 0.03  # share by which a depth camera may be wrong about the metre
 MAX_ITERATIONS: Final = 50
+FIRST_TAG: Final = 1 << 40  # tags are nodes of the graph beside the keyframes, by their numbers
+TAG_UNIT: Final = 1e-3  # of its logarithm: a tag's unit is the metre
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +61,14 @@ class TieProblem:
 
 @dataclass(frozen=True, slots=True)
 class TieSolution:
-    """poses, anchors: at the optimum. agrees: bool, of each pose prior. strain: mean squared
-    distance of the edges that took part, by degree of freedom. dropped: edges that were in
-    agreement before and no longer are. fault: why nothing moved."""
+    """poses, anchors: at the optimum. agrees: bool, of each pose prior. kept: bool, of each edge.
+    strain: mean squared distance of the edges that took part, by degree of freedom. dropped: edges
+    that were in agreement before and no longer are. fault: why nothing moved."""
 
     poses: dict[int, np.ndarray]
     anchors: dict[int, np.ndarray]
     agrees: np.ndarray
+    kept: np.ndarray
     strain: float
     dropped: int
     fault: str = ""
@@ -82,10 +85,11 @@ def solve_tied(problem: TieProblem) -> TieSolution:
     then a redescending one, and at the end a plain solve over what agrees."""
     edges = list(problem.edges)
     before = _agreeing_edges(problem, problem.poses, edges)
-    near = [edge for edge, agrees in zip(edges, before, strict=True) if agrees]
-    step = _solve(problem, near, problem.priors.poses, (None, HUBER))
-    narrow = Kernel("GemanMcClure", problem.robust_scale)
-    step = _solve(_moved(problem, step), edges, problem.priors.poses, (narrow, narrow))
+    # What has drifted contradicts sightings of a tag that are far apart in time.
+    near = [e for e, agrees in zip(edges, before, strict=True) if agrees or e.j >= FIRST_TAG]
+    step = _solve(problem, near, problem.priors.poses, (HUBER, HUBER))
+    kernels = narrow(problem), narrow(problem)
+    step = _solve(_moved(problem, step), edges, problem.priors.poses, kernels)
     agrees = np.zeros(0, bool)
     kept = np.zeros(0, bool)
     for _ in range(ROUNDS):
@@ -100,8 +104,13 @@ def solve_tied(problem: TieProblem) -> TieSolution:
     distances = squared_distances(step.poses, used, problem.factors)
     strain = float(np.mean(distances) / problem.factors.group.dof) if len(used) else 0.0
     return TieSolution(
-        step.poses, step.anchors, agrees, strain, int((before & ~kept).sum()), step.fault
+        step.poses, step.anchors, agrees, kept, strain, int((before & ~kept).sum()), step.fault
     )
+
+
+def narrow(problem: TieProblem) -> Kernel:
+    """The redescending one."""
+    return Kernel("GemanMcClure", problem.robust_scale)
 
 
 def agreeing_priors(
@@ -159,7 +168,7 @@ def _solve(
     for prior in priors:
         graph.add(pose_factor(prior, group, kernels[1]))
     for measured in problem.priors.measured:
-        graph.add(measured_factor(measured, problem.metre, group))
+        graph.add(measured_factor(measured, problem.metre, group, kernels[1] or narrow(problem)))
     _add_anchors(problem, graph, values)
     parameters = gtsam.LevenbergMarquardtParams()
     parameters.setMaxIterations(MAX_ITERATIONS)

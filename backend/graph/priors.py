@@ -7,7 +7,7 @@ are said in metres, of which an anchor knows the size too.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -42,13 +42,15 @@ class ScalePrior:
     """How many metres a unit of a keyframe is.
 
     log_metres: logarithm of that. sigma: of the logarithm, about the share that it may be off.
-    name: what the sentences call it.
+    name: what the sentences call it. is_certain: it is taken at its word; else it is one of many of
+    its name, some of which may be wrong.
     """
 
     name: str
     keyframe: int
     log_metres: float
     sigma: float
+    is_certain: bool = True
 
     dof = 1
 
@@ -72,6 +74,21 @@ class LengthPrior:
     dof = 1
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class TagSighting:
+    """A tag of known size that a keyframe saw; whoever sees the same one sees the same place.
+
+    tag: its number. S_keyframe_tag: (4, 4), metres of the tag into the keyframe's units.
+    information: (7, 7), inverse covariance, perturbed on the right as an edge's.
+    """
+
+    name: str
+    tag: int
+    keyframe: int
+    S_keyframe_tag: np.ndarray
+    information: np.ndarray
+
+
 Measured = ScalePrior | LengthPrior
 
 
@@ -87,12 +104,9 @@ class SourceTraits:
 
 @dataclass(frozen=True, slots=True)
 class Priors:
-    """sources: by number. poses: of them. measured: lengths and scales, which are taken at their
-    word: the user's own."""
+    """sources: by number. poses: of them. measured: lengths and scales. sightings: of tags."""
 
     sources: tuple[SourceTraits, ...] = ()
     poses: tuple[PosePrior, ...] = ()
-    measured: tuple[Measured, ...] = field(default_factory=tuple)
-
-    def __bool__(self) -> bool:
-        return bool(self.poses or self.measured)
+    measured: tuple[Measured, ...] = ()
+    sightings: tuple[TagSighting, ...] = ()

@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mapper.backend.graph.priors import LengthPrior, Measured, PosePrior, Priors, SourceTraits
+from mapper.backend.graph.priors import (
+    LengthPrior,
+    Measured,
+    PosePrior,
+    Priors,
+    SourceTraits,
+    TagSighting,
+)
 from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.backend.priors.attachment import attach, placed_frames
 from mapper.core.pose_readings import GeoOrigin, PoseReadings
@@ -14,13 +21,22 @@ from mapper.core.pose_readings import GeoOrigin, PoseReadings
 
 @dataclass(frozen=True, slots=True)
 class Knowledge:
-    """readings: of poses, each source's in a world of its own. measured: lengths and scales."""
+    """readings: of poses, each source's in a world of its own. measured: lengths and scales.
+    sightings: of tags, whose size is known."""
 
     readings: tuple[PoseReadings, ...] = ()
     measured: tuple[Measured, ...] = ()
+    sightings: tuple[TagSighting, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.readings or self.measured)
+        return bool(self.readings or self.measured or self.sightings)
+
+    def __add__(self, other: Knowledge) -> Knowledge:
+        return Knowledge(
+            self.readings + other.readings,
+            self.measured + other.measured,
+            self.sightings + other.sightings,
+        )
 
     def priors(self, keyframes: Sequence[Keyframe]) -> Priors:
         """By keyframe, as far as it is of these."""
@@ -34,6 +50,7 @@ class Knowledge:
             tuple(SourceTraits(r.name, r.is_metric, r.drifts) for r in self.readings),
             tuple(poses),
             tuple(m for m in self.measured if keyframes_of(m) <= ids),
+            tuple(s for s in self.sightings if s.keyframe in ids),
         )
 
 

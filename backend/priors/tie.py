@@ -7,16 +7,23 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mapper.backend.graph.edge import Edge
+from mapper.backend.graph.edge import Edge, EdgeKind
 from mapper.backend.graph.graph_solver import EdgeFactors, squared_distances
 from mapper.backend.graph.pose_graph import PoseGraph
 from mapper.backend.graph.prior_factors import measured_metres
-from mapper.backend.graph.prior_solver import TieProblem, TieSolution, metre_anchor, solve_tied
-from mapper.backend.graph.priors import LengthPrior, Measured, Priors
+from mapper.backend.graph.prior_solver import (
+    FIRST_TAG,
+    TAG_UNIT,
+    TieProblem,
+    TieSolution,
+    metre_anchor,
+    solve_tied,
+)
+from mapper.backend.graph.priors import LengthPrior, Measured, Priors, ScalePrior
 from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.backend.priors.fit import compared, fitted_anchor
 from mapper.backend.priors.knowledge import Knowledge, Tie
-from mapper.backend.priors.verdict import refusal, source_account
+from mapper.backend.priors.verdict import accounts, refusal
 from mapper.core.sim3 import inverse_similarity, rigid_part, scale_of, similarity
 
 
@@ -48,6 +55,7 @@ def tie(task: TieTask, known: Knowledge) -> TiedMap:
     why = _nothing_to_tie(known, priors)
     if why:
         return TiedMap(Tie(refused=why), unmoved, np.eye(4))
+    task, priors = _with_tags(task, priors)
     sources = [
         compared([p for p in priors.poses if p.source == number], task.poses)
         for number in range(len(priors.sources))
@@ -61,16 +69,11 @@ def tie(task: TieTask, known: Knowledge) -> TiedMap:
     if why := refusal(problem, solution, sources, _strain(problem)):
         return TiedMap(Tie(refused=why), unmoved, np.eye(4))
     S_new_old = inverse_similarity(_new_world(known, problem, solution))
-    poses = {k: _clean(S_new_old @ S) for k, S in solution.poses.items()}
+    origin = next((r.origin for r in known.readings if r.origin is not None), None)
+    is_metric = problem.is_metric or metre in anchors
     return TiedMap(
-        Tie(
-            is_metric=problem.is_metric or metre in anchors,
-            origin=next((r.origin for r in known.readings if r.origin is not None), None),
-            sources=tuple(
-                source_account(problem, solution, number) for number in range(len(sources))
-            ),
-        ),
-        poses,
+        Tie("", is_metric, origin, accounts(problem, solution)),
+        {k: _clean(S_new_old @ solution.poses[k]) for k in unmoved},
         S_new_old,
     )
 
@@ -93,6 +96,20 @@ def _nothing_to_tie(known: Knowledge, priors: Priors) -> str:
     if len(priors.measured) < len(known.measured):
         return "a length that is known is of a keyframe that is no part of the map"
     return ""
+
+
+def _with_tags(task: TieTask, priors: Priors) -> tuple[TieTask, Priors]:
+    """With the tags that were seen as nodes of the graph, whose unit is the metre."""
+    poses, edges = dict(task.poses), list(task.edges)
+    units: dict[int, ScalePrior] = {}
+    for seen in priors.sightings:
+        node = FIRST_TAG + seen.tag
+        poses.setdefault(node, _clean(poses[seen.keyframe] @ seen.S_keyframe_tag))
+        units.setdefault(node, ScalePrior(seen.name, node, 0.0, TAG_UNIT))
+        edge = Edge(seen.keyframe, node, seen.S_keyframe_tag, seen.information, EdgeKind.LOOP)
+        edges.append(edge)
+    measured = (*priors.measured, *units.values())
+    return replace(task, poses=poses, edges=edges), replace(priors, measured=measured)
 
 
 def _problem(task: TieTask, priors: Priors, anchors: Mapping[int, np.ndarray]) -> TieProblem:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from mapper.backend.graph.prior_factors import measured_metres
-from mapper.backend.graph.prior_solver import TieProblem, TieSolution
+from mapper.backend.graph.prior_solver import FIRST_TAG, TieProblem, TieSolution
 from mapper.backend.graph.priors import LengthPrior, Measured
 from mapper.backend.priors.fit import Compared
 from mapper.core.sim3 import inverse_similarity, scale_of
@@ -45,20 +45,52 @@ def refusal(
     return (
         _other_unit(problem, solution)
         or _contradiction(problem, solution)
+        or _disagreement(problem, solution)
         or _bent(problem, solution, strain_before)
     )
 
 
-def source_account(problem: TieProblem, solution: TieSolution, number: int) -> dict[str, Any]:
-    """For the metrics: how many readings were of placed moments, and how many agree."""
+def accounts(problem: TieProblem, solution: TieSolution) -> tuple[dict[str, Any], ...]:
+    """For the metrics: of each source, length and kind of tag how much was known of the map, and
+    how much of that agrees."""
+    found = [_account(problem, solution, number) for number in range(len(problem.priors.sources))]
+    of_tags = _of_tags(problem)
+    for name, off in _measured_sigmas(problem, solution).items():
+        found.append({"name": name, "readings": len(off), "agreeing": int(_agree(off).sum())})
+    if of_tags.any():
+        seen, agreeing = int(of_tags.sum()), int(solution.kept[of_tags].sum())
+        found.append({"name": "tags", "readings": seen, "agreeing": agreeing})
+    return tuple(found)
+
+
+def _account(problem: TieProblem, solution: TieSolution, number: int) -> dict[str, Any]:
     mine = _of(problem, number)
-    scale = float(scale_of(solution.anchors[number]))
     return {
         "name": problem.priors.sources[number].name,
         "readings": int(mine.sum()),
         "agreeing": int(solution.agrees[mine].sum()),
-        "units_per_unit": scale,
+        "units_per_unit": float(scale_of(solution.anchors[number])),
     }
+
+
+def _of_tags(problem: TieProblem) -> np.ndarray:
+    """bool (E,): which edges are sightings of tags."""
+    return np.array([edge.j >= FIRST_TAG for edge in problem.edges], bool)
+
+
+def _measured_sigmas(problem: TieProblem, solution: TieSolution) -> dict[str, np.ndarray]:
+    """By name, how many sigmas (N,) the lengths and scales of keyframes are off."""
+    found: dict[str, list[float]] = {}
+    for measured in problem.priors.measured:
+        if isinstance(measured, LengthPrior) or measured.keyframe < FIRST_TAG:
+            unit = float(scale_of(solution.anchors[problem.metre]))
+            off = _off(measured, solution, unit) / measured.sigma
+            found.setdefault(measured.name, []).append(off)
+    return {name: np.array(off) for name, off in found.items()}
+
+
+def _agree(sigmas: np.ndarray) -> np.ndarray:
+    return np.asarray(np.abs(sigmas) <= CONTRADICTED)
 
 
 def _of(problem: TieProblem, number: int) -> np.ndarray:
@@ -160,16 +192,35 @@ def _other_unit(problem: TieProblem, solution: TieSolution) -> str:
 
 def _contradiction(problem: TieProblem, solution: TieSolution) -> str:
     """Of lengths and scales: what the map says of each, where it contradicts one."""
-    if not problem.priors.measured:
+    certain = [m for m in problem.priors.measured if isinstance(m, LengthPrior) or m.is_certain]
+    if not certain:
         return ""
     unit = float(scale_of(solution.anchors[problem.metre]))
-    off = [(_off(m, solution, unit), m) for m in problem.priors.measured]
+    off = [(_off(m, solution, unit), m) for m in certain]
     worst, said = max(off, key=lambda each: abs(each[0]) / each[1].sigma)
     if abs(worst) <= CONTRADICTED * said.sigma:
         return ""
     return (
         f"{said.name} contradicts the rest of what is known: with all of it the map makes it "
         f"{abs(np.expm1(worst)):.0%} {'longer' if worst > 0 else 'shorter'} than was said"
+    )
+
+
+def _disagreement(problem: TieProblem, solution: TieSolution) -> str:
+    """Of what is known many times over, some of it wrong."""
+    for name, off in _measured_sigmas(problem, solution).items():
+        if _agree(off).sum() < MOST * len(off):
+            return (
+                f"{name}: {int(_agree(off).sum())} of {len(off)} keyframes agree with one scale; "
+                "it is not the same everywhere, or not what was measured"
+            )
+    of_tags = _of_tags(problem)
+    kept = int(solution.kept[of_tags].sum())
+    if kept >= MOST * of_tags.sum():
+        return ""
+    return (
+        f"tags: {kept} of {int(of_tags.sum())} sightings agree with the map; is each tag put up "
+        "once, does it stay where it is, and is its size right?"
     )
 
 

@@ -48,7 +48,7 @@ def execute(arguments: argparse.Namespace) -> int:
     with reopened(arguments.run, AGAIN) as run:
         before = run.read_json(run.metrics)
         metrics = _align(run, arguments)
-    summary = {"run": str(run.path), **metrics, "outdated": [str(path) for path in _older(run)]}
+    summary = {"run": str(run.path), **metrics, "outdated": [str(path) for path in older(run)]}
     print(json.dumps(summary)) if arguments.json else _print(run, summary, before)
     return 0
 
@@ -64,7 +64,7 @@ def _align(run: RunDirectory, arguments: argparse.Namespace) -> dict[str, Any]:
     # As mapper run says them.
     changes = [change.removeprefix("backend.") for change in arguments.changes]
     config = run.read_description().backend_settings(changes)
-    truth = _judged_against(run)
+    truth = judged_against(run)
     with tqdm(unit=" round", disable=arguments.json or None, leave=False) as bar:
 
         def progress(done: int, total: int) -> None:
@@ -76,11 +76,11 @@ def _align(run: RunDirectory, arguments: argparse.Namespace) -> dict[str, Any]:
         raise InputError(f"{run.path}: the alignment failed, and the run is left as it was")
     metrics = write_realignment(run, aligned, changes)
     if truth is not None:
-        _judge_again(run, truth)
+        judge_again(run, truth)
     return metrics
 
 
-def _judged_against(run: RunDirectory) -> Path | None:
+def judged_against(run: RunDirectory) -> Path | None:
     """The true poses of an earlier mapper eval; None where there was none."""
     from mapper.commands.eval import RESULT
 
@@ -92,7 +92,7 @@ def _judged_against(run: RunDirectory) -> Path | None:
     return run.ground_truth if moved else Path(path)
 
 
-def _judge_again(run: RunDirectory, ground_truth: Path) -> None:
+def judge_again(run: RunDirectory, ground_truth: Path) -> None:
     """eval.json, which was of the poses before, anew."""
     from mapper.commands.eval import RESULT, evaluate_run
     from mapper.errors import InputError
@@ -103,7 +103,7 @@ def _judge_again(run: RunDirectory, ground_truth: Path) -> None:
         logger.warning("%s was of the poses before and is gone: %s", RESULT, error)
 
 
-def _older(run: RunDirectory) -> list[Path]:
+def older(run: RunDirectory) -> list[Path]:
     """What mapper mesh and mapper export made of the map before; it is the user's."""
     return sorted([*run.path.glob("mesh_*.*"), *(run.path / "export").glob("*")])
 
@@ -119,9 +119,9 @@ def _print(run: RunDirectory, summary: dict[str, Any], before: dict[str, Any]) -
     if alignment["left_out"]:
         print(f"left out, unreadable: keyframes {', '.join(map(str, alignment['left_out']))}")
     if "evaluation" in summary:
-        print(f"  against ground truth: {_errors(summary)}")
+        print(f"  against ground truth: {evaluation_text(summary)}")
         if "evaluation" in before:
-            print(f"                before: {_errors(before)}")
+            print(f"                before: {evaluation_text(before)}")
     elif "evaluation_failed" in summary:
         print(f"  not evaluated: {summary['evaluation_failed']}")
     print_warnings(summary)
@@ -131,7 +131,8 @@ def _print(run: RunDirectory, summary: dict[str, Any], before: dict[str, Any]) -
         print("of the map before, to be made again: " + ", ".join(summary["outdated"]))
 
 
-def _errors(metrics: dict[str, Any]) -> str:
+def evaluation_text(metrics: dict[str, Any]) -> str:
+    """The errors of a run against the truth, in one line."""
     from mapper.report.errors import standstill_text, stood_still
 
     errors = metrics["evaluation"]

@@ -14,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Carry the command out; the exit code of the process."""
-    from mapper.commands.doctor_checks import diagnose, print_doctor
+    from mapper.doctor.checks import diagnose, print_doctor
 
     if not arguments.json:
         return 0 if print_doctor() else 1

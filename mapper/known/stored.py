@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from mapper.backend.graph.priors import LengthPrior, Measured, ScalePrior
+from mapper.backend.graph.priors import LengthPrior, Measured, ScalePrior, TagSighting
 from mapper.backend.priors.knowledge import Knowledge
 from mapper.core.geometry import pose_from_quaternion_xyzw, pose_to_quaternion_xyzw
 from mapper.core.pose_readings import GeoOrigin, PoseReadings
@@ -24,6 +24,7 @@ def write_knowledge(run: RunDirectory, known: Knowledge) -> None:
         "version": VERSION,
         "readings": [_readings_record(readings) for readings in known.readings],
         "measured": [_measured_record(measured) for measured in known.measured],
+        "sightings": [_sighting_record(sighting) for sighting in known.sightings],
     }
     run.write_json(run.priors, content, indent=None)
 
@@ -39,6 +40,7 @@ def read_knowledge(run: RunDirectory) -> Knowledge:
         return Knowledge(
             tuple(_readings(record) for record in content["readings"]),
             tuple(_measured(record) for record in content["measured"]),
+            tuple(_sighting(record) for record in content["sightings"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{run.priors}: damaged ({type(error).__name__}: {error})") from error
@@ -86,7 +88,9 @@ def _readings(record: dict[str, Any]) -> PoseReadings:
 def _measured_record(measured: Measured) -> dict[str, Any]:
     common = {"name": measured.name, "sigma": measured.sigma}
     if isinstance(measured, ScalePrior):
-        return {**common, "keyframe": measured.keyframe, "log_metres": measured.log_metres}
+        certain = {"is_certain": measured.is_certain}
+        log_metres = {"keyframe": measured.keyframe, "log_metres": measured.log_metres}
+        return {**common, **log_metres, **certain}
     return {
         **common,
         "keyframes": [measured.i, measured.j],
@@ -98,6 +102,27 @@ def _measured_record(measured: Measured) -> dict[str, Any]:
 def _measured(record: dict[str, Any]) -> Measured:
     name, sigma = str(record["name"]), float(record["sigma"])
     if "keyframe" in record:
-        return ScalePrior(name, int(record["keyframe"]), float(record["log_metres"]), sigma)
+        log_metres, certain = float(record["log_metres"]), bool(record["is_certain"])
+        return ScalePrior(name, int(record["keyframe"]), log_metres, sigma, certain)
     (i, j), points = record["keyframes"], np.array(record["points"], float)
     return LengthPrior(name, int(i), points[0], int(j), points[1], float(record["metres"]), sigma)
+
+
+def _sighting_record(seen: TagSighting) -> dict[str, Any]:
+    return {
+        "name": seen.name,
+        "tag": seen.tag,
+        "keyframe": seen.keyframe,
+        "S_keyframe_tag": seen.S_keyframe_tag.ravel().tolist(),
+        "information": seen.information.ravel().tolist(),
+    }
+
+
+def _sighting(record: dict[str, Any]) -> TagSighting:
+    return TagSighting(
+        str(record["name"]),
+        int(record["tag"]),
+        int(record["keyframe"]),
+        np.array(record["S_keyframe_tag"], float).reshape(4, 4),
+        np.array(record["information"], float).reshape(7, 7),
+    )

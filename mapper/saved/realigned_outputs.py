@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from typing import Any, Final
 
 import numpy as np
 
+from mapper.backend.priors.knowledge import Knowledge
 from mapper.core.trajectory import Trajectory
 from mapper.io.trajectory_files import write_tum
+from mapper.known.stored import write_knowledge
+from mapper.run.description import with_tie
 from mapper.run.directory import RunDirectory
 from mapper.run.journal import Journal
 from mapper.run.outputs import (
@@ -33,6 +36,7 @@ from mapper.slam.result import MappingResult
 
 ERRORS: Final = ("ate_rmse", "spread_rmse", "rpe_rmse", "evaluation", "evaluation_failed")
 STAGE: Final = "align afterwards"  # in the table of timings
+SCALE_STAGE: Final = "scale afterwards"
 TRUTH_IS_GONE: Final = "groundtruth.txt is gone, and so is the sequence that it came from"
 
 
@@ -44,27 +48,49 @@ def write_realignment(
     changes: the settings that differ from the run's own. All files are written beside the run's
     and take their places together. A fault before that leaves the run as it was.
     """
+    account = _account(aligned, changes)
+    with _rewritten(run, aligned, {"alignment": account}, STAGE) as (update, metrics):
+        update.write_json(update.path / ALIGNMENT, account)
+    return metrics
+
+
+def write_rescaling(run: RunDirectory, rescaled: Realignment, known: Knowledge) -> dict[str, Any]:
+    """As write_realignment, of a map that was tied to what is known; that is kept too."""
+    with _rewritten(run, rescaled, {}, SCALE_STAGE) as (update, metrics):
+        write_knowledge(update, known)
+        if (run.path / ALIGNMENT).exists():  # of how it was aligned before, which still holds
+            shutil.copyfile(run.path / ALIGNMENT, update.path / ALIGNMENT)
+    return metrics
+
+
+@contextmanager
+def _rewritten(
+    run: RunDirectory, aligned: Realignment, more: Mapping[str, Any], stage: str
+) -> Iterator[tuple[RunDirectory, dict[str, Any]]]:
+    """The folder whose files take the places of the run's in the end, and its metrics; what else
+    belongs there is written by whoever is given it. more: metrics. stage: see the timings."""
     result = _mapping_result(run, aligned)
     truth = true_poses(run)
-    metrics = _metrics(run, aligned, result, truth) | {"alignment": _account(aligned, changes)}
+    metrics = {**_metrics(run, aligned, result, truth, stage), **more}
     with run_update(run.path) as folder:
         update = RunDirectory(folder)
         for name in ("run.yaml", FRAME_TIMES):  # the report is made of them too
             if (run.path / name).exists():
                 shutil.copyfile(run.path / name, folder / name)
+        if result.tie is not None and not result.tie.refused:
+            update.write_description(with_tie(run, result.tie))
         _write_journal(run, update, aligned)
         write_tum(update.trajectory, result.trajectory)
         write_tum(update.keyframe_trajectory, result.keyframe_trajectory)
         if truth is not None and not run.ground_truth.exists():
             write_tum(update.ground_truth, truth)
-        update.write_json(folder / ALIGNMENT, metrics["alignment"])
+        yield update, metrics
         recording = update.aligned_recording
         with closing(open_aligned_recording(recording, run, aligned, result, truth)) as show:
             write_results(update, result, truth, metrics, show, recordings(run))
         for name in LATER_FILES:
             if (run.path / name).exists() and not (folder / name).exists():
                 (folder / name).touch()  # of the poses before: taken away
-    return metrics
 
 
 def _mapping_result(run: RunDirectory, aligned: Realignment) -> MappingResult:
@@ -91,7 +117,11 @@ def _mapping_result(run: RunDirectory, aligned: Realignment) -> MappingResult:
 
 
 def _metrics(
-    run: RunDirectory, aligned: Realignment, result: MappingResult, truth: Trajectory | None
+    run: RunDirectory,
+    aligned: Realignment,
+    result: MappingResult,
+    truth: Trajectory | None,
+    stage: str,
 ) -> dict[str, Any]:
     """Those of the mapping, with everything anew that depends on poses and map."""
     before = run.read_json(run.metrics)
@@ -101,7 +131,7 @@ def _metrics(
     if truth is None and any(key in before for key in ERRORS):
         metrics["evaluation_failed"] = TRUTH_IS_GONE
     stopwatch = Stopwatch()
-    stopwatch.durations[STAGE].append(aligned.seconds)
+    stopwatch.durations[stage].append(aligned.seconds)
     metrics["timings"] = before.get("timings", {}) | stopwatch.summary()
     return metrics
 

@@ -104,15 +104,15 @@ def known_counts(run: RunDirectory, at_least: int) -> FrameCounts:
 
 def fusion_config(run: RunDirectory) -> FusionConfig:
     """The settings that the run's map was fused with."""
-    return _map_settings(run).fusion
+    return backend_settings_of(run).fusion
 
 
 def refinement_config(run: RunDirectory) -> RefinementConfig:
     """The settings that the keyframes' maps were refined with, where the run was aligned."""
-    return _map_settings(run).refinement
+    return backend_settings_of(run).refinement
 
 
-def _map_settings(run: RunDirectory) -> BackendConfig:
+def backend_settings_of(run: RunDirectory) -> BackendConfig:
     """Those of the run, changed as mapper align was told to."""
     changes = run.read_json(run.path / ALIGNMENT).get("changes", [])
     return run.read_description().backend_settings(changes)

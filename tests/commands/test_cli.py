@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from mapper.cli import BLAS_THREADS, COMMANDS
-from mapper.commands.doctor_checks import Check
+from mapper.doctor.checks import Check
 from mapper.pipeline import map_into
 from mapper.request import RunRequest
 from mapper.run.directory import RunDirectory
@@ -43,7 +43,7 @@ def test_doctor_fails_where_something_is_missing(
     command, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
 ) -> None:
     sick = [Check("gtsam", "missing", "not installed", "pip install gtsam")]
-    monkeypatch.setattr("mapper.commands.doctor_checks.diagnose", lambda: sick)
+    monkeypatch.setattr("mapper.doctor.checks.diagnose", lambda: sick)
     code, out, _ = command("doctor", *options)
     assert code == 1 and "pip install gtsam" in out
 

@@ -142,6 +142,6 @@ def test_nobody_else_compiles_with_numba() -> None:
         for folder in ("mapper", "frontends", "backend", "io", "tools")
         for path in modules(folder)
         if any(name.partition(".")[0] == "numba" for name in imports(path))
-        and path.name not in ("kernels.py", "doctor_checks.py")
+        and path.name not in ("kernels.py", "checks.py")
     ]
     assert wrong == []

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from mapper.backend.graph.priors import LengthPrior, ScalePrior
+from mapper.backend.graph.priors import LengthPrior, ScalePrior, TagSighting
 from mapper.backend.priors.knowledge import Knowledge
 from mapper.backend.priors.tie import tie, with_relative_poses
-from mapper.core.geometry import umeyama
+from mapper.core.geometry import exp_se3, inverse, umeyama
 from mapper.core.pose_readings import GeoOrigin
-from mapper.core.sim3 import scale_of
-from tests.support.priors.walks import Drift, Walk, walk
+from mapper.core.sim3 import exp_sim3, scale_of
+from tests.support.priors.walks import FRAMES, Drift, Walk, walk
 
 SINKING = Drift(sinking=0.01, log_scale=2e-3)
 
@@ -203,3 +203,51 @@ def test_edges_follow_what_placed_their_keyframes_since() -> None:
     moved = with_relative_poses(made.task.edges, poses)
     assert [(e.i, e.j) for e in moved] == [(0, 1), (1, 2), (2, 3)]
     np.testing.assert_allclose(poses[2] @ moved[2].S_i_j, poses[3], atol=1e-9)
+
+
+def sightings(made: Walk, size: float = 1.0, seed: int = 0) -> tuple[TagSighting, ...]:
+    """Of three tags that stand before keyframes, each seen by eight around it, 1 % off."""
+    rng = np.random.default_rng(seed)
+    sigmas = np.array([0.05] * 3 + [0.01, 0.01, 0.02, 0.02])
+    found = []
+    for number, middle in enumerate((3, 20, 36)):
+        T_world_tag = made.T_world_frame[middle * FRAMES] @ exp_se3(np.array([0, 3, 0, 0, 0, 2.0]))
+        for k in range(middle - 3, min(middle + 5, 40)):
+            S = inverse(made.T_world_frame[k * FRAMES]) @ T_world_tag
+            unit = 0.4 * np.exp(-made.sinking * k) * size  # metres of a keyframe's unit
+            S[:3] /= unit
+            wrong = exp_sim3(0.5 * sigmas * rng.normal(size=7))
+            found.append(TagSighting(f"tag {number}", number, k, S @ wrong, np.diag(sigmas**-2)))
+    return tuple(found)
+
+
+def test_three_tags_mend_scale_and_drift() -> None:
+    made = walk(drift=SINKING)
+    tied = tie(made.task, Knowledge(sightings=sightings(made)))
+    assert tied.tie.refused == ""
+    assert tied.tie.is_metric
+    scales = np.array([scale_of(tied.poses[k]) for k in range(40)])
+    np.testing.assert_allclose(scales, 0.4 * np.exp(-0.01 * np.arange(40)), rtol=0.04)
+    assert tied.tie.sources[-1]["agreeing"] >= 21
+    assert max(tied.poses) == 39  # tags are no keyframes
+
+
+def test_a_tag_that_is_put_up_everywhere_is_refused() -> None:
+    made = walk()
+    many = [replace(seen, tag=0) for seen in sightings(made)]
+    tied = tie(made.task, Knowledge(sightings=tuple(many)))
+    assert "put up once" in tied.tie.refused or "bent" in tied.tie.refused
+
+
+def test_what_is_known_many_times_may_be_wrong_now_and_then_and_not_mostly() -> None:
+    made = walk(drift=SINKING)
+    true = np.log(0.4) - 0.01 * np.arange(40)
+    known = [ScalePrior("height", k, float(true[k]), 0.02, False) for k in range(40)]
+    some = [replace(each, log_metres=3.0) if each.keyframe % 5 == 0 else each for each in known]
+    tied = tie(made.task, Knowledge(measured=tuple(some)))
+    assert tied.tie.refused == ""
+    assert tied.tie.sources[0] == {"name": "height", "readings": 40, "agreeing": 32}
+    assert scale_of(tied.poses[30]) == pytest.approx(np.exp(true[30]), rel=0.02)
+    rng = np.random.default_rng(0)
+    wild = [replace(each, log_metres=float(rng.normal())) for each in known]
+    assert "agree with one scale" in tie(made.task, Knowledge(measured=tuple(wild))).tie.refused

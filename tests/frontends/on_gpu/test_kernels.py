@@ -90,7 +90,7 @@ def test_keys_are_split_where_processors_would_idle() -> None:
 
 @pytest.mark.parametrize(("capability", "kernel"), [(H100, "cuDNN"), (T4, "memory-efficient")])
 def test_the_doctor_tells_what_is_used(capability: tuple[int, int], kernel: str) -> None:
-    from mapper.commands.doctor_checks import _attention
+    from mapper.doctor.checks import _attention
 
     with pretended_gpu(capability=capability):
         check = _attention()

@@ -34,11 +34,12 @@ class Drift:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Walk:
-    """T_world_frame: (N, 4, 4), metres, z up: the truth. times: (N,)."""
+    """T_world_frame: (N, 4, 4), metres, z up: the truth. times: (N,). sinking: see Drift."""
 
     times: np.ndarray
     T_world_frame: np.ndarray
     task: TieTask
+    sinking: float
 
     def readings(self, every: int = 1, sigma: float = 0.01, **changes: object) -> PoseReadings:
         """Exact ones, of every so many-th frame, as another sensor would give them."""
@@ -105,7 +106,8 @@ def walk(
         made[k].T_previous_keyframe = rigid_part(S)
         graph.add_pose(k, graph.poses[k - 1] @ S)
         graph.add_edge(Edge(k - 1, k, S, np.diag(sigmas**-2.0), EdgeKind.ODOMETRY))
-    return Walk(times, T, TieTask(made, dict(graph.poses), list(graph.edges), graph))
+    task = TieTask(made, dict(graph.poses), list(graph.edges), graph)
+    return Walk(times, T, task, drift.sinking)
 
 
 def _way(count: int, step: float, turns: float) -> np.ndarray:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from mapper.commands import doctor_checks
-from mapper.commands.doctor_checks import Check, diagnose, print_doctor
+from mapper.doctor import checks as doctor_checks
+from mapper.doctor.checks import Check, diagnose, print_doctor
 
 
 def by_name() -> dict[str, Check]:
@@ -76,7 +76,7 @@ def test_weights_are_found_where_the_variable_points(
 def test_the_folder_of_numbas_cache_is_the_true_one(tmp_path: Path) -> None:
     """Asked of a process that has one of its own: what is compiled is found there."""
     program = (
-        "from mapper.commands.doctor_checks import _numba\n"
+        "from mapper.doctor.checks import _numba\n"
         "from mapper.core.depth_noise import depth_sigma\n"
         "depth_sigma(1.0, __import__('numpy').zeros(3))\n"
         "print(_numba().detail)\n"
