@@ -98,7 +98,7 @@ def test_a_tag_in_a_keyframe_makes_a_map_metric(
     content = dict(np.load(path))
     dictionary = cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_APRILTAG_36h11)
     marker = cv2.aruco.generateImageMarker(dictionary, 3, 80)
-    marker = cv2.copyMakeBorder(marker, *[12] * 4, cv2.BORDER_CONSTANT, value=255)
+    marker = np.pad(marker, 12, constant_values=255)
     image = cv2.imdecode(content["image_png"], cv2.IMREAD_COLOR)
     assert image is not None
     image[60:164, 100:204] = marker[..., None]

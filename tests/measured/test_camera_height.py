@@ -53,7 +53,7 @@ def floor() -> Mesh:
     faces = np.concatenate(
         [np.column_stack([row, row + 1, row + 30]), np.column_stack([row + 1, row + 31, row + 30])]
     )
-    normals = np.tile(np.float32([0, -1, 0]), (len(vertices), 1))
+    normals = np.tile(np.array([0, -1, 0], np.float32), (len(vertices), 1))
     return Mesh(vertices, faces.astype(np.int32), np.zeros(vertices.shape, np.uint8), normals)
 
 

@@ -26,7 +26,7 @@ def picture(T_camera_tag: np.ndarray, number: int = 5) -> np.ndarray:
     dictionary = cv2.aruco.getPredefinedDictionary(getattr(cv2.aruco, FAMILIES[KIND.family]))
     side, margin = 200, 40
     marker = cv2.aruco.generateImageMarker(dictionary, number, side)
-    marker = cv2.copyMakeBorder(marker, *[margin] * 4, cv2.BORDER_CONSTANT, value=255)
+    marker = np.pad(marker, margin, constant_values=255)
     # Pixel of the marker -> metres on the tag, x to the right and y up.
     step, middle = KIND.size / side, margin + side / 2 - 0.5
     on_tag = np.array([[step, 0, -middle * step], [0, -step, middle * step], [0, 0, 1.0]])
