@@ -114,9 +114,10 @@ class Together:
 def started() -> Processes:
     """What this process was started as: one of several by accelerate or torchrun, or alone.
 
-    Raises ConfigError where accelerate is missing.
+    Raises ConfigError where accelerate is missing, or does not know the others.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+    count = int(os.environ.get("WORLD_SIZE", "1"))
+    if count == 1:
         return Alone(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     try:
         from accelerate import PartialState
@@ -124,7 +125,12 @@ def started() -> Processes:
         raise ConfigError(
             "training in several processes needs accelerate: pip install mapper3d[train]"
         ) from error
-    state = PartialState()
+    state = PartialState(cpu=not torch.cuda.is_available())
+    if state.num_processes != count:  # else each would train alone, and overwrite the others
+        raise ConfigError(
+            f"accelerate knows of {state.num_processes} processes where {count} were started: "
+            "start them by accelerate launch"
+        )
     return Together(state.device, state.num_processes, state.process_index)
 
 
