@@ -1,37 +1,38 @@
-"""Learning rates against those recorded of every published schedule."""
+"""Learning rates against those recorded of every published schedule, and of recipes."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
+from golden.training_schedules import schedule_of
 
-from mapper.train.schedules import EpochCosine, OneCycle, ShareCosine, StepCosine
+from mapper.train.recipe import RateRecipe
 from tests.support.paths import COMMITTED_GOLDEN
 
 RECORDED = json.loads((COMMITTED_GOLDEN / "training" / "schedules.json").read_text("utf-8"))
 
 
-def rates(of: dict[str, Any]) -> list[float]:
-    """Ours at the recorded moments."""
-    s, moments = of["settings"], [moment for moment, _ in of["table"]]
-    if "epochs" in s:
-        by_epoch = EpochCosine(s["lr"], s["min_lr"], s["warmup_epochs"], s["epochs"])
-        return [by_epoch.at(step / of["steps_per_epoch"], 0) for step in moments]
-    if "warmup_start_lr" in s:
-        limits = s["lr"], s["eta_min"], s["warmup_start_lr"]
-        by_step = StepCosine(*limits, s["warmup_steps"], s["max_steps"])
-        return [by_step.at(0, step) for step in moments]
-    if "lengths" in s:
-        by_share = ShareCosine(s["lr"], s["end"], s["lengths"][0], s["max_epochs"])
-        return [by_share.at(share * s["max_epochs"], 0) for share in moments]
-    lowest = s["lr"] / s["div_factor"] / s["final_div_factor"]
-    cycle = OneCycle(s["lr"], lowest, s["total_steps"])
-    return [cycle.at(0, step) for step in moments]
-
-
 @pytest.mark.parametrize("name", RECORDED["schedules"])
 def test_a_published_schedule_is_followed_exactly(name: str) -> None:
     of = RECORDED["schedules"][name]
-    assert rates(of) == pytest.approx([rate for _, rate in of["table"]], rel=1e-12, abs=1e-18)
+    at = schedule_of(of)
+    expected = [rate for _, rate in of["table"]]
+    assert [at(moment) for moment, _ in of["table"]] == pytest.approx(
+        expected, rel=1e-12, abs=1e-18
+    )
+
+
+@pytest.mark.parametrize(
+    ("curve", "first", "warm"),
+    [("from_start", 1e-6, 9), ("from_zero", 0.0, 10), ("from_lowest", 1e-5, 10), ("down", 1e-3, 0)],
+)
+def test_a_recipe_rises_and_falls_over_its_steps(curve: str, first: float, warm: int) -> None:
+    rate = RateRecipe(highest=1e-3, lowest=1e-5, start=1e-6, warm_up=10, curve=curve)  # type: ignore[arg-type]
+    schedule = rate.schedule(100)
+    rates = [schedule.at(step, step) for step in range(101)]
+    assert rates[0] == pytest.approx(first, rel=1e-3, abs=1e-12)
+    assert max(rates) == pytest.approx(1e-3, rel=1e-3) and rates.index(max(rates)) == warm
+    assert rates[99] == pytest.approx(1e-5, abs=1e-6)
+    falling = rates[warm:100]
+    assert falling == sorted(falling, reverse=True)

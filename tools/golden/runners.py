@@ -18,6 +18,7 @@ from golden.evaluation import (
 from golden.recording import Runner
 from golden.training_data import CROPS, DATA_INPUTS, run_data
 from golden.training_losses import LOSS_INPUTS, run_loss
+from golden.training_schedules import run_schedules
 from golden.training_steps import STEP_INPUTS, run_cut3r_steps, run_stream3r_steps, slack_of
 from golden.vggt_losses import LOSS_INPUTS as VGGT_LOSS_INPUTS
 from golden.vggt_losses import run_losses
@@ -59,5 +60,6 @@ RUNNERS: Final[Mapping[tuple[str, str], Runner]] = {
     ("vggt", "training_steps"): Runner(run_stream3r_steps, STEP_INPUTS, slack=slack_of),
     ("cut3r", "training_steps"): Runner(run_cut3r_steps, STEP_INPUTS, slack=slack_of),
     ("wint3r", "training_loss"): Runner(run_loss, LOSS_INPUTS),
+    ("training", "schedule"): Runner(run_schedules),
     ("training", "data"): Runner(run_data, (*DATA_INPUTS, *CROPS)),
 }

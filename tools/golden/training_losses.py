@@ -12,7 +12,7 @@ from golden.recording import Golden
 from mapper.train.batch import SampleKinds, TrainingBatch, moved
 from mapper.train.losses.cut3r import Cut3rCriterion, cut3r_loss
 from mapper.train.losses.cut3r_evaluation import cut3r_evaluation
-from mapper.train.losses.cut3r_units import Cut3rOutput, in_common_units
+from mapper.train.losses.cut3r_units import CommonUnits, Cut3rOutput, in_common_units
 from mapper.train.losses.stream3r import Stream3rOutput, stream3r_loss, stream3r_truth
 from mapper.train.losses.streamvggt import DistilledOutput, distillation_loss
 from mapper.train.losses.terms import Loss
@@ -143,15 +143,24 @@ def _cut3r(golden: Golden) -> Results:
     yield "out.pose_loss", loss.parts["poses"]
     yield "terms.pose_loss", loss.parts["poses"]
     common = in_common_units(output, batch, first)
+    yield from _common_units(golden, common, batch.valid)
+    yield "norm.factor_gt", common.units[0]
+    yield "norm.factor_pred_nonmetric", common.units[1][~batch.kinds.metric]
+    yield from _cut3r_terms(golden, loss)
+
+
+def _common_units(golden: Golden, common: CommonUnits, valid: Tensor) -> Results:
+    """Where nothing is known, rays are rounding over the smallest depth: those are let be."""
     yield "norm.gt_cross", common.world.true
     yield "norm.pred_cross_last_view", common.world.predicted[:, -1]
+    if common.own is not None and "norm.gt_self" in golden.tensors:
+        recorded = golden.tensors["norm.gt_self"]
+        yield "norm.gt_self", torch.where(valid[..., None], common.own.true, recorded)
+        yield "norm.pred_self_first_view", common.own.predicted[:, 0]
     for name, cameras in (("gt", common.true_cameras), ("pred", common.cameras)):
         yield f"norm.{name}_trans", cameras[..., :3]
         yield f"norm.{name}_quat", cameras[..., 3:]
     yield "norm.pose_mask", common.posed
-    yield "norm.factor_gt", common.units[0]
-    yield "norm.factor_pred_nonmetric", common.units[1][~batch.kinds.metric]
-    yield from _cut3r_terms(golden, loss)
 
 
 def _cut3r_terms(golden: Golden, loss: Loss) -> Results:
@@ -170,6 +179,8 @@ def _cut3r_evaluation(golden: Golden) -> Results:
     p, batch = _leaves(golden), recorded_batch(golden.tensors)
     loss = cut3r_evaluation(_cut3r_output(p), batch)
     yield from _graded(golden, loss.total, p)
+    common = in_common_units(_cut3r_output(p), batch, metres=True)
+    yield from _common_units(golden, common, batch.valid)
     yield "out.pose_loss", loss.parts["poses"]
     yield "terms.pose_loss", loss.parts["poses"]
     yield from _cut3r_terms(golden, loss)
@@ -210,6 +221,7 @@ def _wint3r(golden: Golden) -> Results:
     units = wint3r_units(output, batch.points_in_own, batch.valid)
     yield "norm.factor_gt", units.true
     yield "norm.factor_pred", units.predicted
+    yield "norm.gt_local", batch.points_in_own / units.true[:, None, None, None, None]
     rotation = quaternion_of_rotation(batch.T_world_camera[..., :3, :3])
     translation = batch.T_world_camera[..., :3, 3] / units.true[:, None, None]
     yield "norm.gt_pairs", relative_poses(torch.cat([translation, rotation], -1))
