@@ -10,7 +10,7 @@ import pytest
 import torch
 from golden.recording import Golden, Slack, check, compare
 from golden.runners import RUNNERS
-from golden.training_steps import slack_of
+from golden.training.steps import slack_of
 
 from tests.support.networks.published import recording, recordings
 

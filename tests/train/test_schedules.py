@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from golden.training_schedules import schedule_of
+from golden.training.schedules import schedule_of
 
 from mapper.train.recipe import RateRecipe
 from tests.support.paths import COMMITTED_GOLDEN

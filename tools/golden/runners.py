@@ -16,13 +16,13 @@ from golden.evaluation import (
     run_vggt_evaluation,
 )
 from golden.recording import Runner
-from golden.training_data import CROPS, DATA_INPUTS, run_data
-from golden.training_losses import LOSS_INPUTS, run_loss
-from golden.training_schedules import run_schedules
-from golden.training_steps import STEP_INPUTS, run_cut3r_steps, run_stream3r_steps, slack_of
-from golden.vggt_losses import LOSS_INPUTS as VGGT_LOSS_INPUTS
-from golden.vggt_losses import run_losses
-from golden.vggt_losses import slack_of as loss_slack_of
+from golden.training.data import CROPS, DATA_INPUTS, run_data
+from golden.training.first_losses import LOSS_INPUTS as VGGT_LOSS_INPUTS
+from golden.training.first_losses import run_losses
+from golden.training.first_losses import slack_of as loss_slack_of
+from golden.training.losses import LOSS_INPUTS, run_loss
+from golden.training.schedules import run_schedules
+from golden.training.steps import STEP_INPUTS, run_cut3r_steps, run_stream3r_steps, slack_of
 from golden.vggt_parts import FUNCTION_INPUTS as VGGT_FUNCTION_INPUTS
 from golden.vggt_parts import run_functions as run_vggt_functions
 from golden.vggt_sequences import run_inputs as run_vggt_inputs

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from golden.recording import check
 from golden.runners import RUNNERS
-from golden.training_data import draws
+from golden.training.data import draws
 
 from mapper.errors import InputError
 from mapper.train.data.cropping import Crop

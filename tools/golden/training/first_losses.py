@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from golden.recording import Golden, Slack
-from golden.training_losses import DISTILLED
+from golden.training.losses import DISTILLED
 from mapper.train.batch import SampleKinds, TrainingBatch
 from mapper.train.losses.stream3r import Stream3rOutput, stream3r_loss, stream3r_truth
 from mapper.train.losses.streamvggt import DistilledOutput, distillation_loss

@@ -1,0 +1,1 @@
+"""Training: losses, steps, learning rates and data."""
