@@ -7,6 +7,7 @@ from typing import Final
 # By the name that is imported. test_distributions holds them against setup.cfg.
 DISTRIBUTIONS: Final = {
     "PIL": "pillow",
+    "accelerate": "accelerate",
     "cv2": "opencv-python-headless",
     "evo": "evo",
     "flash_attn": "flash-attn",

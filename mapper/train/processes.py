@@ -123,7 +123,7 @@ def started() -> Processes:
         from accelerate import PartialState
     except ImportError as error:
         raise ConfigError(
-            "training in several processes needs accelerate: pip install mapper3d[train]"
+            "training in several processes needs the extra train: pip install accelerate"
         ) from error
     state = PartialState(cpu=not torch.cuda.is_available())
     if state.num_processes != count:  # else each would train alone, and overwrite the others

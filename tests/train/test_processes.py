@@ -102,7 +102,7 @@ def test_two_processes_give_the_gradients_of_one(tmp_path: Path) -> None:
 def test_a_process_among_several_needs_accelerate(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setitem(sys.modules, "accelerate", None)  # importing it fails
-    with pytest.raises(ConfigError, match=r"mapper3d\[train\]"):
+    with pytest.raises(ConfigError, match="extra train: pip install accelerate"):
         started()
 
 
