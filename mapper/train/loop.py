@@ -59,7 +59,10 @@ class Training:
         skipped, step = 0, done
         while step < recipe.steps and self.processes.agree(time.monotonic() < self.until):
             rate = schedule.at(step, step)
-            parts = move([self._batch(number) for number in self._numbers(step)], rate)
+            try:
+                parts = move([self._batch(number) for number in self._numbers(step)], rate)
+            except torch.OutOfMemoryError as error:
+                raise InputError(no_room(recipe)) from error
             moved = math.isfinite(parts["gradient"])
             skipped = 0 if moved else skipped + 1
             if skipped:
@@ -108,6 +111,20 @@ class Training:
             for number in range(self.recipe.validation_batches)
         )
         return looked_at(self.trained.model, self.trained.objective, held_back)
+
+
+def no_room(recipe: Recipe) -> str:
+    """What to say of a batch that does not fit: the setting that halves it, the cheapest first."""
+    data = recipe.data
+    if not recipe.recompute:
+        remedy = "set recompute=true, which computes blocks again instead of keeping them"
+    elif data.images > data.views:
+        remedy = f"set data.images={data.images // 2}"
+    elif data.sequences > 1 and not data.images:
+        remedy = f"set data.sequences={data.sequences // 2}"
+    else:
+        remedy = f"set data.views={max(data.views // 2, 2)}"
+    return f"a batch does not fit into the GPU's memory: {remedy}; accumulate makes up for it"
 
 
 class _Log:

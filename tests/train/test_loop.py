@@ -5,22 +5,24 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from errno import ENOSPC
 from functools import partial
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from mapper.errors import ConfigError, InputError
+from mapper.errors import ConfigError, DiskFullError, InputError
 from mapper.frontends.cut3r.loading import load_cut3r
 from mapper.frontends.vggt.loading import load_vggt
 from mapper.frontends.wint3r.loading import load_wint3r
 from mapper.train.batch import TrainingBatch
 from mapper.train.data.batches import Batches
 from mapper.train.data.scene import View, packed_scenes
-from mapper.train.loop import Training
+from mapper.train.loop import Training, no_room
 from mapper.train.losses.terms import Loss
 from mapper.train.networks import trained_network
 from mapper.train.recipe import DataRecipe, RateRecipe, Recipe, load_recipe
@@ -163,3 +165,57 @@ def test_recipes_and_data_that_do_not_exist_are_named(tmp_path: Path) -> None:
     (tmp_path / "train_00000.npz").write_bytes(b"nothing")
     with pytest.raises(InputError, match="no file of a room"):
         packed_scenes(tmp_path)[0].view(0)
+
+
+def test_a_batch_that_does_not_fit_names_the_setting_that_halves_it(tmp_path: Path) -> None:
+    one = training(tmp_path / "t", replace(RECIPE, recompute=True))
+
+    def full(batch: TrainingBatch) -> Iterator[Loss]:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+        yield
+
+    with pytest.raises(InputError, match=r"data\.sequences=1"):
+        replace(one, trained=replace(one.trained, objective=full)).run()
+    kept = replace(RECIPE, recompute=True)
+    assert "recompute" in no_room(RECIPE)
+    assert "data.images=12" in no_room(replace(kept, data=replace(RECIPE.data, images=24)))
+    assert "data.views=2" in no_room(replace(kept, data=replace(RECIPE.data, sequences=1)))
+
+
+def test_a_full_disk_leaves_the_last_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training(tmp_path / "t", replace(RECIPE, steps=2)).run()
+    state = (tmp_path / "t" / "training.pt").read_bytes()
+    real = torch.save
+
+    def half(values: object, file: IO[bytes]) -> None:
+        file.write(state[: len(state) // 2])
+        raise OSError(ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", half)
+    with pytest.raises(DiskFullError, match="No space"):
+        training(tmp_path / "t").run()
+    monkeypatch.setattr(torch, "save", real)
+    assert (tmp_path / "t" / "training.pt").read_bytes() == state
+    assert training(tmp_path / "t").run() == 6
+
+
+def test_weights_to_start_from_are_taken_as_far_as_they_fit(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = DataRecipe(width=112, height=112, views=2, sequences=1)
+    teacher = Recipe(model="vggt", network=VGGT, data=data, steps=1, seed=3)
+    batches = Batches([Wall()], data, 0)
+    Training(teacher, trained_network(teacher), batches, None, tmp_path, tell=lambda _: None).run()
+    student = trained_network(Recipe(model="streamvggt", network=VGGT), tmp_path)
+    taught = load_vggt(tmp_path, "vggt").state_dict()
+    for name, tensor in student.model.state_dict().items():
+        assert torch.equal(tensor, taught[name]), name
+    (loss,) = student.objective(batches[0])
+    assert np.isfinite(float(loss.total.detach()))
+    wider = {**VGGT, "dpt_out_channels": [8, 8, 8, 16]}
+    trained_network(Recipe(network=wider), tmp_path)
+    assert "starts as drawn, not in it: depth_head" in caplog.text
+    with pytest.raises(InputError, match="tensors fit the recipe's network"):
+        trained_network(Recipe(model="cut3r", network=CUT3R), tmp_path)
