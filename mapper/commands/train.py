@@ -1,4 +1,4 @@
-"""mapper train: a network of the learned frontends, from rooms that are made up by seeds."""
+"""mapper train: a network of the learned frontends, from rooms by seed or from recordings."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ EPILOG = """examples:
   python tools make_rooms --rooms 300 --out rooms/
   mapper train --recipe stream3r-mini --data rooms/ --out training/
   mapper train --recipe stream3r-mini --data rooms/ --out training/ --minutes 60   # goes on there
+  mapper train --recipe stream3r-mini --start training/ --data 9@rooms/ --data 1@runs/A --out finer/
 
 Stopped at any moment, it goes on from its last checkpoint. training/ is what --weights reads.
 """
@@ -20,7 +21,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the command."""
     parser.epilog = EPILOG
     parser.add_argument("--recipe", required=True, metavar="NAME|FILE", help="what to train, how")
-    parser.add_argument("--data", required=True, type=Path, metavar="DIR", help="files of rooms")
+    parser.add_argument(
+        "--data", required=True, action="append", metavar="[N@]PATH",
+        help="rooms, a run directory, a recording with depth and poses, processed folders; given "
+        "again, N samples of one for each M of another; PATH:unscaled = poses up to scale",
+    )  # fmt: skip
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="of the training")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="changes",
@@ -36,7 +41,7 @@ def execute(arguments: argparse.Namespace) -> int:
     """Carry the command out; the exit code of the process."""
     from mapper.errors import ConfigError
     from mapper.train.data.batches import Batches
-    from mapper.train.data.scene import packed_scenes
+    from mapper.train.data.sources import held_back_in, open_sources
     from mapper.train.loop import Training
     from mapper.train.networks import trained_network
     from mapper.train.processes import started
@@ -45,17 +50,16 @@ def execute(arguments: argparse.Namespace) -> int:
     recipe = load_recipe(arguments.recipe, arguments.changes)
     if arguments.minutes is not None and arguments.minutes <= 0:
         raise ConfigError(f"--minutes {arguments.minutes:g}: must be above 0")
-    scenes = packed_scenes(arguments.data, "train_")
-    held_back = sorted(arguments.data.glob("validation_*.npz"))
-    validation = packed_scenes(arguments.data, "validation_") if held_back else None
+    sources = open_sources(arguments.data)
+    held_back = held_back_in(arguments.data)
     arguments.out.mkdir(parents=True, exist_ok=True)
     minutes = arguments.minutes or float("inf")
     processes = started()
     training = Training(
         recipe,
         trained_network(recipe, arguments.start, processes.device),
-        Batches(scenes, recipe.data, recipe.seed),
-        None if validation is None else Batches(validation, recipe.data, recipe.seed + 1),
+        Batches(sources, recipe.data, recipe.seed),
+        Batches([held_back], recipe.data, recipe.seed + 1) if held_back else None,
         arguments.out,
         time.monotonic() + 60 * minutes,
         processes=processes,

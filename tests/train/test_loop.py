@@ -21,7 +21,7 @@ from mapper.frontends.vggt.loading import load_vggt
 from mapper.frontends.wint3r.loading import load_wint3r
 from mapper.train.batch import TrainingBatch
 from mapper.train.data.batches import Batches
-from mapper.train.data.scene import View, packed_scenes
+from mapper.train.data.scene import Source, View, packed_scenes
 from mapper.train.loop import Training, no_room
 from mapper.train.losses.terms import Loss
 from mapper.train.networks import trained_network
@@ -60,7 +60,7 @@ class Corner:
 
 def training(folder: Path, recipe: Recipe = RECIPE) -> Training:
     folder.mkdir(exist_ok=True)
-    batches = Batches([Corner()], recipe.data, 0)
+    batches = Batches([Source([Corner()])], recipe.data, 0)
     return Training(recipe, trained_network(recipe), batches, batches, folder, tell=lambda _: None)
 
 
@@ -106,7 +106,7 @@ def test_what_was_trained_is_what_a_frontend_reads(
 ) -> None:
     data = DataRecipe(width=112, height=112, views=2, sequences=1)
     recipe = replace(recipe, data=data, steps=2, rate=RateRecipe(warm_up=1))
-    batches = Batches([Wall()], data, 0)
+    batches = Batches([Source([Wall()])], data, 0)
     trained = trained_network(recipe)
     Training(recipe, trained, batches, None, tmp_path, tell=lambda _: None).run()
     read = load(tmp_path)
@@ -206,7 +206,7 @@ def test_weights_to_start_from_are_taken_as_far_as_they_fit(
 ) -> None:
     data = DataRecipe(width=112, height=112, views=2, sequences=1)
     teacher = Recipe(model="vggt", network=VGGT, data=data, steps=1, seed=3)
-    batches = Batches([Wall()], data, 0)
+    batches = Batches([Source([Wall()])], data, 0)
     Training(teacher, trained_network(teacher), batches, None, tmp_path, tell=lambda _: None).run()
     student = trained_network(Recipe(model="streamvggt", network=VGGT), tmp_path)
     taught = load_vggt(tmp_path, "vggt").state_dict()

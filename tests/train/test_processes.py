@@ -17,6 +17,7 @@ import torch
 from mapper.errors import ConfigError
 from mapper.train import processes
 from mapper.train.data.batches import Batches
+from mapper.train.data.scene import Source
 from mapper.train.loop import Training
 from mapper.train.networks import trained_network
 from mapper.train.processes import started
@@ -41,7 +42,7 @@ def train(folder: Path, **changes: Any) -> None:
     torch.set_num_threads(1)
     recipe = replace(RECIPE, **changes)
     folder.mkdir(parents=True, exist_ok=True)
-    batches = Batches([Wall(side=32)], recipe.data, 0)
+    batches = Batches([Source([Wall(side=32)])], recipe.data, 0)
     told: list[str] = []
     Training(
         recipe, trained_network(recipe), batches, None, folder, tell=told.append,

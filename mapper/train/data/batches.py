@@ -13,7 +13,7 @@ from mapper.train.batch import SampleKinds, TrainingBatch, points_of
 from mapper.train.data.colors import Jitter
 from mapper.train.data.cropping import Crop
 from mapper.train.data.rays import Shown, ShownShares, draw_shown
-from mapper.train.data.scene import Scene, View
+from mapper.train.data.scene import Source, View
 from mapper.train.data.view_selection import ViewRule, choose_views
 from mapper.train.recipe import DataRecipe
 
@@ -29,28 +29,26 @@ class BatchShape:
 
 @dataclass(frozen=True, slots=True)
 class Batches:
-    """scenes: of any size, that of the batch is cut from them. metric: their units are metres."""
+    """sources: each sequence is drawn from one of them by their shares; of a single one nothing is
+    drawn. Scenes may have any size, that of the batch is cut from them."""
 
-    scenes: Sequence[Scene]
+    sources: Sequence[Source]
     recipe: DataRecipe
     seed: int
-    metric: bool = True
 
     def __getitem__(self, number: int) -> TrainingBatch:
         """The batch of that number."""
         rng = np.random.default_rng([self.seed, number])
         shape = drawn_shape(self.recipe, rng)
         samples = [self._sample(shape, rng) for _ in range(shape.sequences)]
-        batch = joined([views for views, _ in samples], self.metric)
+        batch = joined([sample.views for sample in samples], [each.metric for each in samples])
         if not self.recipe.rays_alone and not self.recipe.rays_too:
             return batch
-        shown = torch.tensor([shown for _, shown in samples])
+        shown = torch.tensor([sample.shown for sample in samples])
         return replace(batch, shows_image=shown[..., 0], shows_rays=shown[..., 1])
 
-    def _sample(
-        self, shape: BatchShape, rng: np.random.Generator
-    ) -> tuple[list[View], list[Shown]]:
-        recipe = self.recipe
+    def _sample(self, shape: BatchShape, rng: np.random.Generator) -> _Sample:
+        recipe, source = self.recipe, self._source(rng)
         rule = ViewRule(
             (1, recipe.longest_interval),
             recipe.video,
@@ -58,7 +56,7 @@ class Batches:
             recipe.block or None,
             recipe.repeats,
         )
-        scene = self.scenes[int(rng.integers(len(self.scenes)))]
+        scene = source.scenes[int(rng.integers(len(source.scenes)))]
         # With repeats as published: of a scene that is shorter still nothing can be made.
         fewest = max(shape.views // 3, 3) if recipe.repeats else shape.views
         if len(scene) < fewest:
@@ -70,9 +68,24 @@ class Batches:
         if recipe.jitter:
             views = _jittered(views, recipe.jitter_each, rng)
         if not recipe.rays_alone and not recipe.rays_too:
-            return views, []
+            return _Sample(views, source.metric)
         shares = ShownShares(1 - recipe.rays_alone - recipe.rays_too, recipe.rays_alone)
-        return views, draw_shown(len(views), self.metric, shares, rng)
+        return _Sample(views, source.metric, draw_shown(len(views), source.metric, shares, rng))
+
+    def _source(self, rng: np.random.Generator) -> Source:
+        if len(self.sources) == 1:
+            return self.sources[0]
+        shares = np.array([source.share for source in self.sources])
+        return self.sources[int(rng.choice(len(shares), p=shares / shares.sum()))]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """metric: its units are metres. shown: what of each view, where rays may be."""
+
+    views: list[View]
+    metric: bool
+    shown: Sequence[Shown] = ()
 
 
 def drawn_shape(recipe: DataRecipe, rng: np.random.Generator) -> BatchShape:
@@ -121,7 +134,7 @@ def _jittered(views: list[View], each: bool, rng: np.random.Generator) -> list[V
     return changed
 
 
-def joined(samples: Sequence[Sequence[View]], metric: bool) -> TrainingBatch:
+def joined(samples: Sequence[Sequence[View]], metric: Sequence[bool]) -> TrainingBatch:
     """Sequences of equally many views of one size. The world is moved to their first cameras, in
     float64: rooms far from their origin lose no digits."""
     depth = _stacked(samples, lambda view: view.depth)
@@ -140,7 +153,7 @@ def joined(samples: Sequence[Sequence[View]], metric: bool) -> TrainingBatch:
         valid=(depth > 0) & points.isfinite().all(-1),
         sky=depth < 0,
         shows_image=torch.ones(depth.shape[:2], dtype=torch.bool),
-        kinds=SampleKinds(none | metric, none, none, none),
+        kinds=SampleKinds(torch.tensor(metric), none, none, none),
     )
 
 

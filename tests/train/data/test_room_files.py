@@ -8,7 +8,7 @@ import numpy as np
 
 from mapper.train.data.batches import Batches
 from mapper.train.data.room_files import FIRST_SEEDS, RoomFiles
-from mapper.train.data.scene import packed_scenes
+from mapper.train.data.scene import Source, packed_scenes
 from mapper.train.recipe import DataRecipe
 
 
@@ -18,7 +18,7 @@ def test_a_room_is_written_and_read_back_as_a_batch(tmp_path: Path) -> None:
     first = path.read_bytes()
     assert files.write(3, tmp_path).read_bytes() == first and path.name == "train_00003.npz"
     recipe = DataRecipe(width=56, height=42, views=4, sequences=2, longest_interval=2)
-    batches = Batches(packed_scenes(tmp_path, "train_"), recipe, seed=5)
+    batches = Batches([Source(packed_scenes(tmp_path, "train_"))], recipe, seed=5)
     one, same, other = batches[0], batches[0], batches[1]
     assert one.images.shape == (2, 4, 3, 42, 56) and one.valid.float().mean() > 0.9
     assert (one.images == same.images).all() and not (one.images == other.images).all()

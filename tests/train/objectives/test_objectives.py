@@ -14,6 +14,7 @@ from mapper.errors import ConfigError
 from mapper.frontends.vggt.network import Vggt
 from mapper.train.batch import TrainingBatch
 from mapper.train.data.batches import Batches
+from mapper.train.data.scene import Source
 from mapper.train.networks import Trained, built, draw, objective_of, trained_network
 from mapper.train.objectives.streamvggt import QUERIES, drawn_queries
 from mapper.train.objectives.wint3r import window_frames
@@ -65,7 +66,7 @@ def recipe(name: str, **changes: Any) -> Recipe:
 
 
 def batch(of: Recipe) -> TrainingBatch:
-    return Batches([Wall()], of.data, 0)[0]
+    return Batches([Source([Wall()])], of.data, 0)[0]
 
 
 def trained(of: Recipe) -> Trained:

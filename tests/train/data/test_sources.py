@@ -1,0 +1,134 @@
+"""What there is to learn from at a path, and in what shares."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from mapper.errors import ConfigError, InputError
+from mapper.train.data.batches import Batches
+from mapper.train.data.processed import LAYOUTS, processed_scenes
+from mapper.train.data.recorded import sequence_scene
+from mapper.train.data.scene import Source
+from mapper.train.data.sources import held_back_in, open_sources, scenes_in
+from mapper.train.recipe import DataRecipe
+from tests.support.networks.trained import Wall
+
+K = np.array([[40.0, 0, 19.5], [0, 41.0, 14.5], [0, 0, 1]])
+
+
+def pose(number: int) -> np.ndarray:
+    T = np.eye(4)
+    T[0, 3] = 0.1 * number
+    return T
+
+
+def write_view(folder: Path, number: int, layout: str, **camera: Any) -> None:
+    """One view as that layout has it: red, 2 m away, a pixel without reading."""
+    depth = np.full((30, 40), 2.0, np.float32)
+    depth[3, 4] = 0
+    names = {
+        "ScanNet": ("color/{:05d}.jpg", "depth/{:05d}.png", "cam/{:05d}.npz"),
+        "most others": ("rgb/{:05d}.png", "depth/{:05d}.npy", "cam/{:05d}.npz"),
+        "TartanAir": ("{:06d}_rgb.png", "{:06d}_depth.npy", "{:06d}_cam.npz"),
+        "CO3D": ("images/frame{:06d}.jpg", "depths/frame{:06d}.jpg.geometric.png",
+                 "images/frame{:06d}.npz"),
+    }[layout]  # fmt: skip
+    image, of_depth, of_camera = (folder / name.format(number) for name in names)
+    for path in (image, of_depth, of_camera):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    red = np.zeros((30, 40, 3), np.uint8)
+    red[..., 2] = 200
+    cv2.imwrite(str(image), red)
+    if of_depth.suffix == ".npy":
+        np.save(of_depth, depth)
+    else:
+        scale = 1000 if layout == "ScanNet" else 65535 / 4.0
+        cv2.imwrite(str(of_depth), np.round(depth * scale).astype(np.uint16))
+    np.savez(of_camera, **camera)
+
+
+NAMES = {
+    "ScanNet": ("intrinsics", "pose"),
+    "most others": ("intrinsic", "cam2world"),
+    "TartanAir": ("camera_intrinsics", "camera_pose"),
+    "CO3D": ("camera_intrinsics", "camera_pose"),
+}
+
+
+@pytest.mark.parametrize("layout", NAMES)
+def test_each_published_layout_is_read(layout: str, tmp_path: Path) -> None:
+    assert {each.name for each in LAYOUTS} == set(NAMES)
+    of_camera, of_pose = NAMES[layout]
+    for number in range(4):
+        T = pose(number) if number != 2 else np.full((4, 4), np.inf)  # which is left out
+        camera: dict[str, Any] = {of_camera: K, of_pose: T, "maximum_depth": np.float64(4.0)}
+        write_view(tmp_path / "part" / "scene", number, layout, **camera)
+    (scene,) = scenes_in(tmp_path)
+    assert len(scene) == 3
+    view = scene.view(2)
+    assert view.T_world_camera[0, 3] == pytest.approx(0.3) and np.array_equal(view.intrinsics, K)
+    assert view.image.shape == (30, 40, 3) and abs(int(view.image[..., 0].mean()) - 200) < 5
+    assert view.depth[3, 4] == 0 and view.depth[0, 0] == pytest.approx(2.0, abs=1e-3)
+
+
+def test_sky_and_outliers_are_marked_and_poses_may_come_in_two_parts(tmp_path: Path) -> None:
+    parts: dict[str, Any] = {"R_cam2world": np.eye(3), "t_cam2world": np.array([0.0, 0.5, 0.0])}
+    write_view(tmp_path, 7, "most others", intrinsics=K, **parts)
+    for folder, row in (("sky_mask", 0), ("outlier_mask", 29)):
+        marked = np.zeros((30, 40), np.uint8)
+        marked[row] = 255
+        (tmp_path / folder).mkdir()
+        cv2.imwrite(str(tmp_path / folder / "00007.png"), marked)
+    (scene,) = processed_scenes(tmp_path)
+    view = scene.view(0)
+    assert (view.depth[0] == -1).all() and (view.depth[29] == 0).all() and view.depth[10, 10] == 2
+    assert view.T_world_camera[1, 3] == 0.5
+    batch = Batches([Source([scene])], DataRecipe(width=28, height=28, views=1, sequences=1), 0)[0]
+    assert bool(batch.sky.any()) and not bool((batch.sky & batch.valid).any())
+
+
+def test_a_folder_that_is_almost_right_names_the_file_that_was_expected(tmp_path: Path) -> None:
+    write_view(tmp_path, 3, "most others", intrinsics=K, pose=pose(0))
+    (tmp_path / "depth" / "00003.npy").unlink()
+    (scene,) = processed_scenes(tmp_path)
+    with pytest.raises(InputError, match=r"depth/00003\.npy: expected the depth"):
+        scene.view(0)
+    write_view(tmp_path, 3, "most others", K=K, pose=pose(0))
+    with pytest.raises(InputError, match="expected one of intrinsics, intrinsic"):
+        scene.view(0)
+    with pytest.raises(InputError, match="SCENE/rgb"):
+        scenes_in(tmp_path / "cam")
+    with pytest.raises(InputError, match="does not exist"):
+        scenes_in(tmp_path / "nowhere")
+
+
+def test_a_recording_is_learned_from_with_its_own_poses(tum: Path) -> None:
+    scene = sequence_scene(tum)
+    assert len(scene) == 5
+    view = scene.view(2)
+    assert view.depth[1, 1] == pytest.approx(1.2) and view.T_world_camera[0, 3] == 4
+    (tum / "groundtruth.txt").unlink()
+    with pytest.raises(InputError, match="train on the run directory"):
+        sequence_scene(tum)
+
+
+def test_sequences_come_from_their_sources_by_their_shares(tmp_path: Path) -> None:
+    far, near = Wall(side=28), Wall(side=56)
+    sources = [Source([far], 3.0), Source([near], 1.0, metric=False)]
+    recipe = DataRecipe(width=28, height=28, views=2, sequences=1, longest_interval=2)
+    metric = [bool(Batches(sources, recipe, 0)[number].kinds.metric[0]) for number in range(60)]
+    assert 35 <= sum(metric) <= 54
+
+
+def test_what_data_names_may_have_a_number_and_be_up_to_scale(tmp_path: Path) -> None:
+    write_view(tmp_path, 0, "most others", intrinsics=K, pose=pose(0))
+    plain, numbered = open_sources([str(tmp_path), f"5600@{tmp_path}:unscaled"])
+    assert (plain.share, plain.metric, numbered.share, numbered.metric) == (1, True, 5600, False)
+    assert len(numbered.scenes) == 1 and held_back_in([f"2@{tmp_path}"]) is None
+    with pytest.raises(ConfigError, match="above 0"):
+        open_sources([f"0@{tmp_path}"])
