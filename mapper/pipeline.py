@@ -89,7 +89,7 @@ def map_into(
         camera = _depth_camera(stored, request, before) if frontend_spec(name).needs_depth else None
         sequence = BoundedSequence(stored, config.images.max_side, camera)
         matcher = choose_matcher(config.matcher, say)
-        known = gather(request, sequence) if before is None else read_knowledge(before)
+        known = gather(request, stored) if before is None else read_knowledge(before)
         # Before a folder is made: this may be refused.
         check_alignment_device(config)
         frontend = create_frontend(config, name, matcher)

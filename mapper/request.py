@@ -75,8 +75,9 @@ class RunRequest(MapRequest):
     registration: see mapper.io.cameras.rig. poses: what those that come along are taken for, see
     mapper.io.sequences.pose_choices; else a file of known poses that the map is tied to.
     pose_sigma: of the poses that it is tied to, `M,DEG`; None = as is usual of such. pose_offset:
-    seconds by which their clock is behind the frames'. save_predictions: keep each, for the
-    frontend replay.
+    seconds by which their clock is behind the frames'. gps: track of a receiver, or "exif" for the
+    images' own places; gps_sigma, metres, and gps_offset likewise. save_predictions: keep each, for
+    the frontend replay.
     split_360: of panoramas, into how many pinhole views each; None = they are none.
     """
 
@@ -86,6 +87,9 @@ class RunRequest(MapRequest):
     poses: str = "auto"
     pose_sigma: str | None = None
     pose_offset: float = 0.0
+    gps: str | None = None
+    gps_sigma: float | None = None
+    gps_offset: float = 0.0
     split_360: int | None = None
     start: int = 0
     stride: int = 1

@@ -36,7 +36,7 @@ def pose_factor(prior: PosePrior, group: Group, kernel: Kernel | None) -> gtsam.
         sigmas += [prior.sigma_rad] * 3
     if prior.position is not None:
         told.append(_position_error)
-        sigmas += [prior.sigma] * 3
+        sigmas += list(prior.sigmas)
 
     def error(_: Any, values: gtsam.Values, H: Jacobians) -> np.ndarray:
         S, A = group.unwrap(values, prior.keyframe), anchor_of(values, prior.source)
@@ -86,7 +86,7 @@ def pose_residual(prior: PosePrior, S: np.ndarray, A: np.ndarray) -> np.ndarray:
     if prior.R_source_camera is not None:
         parts.append(_rotation_error(prior, S, A)[0] / prior.sigma_rad)
     if prior.position is not None:
-        parts.append(_position_error(prior, S, A)[0] / prior.sigma)
+        parts.append(_position_error(prior, S, A)[0] / prior.sigmas)
     return np.concatenate(parts)
 
 

@@ -19,7 +19,8 @@ class PosePrior:
     source: number of the source, which has an anchor. keyframe: whose frame it is.
     S_keyframe_camera: (4, 4), where the frame is in it, in its units. position: (3,), of the
     camera in the source's world; None = not told. R_source_camera: (3, 3) or None. sigma: of the
-    position in each direction, in the source's units. sigma_rad: of the rotation about each axis.
+    position in each direction, in the source's units, and in the third one `vertical` times that.
+    sigma_rad: of the rotation about each axis.
     """
 
     source: int
@@ -30,6 +31,12 @@ class PosePrior:
     sigma: float
     sigma_rad: float
     weight: float = 1.0
+    vertical: float = 1.0
+
+    @property
+    def sigmas(self) -> np.ndarray:
+        """(3,), of the position."""
+        return self.sigma * np.array([1.0, 1.0, self.vertical])
 
     @property
     def dof(self) -> int:

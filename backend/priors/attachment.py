@@ -148,4 +148,5 @@ def _prior(
         float(readings.sigma[row]),
         float(np.radians(readings.sigma_deg)),
         weight,
+        readings.vertical,
     )

@@ -122,14 +122,14 @@ def _standing_still(problem: TieProblem, solution: TieSolution, number: int) -> 
     positions = np.array(
         [(to_source @ solution.poses[p.keyframe] @ p.S_keyframe_camera[:, 3])[:3] for p in mine]
     )
-    weights = np.array([[p.weight / p.sigma**2] for p in mine])
-    away = positions - (weights * positions).sum(0) / weights.sum()
+    weights = np.array([p.weight / p.sigmas**2 for p in mine])
+    away = positions - (weights * positions).sum(0) / weights.sum(0)
     uncertainty = 1 / np.sqrt((weights * away**2).sum() + 1e-12)
     if uncertainty <= MAX_UNCERTAINTY:
         return ""
     return (
         f"its positions tell neither scale nor place: over {2 * np.abs(away).max():.2g} units of "
-        f"way they are known to {1 / float(np.sqrt(np.median(weights))):.2g}"
+        f"way they are known to {1 / float(np.sqrt(np.median(weights[:, 0]))):.2g}"
     )
 
 

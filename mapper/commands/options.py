@@ -104,6 +104,22 @@ def add_known(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="is added to the times of those the map is tied to",
     )
+    group.add_argument(
+        "--gps",
+        metavar="FILE|exif",
+        help="track of a receiver (GPX, KML, NMEA), or the places in the images' EXIF: the map is "
+        "in metres then, x to the east, y to the north, z up",
+    )
+    group.add_argument(
+        "--gps-sigma", type=float, metavar="M", help="standard deviation of a place (3)"
+    )
+    group.add_argument(
+        "--gps-offset",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="is added to the times of the track",
+    )
 
 
 def add_viewer(parser: argparse.ArgumentParser) -> None:

@@ -31,7 +31,8 @@ class PoseReadings:
     rotations: R_world_camera (N, 3, 3); None = not told. sigma: standard deviation of a position,
     in its units (N,). sigma_deg: of a rotation, degrees. drifts: readings of one time share their
     errors, as those of a tracker do; else each is a reading of its own. origin: of a world whose
-    axes are east, north and up; None = no place on the Earth.
+    axes are east, north and up; None = no place on the Earth. vertical: how many times as uncertain
+    the third coordinate is.
     """
 
     name: str
@@ -43,6 +44,7 @@ class PoseReadings:
     is_metric: bool = True
     drifts: bool = True
     origin: GeoOrigin | None = None
+    vertical: float = 1.0
 
     def __post_init__(self) -> None:
         if self.positions is None and self.rotations is None:

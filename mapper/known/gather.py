@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 from mapper.backend.priors.knowledge import Knowledge
+from mapper.core.pose_readings import PoseReadings
 from mapper.errors import ConfigError
+from mapper.io.priors.gps.files import read_fixes
+from mapper.io.priors.gps.photographs import photographed
+from mapper.io.priors.gps.track import gps_readings
 from mapper.io.priors.pose_files import FoundPoses, FrameNames, read_poses
 from mapper.io.priors.readings import PoseSigma, check_overlap, pose_readings
 from mapper.io.sequences.open_sequence import open_sequence
@@ -15,6 +21,7 @@ from mapper.io.sequences.pose_choices import OFF, PRIOR, TRUTH
 from mapper.io.sequences.sequence import Sequence
 from mapper.request import RunRequest
 
+EXIF: Final = "exif"  # of --gps: the images' own places
 METRIC: Final = ("ARKit", "Polycam")  # who of those that estimate poses know the unit
 
 
@@ -23,17 +30,41 @@ def gather(request: RunRequest, sequence: Sequence) -> Knowledge:
 
     sequence: the frames that are going to be mapped.
     """
+    readings = [*_of_poses(request), *_of_gps(request, sequence)]
+    if readings and request.split_360 is not None:
+        raise ConfigError("--split-360: a panorama's views cannot be tied to known poses yet")
+    for each, option in readings:
+        check_overlap(each, sequence.timestamps, option)
+    return Knowledge(tuple(each for each, _ in readings))
+
+
+def _of_poses(request: RunRequest) -> Iterator[tuple[PoseReadings, str]]:
+    """With the option that moves their clock."""
     if request.pose_file is None and request.poses != PRIOR:
         if request.pose_sigma is not None or request.pose_offset:
             raise ConfigError("--pose-sigma and --pose-offset are for --poses prior or a file")
-        return Knowledge()
-    if request.split_360 is not None:
-        raise ConfigError("--split-360: a panorama's views cannot be tied to known poses yet")
+        return
     sigma = None if request.pose_sigma is None else PoseSigma.of(request.pose_sigma)
     name, found = _found_poses(request)
-    readings = pose_readings(name, found, sigma).later(request.pose_offset)
-    check_overlap(readings, sequence.timestamps, "--pose-offset")
-    return Knowledge((readings,))
+    yield pose_readings(name, found, sigma).later(request.pose_offset), "--pose-offset"
+
+
+def _of_gps(request: RunRequest, sequence: Sequence) -> Iterator[tuple[PoseReadings, str]]:
+    """The same."""
+    if request.gps is None:
+        if request.gps_sigma is not None or request.gps_offset:
+            raise ConfigError("--gps-sigma and --gps-offset are for --gps")
+        return
+    sigma = request.gps_sigma
+    if sigma is not None and not (math.isfinite(sigma) and sigma > 0):
+        raise ConfigError(f"--gps-sigma {sigma:g}: it must be larger than 0")
+    if request.gps == EXIF:
+        files = getattr(sequence, "source_files", None)
+        images = [files(row)[0] for row in range(len(sequence))] if files else []
+        fixes = photographed(images, sequence.timestamps)
+    else:
+        fixes = read_fixes(Path(request.gps).expanduser())
+    yield gps_readings(request.gps, fixes, sigma).later(request.gps_offset), "--gps-offset"
 
 
 def _found_poses(request: RunRequest) -> tuple[str, FoundPoses]:

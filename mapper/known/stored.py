@@ -62,6 +62,7 @@ def _readings_record(readings: PoseReadings) -> dict[str, Any]:
         "sigma_deg": readings.sigma_deg,
         "is_metric": readings.is_metric,
         "drifts": readings.drifts,
+        "vertical": readings.vertical,
         "origin": origin and [origin.latitude, origin.longitude, origin.altitude],
     }
 
@@ -82,6 +83,7 @@ def _readings(record: dict[str, Any]) -> PoseReadings:
         bool(record["is_metric"]),
         bool(record["drifts"]),
         None if record["origin"] is None else GeoOrigin(*map(float, record["origin"])),
+        float(record["vertical"]),
     )
 
 

@@ -21,6 +21,7 @@ TAPE: Final = 0.005  # share by which a tape is off
 PICKED: Final = 0.01  # of the map's units: by which a point of the map is picked beside its place
 PREDICTED: Final = 0.015  # share by which a keyframe's depths are off where two pixels are
 AROUND: Final = 2  # pixels on each side of one, whose depth's middle counts
+STEP: Final = 0.1  # share by which depths differ around a pixel at the edge of something
 OFF_SURFACE: Final = 0.05  # share of a length, that a point may be from the nearest surface
 LONG_ENOUGH: Final = 0.02  # units: of a shorter way between two points nothing can be told
 
@@ -123,15 +124,26 @@ def _best_view(point: np.ndarray, saved: GlobalMap) -> int:
 
 
 def of_image(
-    asked: ImageLength, saved: GlobalMap, map_of: Callable[[int], KeyframeMap]
+    asked: ImageLength, saved: GlobalMap, mesh: Mesh, map_of: Callable[[int], KeyframeMap]
 ) -> LengthPrior:
-    """The length in the keyframe's own units. map_of: the keyframes' maps as they are fused."""
+    """The length in the keyframe's own units. map_of: the keyframes' maps as they are fused.
+
+    Raises InputError where the pixels show nothing, or what the rest of the map does not have.
+    """
     keyframe = next((k for k in saved.keyframes if k.frame_index == asked.frame), None)
     if keyframe is None:
         raise InputError(_no_keyframe(asked.frame, saved.keyframes))
     view = map_of(keyframe.id)
     ends = np.array([_seen_at(view, pixel, asked.frame) for pixel in (asked.first, asked.second)])
-    way = _long_enough(ends * scale_of(saved.poses[keyframe.id]), "--image-points")
+    S = saved.poses[keyframe.id]
+    way = _long_enough(ends * scale_of(S), "--image-points")
+    away, _ = cKDTree(mesh.vertices).query(ends @ S[:3, :3].T + S[:3, 3])
+    for (u, v), off, z in zip((asked.first, asked.second), away, ends[:, 2], strict=True):
+        if off > max(OFF_SURFACE * z * scale_of(S), 2 * PICKED):
+            raise InputError(
+                f"--image-points: what pixel {u:g},{v:g} of frame {asked.frame} shows is {off:.2g} "
+                "from the nearest surface of the map: other keyframes saw it elsewhere"
+            )
     sigma = float(np.hypot(PREDICTED, np.sqrt(2) * PICKED / way))
     name = f"the length of {asked.metres:g} m in frame {asked.frame}"
     return LengthPrior(name, keyframe.id, ends[0], keyframe.id, ends[1], asked.metres, sigma)
@@ -159,6 +171,11 @@ def _seen_at(view: KeyframeMap, pixel: tuple[float, float], frame: int) -> np.nd
     if not len(known):
         raise InputError(f"--image-points: frame {frame} has no depth at pixel {u:g},{v:g}")
     z = float(np.median(known))
+    if np.ptp(known) > STEP * z:
+        raise InputError(
+            f"--image-points: the depth at pixel {u:g},{v:g} of frame {frame} changes from "
+            f"{known.min():.2f} to {known.max():.2f}: take a point on a surface, beside its edge"
+        )
     return np.array([(u - camera.cx) / camera.fx * z, (v - camera.cy) / camera.fy * z, z])
 
 

@@ -46,10 +46,11 @@ def measured_in(
         raise ConfigError(NOTHING_ASKED)
     load = lru_cache(CACHED_MAPS)(run.keyframes.load)
     map_of = saved.maps_to_fuse(refinement_config(run), load)
-    measured: list[Measured] = [of_image(each, saved, map_of) for each in asked.image_points]
-    if asked.distances or asked.camera_height is not None:
+    measured: list[Measured] = []
+    if asked.distances or asked.image_points or asked.camera_height is not None:
         mesh = load_mesh(run, saved, quiet)
         measured += [of_world(each, saved, mesh) for each in asked.distances]
+        measured += [of_image(each, saved, mesh, map_of) for each in asked.image_points]
         if asked.camera_height is not None:
             measured += of_height(asked.camera_height, saved, mesh, map_of)
     sightings = _sightings(run, saved, asked.tag, map_of) if asked.tag else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -118,3 +119,53 @@ def test_a_damaged_file_is_named(tmp_path: Path, text: str) -> None:
     run.priors.write_text(text)
     with pytest.raises(InputError, match=r"priors\.json"):
         read_knowledge(run)
+
+
+def test_a_map_lies_on_the_earth(
+    sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sample room's own way as a receiver would have it."""
+    skip_report(monkeypatch)
+    truth = read_tum(sample / "groundtruth.txt")
+    write_gpx(tmp_path / "track.gpx", truth)
+    asked = request(sample, tmp_path / "run", gps=str(tmp_path / "track.gpx"), gps_sigma=0.02)
+    run, metrics = map_into(asked)
+    assert metrics["priors"]["sources"][0]["agreeing"] == 20
+    assert metrics["priors"]["origin"][:2] == pytest.approx([47.0, 8.0], abs=1e-4)
+    assert run.read_description().says.origin == metrics["priors"]["origin"]
+    start = truth.positions[0]
+    east_north_up = replace(truth, T_world_camera=truth.T_world_camera.copy())
+    east_north_up.T_world_camera[:, :3, 3] -= start
+    assert moved_apart(read_tum(run.trajectory), east_north_up) < 0.03
+
+
+def write_gpx(path: Path, truth: Trajectory) -> None:
+    """x to the east and y to the north of 47 N 8 E, with nine decimals."""
+    points = []
+    for time, (x, y, z) in zip(truth.timestamps[::2], truth.positions[::2], strict=True):
+        latitude, longitude = 47 + y / 111170.9, 8 + x / 76057.0
+        when = datetime.fromtimestamp(time, UTC).isoformat()
+        points.append(
+            f'<trkpt lat="{latitude:.9f}" lon="{longitude:.9f}"><ele>{z + 400:.4f}</ele>'
+            f"<time>{when}</time></trkpt>"
+        )
+    inside = f"<trk><trkseg>{''.join(points)}</trkseg></trk>"
+    path.write_text(
+        f'<gpx version="1.1" creator="a" xmlns="http://www.topografix.com/GPX/1/1">{inside}</gpx>'
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"gps": "exif"}, "not one of 40 images tells where it was taken"),
+        ({"gps_sigma": 1.0}, "--gps-sigma and --gps-offset are for --gps"),
+        ({"gps": "exif", "gps_sigma": 0.0}, "--gps-sigma 0: it must be larger than 0"),
+        ({"gps": "nowhere.gpx"}, "nowhere.gpx: no such file; check --gps"),
+    ],
+)
+def test_no_track_is_told(
+    sample: Path, tmp_path: Path, options: dict[str, object], why: str
+) -> None:
+    with pytest.raises((ConfigError, InputError), match=why):
+        map_into(request(sample, tmp_path / "run", **options))

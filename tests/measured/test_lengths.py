@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -43,6 +45,7 @@ def flat(_: int) -> KeyframeMap:
     """Of that wall: four of a keyframe's units away, with a hole."""
     depth = np.full((81, 101), 4.0, np.float32)
     depth[0:10, 0:10] = 0
+    depth[:, 90:] = 5.0
     return KeyframeMap(depth, depth, np.zeros((81, 101, 3), np.uint8), CAMERA)
 
 
@@ -57,8 +60,8 @@ def test_a_length_between_points_of_the_map(saved: GlobalMap, wall: Mesh) -> Non
     assert 0.005 < found.sigma < 0.01
 
 
-def test_a_length_between_pixels_of_a_keyframe(saved: GlobalMap) -> None:
-    found = of_image(ImageLength.of(("10", "25,40", "75,40", "1.2")), saved, flat)
+def test_a_length_between_pixels_of_a_keyframe(saved: GlobalMap, wall: Mesh) -> None:
+    found = of_image(ImageLength.of(("10", "25,40", "75,40", "1.2")), saved, wall, flat)
     assert (found.i, found.j) == (1, 1)
     np.testing.assert_allclose([found.point_i, found.point_j], [[-1, 0, 4], [1, 0, 4]])
 
@@ -87,11 +90,20 @@ def test_points_that_are_none_of_the_map(
         (("10", "25,40", "101,40", "1"), "pixel 101,40 is outside the keyframe's image of 101x81"),
         (("10", "2,3", "75,40", "1"), "frame 10 has no depth at pixel 2,3"),
         (("10", "50,40", "50,40", "1"), "the two points are one"),
+        (("10", "50,40", "90,40", "1"), r"changes from 4.00 to 5.00: take a point on a surface"),
     ],
 )
-def test_pixels_that_show_nothing(saved: GlobalMap, words: tuple[str, ...], why: str) -> None:
+def test_pixels_that_show_nothing(
+    saved: GlobalMap, wall: Mesh, words: tuple[str, ...], why: str
+) -> None:
     with pytest.raises(InputError, match=why):
-        of_image(ImageLength.of(words), saved, flat)
+        of_image(ImageLength.of(words), saved, wall, flat)
+
+
+def test_a_pixel_that_other_keyframes_contradict(saved: GlobalMap, wall: Mesh) -> None:
+    nearer = replace(wall, vertices=wall.vertices - np.array([0, 0, 0.5], np.float32))
+    with pytest.raises(InputError, match=r"is 0\.5 from the nearest surface"):
+        of_image(ImageLength.of(("10", "25,40", "75,40", "1.2")), saved, nearer, flat)
 
 
 @pytest.mark.parametrize("words", [("1,2", "1,2,3", "1"), ("1,2,x", "1,2,3", "1"), ("1,2,3",) * 3])

@@ -1,0 +1,1 @@
+"""Positions on the Earth: tracks of receivers, and of photographs."""

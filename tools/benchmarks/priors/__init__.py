@@ -1,0 +1,1 @@
+"""What is known from elsewhere, and what it makes of maps."""
