@@ -20,6 +20,7 @@ from mapper.frontends.mono.calibration.search import CameraSearch
 from mapper.frontends.mono.config import MonoConfig
 from mapper.frontends.mono.depth.answers import Answers, recovered_of, reduced_size
 from mapper.frontends.mono.findings import Findings
+from mapper.frontends.mono.geometry.bundle import FocalPrior
 from mapper.frontends.mono.mapping.firmness import FEWEST, Firmness
 from mapper.frontends.mono.mapping.following import Follower
 from mapper.frontends.mono.mapping.record import Record
@@ -86,16 +87,15 @@ class MonoFrontend:
         """Predictions of some earlier frames, if any are ready."""
         self.recovered = 0
         record = self._record(frame)
-        self._waiting.append(record)
         if self.camera is None:
             self.camera = self._search.offer(record.levels, frame)
-        if self.camera is None:
-            self.state, self.values = TrackingState.TRACKING, {}
-            return []
-        answers: list[Prediction] = []
-        waiting, self._waiting = self._waiting, []
-        for each in waiting:
-            answers += self._advance(each)
+            self._waiting.append(record)
+            if self.camera is None:
+                self.state, self.values = TrackingState.TRACKING, {}
+                return []
+            answers = self._advance_waiting()
+        else:
+            answers = self._advance(record)
         record.was_lost = self.state == TrackingState.LOST
         return answers
 
@@ -105,9 +105,7 @@ class MonoFrontend:
         answers: list[Prediction] = []
         if self.camera is None:
             self.camera = self._search.finish()
-            waiting, self._waiting = self._waiting, []
-            for record in waiting:
-                answers += self._advance(record)
+            answers += self._advance_waiting()
         while self._segment is not None and self._lost >= FEWEST:
             answers += self._begin_again()
         return answers + self._end_segment()
@@ -128,6 +126,11 @@ class MonoFrontend:
         self._size = size
         return Record.of(frame, size, reduced_size(*size, self.config.depth_width))
 
+    def _advance_waiting(self) -> list[Prediction]:
+        """The frames that waited for the camera."""
+        waiting, self._waiting = self._waiting, []
+        return [answer for record in waiting for answer in self._advance(record)]
+
     def _advance(self, record: Record) -> list[Prediction]:
         """A frame more, the camera being known."""
         if self._segment is None:
@@ -147,7 +150,7 @@ class MonoFrontend:
     def _start(self, record: Record) -> list[Prediction]:
         assert self.camera is not None
         self._waiting.append(record)
-        begun = self._starter.offer(record.levels, self.camera.lens)
+        begun = self._starter.offer(record.levels, self.camera.lens, self._prior)
         self._offered += 1
         self.state = TrackingState.TRACKING
         self.values = {"parallax": self._starter.parallax, "tracks": float(self._starter.tracks)}
@@ -158,10 +161,16 @@ class MonoFrontend:
         begun = replace(begun, frames=tuple(place - gone for place in begun.frames))
         if begun.frames[0] < 0:
             return []
-        self._segment = Segment(self.camera.lens, self._follower, begun, self._waiting)
+        self._segment = Segment(begun.start.lens, self._follower, begun, self._waiting)
         self._waiting = []
         self._tell(self._segment)
         return self._collect(self._segment)
+
+    @property
+    def _prior(self) -> FocalPrior | None:
+        """What is known of the lens, where it is refined."""
+        assert self.camera is not None
+        return None if self.config.refine == "off" else self.camera.prior
 
     def _drop_oldest(self) -> None:
         """Frames that waited too long for a start have no place."""

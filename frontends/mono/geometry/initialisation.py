@@ -1,4 +1,4 @@
-"""The first points and poses: two views far enough apart, and two between them that agree."""
+"""The first points and poses: views far enough apart, and one motion that alone explains them."""
 
 from __future__ import annotations
 
@@ -6,42 +6,49 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import cv2
 import numpy as np
 
-from mapper.frontends.mono.geometry.bundle import Observations, Scene, adjust, pose_covariance
+from mapper.frontends.mono.geometry.bundle import (
+    FocalPrior,
+    Observations,
+    Scene,
+    adjust,
+    pose_covariance,
+)
 from mapper.frontends.mono.geometry.lens import Lens
 from mapper.frontends.mono.geometry.pose_from_points import place_camera
 from mapper.frontends.mono.geometry.triangulation import triangulate
+from mapper.frontends.mono.geometry.two_views import APART, likely_motions, rotation_between
 
 if TYPE_CHECKING:
-    from jaxtyping import Bool, Float64
+    from jaxtyping import Float64, Int64
 
-MIN_POINTS: Final = 45  # of the two views, that agree with one motion
-MIN_SHARE: Final = 0.6
-ESSENTIAL_PIXELS: Final = 1.0
-HOMOGRAPHY_PIXELS: Final = 2.0
-PLANE_SHARE: Final = 0.7  # of the agreeing points: then the two views may show one plane
-MIN_GOOD: Final = 40  # points that end up well
-GOOD_PIXELS: Final = 2.0
+MIN_SHARE: Final = 0.6  # of the tracks, that agree with one motion
+MIN_GOOD: Final = 40
+GOOD_PIXELS: Final = 2.0  # in every view
+NEAR_PIXELS: Final = 4.0  # what is adjusted
 # An angle between the two rays of a point, radians, below which half of a start's points say
 # nothing of their depth.
 MIN_ANGLE: Final = 0.008
 ITERATIONS: Final = 12
+ROUNDS: Final = 2  # of looking at what agrees, and adjusting it
 # Of the direction of the motion, radians, if errors were independent; a rolling shutter's are not.
 MAX_SIGMA: Final = float(np.radians(1.5))
-AS_GOOD: Final = 1.05  # times the error, and one part in so many of the points
-APART: Final = float(np.radians(15))  # between two motions that are not the same
+# Times the cost of the best motion: what costs less is as good. Where the camera and the way are
+# known (rooms) the wrong ones of two lay within 1.08, the right ones above 1.3.
+AS_GOOD: Final = 1.2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Start:
-    """poses: T_camera_world (V, 3, 4), the first at the origin; the median depth there is 1.
+    """lens: as these images tell it. poses: T_camera_world (V, 3, 4), the first at the origin; the
+    median depth there is 1.
 
     points: (P, 3). tracks: (P,), which of the tracks they are of. rms: pixels.
     sigma: of the direction of the motion, radians.
     """
 
+    lens: Lens
     poses: Float64[np.ndarray, "v 3 4"]
     points: Float64[np.ndarray, "p 3"]
     tracks: np.ndarray
@@ -49,18 +56,11 @@ class Start:
     sigma: float
 
 
-def rotation_between(
-    a: Float64[np.ndarray, "n 3"], b: Float64[np.ndarray, "n 3"]
-) -> Float64[np.ndarray, "3 3"]:
-    """R with b ~ R a of unit rays (N, 3), those that disagree counting less and less."""
-    weights = np.ones(len(a))
-    R = np.eye(3)
-    for _ in range(5):
-        U, _, Vt = np.linalg.svd((weights[:, None] * b).T @ a)
-        R = U @ np.diag([1, 1, np.sign(np.linalg.det(U @ Vt))]) @ Vt
-        off = np.linalg.norm(b - a @ R.T, axis=1)
-        weights = 1 / np.maximum(off, 1e-3 + 0.1 * np.median(off))
-    return R
+@dataclass(frozen=True, slots=True)
+class NoStart:
+    """Why images do not begin a map, in words with numbers."""
+
+    reason: str
 
 
 def parallax(lens: Lens, a: Float64[np.ndarray, "n 2"], b: Float64[np.ndarray, "n 2"]) -> float:
@@ -77,100 +77,126 @@ def _unit(rays: Float64[np.ndarray, "n 2"]) -> Float64[np.ndarray, "n 3"]:
     return full / np.linalg.norm(full, axis=1, keepdims=True)
 
 
-def find_start(lens: Lens, tracks: Float64[np.ndarray, "v n 2"]) -> Start | None:
+def find_start(
+    lens: Lens, tracks: Float64[np.ndarray, "v n 2"], refine: FocalPrior | None = None
+) -> Start | NoStart:
     """The start that explains tracks (V, N, 2) best, the first and last view being the furthest
-    apart; None where none does well enough."""
-    rays = np.stack([lens.rays(view) for view in tracks])
-    found = [_completed(lens, tracks, T, good) for T, good in _motions(lens, rays[0], rays[-1])]
-    starts = [start for start in found if start is not None and start.sigma < MAX_SIGMA]
-    if not starts:
-        return None
-    best = min(starts, key=lambda start: start.rms / len(start.tracks))
-    others = (start for start in starts if start is not best)
-    return None if any(_is_as_good(start, best) for start in others) else best
+    apart. refine: the lens is unknown too: where its focal length is a third off, so is the
+    direction of most motions, and the right motion tells it to a few per cent."""
+    first, last = (_unit(lens.rays(view)) for view in (tracks[0], tracks[-1]))
+    tried = [_adjusted(lens, tracks, T, refine) for T in likely_motions(first, last, 1 / lens.fx)]
+    found = sorted((t for t in tried if t is not None), key=lambda t: t.cost)
+    if not found:
+        return NoStart("no motion fits 40 of the points")
+    if any(_is_as_good(other, found[0]) for other in found[1:]):
+        return NoStart("two motions of the camera fit what it sees: move sideways, and longer")
+    return _start(found[0], tracks, refine)
 
 
-def _is_as_good(other: Start, best: Start) -> bool:
-    """Whether another motion explains the tracks about as well: then nobody knows which is true."""
-    directions = [-s.poses[-1, :, :3].T @ s.poses[-1, :, 3] for s in (other, best)]
-    cosine = directions[0] @ directions[1] / np.prod(np.linalg.norm(directions, axis=1))
-    about = other.rms < AS_GOOD * best.rms and AS_GOOD * len(other.tracks) > len(best.tracks)
-    return bool(about and cosine < np.cos(APART))
+@dataclass(frozen=True, slots=True, eq=False)
+class _Motion:
+    """poses: T_camera_world (V, 3, 4). cost: pixels^2 by which tracks are off in a view, the mean
+    of all, none counted for more than GOOD_PIXELS^2."""
+
+    lens: Lens
+    poses: Float64[np.ndarray, "v 3 4"]
+    cost: float
+
+    @property
+    def direction(self) -> Float64[np.ndarray, " 3"]:
+        """From the first view to the last, of length 1."""
+        centre = -self.poses[-1, :, :3].T @ self.poses[-1, :, 3]
+        return np.asarray(centre / np.linalg.norm(centre))
 
 
-def _motions(
-    lens: Lens, a: Float64[np.ndarray, "n 2"], b: Float64[np.ndarray, "n 2"]
-) -> Iterator[tuple[Float64[np.ndarray, "3 4"], Bool[np.ndarray, " n"]]]:
-    """T_b_a (3, 4) that two views allow, and which tracks agree.
+def _is_as_good(other: _Motion, best: _Motion) -> bool:
+    """Whether another motion explains the tracks about as well: then nobody knows which is true.
 
-    Source: Nister, "An efficient solution to the five-point relative pose problem", PAMI 2004;
-    a plane has two solutions: Malis and Vargas, "Deeper understanding of the homography
-    decomposition", 2007.
+    All tracks are asked, of both: each motion would look good by those that chose it.
     """
-    cv2.setRNGSeed(1)
-    try:
-        E, mask = cv2.findEssentialMat(
-            a, b, np.eye(3), cv2.USAC_MAGSAC, 0.9999, ESSENTIAL_PIXELS / lens.fx
-        )
-    except cv2.error:  # of what is degenerate through and through
-        return
-    if E is None or E.shape != (3, 3):
-        return
-    agree = mask.ravel() > 0
-    if agree.sum() < MIN_POINTS or agree.mean() < MIN_SHARE:
-        return
-    _, R, t, _ = cv2.recoverPose(E, a[agree], b[agree], np.eye(3))
-    yield np.hstack([R, t.reshape(3, 1)]), agree
-    H, on_plane = cv2.findHomography(a, b, cv2.RANSAC, HOMOGRAPHY_PIXELS / lens.fx)
-    if H is None or (on_plane.ravel() > 0).sum() < PLANE_SHARE * agree.sum():
-        return
-    _, rotations, translations, _ = cv2.decomposeHomographyMat(H, np.eye(3))
-    for R, t in zip(rotations, translations, strict=True):
-        length = float(np.linalg.norm(t))
-        if length > 1e-9:
-            yield np.hstack([R, t.reshape(3, 1) / length]), on_plane.ravel() > 0
+    apart = other.direction @ best.direction < np.cos(APART)
+    return bool(apart and other.cost < AS_GOOD * best.cost)
 
 
-def _completed(
+def _adjusted(
     lens: Lens,
     tracks: Float64[np.ndarray, "v n 2"],
     T_last_first: Float64[np.ndarray, "3 4"],
-    agree: Bool[np.ndarray, " n"],
-) -> Start | None:
+    refine: FocalPrior | None,
+) -> _Motion | None:
     """Points by the two outer views, the views between them placed by these, all adjusted."""
-    last = len(tracks) - 1
     ends = np.stack([np.eye(3, 4), T_last_first])
-    kept = np.flatnonzero(agree)
-    pair = _seen(tracks[[0, last]][:, kept])
-    made = triangulate(lens, ends, pair)
-    good = (made.worst < 2 * GOOD_PIXELS) & (made.points[:, 2] > 0)
-    if good.sum() < MIN_GOOD or good.mean() < MIN_SHARE:
+    points, near = _points(lens, ends, tracks[[0, -1]], NEAR_PIXELS)
+    if len(near) < MIN_GOOD:
         return None
-    if float(np.median(made.angles[good])) < MIN_ANGLE:
-        return None
-    kept, points = kept[good], made.points[good]
     scale = 1 / float(np.median(points[:, 2]))
-    points, ends[1, :, 3] = points * scale, ends[1, :, 3] * scale
-    poses = np.stack([ends[0], *_between(lens, tracks[1:last, kept], points, ends), ends[1]])
-    free = np.arange(len(poses)) > 0
+    ends[1, :, 3] *= scale
+    between = _between(lens, tracks[1:-1, near], points * scale, ends)
+    poses = np.stack([ends[0], *between, ends[1]])
+    for _ in range(ROUNDS):
+        points, near = _points(lens, poses, tracks, NEAR_PIXELS)
+        if len(near) < MIN_GOOD:
+            return None
+        scene = Scene(lens, poses, points, np.arange(len(poses)) > 0)
+        scene = adjust(scene, _seen(tracks[:, near]), ITERATIONS, refine)
+        lens, poses = scene.lens, scene.poses
+    return _Motion(lens, poses, _cost(lens, poses, tracks))
+
+
+def _points(
+    lens: Lens, poses: Float64[np.ndarray, "v 3 4"], tracks: Float64[np.ndarray, "v n 2"],
+    most: float,
+) -> tuple[Float64[np.ndarray, "p 3"], Int64[np.ndarray, " p"]]:  # fmt: skip
+    """Of the tracks that are off by less than `most` pixels in all views; and which they are."""
+    made = triangulate(lens, poses, _seen(tracks))
+    kept = np.flatnonzero((made.worst < most) & (made.points[:, 2] > 0))
+    return made.points[kept], kept
+
+
+def _cost(
+    lens: Lens, poses: Float64[np.ndarray, "v 3 4"], tracks: Float64[np.ndarray, "v n 2"]
+) -> float:
+    seen = _seen(tracks)
+    points = triangulate(lens, poses, seen).points
+    errors = adjust(Scene(lens, poses, points, np.zeros(len(poses), bool)), seen, 0).errors
+    assert errors is not None
+    return float(np.mean(np.minimum(errors, GOOD_PIXELS) ** 2))
+
+
+def _start(
+    motion: _Motion, tracks: Float64[np.ndarray, "v n 2"], refine: FocalPrior | None
+) -> Start | NoStart:
+    """What agrees with a motion, if that is enough and tells the direction well."""
+    points, kept = _points(motion.lens, motion.poses, tracks, GOOD_PIXELS)
+    share = len(kept) / tracks.shape[1]
+    if len(kept) < MIN_GOOD or share < MIN_SHARE:
+        return NoStart(
+            f"the motion that fits best explains {share:.0%} of the points (wanted {MIN_SHARE:.0%}"
+            f" and {MIN_GOOD}): does most of what the camera sees move?"
+        )
     seen = _seen(tracks[:, kept])
-    scene = adjust(Scene(lens, poses, points, free), seen, ITERATIONS)
+    scene = Scene(motion.lens, motion.poses, points, np.arange(len(motion.poses)) > 0)
+    scene = adjust(scene, seen, ITERATIONS, refine)
     assert scene.errors is not None
-    worst = np.maximum.reduceat(scene.errors, seen.starts[:-1])
-    fine = worst < GOOD_PIXELS
-    if fine.sum() < MIN_GOOD or fine.mean() < MIN_SHARE:
-        return None
-    rms = float(np.sqrt(np.mean(scene.errors.reshape(len(points), -1)[fine] ** 2)))
-    scale = 1 / float(np.median(scene.points[fine, 2]))
+    rms = float(np.sqrt(np.mean(scene.errors**2)))
+    angle = float(np.median(triangulate(scene.lens, scene.poses, seen).angles))
+    sigma = _sigma_direction(scene, seen, rms, refine)
+    if angle < MIN_ANGLE or sigma > MAX_SIGMA:
+        return NoStart(
+            f"rays part by {np.degrees(angle):.1f} degrees, and the direction of the motion is "
+            f"known to {np.degrees(sigma):.0f}: move sideways, and longer"
+        )
+    scale = 1 / float(np.median(scene.points[:, 2]))
     moved = scene.poses.copy()
     moved[:, :, 3] *= scale
-    sigma = _sigma_direction(scene, seen, rms)
-    return Start(moved, scene.points[fine] * scale, kept[fine], rms, sigma)
+    return Start(scene.lens, moved, scene.points * scale, kept, rms, sigma)
 
 
-def _sigma_direction(scene: Scene, seen: Observations, rms: float) -> float:
+def _sigma_direction(
+    scene: Scene, seen: Observations, rms: float, refine: FocalPrior | None
+) -> float:
     """How well the direction of the motion from the first view to the last is known, radians."""
-    covariance = pose_covariance(scene, seen)[-3:, -3:] * rms**2
+    covariance = pose_covariance(scene, seen, refine)[-3:, -3:] * rms**2
     R, t = scene.poses[-1, :, :3], scene.poses[-1, :, 3]
     centre = -R.T @ t
     length = float(np.linalg.norm(centre))

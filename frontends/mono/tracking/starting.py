@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from mapper.frontends.mono.geometry.initialisation import Start, find_start, parallax
+from mapper.frontends.mono.geometry.bundle import FocalPrior
+from mapper.frontends.mono.geometry.initialisation import NoStart, Start, find_start, parallax
 from mapper.frontends.mono.geometry.lens import Lens
 from mapper.frontends.mono.tracking.corners import new_corners
 from mapper.frontends.mono.tracking.flow import FlowTracker
@@ -20,9 +21,9 @@ MOST_CORNERS: Final = 800
 MIN_TRACKS: Final = 120  # corners of an image that has texture
 FEWEST: Final = 50  # tracks; with fewer it starts anew
 LEFT: Final = 0.35  # ... and with a smaller share of the first ones
-LAST_CHANCE: Final = 1.5  # times as many: then less parallax must do
-LESS: Final = 0.7
 PARALLAX: Final = 10.0  # pixels, of an image 640 wide
+LAST_CHANCE: Final = 1.5  # times as many: then less parallax must do
+LESS: Final = 0.6
 WIDTH: Final = 640
 STILL: Final = 1.0  # pixels
 # Of the tracks, that do not move at all: then the camera stands, and what moves is not the world.
@@ -61,6 +62,7 @@ class Starter:
         self._last: Levels | None = None
         self._tracks: list[Float32[np.ndarray, "n 2"]] = []
         self._wait = 0
+        self._refused = "hardly a point was followed through four of them"
 
     @property
     def followed(self) -> float:
@@ -72,8 +74,8 @@ class Starter:
         """That are left in the newest image."""
         return len(self._tracks[-1])
 
-    def offer(self, levels: Levels, lens: Lens) -> Begun | None:
-        """Another image; what begins with it, if anything does."""
+    def offer(self, levels: Levels, lens: Lens, refine: FocalPrior | None = None) -> Begun | None:
+        """Another image; what begins with it, if anything does. refine: the lens is unknown too."""
         place, self._offered = self._offered, self._offered + 1
         if self._last is None:
             self._begin(levels, place)
@@ -98,7 +100,7 @@ class Starter:
             wanted *= LESS
         if self.parallax < wanted or self._wait or len(self._tracks) < len(VIEWS):
             return None
-        return self._try(lens)
+        return self._try(lens, refine)
 
     def explain(self, lens: Lens) -> str:
         """Why nothing began, by what the numbers support."""
@@ -118,7 +120,7 @@ class Starter:
                 f"the camera turned but did not move enough (parallax {self.best:.1f} px of "
                 f"{wanted:.1f})"
             )
-        return "no two images agree on how the camera moved; does most of what it sees move?"
+        return f"no images begin a map: {self._refused}"
 
     def _begin(self, levels: Levels, place: int) -> None:
         corners = new_corners(levels.grey, np.zeros((0, 2), np.float32), MOST_CORNERS, levels.used)
@@ -127,14 +129,17 @@ class Starter:
         self._begun_with = len(corners)
         self.corners = max(self.corners, len(corners))
 
-    def _try(self, lens: Lens) -> Begun | None:
+    def _try(self, lens: Lens, refine: FocalPrior | None) -> Begun | None:
         last = len(self._tracks) - 1
         places = [round(share * last) for share in VIEWS]
         tracks = np.stack([self._tracks[place] for place in places]).astype(float)
         still = np.linalg.norm(tracks[-1] - tracks[0], axis=1) < STILL
-        start = None if still.mean() > STANDS else find_start(lens, tracks)
-        if start is None:
-            self._wait = AGAIN
+        if still.mean() > STANDS:
+            start: Start | NoStart = NoStart(f"{still.mean():.0%} of the points stand still")
+        else:
+            start = find_start(lens, tracks, refine)
+        if isinstance(start, NoStart):
+            self._refused, self._wait = start.reason, AGAIN
             return None
         frames = tuple(self._first + place for place in places)
         return Begun(start, frames, tracks[:, start.tracks])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,8 @@ from mapper.core.sim3 import scale_of
 from mapper.frontends.base import CorrectingFrontend, TrackingState
 from mapper.frontends.mono.config import MonoConfig
 from mapper.frontends.mono.frontend import MonoFrontend
+from mapper.frontends.mono.tracking.levels import Levels
+from mapper.frontends.mono.tracking.starting import Starter
 from mapper.io.sequences.open_sequence import open_sequence
 from mapper.io.sequences.sequence import Sequence
 
@@ -118,6 +121,24 @@ def test_a_turning_camera_never_starts(walk: Sequence) -> None:
     frontend = MonoFrontend()
     assert answers(frontend, turning) == [] and frontend.recovered == -20
     assert "turned but did not move" in frontend.explain()
+
+
+def test_each_frame_is_offered_to_the_start_once(
+    walk: Sequence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the camera is known before: offered again, the first would seem to follow the
+    last, and no track would live through that."""
+    offered: list[Levels] = []
+    offer = Starter.offer
+
+    def counted(self: Starter, levels: Levels, *rest: Any) -> Any:
+        offered.append(levels)
+        return offer(self, levels, *rest)
+
+    monkeypatch.setattr(Starter, "offer", counted)
+    frame = colour(walk, [FIRST])[0]
+    frames = [replace(frame, index=i) for i in range(9)]
+    assert answers(MonoFrontend(), frames) == [] and len(offered) == len(frames)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The lens, one camera from points, points from several cameras, and the very first of both."""
+"""The lens, one camera from points, and points from several cameras."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mapper.frontends.mono.geometry.initialisation import find_start, parallax
 from mapper.frontends.mono.geometry.motion import moved_pose
 from mapper.frontends.mono.geometry.pose_from_points import place_camera, search_camera
 from mapper.frontends.mono.geometry.triangulation import triangulate
@@ -70,49 +69,3 @@ def test_a_point_behind_a_camera_is_none() -> None:
     turned = made.poses.copy()
     turned[1] = np.diag([1, -1, -1]) @ turned[1]
     assert np.isinf(triangulate(LENS, turned, made.seen).worst).all()
-
-
-def tracks_of(poses: np.ndarray, points: np.ndarray, noise: float = 0.3) -> np.ndarray:
-    rng = np.random.default_rng(3)
-    tracks = np.stack([pixels_of(LENS, T, points) for T in poses])
-    return tracks + noise * rng.standard_normal(tracks.shape)
-
-
-def check_start(poses: np.ndarray, points: np.ndarray) -> None:
-    tracks = tracks_of(poses, points)
-    start = find_start(LENS, tracks)
-    assert start is not None and len(start.tracks) > 0.8 * len(points)
-    assert np.median(start.points[:, 2]) == pytest.approx(1)
-    for mine, true in zip(start.poses[1:], poses[1:], strict=True):
-        turn = mine[:, :3] @ true[:, :3].T
-        assert np.arccos((np.trace(turn) - 1) / 2) < 0.02
-        along = mine[:, 3] @ true[:, 3] / np.linalg.norm(mine[:, 3]) / np.linalg.norm(true[:, 3])
-        assert along > 0.98
-
-
-def test_a_room_starts() -> None:
-    made = sparse_scene(count=200)
-    check_start(made.poses, made.points)
-
-
-def test_a_plane_starts_with_the_right_motion() -> None:
-    made = sparse_scene(count=300)
-    points = made.points.copy()
-    points[:, 2] = 2.0 + 0.4 * points[:, 0]
-    check_start(made.poses, points)
-
-
-def test_a_rotation_never_starts() -> None:
-    made = sparse_scene(count=200)
-    turns = np.array([[0.02, -0.05, 0.01, 0, 0, 0]]) * np.arange(4)[:, None]
-    poses = np.stack([moved_pose(twist, np.eye(3, 4)) for twist in turns])
-    tracks = tracks_of(poses, made.points)
-    assert parallax(LENS, tracks[0], tracks[-1]) < 1.0
-    assert find_start(LENS, tracks) is None
-
-
-def test_parallax_is_what_turning_does_not_explain() -> None:
-    made = sparse_scene(count=200)
-    tracks = tracks_of(made.poses, made.points)
-    apart = np.median(np.linalg.norm(tracks[-1] - tracks[0], axis=1))
-    assert 5 < parallax(LENS, tracks[0], tracks[-1]) < apart
