@@ -13,11 +13,12 @@ FEWEST: Final = 6  # keyframes: with fewer the errors that are left say little
 # Of the keyframes' places, as a share of the way they spread, by independent errors: others make it
 # several times as much.
 UNSURE: Final = 0.03
-# Of the new points, that do not fit the motion: 0.3 where a quarter of the image moves, 0.9 where
-# what moves was taken for the world. Fewer speak of errors that are not independent too, such as a
-# wrong focal length: the more there are, the surer the rest must be.
-CONTRADICTED: Final = 0.6
-TOLD: Final = 0.1  # from which share on it is worth telling
+# Of the new points, that do not fit the motion: 0.3 where a seventh of the image moves, 0.35 to 1
+# where what moves was taken for the world. Fewer speak of errors that are not independent too, such
+# as a wrong focal length: the more there are, the surer the rest must be.
+CONTRADICTED: Final = 0.4
+SETTLED: Final = 10  # keyframes, before which there may be more of them to come
+TOLD: Final = 0.1  # from which share on it counts
 
 
 class Firmness:
@@ -29,6 +30,7 @@ class Firmness:
 
     def judge(self, local_map: LocalMap, least: int, refine: FocalPrior | None) -> bool:
         """Whether it is firm by now; least: keyframes before which nobody asks."""
+        least = max(least, SETTLED) if local_map.contradiction >= TOLD else least
         if not self.is_firm and len(local_map.keyframes) >= least:
             self._uncertainty = local_map.uncertainty(refine)
             agreed = 1 - local_map.contradiction / CONTRADICTED

@@ -67,10 +67,16 @@ def test_a_small_thing_that_moves_is_not_the_world(walk: list[Frame]) -> None:
     assert len(found) > 50 and lost == 60 - len(found)
 
 
-def test_a_large_thing_that_moves_is_no_map(walk: list[Frame]) -> None:
+@pytest.mark.parametrize(("width", "height", "known"), [(168, 136, True), (150, 120, False)])
+def test_a_large_thing_that_moves_is_no_map(
+    walk: list[Frame], width: int, height: int, known: bool
+) -> None:
     """It has many of the corners, so that its motion may be taken for the camera's; all else that
     is seen says no."""
-    frontend, found, lost = mapped([with_block(f, i, 168, 136) for i, f in enumerate(walk[:70])])
+    frames = [with_block(f, i, width, height) for i, f in enumerate(walk[:70])]
+    if not known:
+        frames = [replace(f, intrinsics=None) for f in frames]
+    frontend, found, lost = mapped(frames)
     assert found == [] and lost == 70 and frontend.explain()
 
 

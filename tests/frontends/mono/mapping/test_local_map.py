@@ -198,15 +198,3 @@ def test_a_firm_map_is_told_and_another_one_says_what_is_the_matter() -> None:
     unsure = Firmness()
     assert not unsure.judge(loose, FEWEST, FocalPrior(LENS.fx, 0.3))
     assert "of the way they spread" in unsure.doubt(loose)
-
-
-@pytest.mark.parametrize(("against", "is_firm"), [(0.0, True), (0.1, True), (0.3, False)])
-def test_the_more_does_not_fit_the_surer_the_rest_must_be(
-    against: float, is_firm: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(LocalMap, "uncertainty", lambda self, refine: 0.02)
-    monkeypatch.setattr(LocalMap, "contradiction", property(lambda self: against))
-    local_map, _, _ = placed(views=FEWEST)
-    firmness = Firmness()
-    assert firmness.judge(local_map, FEWEST, None) == is_firm
-    assert is_firm or "30% of what they see does not fit" in firmness.doubt(local_map)
