@@ -34,6 +34,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--start", type=Path, metavar="FILE", help="weights to start from, and of a teacher"
     )
+    parser.add_argument(
+        "--workers", type=int, metavar="N",
+        help="threads that read batches ahead; 2 with a GPU, else 0",
+    )  # fmt: skip
     parser.add_argument("--minutes", type=float, metavar="M", help="stop then, and save")
 
 
@@ -50,11 +54,14 @@ def execute(arguments: argparse.Namespace) -> int:
     recipe = load_recipe(arguments.recipe, arguments.changes)
     if arguments.minutes is not None and arguments.minutes <= 0:
         raise ConfigError(f"--minutes {arguments.minutes:g}: must be above 0")
+    if arguments.workers is not None and arguments.workers < 0:
+        raise ConfigError(f"--workers {arguments.workers}: must be 0 or above")
     sources = open_sources(arguments.data)
     held_back = held_back_in(arguments.data)
     arguments.out.mkdir(parents=True, exist_ok=True)
     minutes = arguments.minutes or float("inf")
     processes = started()
+    on_gpu = processes.device.type == "cuda"
     training = Training(
         recipe,
         trained_network(recipe, arguments.start, processes.device),
@@ -63,6 +70,7 @@ def execute(arguments: argparse.Namespace) -> int:
         arguments.out,
         time.monotonic() + 60 * minutes,
         processes=processes,
+        workers=2 * on_gpu if arguments.workers is None else arguments.workers,
     )
     done = training.run()
     if processes.rank:

@@ -6,24 +6,25 @@ import json
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import torch
 
 from mapper.errors import InputError
+from mapper.train.batch import TrainingBatch
 from mapper.train.checkpoint import restore_training, save_training
+from mapper.train.data.ahead import read_ahead
 from mapper.train.data.batches import Batches
 from mapper.train.networks import Trained
 from mapper.train.parameters import Optimisation, freeze, optimiser
 from mapper.train.processes import ALONE, Processes
 from mapper.train.recipe import Recipe
 from mapper.train.stepping import Clipping, OptimiserStep, looked_at
-
-if TYPE_CHECKING:
-    from mapper.train.batch import TrainingBatch
 
 logger = logging.getLogger(__name__)
 LOG: Final = "log.jsonl"
@@ -32,7 +33,8 @@ MOST_SKIPPED: Final = 5  # batches in a row whose loss is no number
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """validation: never trained on, or None. until: time.monotonic() at which to stop, saved."""
+    """validation: never trained on, or None. until: time.monotonic() at which to stop, saved.
+    workers: threads that read batches ahead."""
 
     recipe: Recipe
     trained: Trained
@@ -42,6 +44,7 @@ class Training:
     until: float = math.inf
     tell: Callable[[str], None] = print
     processes: Processes = ALONE
+    workers: int = 0
 
     def run(self) -> int:
         """Train from where the folder's checkpoint ends; the number of steps done in the end."""
@@ -54,13 +57,25 @@ class Training:
         move = OptimiserStep(
             model, self.trained.objective, adam, clipping, recipe.step_each_chunk, self.processes
         )
-        schedule = recipe.rate.schedule(recipe.steps)
         log = _Log(self.folder / LOG, done, self.tell, recipe)
+        numbers = (number for later in range(done, recipe.steps) for number in self._numbers(later))
+        with closing(read_ahead(self.batches, numbers, self.workers)) as ahead:
+            step = self._learn(move, ahead, log, done)
+        self._save(adam, step)
+        return step
+
+    def _learn(
+        self, move: OptimiserStep, ahead: Iterator[TrainingBatch], log: _Log, done: int
+    ) -> int:
+        """The steps that are left, or as many as there is time for; how many are done then."""
+        recipe, device = self.recipe, self.processes.device
+        schedule = recipe.rate.schedule(recipe.steps)
         skipped, step = 0, done
         while step < recipe.steps and self.processes.agree(time.monotonic() < self.until):
             rate = schedule.at(step, step)
             try:
-                parts = move([self._batch(number) for number in self._numbers(step)], rate)
+                batches = [batch.to(device) for batch in islice(ahead, recipe.accumulate)]
+                parts = move(batches, rate)
             except torch.OutOfMemoryError as error:
                 raise InputError(no_room(recipe)) from error
             moved = math.isfinite(parts["gradient"])
@@ -76,10 +91,9 @@ class Training:
             if moved and not self.processes.rank:
                 log.add(step, parts, rate)
             if step % recipe.save_every == 0:
-                self._save(adam, step)
+                self._save(move.adam, step)
             if self.validation is not None and step % recipe.validate_every == 0:
                 self._validate(log, step)
-        self._save(adam, step)
         return step
 
     def _numbers(self, step: int) -> list[int]:
@@ -90,9 +104,6 @@ class Training:
             (first + part) * self.processes.count + self.processes.rank
             for part in range(self.recipe.accumulate)
         ]
-
-    def _batch(self, number: int) -> TrainingBatch:
-        return self.batches[number].to(self.processes.device)
 
     def _save(self, adam: torch.optim.Optimizer, step: int) -> None:
         if not self.processes.rank:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import distributed
 
 from mapper.errors import ConfigError
 from mapper.train import processes
@@ -20,7 +21,7 @@ from mapper.train.data.batches import Batches
 from mapper.train.data.scene import Source
 from mapper.train.loop import Training
 from mapper.train.networks import trained_network
-from mapper.train.processes import started
+from mapper.train.processes import Together, started
 from mapper.train.recipe import DataRecipe, RateRecipe, Recipe
 from tests.support.networks.trained import CUT3R, Wall
 from tests.support.paths import ROOT
@@ -82,6 +83,7 @@ def state(folder: Path) -> dict[str, Any]:
     return torch.load(folder / "training.pt", weights_only=True)
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_gradients_of_one(tmp_path: Path) -> None:
     """AdamW's first moments after a step are the gradients. Of long sequences too, whose published
     training averages nothing."""
@@ -98,6 +100,26 @@ def test_two_processes_give_the_gradients_of_one(tmp_path: Path) -> None:
             gradient, other = moment["exp_avg"], moments[1][number]["exp_avg"]
             # The image encoder turns queries and keys in float16.
             assert float((gradient - other).abs().max()) <= 1e-4 * float(gradient.abs().max())
+
+
+def test_a_group_of_one_leaves_gradients_as_they_are(tmp_path: Path) -> None:
+    """Where nobody has one there is none; what is sent in buckets comes back in its places."""
+    store = f"file://{tmp_path / 'store'}"
+    distributed.init_process_group("gloo", init_method=store, rank=0, world_size=1)
+    try:
+        together = Together(torch.device("cpu"), 1, 0)
+        parameters = [torch.nn.Parameter(torch.zeros(shape)) for shape in ((2, 3), (4,), (1,))]
+        kept = [torch.randn(2, 3), None, torch.randn(1)]
+        for parameter, gradient in zip(parameters, kept, strict=True):
+            parameter.grad = gradient
+        together.average_gradients(parameters)
+        assert parameters[1].grad is None
+        for number in (0, 2):
+            assert torch.equal(parameters[number].grad, kept[number])  # type: ignore[arg-type]
+        assert together.means({"a": 1.5, "b": -2.0}) == {"a": 1.5, "b": -2.0}
+        assert together.agree(True) and not together.agree(False)
+    finally:
+        distributed.destroy_process_group()
 
 
 def test_a_process_among_several_needs_accelerate(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from training_memory import META, PUBLISHED, MetaStep, meta_step, tensors_in
 from mapper.errors import ConfigError
 from mapper.train.recipe import load_recipe
 
-QUICK = ("cut3r-stage2", "stream3r", "vggt-finetune")
+QUICK = ("cut3r-stage2", "vggt-finetune")
 EACH = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in PUBLISHED]
 # Parameters of the network, and those that are trained.
 SIZES = {
