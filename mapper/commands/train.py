@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", required=True, action="append", metavar="[N@]PATH",
         help="rooms, a run directory, a recording with depth and poses, processed folders; given "
-        "again, N samples of one for each M of another; PATH:unscaled = poses up to scale",
+        "again, N samples of one for each M of another; PATH:ScanNet = as published of that set",
     )  # fmt: skip
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="of the training")
     parser.add_argument(

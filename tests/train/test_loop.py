@@ -20,8 +20,8 @@ from mapper.frontends.cut3r.loading import load_cut3r
 from mapper.frontends.vggt.loading import load_vggt
 from mapper.frontends.wint3r.loading import load_wint3r
 from mapper.train.batch import TrainingBatch
-from mapper.train.data.batches import Batches
-from mapper.train.data.scene import Source, View, packed_scenes
+from mapper.train.data.batches import Batches, Source
+from mapper.train.data.scene import View, packed_scenes
 from mapper.train.loop import Training, no_room
 from mapper.train.losses.terms import Loss
 from mapper.train.networks import trained_network

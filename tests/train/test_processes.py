@@ -17,8 +17,7 @@ from torch import distributed
 
 from mapper.errors import ConfigError
 from mapper.train import processes
-from mapper.train.data.batches import Batches
-from mapper.train.data.scene import Source
+from mapper.train.data.batches import Batches, Source
 from mapper.train.loop import Training
 from mapper.train.networks import trained_network
 from mapper.train.processes import Together, started

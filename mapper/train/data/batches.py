@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,8 +12,9 @@ from mapper.errors import InputError
 from mapper.train.batch import SampleKinds, TrainingBatch, points_of
 from mapper.train.data.colors import Jitter
 from mapper.train.data.cropping import Crop
+from mapper.train.data.published import PLAIN, SetTraits
 from mapper.train.data.rays import Shown, ShownShares, draw_shown
-from mapper.train.data.scene import Source, View
+from mapper.train.data.scene import Scene, View
 from mapper.train.data.view_selection import ViewRule, choose_views
 from mapper.train.recipe import DataRecipe
 
@@ -25,6 +26,15 @@ class BatchShape:
     size: tuple[int, int]
     views: int
     sequences: int
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Scenes of one kind. share: of all sequences, against those of other sources."""
+
+    scenes: Sequence[Scene]
+    share: float = 1.0
+    traits: SetTraits = PLAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,36 +51,32 @@ class Batches:
         rng = np.random.default_rng([self.seed, number])
         shape = drawn_shape(self.recipe, rng)
         samples = [self._sample(shape, rng) for _ in range(shape.sequences)]
-        batch = joined([sample.views for sample in samples], [each.metric for each in samples])
-        if not self.recipe.rays_alone and not self.recipe.rays_too:
+        batch = joined([each.views for each in samples], [each.traits for each in samples])
+        if not self._shows_rays:
             return batch
         shown = torch.tensor([sample.shown for sample in samples])
         return replace(batch, shows_image=shown[..., 0], shows_rays=shown[..., 1])
 
+    @property
+    def _shows_rays(self) -> bool:
+        return bool(self.recipe.rays_alone or self.recipe.rays_too)
+
     def _sample(self, shape: BatchShape, rng: np.random.Generator) -> _Sample:
         recipe, source = self.recipe, self._source(rng)
-        rule = ViewRule(
-            (1, recipe.longest_interval),
-            recipe.video,
-            recipe.steady,
-            recipe.block or None,
-            recipe.repeats,
-        )
-        scene = source.scenes[int(rng.integers(len(source.scenes)))]
-        # With repeats as published: of a scene that is shorter still nothing can be made.
-        fewest = max(shape.views // 3, 3) if recipe.repeats else shape.views
-        if len(scene) < fewest:
-            raise InputError(f"a scene of {len(scene)} images is too short: set data.views lower")
-        first = int(rng.integers(len(scene) - fewest + 1))
-        chosen = choose_views(shape.views, first, len(scene), rule, rng)
-        crop = Crop(shape.size, recipe.margin)
-        views = [_fitted(scene.view(position), crop, rng) for position in chosen.positions]
+        traits, crop = source.traits, Crop(shape.size, recipe.margin)
+        chosen = self._singles if traits.single_view else self._sequence
+        views = [
+            _fitted(replace(view, depth=traits.depth(view.depth)), crop, rng)
+            for view in chosen(source, shape.views, rng)
+        ]
         if recipe.jitter:
             views = _jittered(views, recipe.jitter_each, rng)
-        if not recipe.rays_alone and not recipe.rays_too:
-            return _Sample(views, source.metric)
-        shares = ShownShares(1 - recipe.rays_alone - recipe.rays_too, recipe.rays_alone)
-        return _Sample(views, source.metric, draw_shown(len(views), source.metric, shares, rng))
+        if not self._shows_rays:
+            return _Sample(views, traits)
+        ours = ShownShares(1 - recipe.rays_alone - recipe.rays_too, recipe.rays_alone)
+        return _Sample(
+            views, traits, draw_shown(len(views), traits.metric, traits.rays or ours, rng)
+        )
 
     def _source(self, rng: np.random.Generator) -> Source:
         if len(self.sources) == 1:
@@ -78,13 +84,36 @@ class Batches:
         shares = np.array([source.share for source in self.sources])
         return self.sources[int(rng.choice(len(shares), p=shares / shares.sum()))]
 
+    def _sequence(self, source: Source, count: int, rng: np.random.Generator) -> Iterator[View]:
+        """Views of one scene."""
+        recipe = self.recipe
+        rule = source.traits.rule or ViewRule(
+            (1, recipe.longest_interval), recipe.video, recipe.steady, recipe.block or None
+        )
+        scene = source.scenes[int(rng.integers(len(source.scenes)))]
+        # With repeats as published: of a scene that is shorter still nothing can be made.
+        fewest = max(count // 3, 3) if recipe.repeats else count
+        if len(scene) < fewest:
+            raise InputError(f"a scene of {len(scene)} images is too short: set data.views lower")
+        first = int(rng.integers(len(scene) - fewest + 1))
+        rule = replace(rule, repeats=recipe.repeats)
+        chosen = choose_views(count, first, len(scene), rule, rng)
+        return (scene.view(position) for position in chosen.positions)
+
+    def _singles(self, source: Source, count: int, rng: np.random.Generator) -> Iterator[View]:
+        """Views that have nothing to do with each other, each in the world's origin."""
+        for _ in range(count):
+            scene = source.scenes[int(rng.integers(len(source.scenes)))]
+            view = scene.view(int(rng.integers(len(scene))))
+            yield replace(view, T_world_camera=np.eye(4))
+
 
 @dataclass(frozen=True, slots=True)
 class _Sample:
-    """metric: its units are metres. shown: what of each view, where rays may be."""
+    """shown: what of each view, where rays may be."""
 
     views: list[View]
-    metric: bool
+    traits: SetTraits
     shown: Sequence[Shown] = ()
 
 
@@ -134,7 +163,7 @@ def _jittered(views: list[View], each: bool, rng: np.random.Generator) -> list[V
     return changed
 
 
-def joined(samples: Sequence[Sequence[View]], metric: Sequence[bool]) -> TrainingBatch:
+def joined(samples: Sequence[Sequence[View]], traits: Sequence[SetTraits]) -> TrainingBatch:
     """Sequences of equally many views of one size. The world is moved to their first cameras, in
     float64: rooms far from their origin lose no digits."""
     depth = _stacked(samples, lambda view: view.depth)
@@ -143,7 +172,9 @@ def joined(samples: Sequence[Sequence[View]], metric: Sequence[bool]) -> Trainin
     intrinsics = _stacked(samples, lambda view: view.intrinsics).float()
     images = _stacked(samples, lambda view: view.image).float() / 255
     points = points_of(depth, intrinsics, T.float())
-    none = torch.zeros(len(samples), dtype=torch.bool)
+    metric, camera_only, single = torch.tensor(
+        [(each.metric, each.camera_only, each.single_view) for each in traits]
+    ).unbind(1)
     return TrainingBatch(
         images=((images - 0.5) / 0.5).permute(0, 1, 4, 2, 3).contiguous(),
         depth=depth,
@@ -153,7 +184,8 @@ def joined(samples: Sequence[Sequence[View]], metric: Sequence[bool]) -> Trainin
         valid=(depth > 0) & points.isfinite().all(-1),
         sky=depth < 0,
         shows_image=torch.ones(depth.shape[:2], dtype=torch.bool),
-        kinds=SampleKinds(torch.tensor(metric), none, none, none),
+        kinds=SampleKinds(metric, camera_only, torch.zeros_like(metric), single),
+        resets=single[:, None].expand(depth.shape[:2]) if bool(single.any()) else None,
     )
 
 

@@ -60,10 +60,10 @@ LAYOUTS: Final = (
 
 
 class ProcessedScene:
-    """A scene's folder."""
+    """A scene's folder. cameras_alone: it has no depth, which counts as 1 everywhere."""
 
-    def __init__(self, layout: Layout, images: list[Path]) -> None:
-        self.layout, self.images = layout, images
+    def __init__(self, layout: Layout, images: list[Path], cameras_alone: bool = False) -> None:
+        self.layout, self.images, self.cameras_alone = layout, images, cameras_alone
 
     def __len__(self) -> int:
         return len(self.images)
@@ -75,7 +75,10 @@ class ProcessedScene:
         image = cv2.imread(str(path), cv2.IMREAD_COLOR)
         if image is None:
             raise InputError(f"{path}: no image")
-        depth = self._depth(path, stored)
+        if self.cameras_alone:
+            depth = np.ones(image.shape[:2], np.float32)
+        else:
+            depth = self._depth(path, stored)
         if image.shape[:2] != depth.shape:
             image = cv2.resize(image, depth.shape[::-1], interpolation=cv2.INTER_AREA)
         K = _named(stored, CAMERAS, self.layout.camera(path))
@@ -108,7 +111,7 @@ class ProcessedScene:
         return depth
 
 
-def processed_scenes(folder: Path) -> Iterator[ProcessedScene]:
+def processed_scenes(folder: Path, cameras_alone: bool = False) -> Iterator[ProcessedScene]:
     """All scenes in a folder and those below it, by name; frames without a finite pose are left
     out."""
     for below in sorted(path for path in (folder, *folder.rglob("*")) if path.is_dir()):
@@ -117,7 +120,7 @@ def processed_scenes(folder: Path) -> Iterator[ProcessedScene]:
             with_cameras = [path for path in images if layout.camera(path).is_file()]
             found = [path for path in with_cameras if _has_pose(layout.camera(path))]
             if found:
-                yield ProcessedScene(layout, found)
+                yield ProcessedScene(layout, found, cameras_alone)
 
 
 def _camera(path: Path) -> dict[str, np.ndarray]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -35,16 +34,6 @@ class Scene(Protocol):
     def view(self, index: int) -> View:
         """One of them."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Scenes of one kind. share: of all sequences, against those of other sources. metric: their
-    units are metres."""
-
-    scenes: Sequence[Scene]
-    share: float = 1.0
-    metric: bool = True
 
 
 class PackedScene:

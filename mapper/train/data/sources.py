@@ -7,37 +7,50 @@ from pathlib import Path
 from typing import Final
 
 from mapper.errors import ConfigError, InputError
+from mapper.train.data.batches import Source
 from mapper.train.data.processed import processed_scenes
+from mapper.train.data.published import PLAIN, SetTraits, traits_of
 from mapper.train.data.recorded import run_scene, sequence_scene
-from mapper.train.data.scene import Scene, Source, packed_scenes
+from mapper.train.data.scene import Scene, packed_scenes
 
 RUN: Final = "run.yaml"
-UNSCALED: Final = ":unscaled"
 
 
 def open_sources(names: Sequence[str]) -> list[Source]:
-    """Of texts like "rooms/", or "22400@co3d/:unscaled": so many samples of these for each of the
-    others' numbers, and poses and depths that are known up to scale.
+    """Of texts like "rooms/", or "22400@folders/:ScanNet": so many samples of these for each of the
+    others' numbers, chosen and counted as is published of the set; "unscaled" is one, too.
 
-    Raises ConfigError for a number that is none, InputError for a folder without anything to learn.
+    Raises ConfigError for a number or a set that is none, InputError for a folder without anything
+    to learn.
     """
     return [_source(name) for name in names]
 
 
 def _source(name: str) -> Source:
-    path, mark, _ = name.rpartition(UNSCALED)
-    path = path if mark and name.endswith(UNSCALED) else name
-    count, at, rest = path.partition("@")
-    if not at or not count.replace(".", "", 1).isdigit():
-        return Source(scenes_in(Path(path)), metric=path == name)
-    if float(count) <= 0:
-        raise ConfigError(f"--data {name}: expected a number above 0 before the @")
-    return Source(scenes_in(Path(rest)), float(count), path == name)
+    count, path, traits = _parts(name)
+    scenes = scenes_in(path, traits.camera_only)
+    return Source(scenes, count, traits)
+
+
+def _parts(name: str) -> tuple[float, Path, SetTraits]:
+    """Number, path and set of a text; a path that is there is one, whatever is in it."""
+    if Path(name).exists():
+        return 1.0, Path(name), PLAIN
+    count, at, rest = name.partition("@")
+    number = 1.0
+    if at and count.replace(".", "", 1).isdigit():
+        name, number = rest, float(count)
+        if not number:
+            raise ConfigError(f"--data {count}@{rest}: expected a number above 0 before the @")
+    path, colon, kind = name.rpartition(":")
+    if Path(name).exists() or not colon:
+        return number, Path(name), PLAIN
+    return number, Path(path), traits_of(kind)
 
 
 def held_back_in(names: Sequence[str]) -> Source | None:
     """The rooms for validation (validation_*.npz) that lie beside those to learn from."""
-    folders = [Path(name.rpartition("@")[2].removesuffix(UNSCALED)) for name in names]
+    folders = [_parts(name)[1] for name in names]
     scenes = [
         scene
         for folder in folders
@@ -47,15 +60,15 @@ def held_back_in(names: Sequence[str]) -> Source | None:
     return Source(scenes) if scenes else None
 
 
-def scenes_in(path: Path) -> Sequence[Scene]:
-    """Whatever of them there is at a path."""
+def scenes_in(path: Path, cameras_alone: bool = False) -> Sequence[Scene]:
+    """Whatever of them there is at a path. cameras_alone: folders without depth."""
     if not path.exists():
         raise InputError(f"{path} does not exist")
     if path.is_dir() and next(path.glob("train_*.npz"), None) is not None:
         return packed_scenes(path, "train_")
     if (path / RUN).is_file():
         return [run_scene(path)]
-    if path.is_dir() and (processed := list(processed_scenes(path))):
+    if path.is_dir() and (processed := list(processed_scenes(path, cameras_alone))):
         return processed
     try:
         return [sequence_scene(path)]

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mapper.train.data.batches import Batches
+from mapper.train.data.batches import Batches, Source
 from mapper.train.data.room_files import FIRST_SEEDS, RoomFiles
-from mapper.train.data.scene import Source, packed_scenes
+from mapper.train.data.scene import packed_scenes
 from mapper.train.recipe import DataRecipe
 
 

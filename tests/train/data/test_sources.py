@@ -8,12 +8,13 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from mapper.errors import ConfigError, InputError
-from mapper.train.data.batches import Batches
+from mapper.train.data.batches import Batches, Source
 from mapper.train.data.processed import LAYOUTS, processed_scenes
+from mapper.train.data.published import PLAIN, SETS, UNSCALED, traits_of
 from mapper.train.data.recorded import sequence_scene
-from mapper.train.data.scene import Source
 from mapper.train.data.sources import held_back_in, open_sources, scenes_in
 from mapper.train.recipe import DataRecipe
 from tests.support.networks.trained import Wall
@@ -119,7 +120,7 @@ def test_a_recording_is_learned_from_with_its_own_poses(tum: Path) -> None:
 
 def test_sequences_come_from_their_sources_by_their_shares(tmp_path: Path) -> None:
     far, near = Wall(side=28), Wall(side=56)
-    sources = [Source([far], 3.0), Source([near], 1.0, metric=False)]
+    sources = [Source([far], 3.0), Source([near], 1.0, UNSCALED)]
     recipe = DataRecipe(width=28, height=28, views=2, sequences=1, longest_interval=2)
     metric = [bool(Batches(sources, recipe, 0)[number].kinds.metric[0]) for number in range(60)]
     assert 35 <= sum(metric) <= 54
@@ -128,7 +129,35 @@ def test_sequences_come_from_their_sources_by_their_shares(tmp_path: Path) -> No
 def test_what_data_names_may_have_a_number_and_be_up_to_scale(tmp_path: Path) -> None:
     write_view(tmp_path, 0, "most others", intrinsics=K, pose=pose(0))
     plain, numbered = open_sources([str(tmp_path), f"5600@{tmp_path}:unscaled"])
-    assert (plain.share, plain.metric, numbered.share, numbered.metric) == (1, True, 5600, False)
+    assert (plain.share, plain.traits, numbered.share) == (1, PLAIN, 5600)
+    assert numbered.traits is UNSCALED and traits_of("ScanNet++") == SETS["scannetpp"]
+    with pytest.raises(ConfigError, match="scannet"):
+        open_sources([f"{tmp_path}:ScanNt"])
     assert len(numbered.scenes) == 1 and held_back_in([f"2@{tmp_path}"]) is None
     with pytest.raises(ConfigError, match="above 0"):
         open_sources([f"0@{tmp_path}"])
+
+
+def test_depth_counts_as_is_published_of_a_set() -> None:
+    depth = np.full((10, 10), 5.0, np.float32)
+    depth[0, :4] = (1000, 999, 0, -1)
+    air, face, kitti = (SETS[name].depth(depth) for name in ("tartanair", "mapfree", "re10k"))
+    assert air[0, :4].tolist() == [-1, 0, 0, -1] and (air[1:] == 5).all()
+    assert face[0, :4].tolist() == [0, 0, 0, -1]
+    assert np.array_equal(kitti, depth)
+
+
+def test_sets_of_single_images_and_of_cameras_alone_are_known_as_such(tmp_path: Path) -> None:
+    for scene in ("a", "b"):
+        for number in range(3):
+            write_view(tmp_path / scene, number, "most others", intrinsics=K, pose=pose(number))
+            (tmp_path / scene / "depth" / f"{number:05d}.npy").unlink()
+    recipe = DataRecipe(width=28, height=28, views=3, sequences=2, longest_interval=1)
+    cameras = Batches(open_sources([f"2400@{tmp_path}:RE10K"]), recipe, 0)[0]
+    assert bool(cameras.kinds.camera_only.all()) and not bool(cameras.kinds.metric.any())
+    assert bool((cameras.depth == 1).all()) and cameras.resets is None
+    alone = [Source([Wall(side=28)], traits=SETS["irs"])]
+    singles = Batches(alone, recipe, 0)[0]
+    assert bool(singles.kinds.single_view.all())
+    assert singles.resets is not None and bool(singles.resets.all())
+    assert torch.equal(singles.T_world_camera, torch.eye(4).expand(2, 3, 4, 4))

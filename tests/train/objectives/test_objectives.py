@@ -13,8 +13,7 @@ from torch import nn
 from mapper.errors import ConfigError
 from mapper.frontends.vggt.network import Vggt
 from mapper.train.batch import TrainingBatch
-from mapper.train.data.batches import Batches
-from mapper.train.data.scene import Source
+from mapper.train.data.batches import Batches, Source
 from mapper.train.networks import Trained, built, draw, objective_of, trained_network
 from mapper.train.objectives.streamvggt import QUERIES, drawn_queries
 from mapper.train.objectives.wint3r import window_frames
