@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 from torch import Tensor
@@ -59,8 +59,8 @@ class TrainingBatch:
 
     def views(self, which: slice | list[int]) -> TrainingBatch:
         """Those views of every sequence; of a list, in its order and as often as it says."""
-        kept = {
-            name: values[:, which]
+        kept: dict[str, Any] = {
+            name: _taken(values, which)
             for name in (*MAPS, *ON_CPU)
             if (values := getattr(self, name)) is not None
         }
@@ -85,6 +85,13 @@ class TrainingBatch:
     def points_in_own(self) -> Float[Tensor, "b v h w 3"]:
         """Points in the frame of the camera that sees them."""
         return moved(inverse_rigid(self.T_world_camera), self.points)
+
+
+def _taken(values: Tensor, which: slice | list[int]) -> Tensor:
+    """Views by their numbers are put together: an index would have to be sent to a GPU."""
+    if isinstance(which, slice):
+        return values[:, which]
+    return torch.stack([values[:, number] for number in which], 1)
 
 
 def points_of(

@@ -53,7 +53,7 @@ def restore_training(
     if not path.exists():
         return 0
     try:
-        state = torch.load(path, weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=True)
         before, now = _with_defaults(dict(state["recipe"])), asdict(recipe)
     except Exception as error:  # torch raises whatever its reader meets
         raise InputError(f"{path}: no training of ours ({error})") from error

@@ -57,11 +57,13 @@ class Told:
     def add(self, loss: Loss, share: float) -> None:
         """share: of the step."""
         for name, value in {"total": loss.total, **loss.parts}.items():
-            self.sums[name] = self.sums.get(name, torch.zeros(())) + share * value.detach().cpu()
+            part = share * value.detach()
+            self.sums[name] = self.sums[name] + part if name in self.sums else part
 
     def numbers(self) -> dict[str, float]:
         """By name; the largest gradient as "gradient"."""
-        found = {name: float(value) for name, value in self.sums.items()}
+        values = torch.stack([value.double() for value in self.sums.values()]).tolist()
+        found = dict(zip(self.sums, values, strict=True))  # by one transfer from a GPU
         return found | ({"gradient": max(self.gradients)} if self.gradients else {})
 
 

@@ -64,7 +64,7 @@ def cut3r_loss(
             parts[f"{name}.confident.{view}"] = term
     posed = common.posed
     if criterion.by_kind and criterion.last_view_decides:
-        posed = posed & batch.shows_image[:, -1]
+        posed = posed & batch.shows_image[:, -1].to(posed.device)
     parts["poses"] = pose_term(common, posed)
     total = 2 * torch.stack(terms).mean() + parts["poses"]
     if output.colors is not None:

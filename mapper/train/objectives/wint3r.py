@@ -46,7 +46,8 @@ class Wint3rObjective:
         points, confidences, cameras = [], [], []
         for window in windows:
             with precision.trunk(model.device):
-                decoded = model.decode(tokens[:, window], state, encoded.grid)
+                seen = torch.stack([tokens[:, frame] for frame in window], 1)
+                decoded = model.decode(seen, state, encoded.grid)
             state = decoded.state
             with precision.heads(model.device):
                 found, confidence = model.points(decoded, encoded.grid)

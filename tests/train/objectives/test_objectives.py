@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -15,11 +16,17 @@ from mapper.frontends.vggt.network import Vggt
 from mapper.train.batch import TrainingBatch
 from mapper.train.data.batches import Batches, Source
 from mapper.train.networks import Trained, built, draw, objective_of, trained_network
-from mapper.train.objectives.streamvggt import QUERIES, drawn_queries
+from mapper.train.objectives.streamvggt import (
+    QUERIES,
+    DistillationObjective,
+    drawn_queries,
+)
 from mapper.train.objectives.wint3r import window_frames
 from mapper.train.recipe import DataRecipe, Recipe
 from mapper.train.recomputing import recompute
+from mapper.train.stepping import Told
 from tests.support.networks.trained import CUT3R, SIDE, VGGT, WINT3R, Wall
+from tests.support.pretended_gpu.torch_cuda import pretended_gpu
 
 RECIPES: dict[str, dict[str, Any]] = {
     "cut3r": {"model": "cut3r", "network": CUT3R},
@@ -127,6 +134,34 @@ def test_products_in_bfloat16_leave_weights_and_gradients_float32(name: str) -> 
     rough, found = gradients(trained(half), half)
     assert rough != total and rough == pytest.approx(total, rel=0.2)
     assert {gradient.dtype for gradient in found.values()} == {torch.float32}
+
+
+@pytest.mark.parametrize("name", ["cut3r", "stream3r", "streamvggt", "vggt_points", "wint3r"])
+def test_a_gpu_is_asked_for_nothing_that_lies_elsewhere(name: str) -> None:
+    """On a pretended one, which has no gradients: the loss is that of the CPU."""
+    of = recipe(name)
+    if name == "cut3r":
+        of = replace(of, last_view_decides=True)
+    totals = []
+    for device in ("cpu", "cuda"):
+        with pretended_gpu() if device == "cuda" else nullcontext():
+            one, there = trained(of), torch.device(device)
+            one.model.to(there)
+            if isinstance(one.objective, DistillationObjective):
+                one.objective.teacher.to(there)
+            torch.manual_seed(7)
+            (loss,) = one.objective(with_rays(batch(of)).to(there))
+            told = Told()
+            told.add(loss, 1.0)
+            totals.append(told.numbers()["total"])
+    assert totals[0] == pytest.approx(totals[1], rel=1e-5)
+
+
+def with_rays(full: TrainingBatch) -> TrainingBatch:
+    """One view without its image; the other networks see all of them."""
+    shows = torch.ones(full.depth.shape[:2], dtype=torch.bool)
+    shows[0, 1] = False
+    return replace(full, shows_image=shows, shows_rays=~shows)
 
 
 def test_a_distillation_without_a_teacher_is_refused() -> None:
