@@ -115,13 +115,14 @@ class Training:
             log.write({"step": step, "validation": self.validated()})
 
     def validated(self) -> dict[str, float]:
-        """Mean parts of the loss over the first validation batches."""
+        """Mean parts of the loss over the first validation batches, and errors of what is seen."""
         assert self.validation is not None
         held_back = (
             self.validation[number].to(self.processes.device)
             for number in range(self.recipe.validation_batches)
         )
-        return looked_at(self.trained.model, self.trained.objective, held_back)
+        trained = self.trained
+        return looked_at(trained.model, trained.objective, held_back, trained.look)
 
 
 def no_room(recipe: Recipe) -> str:

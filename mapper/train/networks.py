@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,9 +20,11 @@ from mapper.frontends.vggt.loading import load_vggt
 from mapper.frontends.vggt.network import Vggt
 from mapper.frontends.wint3r.config import Wint3rConfig
 from mapper.frontends.wint3r.network import Wint3r
+from mapper.train.batch import TrainingBatch
+from mapper.train.looking import seen_errors
 from mapper.train.losses.cut3r import Cut3rCriterion
 from mapper.train.objectives.cut3r import Cut3rObjective
-from mapper.train.objectives.objective import MixedPrecision, Objective
+from mapper.train.objectives.objective import Looking, MixedPrecision, Objective
 from mapper.train.objectives.stream3r import Stream3rObjective
 from mapper.train.objectives.streamvggt import DistillationObjective, PointsObjective
 from mapper.train.objectives.vggt import VggtObjective
@@ -42,10 +45,12 @@ LEAST_KNOWN: Final = 0.3  # of the tensors, for a checkpoint to be of this netwo
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """model: in training mode. objective: its loss of a batch."""
+    """model: in training mode. objective: its loss of a batch. look: errors of depth and rotation,
+    by name; None = nobody asks."""
 
     model: nn.Module
     objective: Objective
+    look: Callable[[TrainingBatch], dict[str, float]] | None = None
 
 
 def trained_network(
@@ -64,7 +69,8 @@ def trained_network(
     model.to(device).train()
     if recipe.recompute:
         recompute(model)
-    return Trained(model, objective_of(recipe, model, _teacher(recipe, start, device)))
+    objective = objective_of(recipe, model, _teacher(recipe, start, device))
+    return Trained(model, objective, lambda batch: seen_errors(objective.seen(batch), batch))
 
 
 def built(recipe: Recipe) -> nn.Module:
@@ -79,7 +85,7 @@ def built(recipe: Recipe) -> nn.Module:
     return Vggt(VggtConfig.of(sizes, track_head=recipe.model != "stream3r"))
 
 
-def objective_of(recipe: Recipe, model: nn.Module, teacher: Vggt | None = None) -> Objective:
+def objective_of(recipe: Recipe, model: nn.Module, teacher: Vggt | None = None) -> Looking:
     """What the recipe asks of the model."""
     precision = MixedPrecision(recipe.precision == "bfloat16")
     if isinstance(model, Cut3r):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -115,18 +115,22 @@ class OptimiserStep:
 
 @torch.no_grad()
 def looked_at(
-    model: nn.Module, objective: Objective, batches: Iterable[TrainingBatch]
+    model: nn.Module,
+    objective: Objective,
+    batches: Iterable[TrainingBatch],
+    look: Callable[[TrainingBatch], Mapping[str, float]] | None = None,
 ) -> dict[str, float]:
-    """Mean parts of the loss, nothing trained; the model is in evaluation mode meanwhile."""
-    training, counts = model.training, list[Told]()
+    """Mean parts of the loss, nothing trained; the model is in evaluation mode meanwhile.
+
+    look: what else there is to tell of a batch.
+    """
+    training, found = model.training, dict[str, list[float]]()
     model.eval()
     for batch in batches:
-        counts.append(Told())
+        told = Told()
         for loss in objective(batch):
-            counts[-1].add(loss, loss.share)
+            told.add(loss, loss.share)
+        for name, value in {**told.numbers(), **(look(batch) if look else {})}.items():
+            found.setdefault(name, []).append(value)
     model.train(training)
-    sums: dict[str, float] = {}
-    for told in counts:
-        for name, value in told.numbers().items():
-            sums[name] = sums.get(name, 0.0) + value / len(counts)
-    return sums
+    return {name: sum(values) / len(values) for name, values in found.items()}

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from mapper.frontends.cut3r.model import Cut3r, blend, gate_of
+from mapper.frontends.cut3r.pose_encoding import pose_matrix
 from mapper.frontends.cut3r.state import Cut3rPrediction, Cut3rState, StreamInput
 from mapper.frontends.cut3r.stepping import StepOptions, whole_sequence
 from mapper.frontends.cut3r.update_rules import ReplaceRule
@@ -23,7 +24,7 @@ from mapper.train.data.rays import ray_maps
 from mapper.train.losses.cut3r import Cut3rCriterion, cut3r_loss
 from mapper.train.losses.cut3r_units import Cut3rOutput
 from mapper.train.losses.terms import Loss
-from mapper.train.objectives.objective import FULL, MixedPrecision
+from mapper.train.objectives.objective import FULL, MixedPrecision, Seen
 
 BY_KIND: Final = Cut3rCriterion()
 CHUNK: Final = 4  # views that are decoded before the state's past is forgotten
@@ -50,6 +51,14 @@ class Cut3rObjective:
             state = self.model.initial_state(len(batch.images))
             output, _ = self._decoded(views, state, batch)
         yield cut3r_loss(output, batch, self.criterion)
+
+    def seen(self, batch: TrainingBatch) -> Seen:
+        """View after view, in one go however long the sequence is."""
+        with self.precision.trunk(self.model.device):
+            views = encoded_views(self.model, batch)
+            output, _ = self._decoded(views, self.model.initial_state(len(batch.images)), batch)
+        assert output.own_points is not None
+        return Seen(output.own_points[..., 2], pose_matrix(output.cameras))
 
     def _of_chunks(self, batch: TrainingBatch) -> Iterator[Loss]:
         count = batch.images.shape[1]

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import torch
+from torch import Tensor
 
 if TYPE_CHECKING:
+    from jaxtyping import Float
+
     from mapper.train.batch import TrainingBatch
     from mapper.train.losses.terms import Loss
 
@@ -19,6 +22,23 @@ class Objective(Protocol):
     def __call__(self, batch: TrainingBatch) -> Iterator[Loss]:
         """Each part's gradient is to be taken before the next part is asked for: what it was
         computed from is gone by then. A part without a gradient is for logs alone."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a network takes B sequences of V views for, in units of its own: depth along z, and each
+    camera in the first one's frame."""
+
+    depth: Float[Tensor, "b v h w"]
+    T_first_camera: Float[Tensor, "b v 4 4"]
+
+
+class Looking(Objective, Protocol):
+    """An objective that can be asked what its network sees, too."""
+
+    def seen(self, batch: TrainingBatch) -> Seen:
+        """In evaluation."""
         ...
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from mapper.frontends.vggt.network import Heads
 from mapper.train.losses.stream3r import Stream3rOutput, stream3r_loss
-from mapper.train.objectives.objective import FULL, MixedPrecision
-from mapper.train.objectives.vggt_outputs import said_of
+from mapper.train.objectives.objective import FULL, MixedPrecision, Seen
+from mapper.train.objectives.vggt_outputs import said_of, seen_of
 
 if TYPE_CHECKING:
     from mapper.frontends.vggt.network import Vggt
@@ -38,3 +38,7 @@ class Stream3rObjective:
             said.pose_iterations,
         )
         yield stream3r_loss(output, batch, self.limit_images)
+
+    def seen(self, batch: TrainingBatch) -> Seen:
+        """Depth and cameras."""
+        return seen_of(self.model, batch, "causal", self.precision)

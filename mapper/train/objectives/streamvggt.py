@@ -15,14 +15,12 @@ from torch import Tensor
 
 from mapper.frontends.vggt.batch_attention import FrameMask
 from mapper.frontends.vggt.network import Heads
-from mapper.frontends.vggt.pose_encoding import extrinsics
 from mapper.train.losses.cameras import cut3r_encoding
 from mapper.train.losses.cut3r import Cut3rCriterion, cut3r_loss
 from mapper.train.losses.cut3r_units import Cut3rOutput
 from mapper.train.losses.streamvggt import DistilledOutput, distillation_loss
-from mapper.train.objectives.objective import FULL, MixedPrecision
-from mapper.train.objectives.vggt_outputs import said_of
-from mapper.vision.rotations import inverse_rigid, rigid_transform
+from mapper.train.objectives.objective import FULL, MixedPrecision, Seen
+from mapper.train.objectives.vggt_outputs import camera_poses, said_of, seen_of
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
@@ -51,6 +49,10 @@ class DistillationObjective:
         own_units = self.model.training
         yield distillation_loss(_distilled(said), _distilled(taught), batch.valid, own_units)
 
+    def seen(self, batch: TrainingBatch) -> Seen:
+        """Depth and cameras."""
+        return seen_of(self.model, batch, "causal", self.precision)
+
 
 @dataclass(frozen=True, slots=True)
 class PointsObjective:
@@ -68,9 +70,13 @@ class PointsObjective:
         """One loss."""
         said = said_of(self.model, batch, self.mode, Heads(depth=False), self.precision)
         assert said.points is not None and said.points_confidence is not None
-        cameras = cut3r_encoding(_camera_poses(said.pose_encoding))
+        cameras = cut3r_encoding(camera_poses(said.pose_encoding))
         output = Cut3rOutput(said.points, said.points_confidence, cameras)
         yield cut3r_loss(output, batch, Cut3rCriterion(by_kind=False))
+
+    def seen(self, batch: TrainingBatch) -> Seen:
+        """Depth and cameras."""
+        return seen_of(self.model, batch, self.mode, self.precision)
 
 
 def drawn_queries(valid: Bool[Tensor, "b h w"]) -> Float[Tensor, "b n 2"]:
@@ -83,12 +89,6 @@ def drawn_queries(valid: Bool[Tensor, "b h w"]) -> Float[Tensor, "b n 2"]:
             drawn = torch.randint(len(known), (QUERIES,)).to(known.device)
             queries[row] = known[drawn].flip(-1).float()
     return queries
-
-
-def _camera_poses(encoding: Float[Tensor, "b v 9"]) -> Float[Tensor, "b v 4 4"]:
-    """T_world_camera of encodings, which are of world to camera."""
-    T = extrinsics(encoding)
-    return inverse_rigid(rigid_transform(T[..., :3], T[..., 3]))
 
 
 def _distilled(said: VggtPrediction) -> DistilledOutput:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from mapper.frontends.vggt.network import Heads
 from mapper.train.losses.vggt import VggtOutput, vggt_loss
-from mapper.train.objectives.objective import FULL, MixedPrecision
-from mapper.train.objectives.vggt_outputs import said_of
+from mapper.train.objectives.objective import FULL, MixedPrecision, Seen
+from mapper.train.objectives.vggt_outputs import said_of, seen_of
 
 if TYPE_CHECKING:
     from mapper.frontends.vggt.network import Vggt
@@ -32,3 +32,7 @@ class VggtObjective:
         maps = said.depth[..., None], said.depth_confidence
         points = said.points, said.points_confidence
         yield vggt_loss(VggtOutput(said.pose_iterations, *maps, *points), batch)
+
+    def seen(self, batch: TrainingBatch) -> Seen:
+        """Depth and cameras."""
+        return seen_of(self.model, batch, "full", self.precision)

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from mapper.frontends.wint3r.poses import pose_matrix
 from mapper.frontends.wint3r.positions import RotaryPrecision
 from mapper.frontends.wint3r.preprocess import normalised
 from mapper.train.losses.wint3r import Wint3rOutput, wint3r_loss
-from mapper.train.objectives.objective import FULL, MixedPrecision
+from mapper.train.objectives.objective import FULL, MixedPrecision, Seen
+from mapper.vision.rotations import inverse_rigid
 
 if TYPE_CHECKING:
     from mapper.frontends.wint3r.network import Wint3r
@@ -35,6 +37,15 @@ class Wint3rObjective:
         windows = window_frames(batch.images.shape[1], self.model.config.window_size)
         output = self._decoded(batch, windows)
         yield wint3r_loss(output, batch.views([frame for window in windows for frame in window]))
+
+    def seen(self, batch: TrainingBatch) -> Seen:
+        """Each frame as the first window that holds it says."""
+        windows = window_frames(batch.images.shape[1], self.model.config.window_size)
+        output = self._decoded(batch, windows)
+        slots = [frame for window in windows for frame in window]
+        first = [slots.index(frame) for frame in range(batch.images.shape[1])]
+        T = pose_matrix(output.cameras[-1][:, first])
+        return Seen(output.points[:, first, ..., 2], inverse_rigid(T[:, :1]) @ T)
 
     def _decoded(self, batch: TrainingBatch, windows: list[list[int]]) -> Wint3rOutput:
         model, precision = self.model, self.precision

@@ -15,7 +15,9 @@ from mapper.errors import ConfigError
 from mapper.frontends.vggt.network import Vggt
 from mapper.train.batch import TrainingBatch
 from mapper.train.data.batches import Batches, Source
+from mapper.train.looking import seen_errors
 from mapper.train.networks import Trained, built, draw, objective_of, trained_network
+from mapper.train.objectives.objective import Seen
 from mapper.train.objectives.streamvggt import (
     QUERIES,
     DistillationObjective,
@@ -183,3 +185,35 @@ def test_windows_overlap_by_half_and_hold_every_frame() -> None:
     assert window_frames(12, 4) == [[i, i + 1, i + 2, i + 3] for i in range(0, 10, 2)]
     assert window_frames(5, 4) == [[0, 1, 2, 3], [2, 3, 4, 4]]
     assert window_frames(3, 4) == [[0, 1, 2, 2]]
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_what_a_network_sees_is_told_in_frames_of_the_first_camera(name: str) -> None:
+    of = recipe(name)
+    one, full = trained(of), batch(of)
+    objective = one.objective
+    with torch.no_grad():
+        seen = objective.seen(full)  # type: ignore[attr-defined]
+    assert seen.depth.shape == full.depth.shape
+    assert seen.T_first_camera.shape == full.T_world_camera.shape
+    R = seen.T_first_camera[..., :3, :3]
+    assert torch.allclose(R @ R.mT, torch.eye(3).expand_as(R), atol=1e-4)
+    errors = seen_errors(seen, full)
+    assert set(errors) == {"depth", "flat", "rotation", "still"} and all(
+        np.isfinite(list(errors.values()))
+    )
+
+
+def test_the_truth_has_no_errors_and_what_stands_for_nothing_has_those_of_the_scene() -> None:
+    of = recipe("vggt")
+    full = batch(of)
+    turned = full.T_world_camera.clone()
+    angle = torch.tensor(0.2)
+    turned[:, 1, :2, :2] = torch.tensor([[angle.cos(), -angle.sin()], [angle.sin(), angle.cos()]])
+    full = replace(full, T_world_camera=turned)
+    perfect = seen_errors(Seen(3 * full.depth, full.T_first_camera), full)
+    assert perfect["depth"] < 1e-5 and perfect["rotation"] < 1e-3
+    assert perfect["still"] == pytest.approx(np.degrees(0.2), rel=1e-4)  # to and fro, of two steps
+    middle = full.depth[0].median()
+    flat = float(((middle - full.depth[0]).abs() / full.depth[0]).mean())
+    assert perfect["flat"] == pytest.approx(flat, rel=1e-3)
