@@ -30,6 +30,7 @@ from mapper.io.sequences.prefetch import Prefetch
 from mapper.io.sequences.sequence import Sequence
 from mapper.known.gather import gather
 from mapper.known.stored import read_knowledge, write_knowledge
+from mapper.measured.asked import check_scalable, measurements
 from mapper.request import RunRequest
 from mapper.run.description import describe, described_sequence, with_tie, with_whole_paths
 from mapper.run.directory import RunDirectory
@@ -70,6 +71,7 @@ def map_into(
     told of each.
     """
     out = request.out or Path("runs") / sequence_name(request.sequence)
+    asked = measurements(request)
     config = with_whole_paths(load_config(request.config, request.changes, request.settings))
     with ExitStack() as stack:
         before = stack.enter_context(reopened(out)) if request.resume else None
@@ -95,6 +97,7 @@ def map_into(
         frontend = create_frontend(config, name, matcher)
         if isinstance(frontend, CountingFrontend):
             frontend.expect(len(sequence))
+        check_scalable(asked, frontend.is_metric, name)
         run = before or stack.enter_context(_begun(request, out, sequence, frontend, config))
         write_knowledge(run, known)
         why = why if before is None else "as before"
@@ -106,7 +109,12 @@ def map_into(
             say(f"  {note}")
         seconds = prepared(name, config, say)
         job = Job(request, config, sequence, frontend, matcher, run, known, seconds)
-        return run, _run(job, say, progress)
+        metrics = _run(job, say, progress)
+        if asked:  # reads images as networks do, by torch, which a depth camera does without
+            from mapper.measured.scaling import scaled
+
+            metrics = scaled(run, asked, metrics)
+        return run, metrics
 
 
 def _depth_camera(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -75,9 +76,10 @@ class RunRequest(MapRequest):
     registration: see mapper.io.cameras.rig. poses: what those that come along are taken for, see
     mapper.io.sequences.pose_choices; else a file of known poses that the map is tied to.
     pose_sigma: of the poses that it is tied to, `M,DEG`; None = as is usual of such. pose_offset:
-    seconds by which their clock is behind the frames'. gps: track of a receiver, or "exif" for the
-    images' own places; gps_sigma, metres, and gps_offset likewise. save_predictions: keep each, for
-    the frontend replay.
+    seconds by which their clock is behind the frames', or "auto". gps: track of a receiver, or
+    "exif" for the images' own places; gps_sigma, metres, and gps_offset likewise. image_points,
+    camera_height, tag, depth, sparse_depth: what was measured, as mapper scale takes it.
+    save_predictions: keep each, for the frontend replay.
     split_360: of panoramas, into how many pinhole views each; None = they are none.
     """
 
@@ -86,10 +88,15 @@ class RunRequest(MapRequest):
     mask_dir: Path | None = None
     poses: str = "auto"
     pose_sigma: str | None = None
-    pose_offset: float = 0.0
+    pose_offset: str = "0"
     gps: str | None = None
     gps_sigma: float | None = None
-    gps_offset: float = 0.0
+    gps_offset: str = "0"
+    image_points: Sequence[Sequence[str]] = ()
+    camera_height: float | None = None
+    tag: str | None = None
+    depth: str | None = None
+    sparse_depth: Path | None = None
     split_360: int | None = None
     start: int = 0
     stride: int = 1

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
 
 from mapper.backend.graph.priors import (
     LengthPrior,
@@ -16,6 +18,7 @@ from mapper.backend.graph.priors import (
 )
 from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.backend.priors.attachment import attach, placed_frames
+from mapper.backend.priors.clock import found_offset
 from mapper.core.pose_readings import GeoOrigin, PoseReadings
 
 
@@ -37,6 +40,24 @@ class Knowledge:
             self.measured + other.measured,
             self.sightings + other.sightings,
         )
+
+    def with_clocks(
+        self, keyframes: Sequence[Keyframe], poses: Mapping[int, np.ndarray]
+    ) -> tuple[Knowledge, str]:
+        """With the times of sources whose clock was left open put right by the map's poses
+        S_world_keyframe; and why that is not possible, empty where it is."""
+        if not any(readings.clock_s for readings in self.readings):
+            return self, ""
+        placed, found = placed_frames(keyframes), []
+        for readings in self.readings:
+            offset = found_offset(readings, placed, poses) if readings.clock_s else 0.0
+            if offset is None:
+                return self, (
+                    f"{readings.name}: no offset of its clock within {readings.clock_s:.0f} s "
+                    "makes its way the map's; say it, or walk around more corners"
+                )
+            found.append(replace(readings.later(offset), clock_s=0.0))
+        return replace(self, readings=tuple(found)), ""
 
     def priors(self, keyframes: Sequence[Keyframe]) -> Priors:
         """By keyframe, as far as it is of these."""

@@ -50,10 +50,10 @@ class TieTask:
 
 def tie(task: TieTask, known: Knowledge) -> TiedMap:
     """Poses at which edges and knowledge agree best, in the world of the first source."""
-    priors = known.priors(task.keyframes)
     unmoved = dict(task.poses)
-    why = _nothing_to_tie(known, priors)
-    if why:
+    known, why = known.with_clocks(task.keyframes, task.poses)
+    priors = known.priors(task.keyframes)
+    if why := why or _nothing_to_tie(known, priors):
         return TiedMap(Tie(refused=why), unmoved, np.eye(4))
     task, priors = _with_tags(task, priors)
     sources = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -13,6 +13,8 @@ from mapper.io.priors.pose_files import FoundPoses
 
 TRACKED_M: Final = 0.05  # of poses that a phone or a known system tracked
 TRACKED_DEG: Final = 1.0
+AUTO: Final = "auto"
+AROUND_S: Final = 30.0  # by which clocks that overlap may be off
 UNIT_SHARE: Final = 0.01  # of the way's extent, where its unit is not known
 
 
@@ -55,6 +57,35 @@ def pose_readings(name: str, found: FoundPoses, sigma: PoseSigma | None) -> Pose
         sigma.degrees,
         found.is_metric,
     )
+
+
+def by_the_frames_clock(
+    readings: PoseReadings, times: np.ndarray, offset: str, option: str
+) -> PoseReadings:
+    """With `offset` seconds added to their times; of AUTO with a clock that the map is to find.
+
+    times: (N,) of the frames. Raises ConfigError, and InputError where the times do not overlap.
+    """
+    if offset != AUTO:
+        moved = readings.later(_seconds(offset, option))
+        check_overlap(moved, times, option)
+        return moved
+    first, last = float(times[0]), float(times[-1])
+    begins, ends = float(readings.times[0]), float(readings.times[-1])
+    if begins <= last and ends >= first:
+        return replace(readings, clock_s=AROUND_S)
+    apart = abs((ends - begins) - (last - first))
+    return replace(readings.later(first - begins), clock_s=apart + AROUND_S)
+
+
+def _seconds(offset: str, option: str) -> float:
+    try:
+        seconds = float(offset)
+    except ValueError:
+        seconds = np.nan
+    if not np.isfinite(seconds):
+        raise ConfigError(f"{option} {offset}: expected seconds, or {AUTO}")
+    return seconds
 
 
 def check_overlap(readings: PoseReadings, times: np.ndarray, option: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import fields
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from mapper.core.camera_kinds import AUTO, KIND_CHOICES
 from mapper.request import MapRequest
@@ -99,10 +99,9 @@ def add_known(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--pose-offset",
-        type=float,
-        default=0.0,
-        metavar="SECONDS",
-        help="is added to the times of those the map is tied to",
+        default="0",
+        metavar="SECONDS|auto",
+        help="is added to the times of those the map is tied to (auto: found by the way)",
     )
     group.add_argument(
         "--gps",
@@ -115,10 +114,43 @@ def add_known(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--gps-offset",
-        type=float,
-        default=0.0,
-        metavar="SECONDS",
-        help="is added to the times of the track",
+        default="0",
+        metavar="SECONDS|auto",
+        help="is added to the times of the track (auto: found by the way)",
+    )
+
+
+def add_measured(parser: argparse.ArgumentParser) -> None:
+    """What was measured in the place."""
+    group = parser.add_argument_group("measured in the place")
+    group.add_argument(
+        "--image-points",
+        nargs=4,
+        action="append",
+        default=[],
+        metavar=("FRAME", "U,V", "U,V", "METRES"),
+        help="how far it is between what two pixels of a keyframe show, at the size worked on",
+    )
+    group.add_argument(
+        "--camera-height", type=float, metavar="METRES", help="of the camera over the floor"
+    )
+    group.add_argument(
+        "--tag",
+        metavar="FAMILY:METRES",
+        help="AprilTags or ArUco markers that were put up, and the side of their black square, "
+        "like 36h11:0.16 or 4x4_50:0.1",
+    )
+    group.add_argument(
+        "--depth",
+        metavar="sequence|DIR",
+        help="the sensor depth that comes along with the sequence, or a folder with a depth image "
+        "(16 bits, millimetres) for each frame",
+    )
+    group.add_argument(
+        "--sparse-depth",
+        type=Path,
+        metavar="FILE",
+        help="lines `timestamp u v metres`: a few readings a frame, of a range finder or a LiDAR",
     )
 
 
@@ -145,4 +177,5 @@ def add_target(parser: argparse.ArgumentParser, resumed: str) -> None:
 def request_of(kind: type[Request], arguments: argparse.Namespace) -> Request:
     """Each field of a request from the option of its name, where the command has that option."""
     given = {f.name: vars(arguments)[f.name] for f in fields(kind) if f.name in vars(arguments)}
-    return kind(**{**given, "changes": tuple(arguments.changes)})
+    lists: dict[str, Any] = {k: tuple(v) for k, v in given.items() if isinstance(v, list)}
+    return kind(**{**given, **lists})

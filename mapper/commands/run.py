@@ -62,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="which camera's view to use when depth and colour come from two",
     )
     options.add_known(parser)
+    options.add_measured(parser)
     parser.add_argument(
         "--align",
         choices=("auto", "online", "final", "off", "pairwise"),

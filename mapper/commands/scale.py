@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mapper.commands.align import evaluation_text, judge_again, judged_against, older
-from mapper.commands.options import add_run
+from mapper.commands.options import add_measured, add_run
 from mapper.commands.run import print_warnings
 
 if TYPE_CHECKING:
-    from mapper.measured.measuring import Measurements
+    from mapper.measured.asked import Measurements
     from mapper.run.directory import RunDirectory
 
 EPILOG = """examples:
@@ -20,6 +21,7 @@ EPILOG = """examples:
   mapper scale runs/desk --image-points 140 101,88 260,91 0.80
   mapper scale runs/hall --camera-height 1.6
   mapper scale runs/hall --tag 36h11:0.16
+  mapper scale runs/hall --depth sequence
 
 Lengths go through the pose graph, as factors on the scales of the keyframes: several of them, far
 apart, mend the drift of the scale too, and every sighting of a tag closes a loop. They may be
@@ -44,23 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar=("X,Y,Z", "X,Y,Z", "METRES"),
         help="how far it is between two points of the map, in the coordinates of mesh.ply",
     )
-    parser.add_argument(
-        "--image-points",
-        nargs=4,
-        action="append",
-        default=[],
-        metavar=("FRAME", "U,V", "U,V", "METRES"),
-        help="how far it is between what two pixels of a keyframe show, at the size worked on",
-    )
-    parser.add_argument(
-        "--camera-height", type=float, metavar="METRES", help="of the camera over the floor"
-    )
-    parser.add_argument(
-        "--tag",
-        metavar="FAMILY:METRES",
-        help="AprilTags or ArUco markers that were put up, and the side of their black square, "
-        "like 36h11:0.16 or 4x4_50:0.1",
-    )
+    add_measured(parser)
     parser.add_argument(
         "--anew", action="store_true", help="forget what earlier calls of this command were told"
     )
@@ -84,16 +70,11 @@ def execute(arguments: argparse.Namespace) -> int:
 def _asked(arguments: argparse.Namespace) -> Measurements:
     """What the options say; a wrong one is refused before the run is opened."""
     from mapper.errors import ConfigError
-    from mapper.measured.lengths import ImageLength, WorldLength
-    from mapper.measured.measuring import NOTHING_ASKED, Measurements
-    from mapper.measured.tags import TagKind
+    from mapper.measured.asked import NOTHING_ASKED, measurements
+    from mapper.measured.lengths import WorldLength
 
-    asked = Measurements(
-        tuple(WorldLength.of(words) for words in arguments.distance),
-        tuple(ImageLength.of(words) for words in arguments.image_points),
-        arguments.camera_height,
-        None if arguments.tag is None else TagKind.of(arguments.tag),
-    )
+    distances = tuple(WorldLength.of(words) for words in arguments.distance)
+    asked = replace(measurements(arguments), distances=distances)
     if not asked:
         raise ConfigError(NOTHING_ASKED)
     return asked
@@ -101,21 +82,10 @@ def _asked(arguments: argparse.Namespace) -> Measurements:
 
 def _scale(run: RunDirectory, asked: Measurements, arguments: argparse.Namespace) -> dict[str, Any]:
     """Measure, tie and write the run; returns its metrics."""
-    from mapper.backend.priors.knowledge import Knowledge
-    from mapper.known.stored import read_knowledge
-    from mapper.measured.measuring import measured_in
-    from mapper.saved.map import load_map
-    from mapper.saved.realigned_outputs import write_rescaling
-    from mapper.saved.rescaling import refuse_metric, rescale
-    from mapper.saved.results import backend_settings_of
+    from mapper.measured.scaling import scale_run
 
-    saved, earlier = load_map(run), read_knowledge(run)
-    refuse_metric(run, saved)
-    known = measured_in(run, saved, asked, quiet=arguments.json)
-    kept = Knowledge(earlier.readings) if arguments.anew else earlier
     truth = judged_against(run)
-    known = kept + known
-    metrics = write_rescaling(run, rescale(run, backend_settings_of(run), known), known)
+    metrics = scale_run(run, asked, arguments.anew, quiet=arguments.json)
     if truth is not None:
         judge_again(run, truth)
     return metrics

@@ -32,7 +32,8 @@ class PoseReadings:
     in its units (N,). sigma_deg: of a rotation, degrees. drifts: readings of one time share their
     errors, as those of a tracker do; else each is a reading of its own. origin: of a world whose
     axes are east, north and up; None = no place on the Earth. vertical: how many times as uncertain
-    the third coordinate is.
+    the third coordinate is. clock_s: seconds by which the times may be off besides, either way, all
+    by the same; 0 = they are right.
     """
 
     name: str
@@ -45,6 +46,7 @@ class PoseReadings:
     drifts: bool = True
     origin: GeoOrigin | None = None
     vertical: float = 1.0
+    clock_s: float = 0.0
 
     def __post_init__(self) -> None:
         if self.positions is None and self.rotations is None:

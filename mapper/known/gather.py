@@ -15,12 +15,13 @@ from mapper.io.priors.gps.files import read_fixes
 from mapper.io.priors.gps.photographs import photographed
 from mapper.io.priors.gps.track import gps_readings
 from mapper.io.priors.pose_files import FoundPoses, FrameNames, read_poses
-from mapper.io.priors.readings import PoseSigma, check_overlap, pose_readings
+from mapper.io.priors.readings import PoseSigma, by_the_frames_clock, pose_readings
 from mapper.io.sequences.open_sequence import open_sequence
 from mapper.io.sequences.pose_choices import OFF, PRIOR, TRUTH
 from mapper.io.sequences.sequence import Sequence
 from mapper.request import RunRequest
 
+NO_OFFSET: Final = "0"
 EXIF: Final = "exif"  # of --gps: the images' own places
 METRIC: Final = ("ARKit", "Polycam")  # who of those that estimate poses know the unit
 
@@ -33,26 +34,25 @@ def gather(request: RunRequest, sequence: Sequence) -> Knowledge:
     readings = [*_of_poses(request), *_of_gps(request, sequence)]
     if readings and request.split_360 is not None:
         raise ConfigError("--split-360: a panorama's views cannot be tied to known poses yet")
-    for each, option in readings:
-        check_overlap(each, sequence.timestamps, option)
-    return Knowledge(tuple(each for each, _ in readings))
+    times = sequence.timestamps
+    return Knowledge(tuple(by_the_frames_clock(each, times, *moved) for each, *moved in readings))
 
 
-def _of_poses(request: RunRequest) -> Iterator[tuple[PoseReadings, str]]:
-    """With the option that moves their clock."""
+def _of_poses(request: RunRequest) -> Iterator[tuple[PoseReadings, str, str]]:
+    """With what moves their clock, and the option that says it."""
     if request.pose_file is None and request.poses != PRIOR:
-        if request.pose_sigma is not None or request.pose_offset:
+        if request.pose_sigma is not None or request.pose_offset != NO_OFFSET:
             raise ConfigError("--pose-sigma and --pose-offset are for --poses prior or a file")
         return
     sigma = None if request.pose_sigma is None else PoseSigma.of(request.pose_sigma)
     name, found = _found_poses(request)
-    yield pose_readings(name, found, sigma).later(request.pose_offset), "--pose-offset"
+    yield pose_readings(name, found, sigma), request.pose_offset, "--pose-offset"
 
 
-def _of_gps(request: RunRequest, sequence: Sequence) -> Iterator[tuple[PoseReadings, str]]:
+def _of_gps(request: RunRequest, sequence: Sequence) -> Iterator[tuple[PoseReadings, str, str]]:
     """The same."""
     if request.gps is None:
-        if request.gps_sigma is not None or request.gps_offset:
+        if request.gps_sigma is not None or request.gps_offset != NO_OFFSET:
             raise ConfigError("--gps-sigma and --gps-offset are for --gps")
         return
     sigma = request.gps_sigma
@@ -64,7 +64,7 @@ def _of_gps(request: RunRequest, sequence: Sequence) -> Iterator[tuple[PoseReadi
         fixes = photographed(images, sequence.timestamps)
     else:
         fixes = read_fixes(Path(request.gps).expanduser())
-    yield gps_readings(request.gps, fixes, sigma).later(request.gps_offset), "--gps-offset"
+    yield gps_readings(request.gps, fixes, sigma), request.gps_offset, "--gps-offset"
 
 
 def _found_poses(request: RunRequest) -> tuple[str, FoundPoses]:

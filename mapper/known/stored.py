@@ -63,6 +63,7 @@ def _readings_record(readings: PoseReadings) -> dict[str, Any]:
         "is_metric": readings.is_metric,
         "drifts": readings.drifts,
         "vertical": readings.vertical,
+        "clock_s": readings.clock_s,
         "origin": origin and [origin.latitude, origin.longitude, origin.altitude],
     }
 
@@ -84,6 +85,7 @@ def _readings(record: dict[str, Any]) -> PoseReadings:
         bool(record["drifts"]),
         None if record["origin"] is None else GeoOrigin(*map(float, record["origin"])),
         float(record["vertical"]),
+        float(record["clock_s"]),
     )
 
 

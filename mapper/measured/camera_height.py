@@ -23,6 +23,12 @@ LEAST_SEEN: Final = 0.02  # of a keyframe's pixels, that see the floor
 FLAT: Final = 0.03  # of the height: how far points of a floor spread about their middle
 
 
+def check_height(metres: float) -> None:
+    """Raise ConfigError where it is none."""
+    if not (np.isfinite(metres) and metres > 0):
+        raise ConfigError(f"--camera-height {metres:g}: it must be larger than 0")
+
+
 def of_height(
     metres: float, saved: GlobalMap, mesh: Mesh, map_of: Callable[[int], KeyframeMap]
 ) -> list[ScalePrior]:
@@ -30,8 +36,6 @@ def of_height(
 
     Raises InputError where no keyframe does.
     """
-    if not (np.isfinite(metres) and metres > 0):
-        raise ConfigError(f"--camera-height {metres:g}: it must be larger than 0")
     floor = find_floor(mesh)
     found = []
     for keyframe_id, S in saved.fused_poses.items():

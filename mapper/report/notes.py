@@ -7,13 +7,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mapper.backend.loops.loop_decision import LoopDecision
+from mapper.report.knowledge import tied_in_words
 from mapper.report.loops import PLAIN
 
 
 def notes(metrics: Mapping[str, Any], decisions: Sequence[LoopDecision]) -> list[str]:
     """Sentences. decisions: about loops, refusals among them: to propose more than is true and to
     refuse it is how loops are found."""
-    return [*_input(metrics), *_loops(decisions)]
+    tied = [f"{line[0].upper()}{line[1:]}." for line in tied_in_words(metrics)]
+    return [*_input(metrics), *tied, *_loops(decisions)]
 
 
 def _input(metrics: Mapping[str, Any]) -> list[str]:

@@ -129,3 +129,31 @@ def test_what_says_nothing_is_refused(
 ) -> None:
     code, _, err = command("scale", unitless.path, *options)
     assert code == 2 and why in err
+
+
+def test_the_sensors_depth_makes_a_map_metric(
+    unitless: RunDirectory, command: Command, sample: Path, tmp_path: Path
+) -> None:
+    """The keyframes' depths are the sensor's here, so that a unit is a metre."""
+    before = read_tum(unitless.trajectory)
+    code, out, _ = command("scale", unitless.path, "--depth", "sequence")
+    assert code == 0 and "tied to --depth sequence" in out
+    np.testing.assert_allclose(read_tum(unitless.trajectory).positions, before.positions, atol=5e-3)
+    sequence = sequence_again(unitless)
+    assert sequence is not None
+    rng, lines = np.random.default_rng(0), []
+    for frame in sequence:
+        assert frame.depth is not None
+        for u, v in rng.integers((0, 0), frame.depth.shape[::-1], (20, 2)):
+            if frame.depth[v, u] > 0:  # by a range finder whose metre is 1.2 m
+                lines.append(f"{frame.timestamp:.6f} {u} {v} {1.2 * frame.depth[v, u]:.3f}\n")
+    file = tmp_path / "range.txt"
+    file.write_text("".join(lines))
+    assert command("scale", unitless.path, "--sparse-depth", file, "--anew")[0] == 0
+    after = read_tum(unitless.trajectory)
+    np.testing.assert_allclose(after.positions, 1.2 * before.positions, rtol=0.02, atol=0.01)
+    file.write_text("1 2 3 4\n")
+    code, _, err = command("scale", unitless.path, "--sparse-depth", file)
+    assert code == 2 and "do not overlap" in err
+    code, _, err = command("scale", unitless.path, "--depth", tmp_path / "none")
+    assert code == 2 and "no such folder" in err

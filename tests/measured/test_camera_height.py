@@ -14,7 +14,7 @@ from mapper.core.intrinsics import Intrinsics
 from mapper.core.mesh import Mesh
 from mapper.core.sim3 import similarity
 from mapper.errors import ConfigError, InputError
-from mapper.measured.camera_height import of_height
+from mapper.measured.camera_height import check_height, of_height
 from mapper.run.records import NO_FEATURES
 
 CAMERA = Intrinsics(100, 100, 80, 60, 161, 121)
@@ -79,4 +79,4 @@ def test_keyframes_that_do_not_see_it_say_nothing() -> None:
 @pytest.mark.parametrize("metres", [0.0, -1.0, float("nan")])
 def test_a_height_is_more_than_nothing(metres: float) -> None:
     with pytest.raises(ConfigError, match="--camera-height"):
-        of_height(metres, saved(), floor(), map_of)
+        check_height(metres)

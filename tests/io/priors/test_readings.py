@@ -9,7 +9,12 @@ from mapper.core.geometry import exp_se3
 from mapper.core.trajectory import Trajectory
 from mapper.errors import ConfigError, InputError
 from mapper.io.priors.pose_files import FoundPoses
-from mapper.io.priors.readings import PoseSigma, check_overlap, pose_readings
+from mapper.io.priors.readings import (
+    PoseSigma,
+    by_the_frames_clock,
+    check_overlap,
+    pose_readings,
+)
 
 TIMES = 100.0 + np.arange(5)
 WAY = Trajectory(TIMES, np.array([exp_se3(np.array([0, 0, 0, k, 0, 0])) for k in range(5)]))
@@ -45,3 +50,16 @@ def test_no_poses_are_refused() -> None:
     nothing = Trajectory(np.zeros(0), np.zeros((0, 4, 4)))
     with pytest.raises(InputError, match="no poses in it"):
         pose_readings("a.txt", FoundPoses(nothing, True), None)
+
+
+def test_a_clock_that_the_map_is_to_find() -> None:
+    readings = pose_readings("arkit.txt", FoundPoses(WAY, True), None)
+    near = by_the_frames_clock(readings, np.array([102.0, 110.0]), "auto", "--pose-offset")
+    assert (near.times[0], near.clock_s) == (100.0, 30.0)
+    far = by_the_frames_clock(readings, np.array([5.0, 25.0]), "auto", "--pose-offset")
+    assert (far.times[0], far.clock_s) == (5.0, 46.0)  # begins with the frames, 16 s shorter
+    moved = by_the_frames_clock(readings, np.array([5.0, 25.0]), "-95", "--pose-offset")
+    assert (moved.times[0], moved.clock_s) == (5.0, 0.0)
+    for text in ("soon", "nan"):
+        with pytest.raises(ConfigError, match=f"--pose-offset {text}: expected seconds, or auto"):
+            by_the_frames_clock(readings, np.array([100.0]), text, "--pose-offset")

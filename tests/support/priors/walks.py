@@ -72,11 +72,13 @@ def walk(
     drift: Drift = Drift(),  # frozen
     is_metric: bool = False,
     turns: float = 1.0,
+    has_corners: bool = False,
 ) -> Walk:
-    """Once around a block, by a camera that looks ahead and up and down by turns."""
+    """Once around a block, by a camera that looks ahead and up and down by turns; or by streets
+    that meet at corners."""
     rng = np.random.default_rng(seed)
     count = keyframes * FRAMES
-    T = _way(count, step / FRAMES, turns)
+    T = _way(count, step / FRAMES, turns, has_corners)
     times = 100.0 + PERIOD_S * np.arange(count)
     scales = (
         np.ones(keyframes) if is_metric else 0.4 * np.exp(-drift.sinking * np.arange(keyframes))
@@ -110,10 +112,16 @@ def walk(
     return Walk(times, T, task, drift.sinking)
 
 
-def _way(count: int, step: float, turns: float) -> np.ndarray:
+def _way(count: int, step: float, turns: float, has_corners: bool) -> np.ndarray:
     """T_world_camera (N, 4, 4) on a rounded rectangle, and up and down a little."""
     angle = 2 * np.pi * turns * np.arange(count) / count
     heading = angle + 0.3 * np.sin(3 * angle)
+    if has_corners:
+        at, left = (
+            [0, 0.2, 0.23, 0.42, 0.45, 0.6, 0.63, 0.85, 0.88, 1],
+            [0, 0, 1, 1, 2, 2, 1, 1, 0, 0],
+        )
+        heading = np.pi / 2 * np.interp(np.arange(count) / count, at, left)
     steps = step * np.column_stack([np.cos(heading), np.sin(heading), 0.1 * np.cos(5 * angle)])
     positions = np.cumsum(steps, axis=0)
     level = np.array([[0.0, 0, 1], [-1, 0, 0], [0, -1, 0]])  # z ahead along x, y down

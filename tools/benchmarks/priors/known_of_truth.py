@@ -11,19 +11,20 @@ import numpy as np
 from simulation.truth import DepthRenderer
 
 from mapper.backend.global_map import GlobalMap, MapOf
-from mapper.backend.graph.priors import LengthPrior, TagSighting
+from mapper.backend.graph.priors import LengthPrior, ScalePrior, TagSighting
 from mapper.core.geometry import backproject, exp_se3, inverse, pose
 from mapper.core.intrinsics import Intrinsics
 from mapper.core.mesh import Mesh
 from mapper.core.trajectory import Trajectory, nearest_times
 from mapper.errors import InputError
 from mapper.measured.lengths import ImageLength, of_image
+from mapper.measured.sensor_depth import of_keyframe
 from mapper.measured.tags import SeenTag, TagKind, sighting
 
 TAG: Final = TagKind("36h11", 0.16)
 TURN_DEG: Final = 1.0  # that a tracker's rotation is off at the end
 CORNER_PX: Final = 0.3
-RANGE: Final = 0.01  # share by which a tag's distance is off
+RANGE: Final = 0.01  # share by which the distance of a tag or of a range finder is off
 PATCH: Final = 8  # pixels a side of a middle, whose surface a tag hangs on
 FLAT: Final = 0.01  # metres
 LEAST_SIDE: Final = 14.0  # pixels
@@ -80,6 +81,19 @@ class World:
             except InputError:  # a pixel without depth, or one that is refused
                 continue
             made += 1
+
+    def scales(self, count: int, rng: np.random.Generator) -> list[ScalePrior]:
+        """By so many readings of a range finder in each keyframe, 1 % off."""
+        found = []
+        for row, keyframe in enumerate(self.saved.keyframes):
+            view = self.map_of(keyframe.id)
+            true = self.renderer.depth(view.intrinsics, self.pose_of(row))
+            size = view.intrinsics.width, view.intrinsics.height
+            u, v = rng.integers((0, 0), size, (count, 2)).T
+            sensed = true[v, u] * (1 + RANGE * rng.normal(size=count))
+            made = of_keyframe("range finder", keyframe.id, sensed, view.depth[v, u])
+            found += [made] if made is not None else []
+        return found
 
     def sightings(self, count: int, rng: np.random.Generator) -> list[TagSighting]:
         """Of so many tags on the walls, spread over the way, by all keyframes that see them."""

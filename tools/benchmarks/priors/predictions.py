@@ -5,8 +5,10 @@
 SEQUENCE: with true poses. PREDICTIONS: folders by tools/simulate_predictions.py of these frames.
 Each is mapped without anything known, and that map is then tied to: one length between two pixels
 of a keyframe, the tape half a per cent off (LENGTHS draws); the sightings of three tags of 16 cm on
-the walls, 1 % off in distance and 0.3 pixels at the corners; the poses of a phone, which drift by
-1 % of the way, as `mapper run --poses` does. SE(3) is the error without any scaling.
+the walls, 1 % off in distance and 0.3 pixels at the corners; 20 readings of a range finder in each
+keyframe, 1 % off; the poses of a phone, which drift by 1 % of the way, as `mapper run --poses`
+does.
+SE(3) is the error without any scaling.
 """
 
 from __future__ import annotations
@@ -42,11 +44,12 @@ from mapper.saved.map import load_graph, load_map
 
 LENGTHS = 40
 TAGS = 3
+READINGS = 20  # of a range finder, in a keyframe
 TRACKER_DRIFT = 0.01
 HEAD = (
     "| seed | scale off % | SE(3) cm | Sim(3) cm | scale off by one length %: median (9 of 10, "
-    "worst) | tags' sightings | scale off by them % | SE(3) cm | Sim(3) cm | phone alone cm | with "
-    "it: SE(3) cm | Sim(3) cm |"
+    "worst) | tags' sightings | scale off by them % | SE(3) cm | Sim(3) cm | by 20 depths % | "
+    "SE(3) cm | Sim(3) cm | phone alone cm | with it: SE(3) cm | Sim(3) cm |"
 )
 
 
@@ -110,6 +113,7 @@ def row(seed: int, predictions: Path, arguments: argparse.Namespace) -> str:
     world = World(renderer, truth, sequence.intrinsics, mapped.saved, mesh, map_of)
     cells = [f"{100 * scale_error(before, truth):.1f}", errors(before, truth)]
     cells += [_one_length(mapped, world, rng), _tags(mapped, world, rng)]
+    cells += [_range_finder(mapped, world, rng)]
     cells += [_phone(seed, predictions, truth, arguments)]
     return f"| {seed} | " + " | ".join(cells) + " |"
 
@@ -134,6 +138,15 @@ def _tags(mapped: Mapped, world: World, rng: np.random.Generator) -> str:
     share = f"{seen['agreeing']}/{seen['readings']}"
     off = 100 * scale_error(estimate, world.truth)
     return f"{share} | {off:.1f} | {errors(estimate, world.truth)}"
+
+
+def _range_finder(mapped: Mapped, world: World, rng: np.random.Generator) -> str:
+    tied = mapped.tied(Knowledge(measured=tuple(world.scales(READINGS, rng))))
+    if tied.tie.refused:
+        return tied.tie.refused
+    estimate = mapped.trajectory(tied)
+    off = 100 * scale_error(estimate, world.truth)
+    return f"{off:.1f} | {errors(estimate, world.truth)}"
 
 
 def _phone(seed: int, predictions: Path, truth: Trajectory, arguments: argparse.Namespace) -> str:
@@ -179,7 +192,7 @@ def main() -> int:
     arguments = parser.parse_args()
     arguments.work.mkdir(parents=True, exist_ok=True)
     print(HEAD)
-    print("|" + " --- |" * 12)
+    print("|" + " --- |" * 15)
     try:
         for seed, predictions in enumerate(arguments.predictions):
             print(row(seed, predictions, arguments), flush=True)

@@ -1,0 +1,69 @@
+"""What a request says is known: a phone's own poses, and files beside the sequence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from mapper.io.sequences.open_sequence import open_sequence
+from mapper.known.gather import gather
+from mapper.request import RunRequest
+from tests.support.captures import (
+    COUNT,
+    HEIGHT,
+    WIDTH,
+    quaternion_xyzw,
+    true_pose,
+    true_poses,
+    write_confidence,
+    write_small_depth,
+)
+from tests.support.images import image_of, write_image
+
+
+def write_stray(folder: Path) -> Path:
+    """As the app Stray Scanner does."""
+    folder.mkdir()
+    code = cv2.VideoWriter.fourcc(*"mp4v")
+    writer = cv2.VideoWriter(str(folder / "rgb.mp4"), code, 30, (WIDTH, HEIGHT))
+    lines = ["timestamp, frame, x, y, z, qx, qy, qz, qw"]
+    for index in range(COUNT):
+        writer.write(image_of(index)[..., ::-1])
+        write_small_depth(folder / f"depth/{index:06d}.png", index)
+        write_confidence(folder / f"confidence/{index:06d}.png")
+        T = true_pose(index)
+        numbers = ", ".join(map(repr, [*T[:3, 3].tolist(), *quaternion_xyzw(T).tolist()]))
+        lines.append(f"{100 + index / 60}, {index:06d}, {numbers}")
+    writer.release()
+    (folder / "odometry.csv").write_text("\n".join(lines))
+    (folder / "camera_matrix.csv").write_text("40, 0, 19.5\n0, 41, 14.5\n0, 0, 1\n")
+    return folder
+
+
+def test_arkits_poses_of_a_capture_are_priors_in_metres(tmp_path: Path) -> None:
+    scan = write_stray(tmp_path / "scan")
+    request = RunRequest(sequence=scan, poses="prior", pose_sigma="0.02,0.5", start=1)
+    sequence = open_sequence(scan, poses="prior", start=1)
+    assert sequence.ground_truth is None
+    (readings,) = gather(request, sequence).readings
+    assert readings.name == "the poses by ARKit" and readings.is_metric and readings.drifts
+    assert len(readings) == COUNT and (readings.sigma[0], readings.sigma_deg) == (0.02, 0.5)
+    assert readings.positions is not None and readings.rotations is not None
+    np.testing.assert_allclose(readings.positions, true_poses()[:, :3, 3], atol=1e-6)
+    np.testing.assert_allclose(readings.rotations, true_poses()[:, :3, :3], atol=1e-6)
+
+
+def test_kittis_poses_are_of_all_frames_whichever_are_mapped(tmp_path: Path) -> None:
+    images = tmp_path / "images"
+    for index in range(COUNT):
+        write_image(images / f"{index}.png", index)
+    lines = [" ".join(map(repr, T[:3].ravel().tolist())) for T in true_poses()]
+    (tmp_path / "poses.txt").write_text("\n".join(lines))
+    request = RunRequest(sequence=images, poses=str(tmp_path / "poses.txt"), start=1, stride=2)
+    sequence = open_sequence(images, start=1, stride=2)
+    (readings,) = gather(request, sequence).readings
+    assert len(readings) == COUNT and len(sequence) == 2
+    np.testing.assert_allclose(readings.times[1::2], sequence.timestamps)
+    assert not gather(RunRequest(sequence=images), sequence)

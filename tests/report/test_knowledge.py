@@ -1,0 +1,31 @@
+"""What became of what is known of a map, in words."""
+
+from __future__ import annotations
+
+from mapper.report.knowledge import tied_in_words, untied
+from mapper.report.notes import notes
+
+SOURCE = {"name": "track.gpx", "readings": 215, "agreeing": 194}
+TIED = {"priors": {"metric": True, "sources": [SOURCE], "origin": [47.5, 8.25, 401.0]}}
+
+
+def test_a_tie_is_told_with_unit_and_place() -> None:
+    first, second = tied_in_words(TIED)
+    assert first == "tied to track.gpx: 194 of 215 readings agree"
+    assert second == (
+        "the map is in metres, x to the east and y to the north of 47.500000 N 8.250000 E, 401.0 m"
+    )
+    assert untied(TIED) == [] and notes(TIED, [])[0] == f"T{first[1:]}."
+
+
+def test_poses_without_a_unit() -> None:
+    account = {"priors": {"metric": False, "sources": [], "origin": []}}
+    assert tied_in_words(account) == ["the map is in the unit of those poses"]
+
+
+def test_what_was_left_out_is_a_warning() -> None:
+    refused = {"priors": {"refused": "gps: 3 of 90 readings agree"}}
+    assert tied_in_words(refused) == []
+    (warning,) = untied(refused)
+    assert warning.endswith("as if it were not: gps: 3 of 90 readings agree.")
+    assert untied({}) == [] and tied_in_words({}) == []
