@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -18,8 +20,9 @@ from mapper.core.sim3 import (
     scale_of,
     similarity,
 )
+from mapper.frontends.rgbd.view import View
 from mapper.vision.dense_alignment import Alignment, AlignmentConfig, align
-from mapper.vision.depth_pyramid import build_pyramid
+from mapper.vision.orb import OrbMatcher
 from tests.support.room_views import Room, distance, pyramid_of, scaled_depth
 
 CONFIG = AlignmentConfig()
@@ -108,11 +111,12 @@ def test_light_counts_fully_along_a_wall_and_little_against_it() -> None:
 @pytest.mark.parametrize("kind", NOISE_BY_KIND)
 def test_an_alignment_stays_where_it_has_come_to_rest(room: Room, kind: CameraKind) -> None:
     """However little planes are believed: steps that light and planes take together do not grow."""
-    a, b = room.frame(24), room.frame(31)
-    views = [build_pyramid(f.depth, f.image, room.intrinsics, NOISE_BY_KIND[kind]) for f in (a, b)]
+    noise = NOISE_BY_KIND[kind]
+    views = [View.of(replace(room.frame(i), noise=noise), OrbMatcher(), 8.0) for i in (24, 31)]
+    reference, source = (view.pyramid for view in views)
     T = room.relative(24, 31)
     for _ in range(4):
-        before, T = T, align(*views, T, CONFIG).S_reference_source
+        before, T = T, align(reference, source, T, CONFIG).S_reference_source
     assert distance(T, before)[0] < 1e-4
     assert distance(T, room.relative(24, 31))[0] < 2e-3
 
