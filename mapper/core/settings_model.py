@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from types import UnionType
 from typing import (
@@ -50,9 +50,33 @@ def from_mapping(kind: type[T], values: Any, prefix: str = "") -> T:
     """
     validator = kind.__pydantic_validator__  # type: ignore[attr-defined]
     try:
-        return validator.validate_python(values)
+        return validator.validate_python(_over_defaults(kind, values))
     except ValidationError as error:
         raise ConfigError(_one_line(error, kind, prefix)) from None
+
+
+def _over_defaults(kind: Any, values: Any) -> Any:
+    """The values with all that they leave out of a group which its owner gives defaults of its own:
+    those of the group's type would take their place."""
+    if not isinstance(values, Mapping):
+        return values
+    filled = dict(values)
+    for field in dataclasses.fields(kind):
+        if field.default_factory is dataclasses.MISSING:
+            continue
+        usual, given = field.default_factory(), values.get(field.name)
+        if is_group(usual) and isinstance(given, Mapping):
+            filled[field.name] = _over(usual, given)
+    return filled
+
+
+def _over(usual: Any, given: Mapping[str, Any]) -> dict[str, Any]:
+    """A group's values, replaced by those that are given."""
+    merged = {field.name: getattr(usual, field.name) for field in dataclasses.fields(usual)}
+    for name, value in given.items():
+        is_inner = is_group(merged.get(name)) and isinstance(value, Mapping)
+        merged[name] = _over(merged[name], value) if is_inner else value
+    return merged
 
 
 def is_group(hint: Any) -> bool:

@@ -125,3 +125,18 @@ def test_an_unknown_key_is_named_with_its_group_and_the_nearest_name() -> None:
 )
 def test_what_is_allowed_is_said_with_its_bounds(hint: Any, words: str) -> None:
     assert allowed(hint) == words
+
+
+@settings
+class Stool:
+    """A table's owner may give it another leg than a leg's own."""
+
+    table: Table = field(default_factory=lambda: Table(legs=3, leg=Leg(length=0.4)))
+
+
+def test_what_a_group_is_not_told_stays_as_its_owner_has_it() -> None:
+    assert from_mapping(Stool, {"table": {"folds": "on"}}).table == Table(3, Leg(0.4), "on")
+    assert from_mapping(Stool, {"table": {"leg": {}}}) == Stool()
+    assert from_mapping(Stool, {"table": {"leg": {"length": 0.5}}}).table.legs == 3
+    with pytest.raises(ConfigError, match="table.leg.lenght"):
+        from_mapping(Stool, {"table": {"leg": {"lenght": 1}}})
