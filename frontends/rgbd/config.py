@@ -10,6 +10,11 @@ from mapper.frontends.rgbd.choosing import EvidenceConfig
 from mapper.vision.dense_alignment import AlignmentConfig
 
 
+def _of_frames() -> AlignmentConfig:
+    """Between frames near readings count no more than others: a wearer's arms are near."""
+    return AlignmentConfig(evenness=1.0)
+
+
 @settings
 class RgbdConfig:
     """The frontend rgbd: dense tracking of a depth camera.
@@ -26,7 +31,7 @@ class RgbdConfig:
     max_landmarks: earlier references kept for relocalisation (about 0.6 MB each).
     """
 
-    alignment: AlignmentConfig = field(default_factory=AlignmentConfig)
+    alignment: AlignmentConfig = field(default_factory=_of_frames)
     evidence: EvidenceConfig = field(default_factory=EvidenceConfig)
     weak_translation: Metres = 0.025
     weak_rotation: Radians = 0.02

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 
 from mapper.core.geometry import exp_se3, inverse
-from mapper.core.quantities import LISTED, Metres, NonNegative, SigmasOrZero, Whole
+from mapper.core.quantities import LISTED, Metres, NonNegative, Share, SigmasOrZero, Whole
 from mapper.core.settings_model import settings
 from mapper.core.sim3 import log_sim3, rigid_part, scale_of, similarity
 from mapper.vision.dense_residuals import AlignmentView, Limits, Scene, accumulate
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # rad and m: each step is a third to a fifth of the one before, so that after one of 0.03 mm what is
 # left is a hundredth of a depth camera's noise.
 CONVERGED_TWIST = 3e-5
+SPARSE = 4  # every 4th pixel a side tells the median depth
 MIN_INLIERS = 30  # fewer pairs of pixels tell nothing
 # Neighbours' residuals err together: an image full of them tells a step as well as so many would.
 INDEPENDENT_RESIDUALS = 100.0
@@ -39,6 +40,9 @@ class AlignmentConfig:
     finest_level: of the pyramid that is aligned; 0 = its finest, 1 = half of that. A small image
         has fewer levels, of which the coarsest is aligned then.
     reach_sigmas: pairs may be apart by this much of the depth's deviation, if that is more.
+    evenness: a reading counts as if it deviated by at least this share of what one at the median
+        depth does. 0 = as it is, so that what is near counts most; 1 = nothing counts more than
+        the nearer half's furthest, for what is near may move by itself.
     """
 
     iterations: Annotated[tuple[Whole, ...], LISTED] = (4, 5, 6)
@@ -46,6 +50,7 @@ class AlignmentConfig:
     photometric_weight: NonNegative = 0.05
     finest_level: Whole = 0
     reach_sigmas: SigmasOrZero = 3.0
+    evenness: Share = 0.0
 
     def __post_init__(self) -> None:
         if len(self.iterations) != LEVELS or self.finest_level >= LEVELS:
@@ -245,8 +250,17 @@ def _limits(reference: Level, config: AlignmentConfig, coarser: int) -> Limits:
         reference.noise.coefficients,
         np.float32(config.max_distance * 2.0**coarser),
         np.float32(config.reach_sigmas),
+        np.float32(_least_sigma(reference, config.evenness)),
         np.bool_(config.photometric_weight > 0),
     )
+
+
+def _least_sigma(reference: Level, evenness: float) -> float:
+    if evenness <= 0:
+        return 0.0
+    sparse = reference.depth[::SPARSE, ::SPARSE]
+    there = sparse[sparse > 0]
+    return evenness * reference.noise.sigma(float(np.median(there))) if len(there) else 0.0
 
 
 def solve_damped(

@@ -44,12 +44,13 @@ class AlignmentView(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """noise: (3,), see depth_sigma. uses_light: or planes alone; the others: see AlignmentConfig.
-    float32."""
+    """noise: (3,), see depth_sigma. least_sigma: that any reading is taken to have, metres.
+    uses_light: or planes alone; the others: see AlignmentConfig. float32."""
 
     noise: Float32[np.ndarray, " 3"]
     max_distance: np.float32
     reach_sigmas: np.float32
+    least_sigma: np.float32
     uses_light: np.bool_
 
 
@@ -162,7 +163,7 @@ def _pair(strip, pairs, n, sums, scene, where):
         pairs[X, n], pairs[Y, n], pairs[Z, n] = strip[X, k], strip[Y, k], z
         pairs[NX, n], pairs[NY, n], pairs[NZ, n] = normal
         pairs[OFF, n] = normal[0] * dx + normal[1] * dy + normal[2] * dz
-        pairs[SIGMA, n] = sigma
+        pairs[SIGMA, n] = max(sigma, limits.least_sigma)
         if limits.uses_light:
             pairs[DARK, n] = source.intensity[row, first + k]
             _look_up(pairs, n, reference.intensity, u, v)

@@ -138,5 +138,5 @@ def test_what_a_group_is_not_told_stays_as_its_owner_has_it() -> None:
     assert from_mapping(Stool, {"table": {"folds": "on"}}).table == Table(3, Leg(0.4), "on")
     assert from_mapping(Stool, {"table": {"leg": {}}}) == Stool()
     assert from_mapping(Stool, {"table": {"leg": {"length": 0.5}}}).table.legs == 3
-    with pytest.raises(ConfigError, match="table.leg.lenght"):
+    with pytest.raises(ConfigError, match=r"table\.leg\.lenght"):
         from_mapping(Stool, {"table": {"leg": {"lenght": 1}}})

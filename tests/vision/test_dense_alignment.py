@@ -23,7 +23,7 @@ from mapper.core.sim3 import (
 from mapper.frontends.rgbd.view import View
 from mapper.vision.dense_alignment import Alignment, AlignmentConfig, align
 from mapper.vision.orb import OrbMatcher
-from tests.support.room_views import Room, distance, pyramid_of, scaled_depth
+from tests.support.room_views import Room, distance, pyramid_of, scaled_depth, with_arm
 
 CONFIG = AlignmentConfig()
 CAMERA = Intrinsics(150, 150, 79.5, 59.5, 160, 120)
@@ -119,6 +119,23 @@ def test_an_alignment_stays_where_it_has_come_to_rest(room: Room, kind: CameraKi
         before, T = T, align(reference, source, T, CONFIG).S_reference_source
     assert distance(T, before)[0] < 1e-4
     assert distance(T, room.relative(24, 31))[0] < 2e-3
+
+
+@pytest.mark.parametrize("kind", NOISE_BY_KIND)
+def test_what_is_near_draws_the_camera_along_less_where_it_counts_evenly(
+    room: Room, kind: CameraKind
+) -> None:
+    """A sleeve goes with the camera: its readings are the surest, and say that nothing moved."""
+    noise = NOISE_BY_KIND[kind]
+    frames = [replace(with_arm(room.frame(i), 120), noise=noise) for i in (20, 21)]
+    reference, source = (View.of(frame, OrbMatcher(), 8.0).pyramid for frame in frames)
+    off = {}
+    for evenness in (0.0, 1.0):
+        config = AlignmentConfig(evenness=evenness)
+        T = align(reference, source, np.eye(4), config).S_reference_source
+        T = align(reference, source, T, config).S_reference_source
+        off[evenness] = distance(T, room.relative(20, 21))[0]
+    assert off[1.0] < 0.6 * off[0.0]
 
 
 def test_too_few_points_are_no_alignment() -> None:
