@@ -71,14 +71,13 @@ class Selection:
 def room_cases(**fixed: Any) -> Iterable[Case]:
     """Of each kind as many as of any other, crossed at random.
 
-    Below 72 even seeds are for tuning and the odd one after each, of the same kinds, is seen. The
-    final ones begin at 72 and are crossed anew.
+    Below 72 even seeds are for tuning and the odd one after each, of the same kinds, is seen. From
+    72 on they are crossed anew, and seen too; the final ones begin at 108 and are crossed once more.
     """
-    known, unknown = (_crossed(np.random.default_rng(rng)) for rng in (15, 16))
-    for seed in range(3 * EACH):
-        is_final = seed >= 2 * EACH
-        half = "final" if is_final else HALVES[seed % 2]
-        kinds = unknown[seed - 2 * EACH] if is_final else known[seed // 2]
+    first, second, third = (_crossed(np.random.default_rng(rng)) for rng in (15, 16, 17))
+    of_each = [kinds for kinds in first for _ in range(2)] + second + third
+    for seed, kinds in enumerate(of_each):
+        half = HALVES[seed % 2] if seed < 2 * EACH else HALVES[1 + (seed >= 3 * EACH)]
         spec = draw_sequence(seed, **{**kinds, **fixed})
         name = f"{seed:03d} {spec.camera.kind} {spec.path} {spec.rate:.0f} Hz"
         yield Case(name, half, spec)
