@@ -72,7 +72,7 @@ def room_cases(**fixed: Any) -> Iterable[Case]:
     """Of each kind as many as of any other, crossed at random.
 
     Below 72 even seeds are for tuning and the odd one after each, of the same kinds, is seen. From
-    72 on they are crossed anew, and seen too; the final ones begin at 108 and are crossed once more.
+    72 on they are crossed anew, and seen too; from 108 on they are final, and crossed once more.
     """
     first, second, third = (_crossed(np.random.default_rng(rng)) for rng in (15, 16, 17))
     of_each = [kinds for kinds in first for _ in range(2)] + second + third
