@@ -32,12 +32,10 @@ def test_no_seed_is_in_two_halves_and_the_final_ones_are_crossed_anew() -> None:
         half: [[case.traits[trait] for trait in traits] for case in cases if case.half == half]
         for half in HALVES
     }
-    seen_first, seen_later = (
-        kinds["seen"][: len(kinds["tune"])],
-        kinds["seen"][len(kinds["tune"]) :],
-    )
-    assert kinds["tune"] == seen_first != seen_later
-    assert kinds["final"] not in (seen_first, seen_later)
+    each = len(kinds["tune"])
+    first, later = kinds["seen"][:each], kinds["seen"][each:]
+    assert kinds["tune"] == first != later
+    assert kinds["final"] not in (first, later)
 
 
 def test_the_half_that_is_only_looked_at_in_the_end_is_left_out(tmp_path: Path) -> None:
