@@ -77,9 +77,10 @@ class RunRequest(MapRequest):
     mapper.io.sequences.pose_choices; else a file of known poses that the map is tied to.
     pose_sigma: of the poses that it is tied to, `M,DEG`; None = as is usual of such. pose_offset:
     seconds by which their clock is behind the frames', or "auto". gps: track of a receiver, or
-    "exif" for the images' own places; gps_sigma, metres, and gps_offset likewise. image_points,
-    camera_height, tag, depth, sparse_depth: what was measured, as mapper scale takes it.
-    save_predictions: keep each, for the frontend replay.
+    "exif" for the images' own places; gps_sigma: metres. odometry: file of poses of which only the
+    way from one to the next counts; odometry_sigma: of a metre of it. image_points, camera_height,
+    tag, depth, sparse_depth: what was measured, as mapper scale takes it. save_predictions: keep
+    each, for the frontend replay.
     split_360: of panoramas, into how many pinhole views each; None = they are none.
     """
 
@@ -92,6 +93,9 @@ class RunRequest(MapRequest):
     gps: str | None = None
     gps_sigma: float | None = None
     gps_offset: str = "0"
+    odometry: Path | None = None
+    odometry_sigma: str | None = None
+    odometry_offset: str = "0"
     image_points: Sequence[Sequence[str]] = ()
     camera_height: float | None = None
     tag: str | None = None

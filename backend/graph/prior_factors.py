@@ -47,7 +47,7 @@ def pose_factor(prior: PosePrior, group: Group, kernel: Kernel | None) -> gtsam.
         return np.concatenate([residual for residual, _, _ in parts])
 
     keys = [prior.keyframe, anchor_key(prior.source)]
-    noise = _noise(np.array(sigmas) / np.sqrt(prior.weight), kernel)
+    noise = noise_of(np.array(sigmas) / np.sqrt(prior.weight), kernel)
     return gtsam.CustomFactor(noise, keys, error)
 
 
@@ -56,9 +56,9 @@ def measured_factor(
 ) -> gtsam.CustomFactor:
     """Of a length or a scale. metre: number of the anchor whose unit is the metre. kernel: for a
     scale that is not certain."""
-    noise = _noise(np.array([prior.sigma]), None)
+    noise = noise_of(np.array([prior.sigma]), None)
     if isinstance(prior, ScalePrior):
-        noise = _noise(np.array([prior.sigma]), None if prior.is_certain else kernel)
+        noise = noise_of(np.array([prior.sigma]), None if prior.is_certain else kernel)
         return gtsam.CustomFactor(
             noise, [prior.keyframe, anchor_key(metre)], _scale_error(prior, metre, group)
         )
@@ -104,8 +104,8 @@ def _position_error(
     x = prior.S_keyframe_camera[:3, 3]
     sR_A_inv = A[:3, :3].T / scale_of(A) ** 2
     z = sR_A_inv @ (S[:3, :3] @ x + S[:3, 3] - A[:3, 3])
-    by_keyframe = sR_A_inv @ S[:3, :3] @ _acting_on(x)
-    return z - prior.position, by_keyframe, -_acting_on(z)
+    by_keyframe = sR_A_inv @ S[:3, :3] @ acting_on(x)
+    return z - prior.position, by_keyframe, -acting_on(z)
 
 
 def _rotation_error(
@@ -117,7 +117,7 @@ def _rotation_error(
     R_k_c = camera / np.linalg.norm(camera[:, 0])
     R_source_camera = A[:3, :3].T @ S[:3, :3] @ R_k_c / (scale_of(A) * scale_of(S))
     residual = np.asarray(gtsam.Rot3.Logmap(gtsam.Rot3(prior.R_source_camera.T @ R_source_camera)))
-    J = _inverse_right_jacobian(residual)
+    J = inverse_right_jacobian(residual)
     by_keyframe, by_anchor = np.zeros((3, 7)), np.zeros((3, 7))
     by_keyframe[:, :3] = J @ R_k_c.T
     by_anchor[:, :3] = -J @ R_source_camera.T
@@ -141,8 +141,8 @@ def _length_error(prior: LengthPrior, metre: int, group: Group) -> Any:
         length = np.linalg.norm(way)
         if H is not None:
             along = way[:3] / length**2
-            J_i = (along @ S_i[:3, :3] @ _acting_on(prior.point_i))[None, : group.dof]
-            J_j = -(along @ S_j[:3, :3] @ _acting_on(prior.point_j))[None, : group.dof]
+            J_i = (along @ S_i[:3, :3] @ acting_on(prior.point_i))[None, : group.dof]
+            J_j = -(along @ S_j[:3, :3] @ acting_on(prior.point_j))[None, : group.dof]
             if prior.i == prior.j:
                 H[0], H[1] = J_i + J_j, _last(-1.0)
             else:
@@ -153,18 +153,19 @@ def _length_error(prior: LengthPrior, metre: int, group: Group) -> Any:
     return error
 
 
-def _acting_on(x: np.ndarray) -> np.ndarray:
+def acting_on(x: np.ndarray) -> np.ndarray:
     """(3, 7): how a point (3,) moves by the tangent of a similarity that acts on it."""
-    return np.column_stack([-_cross(x), np.eye(3), x])
+    return np.column_stack([-cross(x), np.eye(3), x])
 
 
-def _cross(x: np.ndarray) -> np.ndarray:
+def cross(x: np.ndarray) -> np.ndarray:
+    """(3, 3): cross(x) @ y is the cross product."""
     return np.array([[0, -x[2], x[1]], [x[2], 0, -x[0]], [-x[1], x[0], 0]])
 
 
-def _inverse_right_jacobian(omega: np.ndarray) -> np.ndarray:
+def inverse_right_jacobian(omega: np.ndarray) -> np.ndarray:
     """(3, 3) of SO(3) at a rotation vector."""
-    angle, K = float(np.linalg.norm(omega)), _cross(omega)
+    angle, K = float(np.linalg.norm(omega)), cross(omega)
     if angle < SMALL_ANGLE:
         return np.eye(3) + 0.5 * K + K @ K / 12
     half = 0.5 * angle
@@ -178,6 +179,7 @@ def _last(value: float) -> np.ndarray:
     return J
 
 
-def _noise(sigmas: np.ndarray, kernel: Kernel | None) -> gtsam.noiseModel.Base:
+def noise_of(sigmas: np.ndarray, kernel: Kernel | None) -> gtsam.noiseModel.Base:
+    """Of residuals with these deviations, robust with a kernel."""
     noise = gtsam.noiseModel.Diagonal.Sigmas(sigmas)
     return noise if kernel is None else gtsam.noiseModel.Robust.Create(kernel.created(), noise)

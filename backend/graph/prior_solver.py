@@ -14,6 +14,7 @@ from mapper.backend.graph.anchors import anchors
 from mapper.backend.graph.edge import Edge
 from mapper.backend.graph.graph_problem import Kernel
 from mapper.backend.graph.graph_solver import HELD_SIGMA, EdgeFactors, squared_distances, values_of
+from mapper.backend.graph.motion_factors import motion_factor
 from mapper.backend.graph.prior_factors import (
     anchor_key,
     anchor_of,
@@ -167,6 +168,8 @@ def _solve(
         graph.add(problem.factors.of(edge, kernels[0]))
     for prior in priors:
         graph.add(pose_factor(prior, group, kernels[1]))
+    for motion in problem.priors.motions:
+        graph.add(motion_factor(motion, problem.metre, group, kernels[1] or narrow(problem)))
     for measured in problem.priors.measured:
         graph.add(measured_factor(measured, problem.metre, group, kernels[1] or narrow(problem)))
     _add_anchors(problem, graph, values)

@@ -96,6 +96,23 @@ class TagSighting:
     information: np.ndarray
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class MotionPrior:
+    """How a camera moved from a frame of keyframe i to one of keyframe j, by odometry in metres.
+
+    S_i_camera, S_j_camera: (4, 4), where the frames are in their keyframes. T_first_second: (4, 4).
+    sigmas: (6,), of the rotation [rad] and the way [m].
+    """
+
+    name: str
+    i: int
+    S_i_camera: np.ndarray
+    j: int
+    S_j_camera: np.ndarray
+    T_first_second: np.ndarray
+    sigmas: np.ndarray
+
+
 Measured = ScalePrior | LengthPrior
 
 
@@ -111,9 +128,11 @@ class SourceTraits:
 
 @dataclass(frozen=True, slots=True)
 class Priors:
-    """sources: by number. poses: of them. measured: lengths and scales. sightings: of tags."""
+    """sources: by number. poses: of them. measured: lengths and scales. sightings: of tags.
+    motions: by odometry."""
 
     sources: tuple[SourceTraits, ...] = ()
     poses: tuple[PosePrior, ...] = ()
     measured: tuple[Measured, ...] = ()
     sightings: tuple[TagSighting, ...] = ()
+    motions: tuple[MotionPrior, ...] = ()

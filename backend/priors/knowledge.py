@@ -11,6 +11,7 @@ import numpy as np
 from mapper.backend.graph.priors import (
     LengthPrior,
     Measured,
+    MotionPrior,
     PosePrior,
     Priors,
     SourceTraits,
@@ -19,26 +20,30 @@ from mapper.backend.graph.priors import (
 from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.backend.priors.attachment import attach, placed_frames
 from mapper.backend.priors.clock import found_offset
+from mapper.backend.priors.motions import motions_of
 from mapper.core.pose_readings import GeoOrigin, PoseReadings
 
 
 @dataclass(frozen=True, slots=True)
 class Knowledge:
     """readings: of poses, each source's in a world of its own. measured: lengths and scales.
-    sightings: of tags, whose size is known."""
+    sightings: of tags, whose size is known. odometry: readings of which only the way from one to
+    the next counts; their sigmas are those of a metre of it."""
 
     readings: tuple[PoseReadings, ...] = ()
     measured: tuple[Measured, ...] = ()
     sightings: tuple[TagSighting, ...] = ()
+    odometry: tuple[PoseReadings, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.readings or self.measured or self.sightings)
+        return self != Knowledge()
 
     def __add__(self, other: Knowledge) -> Knowledge:
         return Knowledge(
             self.readings + other.readings,
             self.measured + other.measured,
             self.sightings + other.sightings,
+            self.odometry + other.odometry,
         )
 
     def with_clocks(
@@ -46,25 +51,30 @@ class Knowledge:
     ) -> tuple[Knowledge, str]:
         """With the times of sources whose clock was left open put right by the map's poses
         S_world_keyframe; and why that is not possible, empty where it is."""
-        if not any(readings.clock_s for readings in self.readings):
+        if not any(readings.clock_s for readings in self.readings + self.odometry):
             return self, ""
-        placed, found = placed_frames(keyframes), []
-        for readings in self.readings:
-            offset = found_offset(readings, placed, poses) if readings.clock_s else 0.0
-            if offset is None:
-                return self, (
-                    f"{readings.name}: no offset of its clock within {readings.clock_s:.0f} s "
-                    "makes its way the map's; say it, or walk around more corners"
-                )
-            found.append(replace(readings.later(offset), clock_s=0.0))
-        return replace(self, readings=tuple(found)), ""
+        placed = placed_frames(keyframes)
+        found: list[list[PoseReadings]] = [[], []]
+        for kept, group in zip(found, (self.readings, self.odometry), strict=True):
+            for readings in group:
+                offset = found_offset(readings, placed, poses) if readings.clock_s else 0.0
+                if offset is None:
+                    return self, (
+                        f"{readings.name}: no offset of its clock within {readings.clock_s:.0f} s "
+                        "makes its way the map's; say it, or walk around more corners"
+                    )
+                kept.append(replace(readings.later(offset), clock_s=0.0))
+        return replace(self, readings=tuple(found[0]), odometry=tuple(found[1])), ""
 
     def priors(self, keyframes: Sequence[Keyframe]) -> Priors:
         """By keyframe, as far as it is of these."""
         ids = {keyframe.id for keyframe in keyframes}
         poses: list[PosePrior] = []
-        if self.readings:
+        motions: list[MotionPrior] = []
+        if self.readings or self.odometry:
             placed = placed_frames(keyframes)
+            for readings in self.odometry:
+                motions += motions_of(readings.name, attach(readings, 0, placed))
             for number, readings in enumerate(self.readings):
                 poses += attach(readings, number, placed)
         return Priors(
@@ -72,6 +82,7 @@ class Knowledge:
             tuple(poses),
             tuple(m for m in self.measured if keyframes_of(m) <= ids),
             tuple(s for s in self.sightings if s.keyframe in ids),
+            tuple(motions),
         )
 
 

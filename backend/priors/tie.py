@@ -19,10 +19,11 @@ from mapper.backend.graph.prior_solver import (
     metre_anchor,
     solve_tied,
 )
-from mapper.backend.graph.priors import LengthPrior, Measured, Priors, ScalePrior
+from mapper.backend.graph.priors import LengthPrior, Priors, ScalePrior
 from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.backend.priors.fit import compared, fitted_anchor
 from mapper.backend.priors.knowledge import Knowledge, Tie
+from mapper.backend.priors.motions import metre_of
 from mapper.backend.priors.verdict import accounts, refusal
 from mapper.core.sim3 import inverse_similarity, rigid_part, scale_of, similarity
 
@@ -62,8 +63,8 @@ def tie(task: TieTask, known: Knowledge) -> TiedMap:
     ]
     anchors = {number: fitted_anchor(both) for number, both in enumerate(sources)}
     metre = metre_anchor(priors)
-    if metre not in anchors and priors.measured:
-        anchors[metre] = _metre_alone(priors.measured, task.poses)
+    if metre not in anchors and (priors.measured or priors.motions):
+        anchors[metre] = _metre_alone(priors, task.poses)
     problem = _problem(task, priors, anchors)
     solution = solve_tied(problem)
     if why := refusal(problem, solution, sources, _strain(problem)):
@@ -93,6 +94,9 @@ def _nothing_to_tie(known: Knowledge, priors: Priors) -> str:
     for number, readings in enumerate(known.readings):
         if number not in told:
             return f"{readings.name}: no reading is of a moment when the camera was placed"
+    for readings in known.odometry:
+        if not any(motion.name == readings.name for motion in priors.motions):
+            return f"{readings.name}: no two readings are of moments when the camera was placed"
     if len(priors.measured) < len(known.measured):
         return "a length that is known is of a keyframe that is no part of the map"
     return ""
@@ -136,10 +140,10 @@ def _strain(problem: TieProblem) -> float:
     return float(np.mean(distances[agrees]) / problem.factors.group.dof)
 
 
-def _metre_alone(measured: Sequence[Measured], poses: Mapping[int, np.ndarray]) -> np.ndarray:
+def _metre_alone(priors: Priors, poses: Mapping[int, np.ndarray]) -> np.ndarray:
     """S_world_metre (4, 4): its scale is the middle of what is said."""
-    units = []
-    for each in measured:
+    units = [] if priors.measured else [metre_of(priors.motions, poses)]
+    for each in priors.measured:
         if isinstance(each, LengthPrior):
             units.append(measured_metres(each, poses[each.i], poses[each.j], 1.0) / each.metres)
         else:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from mapper.backend.graph.motion_factors import motion_residual
 from mapper.backend.graph.prior_factors import measured_metres
 from mapper.backend.graph.prior_solver import FIRST_TAG, TieProblem, TieSolution
 from mapper.backend.graph.priors import LengthPrior, Measured
@@ -19,6 +20,7 @@ FEWEST: Final = 3  # readings have to agree, whatever their share
 MAX_UNCERTAINTY: Final = 0.1  # of the scale by a source: one that stands still does not tell it
 OTHER_SCALE: Final = 0.1  # share by which a depth camera is not wrong about the metre
 CONTRADICTED: Final = 3.0  # sigmas by which a length is off where it contradicts another one
+STEP_LIMIT: Final = 22.5  # squared sigmas of six numbers, which one right step in 1000 exceeds
 BENT: Final = 0.05  # share of the edges that the map gave up for what was said of it
 STRAIN: Final = 4.0  # mean squared distance of the edges by degree of freedom, against before: at
 # least one. A map that drifts as its edges say is moved by one more.
@@ -57,9 +59,11 @@ def accounts(problem: TieProblem, solution: TieSolution) -> tuple[dict[str, Any]
     of_tags = _of_tags(problem)
     for name, off in _measured_sigmas(problem, solution).items():
         found.append({"name": name, "readings": len(off), "agreeing": int(_agree(off).sum())})
+    for name, agreeing in _motions(problem, solution).items():
+        found.append({"name": name, "readings": len(agreeing), "agreeing": int(agreeing.sum())})
     if of_tags.any():
-        seen, agreeing = int(of_tags.sum()), int(solution.kept[of_tags].sum())
-        found.append({"name": "tags", "readings": seen, "agreeing": agreeing})
+        seen, kept = int(of_tags.sum()), int(solution.kept[of_tags].sum())
+        found.append({"name": "tags", "readings": seen, "agreeing": kept})
     return tuple(found)
 
 
@@ -87,6 +91,16 @@ def _measured_sigmas(problem: TieProblem, solution: TieSolution) -> dict[str, np
             off = _off(measured, solution, unit) / measured.sigma
             found.setdefault(measured.name, []).append(off)
     return {name: np.array(off) for name, off in found.items()}
+
+
+def _motions(problem: TieProblem, solution: TieSolution) -> dict[str, np.ndarray]:
+    """By name, which steps (N,) of odometry agree."""
+    found: dict[str, list[bool]] = {}
+    for each in problem.priors.motions:
+        unit = float(scale_of(solution.anchors[problem.metre]))
+        off = motion_residual(each, solution.poses[each.i], solution.poses[each.j], unit)
+        found.setdefault(each.name, []).append(bool(off @ off <= STEP_LIMIT))
+    return {name: np.array(agreeing) for name, agreeing in found.items()}
 
 
 def _agree(sigmas: np.ndarray) -> np.ndarray:
@@ -213,6 +227,12 @@ def _disagreement(problem: TieProblem, solution: TieSolution) -> str:
             return (
                 f"{name}: {int(_agree(off).sum())} of {len(off)} keyframes agree with one scale; "
                 "it is not the same everywhere, or not what was measured"
+            )
+    for name, agreeing in _motions(problem, solution).items():
+        if agreeing.sum() < MOST_TRACKED * len(agreeing):
+            return (
+                f"{name}: {int(agreeing.sum())} of {len(agreeing)} steps agree with the map; is it "
+                "the camera's way, of this time, in metres, or less certain than was said?"
             )
     of_tags = _of_tags(problem)
     kept = int(solution.kept[of_tags].sum())

@@ -43,10 +43,10 @@ class FoundPoses:
     is_metric: bool
 
 
-def read_poses(path: Path, frames: FrameNames) -> FoundPoses:
+def read_poses(path: Path, frames: FrameNames, option: str = "--poses") -> FoundPoses:
     """The poses in a file or folder. Raises InputError that names it."""
     if not path.exists():
-        raise InputError(f"{path}: no such file or folder; check --poses")
+        raise InputError(f"{path}: no such file or folder; check {option}")
     if path.is_dir() and (folder := model_folder(path)) is not None:
         model = read_model(folder)
         names = [Path(name).name for name in model.names]

@@ -26,16 +26,16 @@ class PoseSigma:
     degrees: float
 
     @classmethod
-    def of(cls, text: str) -> PoseSigma:
+    def of(cls, text: str, option: str = "--pose-sigma") -> PoseSigma:
         """Of `M,DEG`. Raises ConfigError."""
         try:
             position, degrees = (float(word) for word in text.split(","))
         except ValueError:
             raise ConfigError(
-                f"--pose-sigma {text}: expected metres and degrees, like 0.05,1"
+                f"{option} {text}: expected metres and degrees, like 0.05,1"
             ) from None
         if not (np.isfinite([position, degrees]).all() and position > 0 and degrees > 0):
-            raise ConfigError(f"--pose-sigma {text}: both must be larger than 0")
+            raise ConfigError(f"{option} {text}: both must be larger than 0")
         return cls(position, degrees)
 
 

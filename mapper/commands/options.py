@@ -118,6 +118,24 @@ def add_known(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS|auto",
         help="is added to the times of the track (auto: found by the way)",
     )
+    group.add_argument(
+        "--odometry",
+        type=Path,
+        metavar="FILE",
+        help="poses of the camera by a robot's wheels or another tracker, in metres: only the way "
+        "from one to the next counts (formats as of --poses)",
+    )
+    group.add_argument(
+        "--odometry-sigma",
+        metavar="M,DEG",
+        help="standard deviation of a metre of it (0.02,0.5)",
+    )
+    group.add_argument(
+        "--odometry-offset",
+        default="0",
+        metavar="SECONDS|auto",
+        help="is added to its times (auto: found by the way)",
+    )
 
 
 def add_measured(parser: argparse.ArgumentParser) -> None:

@@ -22,6 +22,7 @@ from mapper.io.sequences.sequence import Sequence
 from mapper.request import RunRequest
 
 NO_OFFSET: Final = "0"
+OF_A_METRE: Final = "0.02,0.5"  # of odometry: metres and degrees that it is off
 EXIF: Final = "exif"  # of --gps: the images' own places
 METRIC: Final = ("ARKit", "Polycam")  # who of those that estimate poses know the unit
 
@@ -32,10 +33,14 @@ def gather(request: RunRequest, sequence: Sequence) -> Knowledge:
     sequence: the frames that are going to be mapped.
     """
     readings = [*_of_poses(request), *_of_gps(request, sequence)]
-    if readings and request.split_360 is not None:
+    odometry = list(_of_odometry(request))
+    if (readings or odometry) and request.split_360 is not None:
         raise ConfigError("--split-360: a panorama's views cannot be tied to known poses yet")
     times = sequence.timestamps
-    return Knowledge(tuple(by_the_frames_clock(each, times, *moved) for each, *moved in readings))
+    return Knowledge(
+        tuple(by_the_frames_clock(each, times, *moved) for each, *moved in readings),
+        odometry=tuple(by_the_frames_clock(each, times, *moved) for each, *moved in odometry),
+    )
 
 
 def _of_poses(request: RunRequest) -> Iterator[tuple[PoseReadings, str, str]]:
@@ -67,24 +72,42 @@ def _of_gps(request: RunRequest, sequence: Sequence) -> Iterator[tuple[PoseReadi
     yield gps_readings(request.gps, fixes, sigma), request.gps_offset, "--gps-offset"
 
 
+def _of_odometry(request: RunRequest) -> Iterator[tuple[PoseReadings, str, str]]:
+    """The same."""
+    if request.odometry is None:
+        if request.odometry_sigma is not None or request.odometry_offset != NO_OFFSET:
+            raise ConfigError("--odometry-sigma and --odometry-offset are for --odometry")
+        return
+    sigma = PoseSigma.of(request.odometry_sigma or OF_A_METRE, "--odometry-sigma")
+    with closing(_whole(request, OFF)) as whole:
+        found = read_poses(request.odometry, _names(whole), "--odometry")
+    if not found.is_metric:
+        raise ConfigError(f"{request.odometry}: these poses have no unit: --poses takes them")
+    readings = pose_readings(str(request.odometry), found, sigma)
+    yield readings, request.odometry_offset, "--odometry-offset"
+
+
 def _found_poses(request: RunRequest) -> tuple[str, FoundPoses]:
     """The sequence's own, or those of the file."""
     poses = TRUTH if request.pose_file is None else OFF
-    with closing(
-        open_sequence(
-            request.sequence,
-            calibration=request.calib,
-            registration=request.registration,
-            topics=request.topics,
-            poses=poses,
-        )
-    ) as whole:
+    with closing(_whole(request, poses)) as whole:
         if request.pose_file is not None:
             return str(request.pose_file), read_poses(request.pose_file, _names(whole))
         assert whole.ground_truth is not None
         author = getattr(whole, "poses_by", None)
         is_metric = author is None or author in METRIC
         return f"the poses by {author or whole.kind}", FoundPoses(whole.ground_truth, is_metric)
+
+
+def _whole(request: RunRequest, poses: str) -> Sequence:
+    """The sequence with all of its frames."""
+    return open_sequence(
+        request.sequence,
+        calibration=request.calib,
+        registration=request.registration,
+        topics=request.topics,
+        poses=poses,
+    )
 
 
 def _names(sequence: Sequence) -> FrameNames:

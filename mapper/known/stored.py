@@ -23,6 +23,7 @@ def write_knowledge(run: RunDirectory, known: Knowledge) -> None:
     content = {
         "version": VERSION,
         "readings": [_readings_record(readings) for readings in known.readings],
+        "odometry": [_readings_record(readings) for readings in known.odometry],
         "measured": [_measured_record(measured) for measured in known.measured],
         "sightings": [_sighting_record(sighting) for sighting in known.sightings],
     }
@@ -40,7 +41,8 @@ def read_knowledge(run: RunDirectory) -> Knowledge:
         return Knowledge(
             tuple(_readings(record) for record in content["readings"]),
             tuple(_measured(record) for record in content["measured"]),
-            tuple(_sighting(record) for record in content["sightings"]),
+            tuple(_sighting(record) for record in content.get("sightings", [])),
+            tuple(_readings(record) for record in content.get("odometry", [])),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{run.priors}: damaged ({type(error).__name__}: {error})") from error
@@ -84,8 +86,8 @@ def _readings(record: dict[str, Any]) -> PoseReadings:
         bool(record["is_metric"]),
         bool(record["drifts"]),
         None if record["origin"] is None else GeoOrigin(*map(float, record["origin"])),
-        float(record["vertical"]),
-        float(record["clock_s"]),
+        float(record.get("vertical", 1.0)),
+        float(record.get("clock_s", 0.0)),
     )
 
 
@@ -106,7 +108,7 @@ def _measured_record(measured: Measured) -> dict[str, Any]:
 def _measured(record: dict[str, Any]) -> Measured:
     name, sigma = str(record["name"]), float(record["sigma"])
     if "keyframe" in record:
-        log_metres, certain = float(record["log_metres"]), bool(record["is_certain"])
+        log_metres, certain = float(record["log_metres"]), bool(record.get("is_certain", True))
         return ScalePrior(name, int(record["keyframe"]), log_metres, sigma, certain)
     (i, j), points = record["keyframes"], np.array(record["points"], float)
     return LengthPrior(name, int(i), points[0], int(j), points[1], float(record["metres"]), sigma)

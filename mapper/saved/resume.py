@@ -29,7 +29,10 @@ from mapper.slam.frame_counts import FrameCounts
 from mapper.slam.mapper import Mapper
 
 SETTLED: Final = ("keyframe", "visit")  # the journal's events: closed, culled
-KNOWN: Final = ("pose_sigma", "pose_offset", "gps", "gps_sigma", "gps_offset")
+KNOWN: Final = (
+    *("pose_sigma", "pose_offset", "gps", "gps_sigma", "gps_offset"),
+    *("odometry", "odometry_sigma", "odometry_offset"),
+)
 OF_THE_FRAMES: Final = ("start", "stride", "max_frames", "split_360")
 
 

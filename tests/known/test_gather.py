@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 
+from mapper.core.trajectory import Trajectory
+from mapper.errors import ConfigError, InputError
 from mapper.io.sequences.open_sequence import open_sequence
+from mapper.io.trajectory_files import write_tum
 from mapper.known.gather import gather
 from mapper.request import RunRequest
 from tests.support.captures import (
@@ -67,3 +72,23 @@ def test_kittis_poses_are_of_all_frames_whichever_are_mapped(tmp_path: Path) -> 
     assert len(readings) == COUNT and len(sequence) == 2
     np.testing.assert_allclose(readings.times[1::2], sequence.timestamps)
     assert not gather(RunRequest(sequence=images), sequence)
+
+
+def test_odometry_is_apart_from_known_poses(tmp_path: Path) -> None:
+    images = tmp_path / "images"
+    for index in range(COUNT):
+        write_image(images / f"{index}.png", index)
+    times = open_sequence(images).timestamps
+    write_tum(tmp_path / "wheels.txt", Trajectory(times, true_poses()))
+    request = RunRequest(sequence=images, odometry=tmp_path / "wheels.txt", odometry_sigma="0.1,2")
+    known = gather(request, open_sequence(images))
+    (odometry,) = known.odometry
+    assert not known.readings and (odometry.sigma[0], odometry.sigma_deg) == (0.1, 2.0)
+    with pytest.raises(ConfigError, match="--odometry-sigma 1: expected"):
+        gather(replace(request, odometry_sigma="1"), open_sequence(images))
+    with pytest.raises(ConfigError, match="are for --odometry"):
+        gather(replace(request, odometry=None), open_sequence(images))
+    with pytest.raises(InputError, match=r"none.txt: .* check --odometry"):
+        gather(replace(request, odometry=tmp_path / "none.txt"), open_sequence(images))
+    with pytest.raises(InputError, match="--odometry-offset"):
+        gather(replace(request, odometry_offset="900"), open_sequence(images))

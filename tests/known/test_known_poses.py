@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mapper.backend.graph.priors import LengthPrior, ScalePrior
+from mapper.backend.graph.priors import LengthPrior, ScalePrior, TagSighting
 from mapper.backend.priors.knowledge import Knowledge
 from mapper.core.pose_readings import GeoOrigin, PoseReadings
 from mapper.core.trajectory import MATCH_SECONDS, Trajectory, matching_times
@@ -98,7 +98,9 @@ def test_what_is_known_is_kept_and_read_again(tmp_path: Path) -> None:
     )
     tilt = PoseReadings("tilt", times, None, turned, sigma, 0.5)
     length = LengthPrior("door", 3, np.array([1.0, 2, 3]), 4, np.zeros(3), 2.03, 0.01)
-    known = Knowledge((gps, tilt), (length, ScalePrior("height", 5, -0.7, 0.02)))
+    seen = TagSighting("tag 3", 3, 5, np.diag([2.0, 2, 2, 1]), 4 * np.eye(7))
+    height = ScalePrior("height", 5, -0.7, 0.02, False)
+    known = Knowledge((gps, tilt), (length, height), (seen,), (replace(gps, clock_s=7.0),))
     write_knowledge(run, known)
     read = read_knowledge(run)
     first, second = read.readings
@@ -110,7 +112,10 @@ def test_what_is_known_is_kept_and_read_again(tmp_path: Path) -> None:
     assert isinstance(door, LengthPrior)
     np.testing.assert_array_equal(door.point_i, [1, 2, 3])
     assert (door.i, door.j, door.metres) == (3, 4, 2.03)
-    assert read.measured[1] == known.measured[1]
+    assert read.measured[1] == height
+    assert (read.sightings[0].tag, read.sightings[0].keyframe) == (3, 5)
+    np.testing.assert_array_equal(read.sightings[0].S_keyframe_tag, seen.S_keyframe_tag)
+    assert (read.odometry[0].clock_s, read.readings[0].clock_s) == (7.0, 0.0)
 
 
 @pytest.mark.parametrize("text", ['{"version": 1, "readings": [{}]}', '{"version": 9}', "[1"])

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 
 from mapper.backend.graph.graph_solver import Group, Poses, Similarities
+from mapper.backend.graph.motion_factors import motion_factor, motion_residual
 from mapper.backend.graph.prior_factors import (
     anchor_key,
     measured_factor,
     pose_factor,
     same_scale,
 )
-from mapper.backend.graph.priors import LengthPrior, PosePrior, ScalePrior
+from mapper.backend.graph.priors import LengthPrior, MotionPrior, PosePrior, ScalePrior
 from mapper.core.sim3 import exp_sim3, rigid_part, scale_of, to_gtsam
 
 GROUPS = (Poses(), Similarities())
@@ -127,3 +128,19 @@ def test_two_sources_of_one_unit() -> None:
     ratio = np.log(scale_of(transform(7)) / scale_of(transform(8)))
     assert factor.error(values(GROUPS[1])) == pytest.approx(0.5 * (ratio / 0.5) ** 2)
     check_derivatives(factor, values(GROUPS[1]))
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_a_motion(group: Group) -> None:
+    cameras = rigid_part(transform(3)), rigid_part(transform(4))
+    first, second = (transform(k, group) @ camera for k, camera in enumerate(cameras))
+    unit = scale_of(transform(8))
+    T = np.linalg.inv(rigid_part(first)) @ rigid_part(second)
+    T[:3, 3] /= unit
+    sigmas = np.array([0.1] * 3 + [0.2] * 3)
+    true = MotionPrior("wheels", 0, cameras[0], 1, cameras[1], T, sigmas)
+    assert motion_factor(true, 1, group, None).error(values(group)) < 1e-20
+    poses = transform(0, group), transform(1, group)
+    np.testing.assert_allclose(motion_residual(true, *poses, float(unit)), 0, atol=1e-9)
+    wrong = MotionPrior("", 0, cameras[0], 1, cameras[1], rigid_part(transform(12)), sigmas)
+    check_derivatives(motion_factor(wrong, 1, group, None), values(group))
