@@ -58,8 +58,12 @@ def tie(task: TieTask, known: Knowledge) -> TiedMap:
         return TiedMap(Tie(refused=why), unmoved, np.eye(4))
     task, priors = _with_tags(task, priors)
     sources = [
-        compared([p for p in priors.poses if p.source == number], task.poses)
-        for number in range(len(priors.sources))
+        compared(
+            [p for p in priors.poses if p.source == number],
+            task.poses,
+            is_upright=readings.origin is not None,
+        )
+        for number, readings in enumerate(known.readings)
     ]
     anchors = {number: fitted_anchor(both) for number, both in enumerate(sources)}
     metre = metre_anchor(priors)

@@ -72,7 +72,8 @@ def _log_end(
     show.keyframe_poses(saved.poses)
     show.edges([(e.i, e.j, e.kind.value) for e in aligned.edges], saved.poses)
     show.trajectory(result.trajectory.positions)
-    show.event(f"aligned globally: {len(saved.keyframes)} keyframes, {len(saved.pairs)} pairs")
+    what = "aligned globally" if saved.alignment is not None else "scaled"
+    show.event(f"{what}: {len(saved.keyframes)} keyframes, {len(saved.pairs)} pairs")
 
 
 def _time_span(result: MappingResult) -> tuple[float, float]:
