@@ -13,6 +13,7 @@ from mapper.errors import InputError
 
 UP_CONES: Final = tuple(np.radians([60.0, 40.0, 30.0, 20.0]))  # half angles around "up"
 UP_ROUNDS: Final = 5
+EVERY_WAY: Final = 0.3  # length of the mean of unit vectors that have no direction in common
 LEVEL: Final = float(np.cos(np.radians(15)))  # of a floor's facets: fusion leaves them uneven
 UPRIGHT: Final = float(np.sin(np.radians(10)))
 PLANE_ROUNDS: Final = 3
@@ -24,13 +25,24 @@ STEEP: Final = 0.1
 NO_FLOOR: Final = "no level surface could be the floor; --up X,Y,Z tells what is up in the run"
 
 
-def estimate_up(mesh: Mesh) -> np.ndarray:
+def held_up(T_world_camera: np.ndarray) -> np.ndarray:
+    """float64 (3,): unit vector to which the tops of images point, of cameras (N, 4, 4), on
+    average; as of the first camera where they are held every way."""
+    if not len(T_world_camera):
+        return np.array([0.0, -1.0, 0.0])
+    mean = -T_world_camera[:, :3, 1].mean(axis=0)
+    length = float(np.linalg.norm(mean))
+    return np.asarray(mean / length if length > EVERY_WAY else -T_world_camera[0, :3, 1])
+
+
+def estimate_up(mesh: Mesh, held: np.ndarray | None = None) -> np.ndarray:
     """float64 (3,): unit vector that points up in the world, by the surfaces that face up.
 
-    A camera is held upright more or less, so up is near (0, -1, 0): the mean of the vertex
-    normals around it, in an ever narrower cone. (0, -1, 0) where no normal is near it.
+    A camera is held upright more or less, so up is near `held` (3,), see held_up; None = (0, -1, 0)
+    of a map whose world is its first camera. It is the mean of the vertex normals around that, in
+    an ever narrower cone, and `held` where no normal is near it.
     """
-    default = np.array([0.0, -1.0, 0.0])
+    default = np.array([0.0, -1.0, 0.0]) if held is None else held
     normals = mesh.normals.astype(np.float64)
     up = default
     for half_angle in UP_CONES:
@@ -70,14 +82,20 @@ class _Facets:
         return _Facets(self.corners[chosen], self.normals[chosen], self.areas[chosen])
 
 
-def find_floor(mesh: Mesh, up: np.ndarray | None = None, layer: float = 0.02) -> Floor:
-    """The lowest of the large level surfaces. up: (3,), unit, where it is known.
+def find_floor(
+    mesh: Mesh,
+    up: np.ndarray | None = None,
+    layer: float = 0.02,
+    held: np.ndarray | None = None,
+) -> Floor:
+    """The lowest of the large level surfaces. up: (3,), unit, where it is known. held: see
+    estimate_up.
 
     Without `up`, the surfaces that face upwards tell it, and then the floor's own plane.
     layer: units within which heights are one surface's. Raises InputError where there is none.
     """
     facets = _facets(mesh)
-    found = _lowest_level(facets, estimate_up(mesh) if up is None else up, layer)
+    found = _lowest_level(facets, estimate_up(mesh, held) if up is None else up, layer)
     for _ in range(PLANE_ROUNDS if up is None else 0):
         near = facets.facing(found.up, LEVEL)
         on = np.abs(near.heights(found.up) - found.height) < ON_FLOOR * layer

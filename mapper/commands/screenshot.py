@@ -93,15 +93,16 @@ def _write_picture(run: RunDirectory, out: Path, place: str, size: tuple[int, in
 
 def render(run: RunDirectory, mesh: Mesh, place: str, size: tuple[int, int]) -> np.ndarray:
     """Picture uint8 (height, width, 3), RGB, of a run's mesh. size: (width, height)."""
-    from mapper.backend.fusion.upright import estimate_up
+    from mapper.backend.fusion.upright import estimate_up, held_up
     from mapper.io.trajectory_files import read_tum
     from mapper.report.mesh_picture import render_mesh, render_mesh_top
 
-    x, y, z = estimate_up(mesh).tolist()
+    poses = read_tum(run.trajectory).T_world_camera
+    x, y, z = estimate_up(mesh, held_up(poses)).tolist()
     if place == "above":
         return render_mesh_top(mesh, *size, up=(x, y, z))
     if place == "camera":
-        return render_mesh(mesh, *size, T_world_camera=read_tum(run.trajectory).T_world_camera[0])
+        return render_mesh(mesh, *size, T_world_camera=poses[0])
     return render_mesh(mesh, *size, up=(x, y, z))
 
 
@@ -128,7 +129,7 @@ def film(
     run: RunDirectory, path: str, size: tuple[int, int], length: tuple[int, float]
 ) -> Iterator[np.ndarray]:
     """Pictures uint8 (height, width, 3), RGB. length: their number, and the seconds they last."""
-    from mapper.backend.fusion.upright import estimate_up
+    from mapper.backend.fusion.upright import estimate_up, held_up
     from mapper.io.meshes.mesh_files import read_mesh
     from mapper.io.trajectory_files import read_tum
     from mapper.report.camera_path import orbit_poses, recorded_poses
@@ -138,10 +139,12 @@ def film(
     mesh = read_mesh(run.mesh)
     renderer = MeshRenderer(mesh, supersampling=1)
     width, height = size
+    way = read_tum(run.trajectory)
     if path == "trajectory":
-        poses, view = recorded_poses(read_tum(run.trajectory), *length), math.radians(RECORDED_VIEW)
+        poses, view = recorded_poses(way, *length), math.radians(RECORDED_VIEW)
     else:
-        poses = orbit_poses(mesh, estimate_up(mesh), length[0], width / height)
+        up = estimate_up(mesh, held_up(way.T_world_camera))
+        poses = orbit_poses(mesh, up, length[0], width / height)
         view = FIELD_OF_VIEW
     return (renderer.picture(width, height, T, view) for T in poses)
 

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from mapper.backend.fusion.upright import find_floor
+from mapper.backend.fusion.upright import find_floor, held_up
 from mapper.backend.global_map import GlobalMap
 from mapper.backend.graph.priors import ScalePrior
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
@@ -36,7 +36,8 @@ def of_height(
 
     Raises InputError where no keyframe does.
     """
-    floor = find_floor(mesh)
+    held = held_up(rigid_part(np.array(list(saved.poses.values()))))
+    floor = find_floor(mesh, held=held)
     found = []
     for keyframe_id, S in saved.fused_poses.items():
         height = _height_over(floor.up, floor.height, S, map_of(keyframe_id))

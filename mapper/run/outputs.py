@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 import yaml
 
+from mapper.backend.fusion.upright import estimate_up, held_up
 from mapper.backend.loops.loop_decision import Refusal
 from mapper.core.geometry import umeyama
 from mapper.core.mesh import Mesh
@@ -205,7 +206,7 @@ def _report(
         loops=_loop_rows(result),
         alignment_costs=result.alignment_costs,
         ground_truth=truth,
-        mesh_pictures=_pictures(result.mesh),
+        mesh_pictures=_pictures(result.mesh, held_up(result.trajectory.T_world_camera)),
         frame_latencies_ms=np.array(run.read_json(run.path / FRAME_TIMES).get("track_ms", [])),
         config="".join(f"# aligned with --set {change}\n" for change in changes) + config,
         files=run.outputs(),
@@ -227,12 +228,11 @@ def _loop_rows(result: MappingResult) -> list[LoopRow]:
     ]
 
 
-def _pictures(mesh: Mesh) -> list[np.ndarray]:
-    """Oblique and bird's-eye views; none of an empty map."""
+def _pictures(mesh: Mesh, held: np.ndarray) -> list[np.ndarray]:
+    """Oblique and bird's-eye views; none of an empty map. held: (3,), see held_up."""
     if len(mesh.faces) == 0:
         return []
-    from mapper.backend.fusion.upright import estimate_up
     from mapper.report.mesh_picture import render_mesh, render_mesh_top
 
-    x, y, z = estimate_up(mesh).tolist()
+    x, y, z = estimate_up(mesh, held).tolist()
     return [render_mesh(mesh, up=(x, y, z)), render_mesh_top(mesh, up=(x, y, z))]

@@ -17,7 +17,7 @@ from mapper.backend.fusion.occupancy import (
     occupancy,
     occupied_voxels,
 )
-from mapper.backend.fusion.upright import Floor, find_floor, upright_frame
+from mapper.backend.fusion.upright import Floor, find_floor, held_up, upright_frame
 from mapper.backend.global_map import GlobalMap
 from mapper.core.geometry import inverse, transform
 from mapper.core.mesh import Mesh
@@ -60,7 +60,8 @@ def run_occupancy(
     if not len(mesh.faces):
         raise InputError(f"{run.path}: the map of this run has no surface, so there is no floor")
     voxel_size = fusion_config(run).tsdf.voxel_size
-    floor = find_floor(mesh, up, layer=voxel_size)
+    held = held_up(saved.keyframe_trajectory().T_world_camera)
+    floor = find_floor(mesh, up, voxel_size, held)
     T_upright_world = upright_frame(floor, mesh)
     points = transform(T_upright_world, mesh.vertices.astype(np.float64))
     extent = extent_of(points, resolution, height)

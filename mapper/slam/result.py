@@ -19,7 +19,8 @@ from mapper.slam.frame_counts import FrameCounts
 @dataclass(frozen=True, slots=True)
 class MappingResult:
     """frame_indices: (N,), of the poses in trajectory. Poses are T_world_camera, metres where
-    is_metric; the world is the first keyframe of the first segment. keyframe_ids: (K,), of the
+    is_metric; the world is the first keyframe of the first segment, or that of what it is tied to.
+    keyframe_ids: (K,), of the
     poses in keyframe_trajectory. fusion: what the mesh was fused with. decisions: about loops; a
     live mapper leaves them to its recorder. dropped_loops: pairs of keyframes whose loop passed
     verification and was yet given up by the graph. alignment_costs: before and after each round of

@@ -30,10 +30,10 @@ def shrink_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     def small(mesh: Mesh, width: int, height: int, *view: Any) -> np.ndarray:
         return render(mesh, width // SMALLER, height // SMALLER, *view)
 
-    def small_pictures(mesh: Mesh) -> list[np.ndarray]:
+    def small_pictures(mesh: Mesh, held: np.ndarray) -> list[np.ndarray]:
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(mesh_picture, "_render", small)
-            return pictures(mesh)
+            return pictures(mesh, held)
 
     monkeypatch.setattr(outputs, "_pictures", small_pictures)
 
@@ -44,7 +44,7 @@ def skip_report(monkeypatch: pytest.MonkeyPatch) -> None:
     def write(path: Path, _: object) -> None:
         path.write_text("report")
 
-    monkeypatch.setattr("mapper.run.outputs._pictures", lambda _: [])
+    monkeypatch.setattr("mapper.run.outputs._pictures", lambda *_: [])
     monkeypatch.setattr("mapper.run.outputs.write_report", write)
 
 

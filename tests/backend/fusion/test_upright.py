@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from mapper.backend.fusion.upright import estimate_up, find_floor, upright_frame
+from mapper.backend.fusion.upright import estimate_up, find_floor, held_up, upright_frame
 from mapper.core.geometry import transform
 from mapper.core.mesh import Mesh
 from mapper.errors import InputError
@@ -105,3 +105,21 @@ def test_without_a_level_surface_there_is_no_floor() -> None:
     mesh = box_room(Rotation.identity())
     with pytest.raises(InputError, match="floor"):
         find_floor(Mesh(mesh.vertices, mesh.faces[:8], mesh.colors, mesh.normals))
+
+
+def test_in_another_world_the_cameras_tell_where_up_is() -> None:
+    """z is up: a map that lies on the Earth."""
+    to_east_north_up = Rotation.from_euler("x", -90, degrees=True)
+    cameras = np.tile(np.eye(4), (5, 1, 1))
+    tilts = Rotation.from_euler("x", [[-20.0], [10], [0], [15], [-30]], degrees=True)
+    cameras[:, :3, :3] = (to_east_north_up * tilts).as_matrix()
+    held = held_up(cameras)
+    assert held @ [0, 0, 1] > 0.99
+    mesh = box_room(to_east_north_up)
+    assert estimate_up(mesh, held) @ [0, 0, 1] > 0.999
+    assert find_floor(mesh, held=held).up @ [0, 0, 1] > 0.999
+    every_way = Rotation.from_euler("z", [[0.0], [120], [240]], degrees=True).as_matrix()
+    turning = np.tile(np.eye(4), (3, 1, 1))
+    turning[:, :3, :3] = every_way
+    np.testing.assert_array_equal(held_up(turning), [0, -1, 0])
+    np.testing.assert_array_equal(held_up(np.zeros((0, 4, 4))), [0, -1, 0])
