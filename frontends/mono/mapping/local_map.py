@@ -12,7 +12,7 @@ from mapper.frontends.mono.geometry.bundle import (
     Scene,
     adjust,
 )
-from mapper.frontends.mono.geometry.firmness import place_uncertainty
+from mapper.frontends.mono.geometry.firmness import disagreement, place_uncertainty
 from mapper.frontends.mono.geometry.lens import Lens
 from mapper.frontends.mono.geometry.triangulation import triangulate
 from mapper.frontends.mono.mapping.keyframes import (
@@ -171,11 +171,18 @@ class LocalMap:
 
         refine: the lens is unknown too.
         """
+        return place_uncertainty(*self._everything(), self.rms, refine)
+
+    def disagreement(self, refine: FocalPrior | None) -> float:
+        """The same by what parts of the points say, see there."""
+        return disagreement(*self._everything(), refine)
+
+    def _everything(self) -> tuple[Scene, Observations]:
+        """All keyframes and points, the first keyframe held."""
         numbers = np.arange(len(self.keyframes))
         seen, ids = self._observations(np.flatnonzero(self.points.state == POINT), numbers, 2)
         places = self.points.places[ids].copy()
-        scene = Scene(self.lens, self.keyframes.poses, places, numbers > 0)
-        return place_uncertainty(scene, seen, self.rms, refine)
+        return Scene(self.lens, self.keyframes.poses, places, numbers > 0), seen
 
     def _adjust(
         self,

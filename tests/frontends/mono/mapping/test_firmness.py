@@ -18,6 +18,7 @@ class Known:
     count: int
     unsure: float
     contradiction: float = 0.0
+    apart: float = 0.0
     keyframes: range = field(init=False)
 
     def __post_init__(self) -> None:
@@ -25,6 +26,9 @@ class Known:
 
     def uncertainty(self, refine: Any) -> float:
         return self.unsure
+
+    def disagreement(self, refine: Any) -> float:
+        return self.apart
 
 
 def is_told(known: Known) -> bool:
@@ -42,6 +46,8 @@ def is_told(known: Known) -> bool:
         (Known(SETTLED, 0.4 * UNSURE, CONTRADICTED / 2), True),
         (Known(SETTLED - 1, 0.4 * UNSURE, CONTRADICTED / 2), False),
         (Known(50, 0.0, CONTRADICTED), False),
+        (Known(FEWEST, 0.9 * UNSURE, apart=1.5 * UNSURE), True),
+        (Known(FEWEST, 0.1 * UNSURE, apart=2.5 * UNSURE), False),
     ],
 )
 def test_a_map_is_told_once_it_is_sure_enough(known: Known, told: bool) -> None:
@@ -60,6 +66,7 @@ def test_a_doubt_says_what_is_the_matter() -> None:
         (Known(SETTLED, 0.5), "50% of the way"),
         (Known(SETTLED, UNSURE, 0.3), "30% of what they see does not fit"),
         (Known(SETTLED, 0.0, 0.9), "against 90%"),
+        (Known(SETTLED, 0.0, apart=0.2), "near and far points put them 20%"),
     ):
         firmness = Firmness()
         firmness.judge(cast("LocalMap", known), FEWEST, None)
