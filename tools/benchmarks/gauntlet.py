@@ -2,10 +2,13 @@
 
     python tools benchmarks.gauntlet [--half tune|seen|final|all] [--only TEXT] [--workers N]
         [--out FOLDER] [--against FILE] [--open3d] [--data FOLDER]
+        [--seeds FIRST-LAST [--vary NAME=VALUE,... ...]]
 
 Writes gauntlet.json and gauntlet.html to the folder and prints the tables of docs/benchmarks.md.
 The half "final" is looked at once, in the end; "seen" was the final one before. --against compares
 with the gauntlet.json of another commit; --open3d runs Open3D's dense SLAM over the same frames.
+--seeds maps other rooms instead, to tune on, whose specs have these values in turn in the fields
+that are named.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from gauntlet.cases import DATA, HALVES, Case, Selection
+from gauntlet.cases import DATA, HALVES, Case, Selection, drawn_cases
 from gauntlet.judging import judge
 from gauntlet.open3d_slam import track_with_open3d
 from gauntlet.page import write_page
@@ -38,8 +41,10 @@ def main() -> None:
     parser.add_argument("--against", type=Path, metavar="FILE")
     parser.add_argument("--open3d", action="store_true")
     parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--seeds", type=_seeds, metavar="FIRST-LAST")
+    parser.add_argument("--vary", type=_varied, nargs="+", default=[], metavar="NAME=VALUE,...")
     arguments = parser.parse_args()
-    cases = Selection(arguments.half, arguments.only, arguments.data).cases()
+    cases = _cases(arguments)
     if not cases:
         sys.exit("no sequence has such a name")
     before = json.loads(arguments.against.read_text())["mapper"] if arguments.against else []
@@ -48,6 +53,33 @@ def main() -> None:
     peers = run_all(run_open3d, cases, arguments.workers) if arguments.open3d else []
     print(f"{len(cases)} sequences in {time.perf_counter() - started:.0f} s\n")
     report(rows, peers, before, arguments.out)
+
+
+def _cases(arguments: argparse.Namespace) -> list[Case]:
+    if arguments.seeds is None:
+        return Selection(arguments.half, arguments.only, arguments.data).cases()
+    try:
+        return list(drawn_cases(arguments.seeds, dict(arguments.vary)))
+    except ValueError as error:
+        sys.exit(str(error))
+
+
+def _seeds(text: str) -> range:
+    first, _, last = text.partition("-")
+    return range(int(first), int(last or first) + 1)
+
+
+def _varied(text: str) -> tuple[str, list[str | float]]:
+    """A field's name, and words or numbers."""
+    name, _, values = text.partition("=")
+    return name, [_number(value) for value in values.split(",")]
+
+
+def _number(text: str) -> str | float:
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def report(rows: list[Row], peers: list[Row], before: list[Row], out: Path) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -81,6 +82,27 @@ def room_cases(**fixed: Any) -> Iterable[Case]:
         spec = draw_sequence(seed, **{**kinds, **fixed})
         name = f"{seed:03d} {spec.camera.kind} {spec.path} {spec.rate:.0f} Hz"
         yield Case(name, half, spec)
+
+
+def drawn_cases(
+    seeds: Iterable[int], varied: Mapping[str, SequenceOf[str | float]]
+) -> Iterable[Case]:
+    """More of them to tune on, with kinds of one's own: fields of the spec, each with the values
+    that it takes in turn, the first at every seed, the second whenever the first is through.
+
+    Raises ValueError where a seed is of the halves.
+    """
+    for seed in seeds:
+        if seed < 4 * EACH:
+            raise ValueError(
+                f"seed {seed} is of the gauntlet's halves: take one from {4 * EACH} on"
+            )
+        fixed, turn = {}, seed
+        for name, values in varied.items():
+            turn, index = divmod(turn, len(values))
+            fixed[name] = values[index]
+        spec = draw_sequence(seed, **fixed)
+        yield Case(f"{seed} {spec.camera.kind} {spec.path} {spec.rate:.0f} Hz", "tune", spec)
 
 
 def real_cases(data: Path) -> Iterable[Case]:

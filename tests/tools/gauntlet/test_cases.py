@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from gauntlet.cases import HALVES, Selection, room_cases
+import pytest
+from gauntlet.cases import HALVES, Selection, drawn_cases, room_cases
 
 from mapper.core.camera_kinds import CAMERA_KINDS
 from mapper.rooms.spec import PATHS
@@ -44,6 +45,17 @@ def test_the_half_that_is_only_looked_at_in_the_end_is_left_out(tmp_path: Path) 
     for half in ("tune", "seen"):
         assert all(int(case.name.split()[0]) < first_final for case in by_half[half])
     assert len(Selection("all", "", tmp_path).cases()) == sum(map(len, by_half.values()))
+
+
+def test_rooms_to_tune_on_take_each_value_in_turn_and_no_seed_of_the_halves() -> None:
+    varied = {"path": ("head_worn", "hand_held"), "rate": (30.0, 15.0), "moving": ("arms",)}
+    specs = [case.spec for case in drawn_cases(range(1400, 1404), varied)]
+    assert all(spec is not None and spec.moving == "arms" for spec in specs)
+    assert [spec.path for spec in specs if spec] == ["head_worn", "hand_held"] * 2
+    assert [spec.rate for spec in specs if spec] == [30.0, 30.0, 15.0, 15.0]
+    last = max(int(case.name.split()[0]) for case in room_cases())
+    with pytest.raises(ValueError, match=f"seed {last} is of the gauntlet"):
+        list(drawn_cases([last], {}))
 
 
 def test_recordings_that_are_not_there_are_left_out(tmp_path: Path) -> None:
