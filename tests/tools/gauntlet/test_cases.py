@@ -48,7 +48,11 @@ def test_the_half_that_is_only_looked_at_in_the_end_is_left_out(tmp_path: Path) 
 
 
 def test_rooms_to_tune_on_take_each_value_in_turn_and_no_seed_of_the_halves() -> None:
-    varied = {"path": ("head_worn", "hand_held"), "rate": (30.0, 15.0), "moving": ("arms",)}
+    varied: dict[str, tuple[str | float, ...]] = {
+        "path": ("head_worn", "hand_held"),
+        "rate": (30.0, 15.0),
+        "moving": ("arms",),
+    }
     specs = [case.spec for case in drawn_cases(range(1400, 1404), varied)]
     assert all(spec is not None and spec.moving == "arms" for spec in specs)
     assert [spec.path for spec in specs if spec] == ["head_worn", "hand_held"] * 2
