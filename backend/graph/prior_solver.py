@@ -91,8 +91,8 @@ def solve_tied(problem: TieProblem) -> TieSolution:
     step = _solve(problem, near, problem.priors.poses, (HUBER, HUBER))
     kernels = narrow(problem), narrow(problem)
     step = _solve(_moved(problem, step), edges, problem.priors.poses, kernels)
-    agrees = np.zeros(0, bool)
-    kept = np.zeros(0, bool)
+    agrees, kept = np.zeros(0, bool), np.zeros(0, bool)
+    used: list[Edge] = []
     for _ in range(ROUNDS):
         now = agreeing_priors(problem.priors.poses, step.poses, step.anchors)
         sound = _agreeing_edges(problem, step.poses, edges)

@@ -13,7 +13,6 @@ from mapper.backend.graph.restoration import restored_graph
 from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.backend.loops.loop_decision import LoopDecision, Refusal, latest
 from mapper.errors import InputError
-from mapper.known.stored import read_knowledge
 from mapper.run.directory import RunDirectory
 from mapper.run.journal import read_journal
 from mapper.run.records import (
@@ -87,8 +86,8 @@ def load_map(run: RunDirectory) -> GlobalMap:
             return saved
     _refuse_damaged(run, set(damaged))
     config = run.read_description().backend_settings()
-    graph = restored_graph(config.graph, keyframes, edges)
-    return optimised_map(keyframes, graph, read_knowledge(run))
+    # Not tied to what is known of it: run.yaml has the unit and the world of before.
+    return optimised_map(keyframes, restored_graph(config.graph, keyframes, edges))
 
 
 @contextmanager

@@ -251,3 +251,12 @@ def test_what_is_known_many_times_may_be_wrong_now_and_then_and_not_mostly() -> 
     rng = np.random.default_rng(0)
     wild = [replace(each, log_metres=float(rng.normal())) for each in known]
     assert "agree with one scale" in tie(made.task, Knowledge(measured=tuple(wild))).tie.refused
+
+
+def test_a_map_of_one_keyframe_gets_its_unit_too() -> None:
+    """As a few photographs from one place make it: there are no edges."""
+    made = walk(keyframes=1)
+    known = (ScalePrior("height", 0, float(np.log(0.4)), 0.02),)
+    tied = tie(made.task, Knowledge(measured=known))
+    assert tied.tie.refused == ""
+    assert scale_of(tied.poses[0]) == pytest.approx(0.4, rel=1e-3)
