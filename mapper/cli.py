@@ -27,7 +27,7 @@ COMMANDS = {
     "track": "follow points of the first frame through a sequence",
     "eval": "errors of a run against ground truth: ATE and RPE",
     "bench": "published evaluation protocols: pose, depth, reconstruction",
-    "train": "train a network of the learned frontends on made-up rooms",
+    "train": "train a network of the learned frontends on rooms, recordings and runs",
     "config": "every setting with unit, default and meaning; what a configuration changes",
     "weights": "list, fetch, verify and convert the weights of learned frontends",
     "doctor": "what works on this machine",
