@@ -49,7 +49,7 @@ def aligned(
 @pytest.fixture(autouse=True)
 def without_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """They take most of the time; the run that all tests look at has them."""
-    monkeypatch.setattr("mapper.run.outputs._pictures", lambda _: [])
+    monkeypatch.setattr("mapper.run.outputs._pictures", lambda *_: [])
 
 
 def metrics_of(run: Path) -> dict:
