@@ -52,13 +52,13 @@ def execute(arguments: argparse.Namespace) -> int:
     from mapper.train.recipe import load_recipe
 
     recipe = load_recipe(arguments.recipe, arguments.changes)
-    if arguments.minutes is not None and arguments.minutes <= 0:
+    if arguments.minutes is not None and not arguments.minutes > 0:
         raise ConfigError(f"--minutes {arguments.minutes:g}: must be above 0")
     if arguments.workers is not None and arguments.workers < 0:
         raise ConfigError(f"--workers {arguments.workers}: must be 0 or above")
     sources = open_sources(arguments.data)
     held_back = held_back_in(arguments.data)
-    arguments.out.mkdir(parents=True, exist_ok=True)
+    _make_folder(arguments.out)
     minutes = arguments.minutes or float("inf")
     processes = started()
     on_gpu = processes.device.type == "cuda"
@@ -80,3 +80,12 @@ def execute(arguments: argparse.Namespace) -> int:
     else:
         print(f"{done} of {recipe.steps} steps done\n  {arguments.out}")
     return 0
+
+
+def _make_folder(path: Path) -> None:
+    from mapper.runtime.atomic_files import output_error
+
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise output_error(path, error) from error

@@ -114,6 +114,10 @@ def allowed(hint: Any) -> str:
     if get_origin(plain) is tuple:
         inner = allowed(get_args(plain)[0])
         return f"a list like [4, 5, 6], each {inner}"
+    if get_origin(plain) is list:
+        return f"a list, each {allowed(get_args(plain)[0])}"
+    if get_origin(plain) is dict:
+        return "keys with values, like {depth: 4}"
     words = {float: "a number", int: "a whole number", bool: "true or false", str: "text"}[plain]
     return f"{words} {_bounds(found)}".strip()
 

@@ -20,6 +20,7 @@ REMEDIES: Final = {
     **dict.fromkeys(FULL, "free some space or write elsewhere"),
     errno.ENOENT: "create its folder first",
     errno.ENOTDIR: "a part of the path is a file, not a folder; choose another path",
+    errno.EEXIST: "there is a file; choose another path",
     errno.EISDIR: "it is a folder; choose a file name",
     errno.EACCES: "choose a folder that you may write to",
     errno.EPERM: "choose a folder that you may write to",

@@ -56,7 +56,10 @@ def restore_training(
         state = torch.load(path, map_location="cpu", weights_only=True)
         before, now = _with_defaults(dict(state["recipe"])), asdict(recipe)
     except Exception as error:  # torch raises whatever its reader meets
-        raise InputError(f"{path}: no training of ours ({error})") from error
+        raise InputError(
+            f"{path}: no training of ours, or cut off ({error}); remove it to begin anew, or "
+            "choose another --out"
+        ) from error
     for name in FREE:
         before.pop(name, None)
         now.pop(name, None)

@@ -16,6 +16,7 @@ from typing import Any, Final
 import torch
 
 from mapper.errors import InputError
+from mapper.runtime.atomic_files import output_error
 from mapper.train.batch import TrainingBatch
 from mapper.train.checkpoint import restore_training, save_training
 from mapper.train.data.ahead import read_ahead
@@ -167,5 +168,8 @@ class _Log:
 
     def write(self, line: dict[str, Any]) -> None:
         """Append one line."""
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        try:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+        except OSError as error:
+            raise output_error(self._path, error) from error

@@ -50,8 +50,11 @@ def freeze(model: nn.Module, patterns: Iterable[str]) -> list[str]:
 
 
 def optimiser(model: nn.Module, chosen: Optimisation) -> torch.optim.AdamW:
-    """AdamW over what is not frozen, the learning rate still 0."""
+    """AdamW over what is not frozen, the learning rate still 0. Raises ConfigError where that is
+    nothing."""
     groups = parameter_groups(model, chosen)
+    if not groups:
+        raise ConfigError("freeze: it leaves nothing of the network to train")
     return torch.optim.AdamW(groups, lr=0.0, betas=chosen.betas, eps=1e-8)
 
 

@@ -184,6 +184,8 @@ def load_recipe(name: str, changes: list[str]) -> Recipe:
         known = ", ".join(sorted(file.stem for file in RECIPES.glob("*.yaml")))
         raise ConfigError(f"recipe {name}: no such file, and none of {known}")
     values = read_mapping(path)
+    if "model" not in values and not any(text.startswith("model=") for text in changes):
+        raise ConfigError(f"{path}: names no model; a recipe begins with a line like model: cut3r")
     try:
         return from_mapping(Recipe, changed(values, changes, Recipe))
     except ConfigError as error:

@@ -65,3 +65,22 @@ def test_data_that_is_none_is_named(tmp_path: Path, command: Command) -> None:
         "train", "--recipe", "cut3r-mini", "--data", tmp_path, "--out", tmp_path / "net"
     )
     assert status != 0 and "make_rooms" in said and not (tmp_path / "net").exists()
+
+
+def test_options_that_make_no_sense_are_one_line(tmp_path: Path, command: Command) -> None:
+    rooms = tmp_path / "rooms"
+    rooms.mkdir()
+    np.savez(rooms / "train_00000.npz", images=np.zeros((3, 42, 56, 3), np.uint8))
+    recipe, file = tmp_path / "small.yaml", tmp_path / "file"
+    recipe.write_text(json.dumps(RECIPE))
+    file.write_text("something")
+    common = ("train", "--recipe", recipe, "--data", rooms, "--out")
+    for more, word in (
+        ((file,), "cannot write"),
+        ((file / "net",), "a part of the path is a file"),
+        ((tmp_path / "net", "--minutes", "nan"), "--minutes nan"),
+        ((tmp_path / "net",), "train_00000.npz"),
+    ):
+        status, _, said = command(*common, *more)
+        assert status == 2 and word in said and len(said.strip().splitlines()) == 1, said
+    assert file.read_text() == "something"

@@ -163,7 +163,7 @@ def test_recipes_and_data_that_do_not_exist_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="make_rooms"):
         packed_scenes(tmp_path)
     (tmp_path / "train_00000.npz").write_bytes(b"nothing")
-    with pytest.raises(InputError, match="no file of a room"):
+    with pytest.raises(InputError, match="cannot be read as npz"):
         packed_scenes(tmp_path)[0].view(0)
 
 

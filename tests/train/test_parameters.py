@@ -13,7 +13,7 @@ from mapper.frontends.cut3r.config import Cut3rConfig
 from mapper.frontends.cut3r.model import Cut3r
 from mapper.frontends.vggt.config import VggtConfig
 from mapper.frontends.vggt.network import Vggt
-from mapper.train.parameters import Optimisation, freeze, parameter_groups
+from mapper.train.parameters import Optimisation, freeze, optimiser, parameter_groups
 from tests.support.paths import COMMITTED_GOLDEN, FULL_GOLDEN
 
 RECORDED = "training/parameter_groups.json"
@@ -48,6 +48,9 @@ def test_what_is_frozen_is_in_no_group_and_a_wrong_name_is_refused() -> None:
     assert len(frozen) > 5 and before - after == len(frozen) - still
     with pytest.raises(ConfigError, match="no parameter"):
         freeze(model, ["agregator"])
+    freeze(model, ["*"])
+    with pytest.raises(ConfigError, match="nothing of the network to train"):
+        optimiser(model, Optimisation())
 
 
 def recorded_groups() -> dict[str, list[dict[str, Any]]]:

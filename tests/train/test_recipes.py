@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from training_memory import META, PUBLISHED, MetaStep, meta_step, tensors_in
@@ -73,3 +75,17 @@ def check_gradients(step: MetaStep) -> None:
 def test_a_recipe_with_what_does_nothing_is_refused(change: str, complaint: str) -> None:
     with pytest.raises(ConfigError, match=complaint):
         load_recipe("stream3r", [change])
+
+
+def test_a_file_without_a_model_is_no_recipe(tmp_path: Path) -> None:
+    """Else it would be a network of a billion parameters, by default."""
+    file = tmp_path / "mine.yaml"
+    for text in ("", "steps: 3\n"):
+        file.write_text(text)
+        with pytest.raises(ConfigError, match=r"mine\.yaml: names no model"):
+            load_recipe(str(file), [])
+    assert load_recipe(str(file), ["model=cut3r"]).steps == 3
+    with pytest.raises(ConfigError, match="network=3: expected keys with values"):
+        load_recipe(str(file), ["model=cut3r", "network=3"])
+    with pytest.raises(ConfigError, match="freeze=3: expected a list"):
+        load_recipe(str(file), ["model=cut3r", "freeze=3"])

@@ -14,13 +14,15 @@ from typing import Final
 import cv2
 import numpy as np
 
+from mapper.core.geometry import pose
 from mapper.errors import InputError
-from mapper.train.data.scene import View
+from mapper.train.data.scene import NO_ARRAYS, View, checked, read_arrays
 
 POSES: Final = ("pose", "camera_pose", "cam2world")
 CAMERAS: Final = ("intrinsics", "intrinsic", "camera_intrinsics")
 MILLIMETRES: Final = 1000.0
 LARGEST_UINT16: Final = 65535.0
+OTHER_SHAPE: Final = 0.05  # share by which sides differ in their ratio
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +82,11 @@ class ProcessedScene:
         else:
             depth = self._depth(path, stored)
         if image.shape[:2] != depth.shape:
+            _refuse_other_shape(image.shape, depth.shape, self.layout.depth(path))
             image = cv2.resize(image, depth.shape[::-1], interpolation=cv2.INTER_AREA)
         K = _named(stored, CAMERAS, self.layout.camera(path))
-        return View(np.ascontiguousarray(image[..., ::-1]), depth, _pose(stored, path, self), K)
+        T = _pose(stored, path, self)
+        return checked(View(np.ascontiguousarray(image[..., ::-1]), depth, T, K), path)
 
     def _depth(self, image: Path, camera: Mapping[str, np.ndarray]) -> np.ndarray:
         """float32, 0 where there is no reading, -1 in the sky."""
@@ -90,14 +94,17 @@ class ProcessedScene:
         if not path.is_file():
             raise InputError(f"{path}: expected the depth of {image.name}")
         if path.suffix == ".npy":
-            depth = np.load(path, allow_pickle=False).astype(np.float32)
+            depth = _array(path)
         else:
             read = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
             if read is None or read.ndim != 2:
                 raise InputError(f"{path}: no depth image")
             scale = self.layout.depth_scale
             if not scale:
-                scale = LARGEST_UINT16 / float(camera["maximum_depth"])
+                largest = _named(camera, ("maximum_depth",), self.layout.camera(image))
+                if not (largest.size == 1 and np.isfinite(largest).all() and largest > 0):
+                    raise InputError(f"{self.layout.camera(image)}: maximum_depth is not above 0")
+                scale = LARGEST_UINT16 / float(largest)
             depth = read.astype(np.float32) / np.float32(scale)
         depth = np.nan_to_num(depth, nan=0.0, posinf=0.0, neginf=0.0)
         scene = image.parent.parent
@@ -123,12 +130,28 @@ def processed_scenes(folder: Path, cameras_alone: bool = False) -> Iterator[Proc
                 yield ProcessedScene(layout, found, cameras_alone)
 
 
-def _camera(path: Path) -> dict[str, np.ndarray]:
+def _array(path: Path) -> np.ndarray:
+    """A depth, float32 (H, W)."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return dict(file)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: no camera ({error})") from error
+        depth = np.load(path, allow_pickle=False)
+        if not isinstance(depth, np.ndarray) or depth.ndim != 2 or depth.dtype.kind not in "fiu":
+            raise ValueError("expected numbers (H, W)")
+    except NO_ARRAYS as error:
+        raise InputError(f"{path}: no depth ({error})") from error
+    return depth.astype(np.float32)
+
+
+def _refuse_other_shape(image: tuple[int, ...], depth: tuple[int, ...], path: Path) -> None:
+    """An image may be larger than its depth, not of another form."""
+    if abs(image[0] * depth[1] / (image[1] * depth[0]) - 1) > OTHER_SHAPE:
+        raise InputError(
+            f"{path}: depth of {depth[1]}x{depth[0]} for an image of {image[1]}x{image[0]}: "
+            "expected one of the same form"
+        )
+
+
+def _camera(path: Path) -> dict[str, np.ndarray]:
+    return read_arrays(path)
 
 
 def _has_pose(path: Path) -> bool:
@@ -139,9 +162,11 @@ def _has_pose(path: Path) -> bool:
 
 def _pose(stored: Mapping[str, np.ndarray], image: Path, scene: ProcessedScene) -> np.ndarray:
     if "R_cam2world" in stored:
-        T = np.eye(4)
-        T[:3, :3], T[:3, 3] = stored["R_cam2world"], stored["t_cam2world"]
-        return T
+        where = scene.layout.camera(image)
+        R, t = (_named(stored, (name,), where) for name in ("R_cam2world", "t_cam2world"))
+        if R.shape != (3, 3) or t.size != 3:
+            raise InputError(f"{where}: expected R_cam2world (3, 3) and t_cam2world (3,)")
+        return pose(R, t.ravel())
     return _named(stored, POSES, scene.layout.camera(image))
 
 

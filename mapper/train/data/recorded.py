@@ -13,7 +13,7 @@ from mapper.io.sequences.sequence import Sequence
 from mapper.run.directory import RunDirectory
 from mapper.saved.map import load_map
 from mapper.saved.results import sequence_again
-from mapper.train.data.scene import View
+from mapper.train.data.scene import View, checked
 
 
 class RecordedScene:
@@ -34,12 +34,13 @@ class RecordedScene:
                 "a calibration.yaml beside the images"
             )
         depth = frame.depth if frame.mask is None else np.where(frame.mask, frame.depth, 0)
-        return View(
+        view = View(
             frame.image,
             depth.astype(np.float32),
             self._poses[index],
             frame.intrinsics.matrix,
         )
+        return checked(view, f"{self._sequence.path}: frame {frame.index}")
 
 
 def run_scene(path: Path) -> RecordedScene:

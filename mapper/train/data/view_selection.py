@@ -52,6 +52,8 @@ def _without_repeats(
     views: int, first: int, images: int, rule: ViewRule, rng: np.random.Generator
 ) -> Chosen:
     rest = images - 1 - first
+    if views == 1:
+        return Chosen([first], True)
     if rest == views - 1:
         return Chosen(list(range(first, images)), True)
     lowest, highest = rule.intervals

@@ -39,6 +39,10 @@ def test_crops_rays_and_points_are_the_recorded_ones(name: str) -> None:
     assert [d for d in verdict.differences if not d.within(1e-6)] == []
 
 
+def test_a_single_view_is_the_first() -> None:
+    assert choose_views(1, 2, 9, ViewRule(), np.random.default_rng(0)).positions == [2]
+
+
 def test_a_scene_that_is_too_short_is_refused_unless_views_may_come_again() -> None:
     with pytest.raises(ValueError, match="too few"):
         choose_views(6, 2, 5, ViewRule(), np.random.default_rng(0))
