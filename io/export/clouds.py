@@ -14,6 +14,7 @@ import numpy as np
 
 from mapper.core.mesh import Mesh
 from mapper.errors import ConfigError, InputError
+from mapper.io.georeference.crs import MapCrs
 from mapper.io.meshes.mesh_files import check_mesh
 from mapper.io.meshes.ply import write_ply
 from mapper.runtime.atomic_files import atomic_write, output_error, temporary_beside
@@ -28,18 +29,23 @@ LAS_REACH: Final = 2**31 - 1  # its largest whole number
 RGB_RECORD: Final = 2  # LAS's point format with colours that every reader knows, of version 1.2
 
 
-def write_cloud(path: Path | str, cloud: Mesh) -> None:
-    """Write a cloud's points in the world frame, in its units, by the name's end; see WRITERS.
+def write_cloud(path: Path | str, cloud: Mesh, place: MapCrs | None = None) -> None:
+    """Write a cloud's points in the world frame, in its units, by the name's end; see SUFFIXES.
 
+    place: the coordinate system in whose local coordinates the cloud is. Files of WHOLE get its
+    offset and hold the system's own coordinates; the others stay local.
     InputError where there is no point, or the package is missing that writes the format.
     """
     suffix = Path(path).suffix.lower()
-    if suffix not in WRITERS:
-        raise ConfigError(f"{path}: unknown cloud format; end the name in {', '.join(WRITERS)}")
+    if suffix not in SUFFIXES:
+        raise ConfigError(f"{path}: unknown cloud format; end the name in {', '.join(SUFFIXES)}")
     if not len(cloud.vertices):
         raise InputError(f"{path}: the cloud has no points; nothing to write")
     check_mesh(cloud)
-    WRITERS[suffix](path, cloud)
+    if suffix in WHOLE:
+        WHOLE[suffix](path, cloud, place)
+    else:
+        WRITERS[suffix](path, cloud)
 
 
 def require_writer(suffix: str) -> None:
@@ -83,24 +89,29 @@ def _write_pcd(path: Path | str, cloud: Mesh) -> None:
             file.write(rows.tobytes())
 
 
-def _write_las(path: Path | str, cloud: Mesh) -> None:
-    """LAS 1.2 with 16-bit colours; it has no place for normals."""
+def _write_las(path: Path | str, cloud: Mesh, place: MapCrs | None) -> None:
+    """LAS 1.2 with 16-bit colours; it has no place for normals. Its whole numbers count from the
+    offset, so that coordinates of millions of metres keep their digits."""
     laspy = _package("laspy", ".las")
-    low = cloud.vertices.min(0).astype(float)
-    extent = float((cloud.vertices.max(0).astype(float) - low).max())
+    vertices = cloud.vertices.astype(float) + (0.0 if place is None else place.offset)
+    low = vertices.min(0) if place is None else np.floor(vertices.min(0))
+    extent = float((vertices.max(0) - low).max())
     header = laspy.LasHeader(point_format=RGB_RECORD, version="1.2")
     header.offsets = low
     header.scales = np.full(3, max(LAS_RESOLUTION, extent / LAS_REACH))
     header.generating_software = "mapper"
+    if place is not None:
+        header.add_crs(place.system)
     las = laspy.LasData(header)
-    las.x, las.y, las.z = cloud.vertices.T.astype(float)
+    las.x, las.y, las.z = vertices.T
     las.red, las.green, las.blue = cloud.colors.T.astype(np.uint16) * 257  # 255 becomes 65535
     with atomic_write(path, "wb") as file:
         las.write(file)
 
 
-def _write_e57(path: Path | str, cloud: Mesh) -> None:
-    """One scan, float32; without normals, for which the standard has no field."""
+def _write_e57(path: Path | str, cloud: Mesh, place: MapCrs | None) -> None:
+    """One scan, float32, whose pose has the offset in float64; without normals, for which the
+    standard has no field."""
     pye57 = _package("pye57", ".e57")
     names = ("cartesianX", "cartesianY", "cartesianZ", "colorRed", "colorGreen", "colorBlue")
     columns = (*cloud.vertices.T, *cloud.colors.T)
@@ -108,7 +119,8 @@ def _write_e57(path: Path | str, cloud: Mesh) -> None:
     with _whole(path) as temporary:
         try:
             with pye57.E57(str(temporary), mode="w") as file:
-                file.write_scan_raw(scan, name="map")
+                offset = np.zeros(3) if place is None else place.offset
+                file.write_scan_raw(scan, name="map", translation=offset)
         except pye57.libe57.E57Exception as error:
             raise OSError(None, str(error).splitlines()[0][:80]) from error
 
@@ -131,7 +143,11 @@ def _whole(path: Path | str) -> Iterator[Path]:
 WRITERS: Final[dict[str, Callable[[Path | str, Mesh], None]]] = {
     ".ply": _write_points_as_ply,
     ".pcd": _write_pcd,
+}
+# Of these formats every reader knows an offset.
+WHOLE: Final[dict[str, Callable[[Path | str, Mesh, MapCrs | None], None]]] = {
     ".las": _write_las,
     ".e57": _write_e57,
 }
+SUFFIXES: Final = (*WRITERS, *WHOLE)
 PACKAGES: Final = {".las": "laspy", ".e57": "pye57"}

@@ -20,7 +20,7 @@ MODEL: Final = Path("sparse") / "0"
 DEPTH: Final = Path("stereo") / "depth_maps"
 FILES: Final = re.compile(
     rf"{IMAGE_FILES.pattern}|{MASK_FILES.pattern}|sparse/0/(cameras|images|points3D)\.bin"
-    r"|stereo/depth_maps/.+\.geometric\.bin"
+    r"|stereo/depth_maps/.+\.geometric\.bin|crs\.json"
 )
 PINHOLE: Final = 1  # the model's number in COLMAP; its parameters are fx fy cx cy
 PIXEL_CENTER: Final = 0.5  # the first pixel's centre in COLMAP; 0 with us

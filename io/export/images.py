@@ -12,6 +12,7 @@ import numpy as np
 from mapper.core.intrinsics import Intrinsics
 from mapper.errors import InputError
 from mapper.io.export.scene import ExportedImage, Scene
+from mapper.io.georeference.crs import FILE, write_record
 
 JPEG_QUALITY: Final = 95
 DEPTH_UNIT: Final = 0.001  # world units of one step of a 16-bit depth image
@@ -22,7 +23,9 @@ MASK_FILES: Final = re.compile(r"masks/(.+/)?frame_\d+(_\w+)?\.(jpg|png)\.png")
 
 def write_images(folder: Path, scene: Scene) -> None:
     """Each image under images/NAME and its mask, if it has one, under masks/NAME.png, 0 = not to
-    be used; only one is in memory at a time."""
+    be used; only one is in memory at a time. Where they lie on the Earth, crs.json says so."""
+    if scene.place is not None:
+        write_record(folder / FILE, scene.place.record(is_local=True))
     for image in scene.images:
         path = _made(folder / "images" / image.name)
         path.write_bytes(_encoded(path.suffix, _checked(image)))

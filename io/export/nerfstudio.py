@@ -28,7 +28,7 @@ POSES: Final = "transforms.json"
 CLOUD: Final = "points.ply"
 FILES: Final = re.compile(
     rf"{IMAGE_FILES.pattern}|{MASK_FILES.pattern}|depths/(.+/)?frame_\d+(_\w+)?\.png"
-    r"|transforms\.json|points\.ply"
+    r"|transforms\.json|points\.ply|crs\.json"
 )
 PIXEL_CENTER: Final = 0.5  # the first pixel's centre in Nerfstudio; 0 with us
 # Camera axes of OpenGL (x right, y up, z backward) and of OpenCV, either to the other.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -12,6 +12,7 @@ import numpy as np
 from mapper.core.intrinsics import Intrinsics
 from mapper.core.mesh import Mesh
 from mapper.errors import InputError
+from mapper.io.georeference.crs import MapCrs
 
 SUFFIXES: Final = (".jpg", ".png")
 
@@ -59,11 +60,13 @@ class TrackedPoints:
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
     """images: in the order in which they were taken. cloud: its vertices are points without
-    tracks. tracked: points with tracks, which COLMAP then gets in place of the cloud."""
+    tracks. tracked: points with tracks, which COLMAP then gets in place of the cloud. place: the
+    coordinate system in whose local coordinates all of it is; None = the map's own world."""
 
     images: Sequence[ExportedImage]
     cloud: Mesh
     tracked: TrackedPoints | None = None
+    place: MapCrs | None = None
 
     def __post_init__(self) -> None:
         if not self.images:
@@ -77,6 +80,18 @@ class Scene:
                 raise InputError(f"{name}: an exported image ends in {' or '.join(SUFFIXES)}")
             if path.is_absolute() or ".." in path.parts:
                 raise InputError(f"{name}: an exported image lies inside the export's folder")
+
+
+def placed_scene(scene: Scene, place: MapCrs) -> Scene:
+    """A scene of the map's world in local coordinates of a system."""
+    poses = place.local_poses(np.array([image.T_world_camera for image in scene.images]))
+    images = [
+        replace(image, T_world_camera=T) for image, T in zip(scene.images, poses, strict=True)
+    ]
+    tracked = scene.tracked
+    if tracked is not None:
+        tracked = replace(tracked, xyz=place.local(tracked.xyz))
+    return Scene(images, place.local_mesh(scene.cloud), tracked, place)
 
 
 def distinct_cameras(scene: Scene) -> tuple[list[Intrinsics], list[int]]:

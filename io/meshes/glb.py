@@ -22,18 +22,25 @@ ARRAY_BUFFER, ELEMENT_ARRAY_BUFFER = 34962, 34963
 POINTS, TRIANGLES = 0, 4
 # Camera axes (y down, z forward) to glTF's (y up, z backward): half a turn about x, xyzw.
 TO_Y_UP: Final = [1.0, 0.0, 0.0, 0.0]
+# East, north and up to glTF's: a quarter turn about x, xyzw.
+Z_TO_Y_UP: Final = [-(0.5**0.5), 0.0, 0.0, 0.5**0.5]
 MAX_SIZE: Final = 2**32 - 1  # bytes, by the header's field
 
 
-def write_glb(path: Path | str, mesh: Mesh, cameras: Sequence[GlbCamera] = ()) -> None:
+def write_glb(
+    path: Path | str, mesh: Mesh, cameras: Sequence[GlbCamera] = (), *, is_z_up: bool = False
+) -> None:
     """POSITION, NORMAL, COLOR_0 and indices; vertices stay in the world frame, a node turns them.
 
-    The world's axes are taken as those of a camera (x right, y down, z forward). cameras: nodes
-    below the mesh's, so that they are turned with it; none where there is no vertex.
+    The world's axes are taken as those of a camera (x right, y down, z forward), or as east, north
+    and up where is_z_up. cameras: nodes below the mesh's, so that they are turned with it; none
+    where there is no vertex.
     """
     blocks = _blocks(mesh) if len(mesh.vertices) else []
     size = sum(block.nbytes for block, _ in blocks)
     content = _document(mesh, blocks, size)
+    if is_z_up and blocks:
+        content["nodes"][0]["rotation"] = Z_TO_Y_UP
     if cameras and blocks:
         _add_cameras(content, cameras)
     document = json.dumps(content, separators=(",", ":")).encode()

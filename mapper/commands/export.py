@@ -11,6 +11,7 @@ from mapper.commands.options import add_run
 
 if TYPE_CHECKING:
     from mapper.core.mesh import Mesh
+    from mapper.io.georeference.crs import MapCrs
     from mapper.run.directory import RunDirectory
 
 EPILOG = """formats:
@@ -23,12 +24,14 @@ examples:
   mapper export runs/desk --format colmap                writes runs/desk/export/colmap/
   mapper export runs/desk --format tum --out desk.txt
   mapper export runs/desk --format colmap,nerfstudio,tum --frames every:5 --depth
+  mapper export runs/walk --format las,colmap --crs EPSG:32632
 
 Images are read again where the run was made from, as large as they are stored, without distortion;
 where that is gone, the keyframes' own are written. Each has a camera of its own where the frontend
 said so; --shared-camera finds one for all. docs/exports.md says what the files hold.
 Works on finished and on interrupted runs. World: the first keyframe's camera, x right, y down,
-z forward.
+z forward; of a map that GPS has placed: x east, y north, z up. --crs writes such a map in a system
+of surveyors (pip install pyproj); FILE.crs.json says which offset is left out of its coordinates.
 """
 DEFAULTS = {
     "tum": "trajectory_tum.txt",
@@ -45,6 +48,7 @@ DEFAULTS = {
 SCENES = ("colmap", "nerfstudio")
 TRAJECTORIES = ("tum", "kitti", "euroc")
 CLOUDS = ("ply", "pcd", "las", "e57")
+WHOLE = (*TRAJECTORIES, "las", "e57")  # numbers in them have digits enough for any coordinates
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,6 +69,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="file or folder (RUN/export/NAME by format); the folder of all, of several formats",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier export")
+    parser.add_argument(
+        "--crs", metavar="EPSG:N", help="in this coordinate system, of a map that GPS has placed"
+    )
     scene = parser.add_argument_group("of colmap and nerfstudio")
     scene.add_argument(
         "--frames",
@@ -111,16 +118,25 @@ def execute(arguments: argparse.Namespace) -> int:
     """Carry the command out; the exit code of the process."""
     from mapper.run.directory import RunDirectory
     from mapper.run.ownership import writing_into
+    from mapper.runtime.existing_files import make_way
+    from mapper.saved.georeference import crs_of, record_of, write_place
 
     _check_scene_options(arguments)
     run = RunDirectory.open(arguments.run)
+    place = None if arguments.crs is None else crs_of(run, arguments.crs)
     outputs = {format: _output(run, format, arguments) for format in arguments.format}
     for format, out in outputs.items():
         _check_output(out, format, arguments.overwrite)
+        if place is not None and format not in SCENES:
+            make_way(record_of(out), arguments.overwrite)
     results = []
     for format, out in outputs.items():
         with writing_into(run, out):
-            result = _export(run, out, format, arguments)
+            result = _export(run, out, format, arguments, place)
+            if format not in SCENES:
+                write_place(out, place, format in WHOLE, arguments.overwrite)
+        if place is not None:
+            result["crs"] = place.code
         results.append({"path": str(out), "format": format, **result})
         if not arguments.json:
             _tell(out, format, result)
@@ -148,21 +164,27 @@ def _output(run: RunDirectory, format: str, arguments: argparse.Namespace) -> Pa
 
 
 def _export(
-    run: RunDirectory, out: Path, format: str, arguments: argparse.Namespace
+    run: RunDirectory,
+    out: Path,
+    format: str,
+    arguments: argparse.Namespace,
+    place: MapCrs | None,
 ) -> dict[str, Any]:
     if format in TRAJECTORIES:
-        return _export_trajectory(run, out, format)
+        return _export_trajectory(run, out, format, place)
     if format in CLOUDS:
-        return _export_cloud(run, out, arguments.json)
+        return _export_cloud(run, out, arguments.json, place)
     if format == "gltf":
-        return _export_gltf(run, out, arguments.json)
-    return _export_scene(run, out, format, arguments)
+        return _export_gltf(run, out, arguments.json, place)
+    return _export_scene(run, out, format, arguments, place)
 
 
 def _tell(out: Path, format: str, result: dict[str, Any]) -> None:
-    numbers = [f"{number} {what}" for what, number in result.items() if what != "refined"]
+    told = {what: number for what, number in result.items() if what not in ("refined", "crs")}
+    numbers = [f"{number} {what}" for what, number in told.items()]
     counts = ", ".join(numbers)
-    print(f"{format}: {counts.replace('poses, ', 'poses of ')}")
+    where = f", in {result['crs']}" if "crs" in result else ""
+    print(f"{format}: {counts.replace('poses, ', 'poses of ')}{where}")
     if format == "kitti" and result["poses"] != result["frames"]:
         print("frames without a pose have no line, and this format holds no times: use tum")
     if "refined" in result:
@@ -187,7 +209,10 @@ def _check_output(out: Path, format: str, overwrite: bool) -> None:
     make_way(out, overwrite, folders.get(format))
 
 
-def _export_trajectory(run: RunDirectory, out: Path, format: str) -> dict[str, Any]:
+def _export_trajectory(
+    run: RunDirectory, out: Path, format: str, place: MapCrs | None
+) -> dict[str, Any]:
+    from mapper.core.trajectory import Trajectory
     from mapper.errors import InputError
     from mapper.io.trajectory_files import write_trajectory
     from mapper.saved.results import expected_frames, load_trajectories
@@ -195,22 +220,26 @@ def _export_trajectory(run: RunDirectory, out: Path, format: str) -> dict[str, A
     trajectory, _ = load_trajectories(run)
     if not len(trajectory):
         raise InputError(f"{run.path}: no frame of this run was placed; nothing to export")
+    if place is not None:
+        trajectory = Trajectory(trajectory.timestamps, place.poses(trajectory.T_world_camera))
     write_trajectory(out, trajectory, format)
     return {"poses": len(trajectory), "frames": expected_frames(run)}
 
 
-def _export_cloud(run: RunDirectory, out: Path, quiet: bool) -> dict[str, Any]:
+def _export_cloud(
+    run: RunDirectory, out: Path, quiet: bool, place: MapCrs | None
+) -> dict[str, Any]:
     from mapper.io.export.clouds import write_cloud
     from mapper.saved.map import load_map
     from mapper.saved.results import load_cloud
 
     cloud = load_cloud(run, load_map(run), quiet)
     _refuse_empty(run, cloud)
-    write_cloud(out, cloud)
+    write_cloud(out, cloud if place is None else place.local_mesh(cloud), place)
     return {"points": len(cloud.vertices)}
 
 
-def _export_gltf(run: RunDirectory, out: Path, quiet: bool) -> dict[str, Any]:
+def _export_gltf(run: RunDirectory, out: Path, quiet: bool, place: MapCrs | None) -> dict[str, Any]:
     from mapper.io.meshes.glb import write_glb
     from mapper.io.meshes.glb_cameras import GlbCamera
     from mapper.saved.map import load_map
@@ -220,11 +249,13 @@ def _export_gltf(run: RunDirectory, out: Path, quiet: bool) -> dict[str, Any]:
     mesh = load_mesh(run, saved, quiet)
     _refuse_empty(run, mesh)
     poses = saved.keyframe_trajectory().T_world_camera
+    if place is not None:
+        mesh, poses = place.local_mesh(mesh), place.local_poses(poses)
     cameras = [
         GlbCamera(f"keyframe {keyframe.id}", T, keyframe.intrinsics)
         for keyframe, T in zip(saved.keyframes, poses, strict=True)
     ]
-    write_glb(out, mesh, cameras)
+    write_glb(out, mesh, cameras, is_z_up=run.read_description().says.origin is not None)
     return {"faces": len(mesh.faces), "cameras": len(cameras)}
 
 
@@ -236,12 +267,16 @@ def _refuse_empty(run: RunDirectory, mesh: Mesh) -> None:
 
 
 def _export_scene(
-    run: RunDirectory, out: Path, format: str, arguments: argparse.Namespace
+    run: RunDirectory,
+    out: Path,
+    format: str,
+    arguments: argparse.Namespace,
+    place: MapCrs | None,
 ) -> dict[str, Any]:
     """Images and poses, and a cloud to start from, for COLMAP or nerfstudio."""
     from mapper.io.export.colmap import export_colmap
     from mapper.io.export.nerfstudio import export_nerfstudio
-    from mapper.io.export.scene import distinct_cameras
+    from mapper.io.export.scene import distinct_cameras, placed_scene
     from mapper.saved.export_scene import SceneChoice, opened_scene
     from mapper.saved.map import load_map
     from mapper.saved.tracked_scene import PointChoice, with_points
@@ -254,6 +289,7 @@ def _export_scene(
     export = export_colmap if format == "colmap" else export_nerfstudio
     with opened_scene(run, saved, choice) as opened:
         scene, refined = with_points(run, saved, opened, points, arguments.json)
+        scene = scene if place is None else placed_scene(scene, place)
         export(out, scene, overwrite=arguments.overwrite)
     cameras = len(distinct_cameras(scene)[0])
     seen = len(scene.cloud.vertices if scene.tracked is None else scene.tracked.xyz)

@@ -29,6 +29,7 @@ DISTRIBUTIONS: Final = {
     "pye57": "pye57",
     "pynmea2": "pynmea2",
     "pypose": "pypose",
+    "pyproj": "pyproj",
     "pyrealsense2": "pyrealsense2",
     "ray": "ray",
     "rerun": "rerun-sdk",

@@ -10,7 +10,7 @@ import pytest
 
 from mapper.core.mesh import Mesh
 from mapper.errors import ConfigError, InputError, OutputError
-from mapper.io.export.clouds import WRITERS, require_writer, write_cloud
+from mapper.io.export.clouds import SUFFIXES, require_writer, write_cloud
 from mapper.io.meshes.mesh_files import read_mesh
 from mapper.runtime.open3d_loader import load_open3d
 
@@ -67,7 +67,7 @@ def test_ply_is_as_ever(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_mesh(tmp_path / "cloud.ply").vertices, cloud.vertices)
 
 
-@pytest.mark.parametrize("suffix", WRITERS)
+@pytest.mark.parametrize("suffix", SUFFIXES)
 def test_what_cannot_be_written_leaves_nothing(suffix: str, tmp_path: Path) -> None:
     for package in ("laspy", "pye57"):
         pytest.importorskip(package)

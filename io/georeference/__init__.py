@@ -1,0 +1,1 @@
+"""Maps that lie on the Earth, in the coordinate systems of surveyors."""
