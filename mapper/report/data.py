@@ -24,7 +24,8 @@ class AlignedTruth:
 
 @dataclass(frozen=True, slots=True)
 class ReportData:
-    """All that the report shows. World frame: OpenCV axes, y down.
+    """All that the report shows. World frame: OpenCV axes, y down; of a map that lies on the Earth
+    (metrics: priors, origin) x east, y north, z up.
 
     metrics: frames, tracked, lost, skipped, left_out, fps, wall_time_s, peak_memory_mb, keyframes,
     loops_accepted, loops_refused, ate_rmse (spread_rmse where the camera stood still), rpe_rmse,
@@ -49,11 +50,6 @@ class ReportData:
     frame_latencies_ms: np.ndarray = field(default_factory=lambda: np.zeros(0))
     config: str = ""
     files: Sequence[Path] = ()
-
-    @property
-    def units(self) -> str:
-        """The unit of length, spelled out."""
-        return "metres" if self.is_metric else "units"
 
     @property
     def unit(self) -> str:

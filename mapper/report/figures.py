@@ -10,6 +10,7 @@ import numpy as np
 from mapper.core.trajectory import MATCH_SECONDS, matching_times
 from mapper.report.data import ReportData
 from mapper.report.doubts import doubtful_stretches
+from mapper.report.units import grid_step, plan_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,41 +41,67 @@ STYLE: Final[Any] = {
 
 
 def trajectory_figure(report: ReportData) -> bytes:
-    """Bird's-eye view (x to the right, z up) and height over time; loop closures marked.
+    """Bird's-eye view and height over time; loop closures marked.
 
-    Both by the first camera's axes, as the map knows no plumb line.
+    Both by the first camera's axes where the map knows no plumb line; with north up where it lies
+    on the Earth. The grid is as wide as it is high.
     """
+    axes = plan_axes(report.metrics)
+    across = [axes.right, axes.ahead]
     figure, (plan, height) = _figure(1, 2, (10.4, 4.6), width_ratios=[1.25, 1])
     start = report.estimate.timestamps[0]
     if report.ground_truth is not None:
         truth = report.ground_truth.trajectory.positions
-        plan.plot(truth[:, 0], truth[:, 2], color=GROUND_TRUTH, lw=2.6, label="ground truth")
+        plan.plot(*truth[:, across].T, color=GROUND_TRUTH, lw=2.6, label="ground truth")
         times = report.ground_truth.trajectory.timestamps - start
-        height.plot(times, -truth[:, 1], color=GROUND_TRUTH, lw=2.6)
+        height.plot(times, axes.height(truth), color=GROUND_TRUTH, lw=2.6)
     way = report.estimate.positions
-    plan.plot(way[:, 0], way[:, 2], color=ESTIMATE, lw=1.4, label="estimate", zorder=4)
-    plan.plot(*way[0, [0, 2]], "o", color="#1c2430", ms=5, label="start", zorder=5)
+    plan.plot(*way[:, across].T, color=ESTIMATE, lw=1.4, label="estimate", zorder=4)
+    plan.plot(*way[0, across], "o", color="#1c2430", ms=5, label="start", zorder=5)
     draw_doubtful(plan, height, report)
     draw_keyframes_and_loops(plan, report)
     plan.set_aspect("equal", adjustable="datalim")
+    right, ahead, up = axes.names
     plan.set_title("From above", loc="left")
-    plan.set(xlabel=f"to the right, x [{report.unit}]", ylabel=f"ahead, z [{report.unit}]")
+    plan.set(xlabel=f"{right} [{report.unit}]", ylabel=f"{ahead} [{report.unit}]")
+    _draw_grid(plan, axes.is_placed)
     plan.legend(loc="best", frameon=True, framealpha=0.85, edgecolor="none")
-    height.plot(report.estimate.timestamps - start, -way[:, 1], color=ESTIMATE, lw=1.2)
+    height.plot(report.estimate.timestamps - start, axes.height(way), color=ESTIMATE, lw=1.2)
     height.set_title("Height", loc="left")
-    height.set(xlabel="time [s]", ylabel=f"up, -y [{report.unit}]")
+    height.set(xlabel="time [s]", ylabel=f"{up} [{report.unit}]")
     return _png(figure)
+
+
+def _draw_grid(plan: Axes, has_north: bool) -> None:
+    """Squares of a round size, and an arrow to the north."""
+    from matplotlib.ticker import MultipleLocator
+
+    step = grid_step(float(np.ptp([plan.get_xlim(), plan.get_ylim()], axis=1).max()))
+    for axis in (plan.xaxis, plan.yaxis):
+        axis.set_major_locator(MultipleLocator(step))
+    if has_north:
+        plan.annotate(
+            "N",
+            xy=(1.03, 1.0),
+            xytext=(1.03, 0.84),
+            xycoords="axes fraction",
+            ha="center",
+            va="top",
+            annotation_clip=False,
+            arrowprops={"arrowstyle": "-|>", "color": "#1c2430", "lw": 1.4},
+        )
 
 
 def draw_doubtful(plan: Axes, height: Axes, report: ReportData) -> None:
     """Where the way is probably wrong, by what the map says against itself."""
     times = report.estimate.timestamps - report.estimate.timestamps[0]
-    way = report.estimate.positions
+    way, axes = report.estimate.positions, plan_axes(report.metrics)
+    x, y, up = way[:, axes.right], way[:, axes.ahead], axes.height(way)
     for number, stretch in enumerate(doubtful_stretches(report.metrics)):
         first, last = np.searchsorted(times, (stretch["start_s"] - 1e-6, stretch["end_s"] + 1e-6))
         doubted, label = slice(max(first - 1, 0), last), None if number else "probably wrong"
-        plan.plot(way[doubted, 0], way[doubted, 2], color=WARM, lw=2.6, label=label, zorder=4)
-        height.plot(times[doubted], -way[doubted, 1], color=WARM, lw=2.6, zorder=4)
+        plan.plot(x[doubted], y[doubted], color=WARM, lw=2.6, label=label, zorder=4)
+        height.plot(times[doubted], up[doubted], color=WARM, lw=2.6, zorder=4)
 
 
 def error_figure(report: ReportData) -> bytes:
@@ -130,10 +157,10 @@ def latency_figure(report: ReportData) -> bytes:
 
 def draw_keyframes_and_loops(plan: Axes, report: ReportData) -> None:
     """Keyframes as dots, loops as lines between them, seen from above."""
-    keyframes = np.asarray(report.keyframe_positions).reshape(-1, 3)
+    axes = plan_axes(report.metrics)
+    keyframes = np.asarray(report.keyframe_positions).reshape(-1, 3)[:, [axes.right, axes.ahead]]
     if len(keyframes):
-        x, z = keyframes[:, 0], keyframes[:, 2]
-        plan.plot(x, z, ".", color=ESTIMATE, ms=5, label="keyframes", zorder=4)
+        plan.plot(*keyframes.T, ".", color=ESTIMATE, ms=5, label="keyframes", zorder=4)
     closed = [
         keyframes[[loop.row_i, loop.row_j]]
         for loop in report.loops
@@ -143,7 +170,7 @@ def draw_keyframes_and_loops(plan: Axes, report: ReportData) -> None:
     strength = max(LOOP_WIDTH[0], min(LOOP_WIDTH[1], LOOP_CROWD / max(1, len(closed))))
     for number, ends in enumerate(closed):
         label = None if number else "loop closures"
-        plan.plot(ends[:, 0], ends[:, 2], color=LOOP, lw=strength, label=label, zorder=2)
+        plan.plot(*ends.T, color=LOOP, lw=strength, label=label, zorder=2)
 
 
 def _figure(

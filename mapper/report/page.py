@@ -11,6 +11,7 @@ from mapper.report.notes import notes
 from mapper.report.problems import problems
 from mapper.report.rendering import render
 from mapper.report.tables import loop_table, stage_rows
+from mapper.report.units import place_in_words, unit_in_words
 from mapper.report.verdict import error_text, number, verdict
 from mapper.runtime.atomic_files import atomic_write
 
@@ -59,6 +60,8 @@ def as_html(report: ReportData) -> str:
         report=report,
         verdict=verdict(report),
         images=_images(report),
+        unit=unit_in_words(report),
+        place=place_in_words(report.metrics),
         warnings=report.metrics.get("warnings", []),
         tiles=_tiles(report),
         problems=problems(report.metrics, report.estimate.timestamps),
