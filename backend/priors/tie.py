@@ -21,6 +21,7 @@ from mapper.backend.graph.prior_solver import (
 )
 from mapper.backend.graph.priors import LengthPrior, Priors, ScalePrior
 from mapper.backend.keyframes.keyframe import Keyframe
+from mapper.backend.priors.certainty import undecided
 from mapper.backend.priors.fit import compared, fitted_anchor
 from mapper.backend.priors.knowledge import Knowledge, Tie
 from mapper.backend.priors.motions import metre_of
@@ -71,7 +72,9 @@ def tie(task: TieTask, known: Knowledge) -> TiedMap:
         anchors[metre] = _metre_alone(priors, task.poses)
     problem = _problem(task, priors, anchors)
     solution = solve_tied(problem)
-    if why := refusal(problem, solution, sources, _strain(problem)):
+    strain = _strain(problem)
+    why = refusal(problem, solution, sources, strain)
+    if why := why or undecided(problem, solution, task.keyframes, strain):
         return TiedMap(Tie(refused=why), unmoved, np.eye(4))
     S_new_old = inverse_similarity(_new_world(known, problem, solution))
     origin = next((r.origin for r in known.readings if r.origin is not None), None)
