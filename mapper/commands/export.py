@@ -136,7 +136,7 @@ def execute(arguments: argparse.Namespace) -> int:
             if format not in SCENES:
                 write_place(out, place, format in WHOLE, arguments.overwrite)
         if place is not None:
-            result["crs"] = place.code
+            result["crs"] = place.record(is_local=format not in WHOLE)
         results.append({"path": str(out), "format": format, **result})
         if not arguments.json:
             _tell(out, format, result)
@@ -180,10 +180,12 @@ def _export(
 
 
 def _tell(out: Path, format: str, result: dict[str, Any]) -> None:
+    from mapper.saved.georeference import crs_in_words
+
     told = {what: number for what, number in result.items() if what not in ("refined", "crs")}
     numbers = [f"{number} {what}" for what, number in told.items()]
     counts = ", ".join(numbers)
-    where = f", in {result['crs']}" if "crs" in result else ""
+    where = crs_in_words(result["crs"]) if "crs" in result else ""
     print(f"{format}: {counts.replace('poses, ', 'poses of ')}{where}")
     if format == "kitti" and result["poses"] != result["frames"]:
         print("frames without a pose have no line, and this format holds no times: use tum")

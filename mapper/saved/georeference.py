@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from mapper.core.pose_readings import GeoOrigin
 from mapper.errors import InputError
@@ -24,6 +26,16 @@ def crs_of(run: RunDirectory, code: str) -> MapCrs:
 def record_of(out: Path) -> Path:
     """The file beside an exported one that says its coordinate system."""
     return out.with_name(f"{out.name}.{FILE}")
+
+
+def crs_in_words(record: Mapping[str, Any]) -> str:
+    """What a user must know of the numbers: system, offset, and how sure the change of datum is."""
+    east, north, up = record["offset"]
+    offset = f", less {east:.0f}, {north:.0f}, {up:.0f} m" if any(record["offset"]) else ""
+    accuracy = record["datum_accuracy_m"]
+    known = f" (datum known to {accuracy:g} m)" if accuracy else ""
+    known = " (how well its datum is known is not told)" if accuracy is None else known
+    return f", in {record['crs']}{offset}{known}"
 
 
 def write_place(out: Path, place: MapCrs | None, is_whole: bool, overwrite: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from mapper.io.georeference.crs import MapCrs, map_crs
 from mapper.io.meshes.mesh_files import read_mesh
 from mapper.io.trajectory_files import read_tum
 from mapper.run.directory import RunDirectory
+from mapper.saved.georeference import crs_in_words
 from tests.support.exports import colmap_poses, nerfstudio_poses, read_glb
 
 pytest.importorskip("pyproj")
@@ -37,7 +39,8 @@ def place() -> MapCrs:
 def test_all_formats_hold_the_same_places(placed: RunDirectory, command, place: MapCrs) -> None:
     laspy, pye57 = pytest.importorskip("laspy"), pytest.importorskip("pye57")
     code, out, _ = command("export", placed.path, "--format", ALL, "--crs", CODE)
-    assert code == 0 and f"points, in {CODE}" in out
+    assert code == 0 and f"points, in {CODE}\n" in out
+    assert f"points, in {CODE}, less 443500, 5261000, 400 m\n" in out
     folder = placed.path / "export"
     vertices = read_mesh(placed.mesh).vertices
     expected = place.coordinates(vertices)
@@ -100,9 +103,16 @@ def test_an_export_without_takes_the_record_away(placed: RunDirectory, command) 
     code, out, _ = command(
         "export", placed.path, "--format", "colmap", "--crs", CODE, "--overwrite", "--json"
     )
-    assert code == 0 and json.loads(out)["crs"] == CODE
+    assert code == 0 and json.loads(out)["crs"]["crs"] == CODE
     again = command("export", placed.path, "--format", "colmap", "--overwrite")[0]
     assert again == 0 and not (placed.path / "export" / "colmap" / "crs.json").exists()
+
+
+def test_how_well_the_datum_is_known_is_told(placed: RunDirectory, command) -> None:
+    _, out, _ = command("export", placed.path, "--format", "tum", "--crs", "EPSG:2056")
+    assert re.search(r"in EPSG:2056 \(datum known to [\d.]+ m\)", out)
+    record = {"crs": "EPSG:1", "offset": [0, 0, 0], "datum_accuracy_m": None}
+    assert crs_in_words(record) == ", in EPSG:1 (how well its datum is known is not told)"
 
 
 def test_what_cannot_be_placed_is_a_line(finished: RunDirectory, command) -> None:
