@@ -119,20 +119,21 @@ def _from_mapping(content: dict[str, Any]) -> Calibration:
         _refuse_unknown(content, (*_CAMERA_KEYS, *_SHARED_KEYS))
         camera = {key: value for key, value in content.items() if key not in _SHARED_KEYS}
         return Calibration(
-            _camera(camera, "camera"),
+            camera_of(camera, "camera"),
             depth_scale=_depth_scale(content),
             camera_kind=_camera_kind(content),
         )
     _refuse_unknown(content, _TOP_KEYS)
     if "color" not in content:
         raise ConfigError("the key `color` is missing; it holds fx, fy, cx, cy, width, height")
-    depth = _camera(content["depth"], "depth") if "depth" in content else None
+    depth = camera_of(content["depth"], "depth") if "depth" in content else None
     T = _matrix(content["T_color_depth"]) if "T_color_depth" in content else None
-    color = _camera(content["color"], "color")
+    color = camera_of(content["color"], "color")
     return Calibration(color, depth, T, _depth_scale(content), _camera_kind(content))
 
 
-def _camera(content: Any, name: str) -> Camera:
+def camera_of(content: Any, name: str) -> Camera:
+    """The camera of a mapping of ours: fx, fy, cx, cy, width, height, distortion, model."""
     if not isinstance(content, dict):
         raise ConfigError(f"{name} must hold the keys {', '.join(_NUMBERS)}")
     _refuse_unknown(content, _CAMERA_KEYS)

@@ -16,7 +16,7 @@ from pathlib import Path
 from mapper.io.datasets.dataset import BenchSequence
 from mapper.io.datasets.file_frames import bench_sequence
 from mapper.io.datasets.layout import sequence_names
-from mapper.io.sequences.kitti import is_kitti, open_kitti
+from mapper.io.sequences.kitti import is_kitti, open_left
 
 _SAME_TIME = 1e-6  # s; the poses carry the images' own times
 
@@ -30,7 +30,7 @@ def find(root: Path) -> list[str]:
 
 def read(root: Path, name: str) -> BenchSequence:
     """One sequence; without poses from 11 on."""
-    sequence = open_kitti(_home(root) / "sequences" / name)
+    sequence = open_left(_home(root) / "sequences" / name)
     return bench_sequence(sequence, name, _SAME_TIME)
 
 

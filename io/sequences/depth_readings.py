@@ -7,7 +7,9 @@ from typing import Final
 
 import numpy as np
 
+from mapper.core.camera_kinds import AUTO
 from mapper.core.camera_noise import CameraNoise, known_noise
+from mapper.core.frame import Frame
 from mapper.errors import InputError
 from mapper.io.sequences.sequence import Sequence
 from mapper.vision.noise_estimate import estimated_noise
@@ -40,19 +42,33 @@ def depth_camera(sequence: Sequence, asked: str) -> CameraNoise | None:
     calibration or format tell, else by the scatter of the first images."""
     if not sequence.has_depth:
         return None
-    known = known_noise(asked, sequence.camera_kind)
+    known = _own_noise(sequence) if asked == AUTO else None
+    known = known or known_noise(asked, sequence.camera_kind)
     return known or estimated_noise(_depths(sequence, min(len(sequence), FIRST)))
+
+
+def _own_noise(sequence: Sequence) -> CameraNoise | None:
+    """What a pair of cameras is worth by its own baseline, which its frames tell."""
+    if sequence.camera_kind != "stereo":
+        return None
+    frame = next(_frames(sequence, len(sequence)), None)
+    if frame is None or frame.noise is None:  # of a camera that matches by itself
+        return None
+    return CameraNoise("stereo", frame.noise, "by its baseline")
 
 
 def _depths(sequence: Sequence, count: int) -> Iterator[np.ndarray]:
     """Depth images of LOOKED_AT of the first `count` frames, without those that are unreadable."""
+    return (f.depth for f in _frames(sequence, count) if f.depth is not None)
+
+
+def _frames(sequence: Sequence, count: int) -> Iterator[Frame]:
+    """LOOKED_AT of the first `count` frames, without those that are unreadable."""
     for index in np.unique(np.linspace(0, count - 1, LOOKED_AT).astype(int)):
         try:
-            depth = sequence[int(index)].depth
+            yield sequence[int(index)]
         except InputError:  # which is counted when the frame's turn comes
             continue
-        if depth is not None:
-            yield depth
 
 
 def _some(depth: np.ndarray) -> np.ndarray:

@@ -1,4 +1,7 @@
-"""KITTI odometry: image_2 (colour) or image_0 (grey), calib.txt, times.txt, poses of camera 0."""
+"""KITTI odometry: image_2 (colour) or image_0 (grey), calib.txt, times.txt, poses of camera 0.
+
+With the right camera's images beside them (image_3, image_1) there is depth by stereo.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,16 @@ from mapper.io.cameras.camera import Camera, pinhole
 from mapper.io.cameras.rig import Rig
 from mapper.io.sequences.file_sequence import FileSequence
 from mapper.io.sequences.image_files import first_size, list_images
+from mapper.io.sequences.stereo.calibration import find_stereo, is_calibrated
+from mapper.io.sequences.stereo.pairs import pairs_by_name
+from mapper.io.sequences.stereo.rectification import StereoCameras
+from mapper.io.sequences.stereo.stereo_sequence import StereoSequence
 from mapper.io.sequences.truth_files import Truth, optional_truth, rigid_poses
 from mapper.io.text_files import read_text
 
 # In order of preference: colour, left before right; then grey.
 _CAMERAS = {"image_2": "P2", "image_3": "P3", "image_0": "P0", "image_1": "P1"}
+_RIGHT_OF = {"image_2": "image_3", "image_0": "image_1"}
 
 
 def is_kitti(path: Path) -> bool:
@@ -34,8 +42,24 @@ def kitti_name(path: Path) -> str:
 
 def open_kitti(
     path: Path, calibration: Path | None = None, registration: str = "auto"
+) -> FileSequence | StereoSequence:
+    """A sequence folder such as dataset/sequences/00. There is no depth unless the right camera's
+    images lie there, and no calibration of one camera is given."""
+    path = path.resolve()
+    left = open_left(path, calibration, registration)
+    stereo = _stereo(left, calibration)
+    if stereo is None:
+        return left
+    right = list_images(path / _RIGHT_OF[left.color_paths[0].parent.name])
+    pairs = pairs_by_name(list(left.color_paths), right, left.timestamps)
+    truth, notes = left.ground_truth, left.notes
+    return StereoSequence(left.kind, left.name, path, pairs, stereo, truth, notes)
+
+
+def open_left(
+    path: Path, calibration: Path | None = None, registration: str = "auto"
 ) -> FileSequence:
-    """A sequence folder such as dataset/sequences/00. Images are rectified; there is no depth."""
+    """The images of one camera, rectified, without depth."""
     path = path.resolve()
     folder, color_paths = _images(path)
     timestamps = _read_table(path / "times.txt", 1)[:, 0]
@@ -46,10 +70,10 @@ def open_kitti(
         )
     size = first_size(color_paths)
     intrinsics, T_camera_cam0 = _read_projection(path / "calib.txt", _CAMERAS[folder], size)
-    cameras = find_calibration(calibration, (path,)) or Calibration(Camera(intrinsics))
     if registration not in ("auto", "none"):
-        raise ConfigError(f"{path}: KITTI has no depth; --registration must be auto or none")
+        raise ConfigError(f"{path}: KITTI has no depth camera; --registration must be auto or none")
     truth, notes = optional_truth(lambda: _read_ground_truth(path, timestamps, T_camera_cam0))
+    cameras = _given(calibration, path) or Calibration(Camera(intrinsics))
     return FileSequence(
         kind="kitti",
         name=kitti_name(path),
@@ -62,6 +86,34 @@ def open_kitti(
         ground_truth=truth,
         notes=notes,
     )
+
+
+def _given(calibration: Path | None, path: Path) -> Calibration | None:
+    """The left camera of a calibration of two, else what a calibration says."""
+    stereo = find_stereo(calibration, (path,))
+    return Calibration(stereo.left) if stereo else find_calibration(calibration, (path,))
+
+
+def _stereo(sequence: FileSequence, calibration: Path | None) -> StereoCameras | None:
+    """Both cameras, where the right one's images are there and known."""
+    path, folder = sequence.path, sequence.color_paths[0].parent.name
+    right = _RIGHT_OF.get(folder)
+    if right is None or not (path / right).is_dir() or not list_images(path / right):
+        return None
+    if is_calibrated(calibration, path):
+        return find_stereo(calibration, (path,))
+    assert sequence.intrinsics is not None
+    left = Camera(sequence.intrinsics)
+    size = left.intrinsics.width, left.intrinsics.height
+    _, T_left_cam0 = _read_projection(path / "calib.txt", _CAMERAS[folder], size)
+    intrinsics, T_right_cam0 = _read_projection(path / "calib.txt", _CAMERAS[right], size)
+    T_right_left = np.eye(4)
+    # The images are rectified: what is left of a shift along y and z was turned away with them.
+    T_right_left[0, 3] = T_right_cam0[0, 3] - T_left_cam0[0, 3]
+    try:
+        return StereoCameras(left, Camera(intrinsics), T_right_left)
+    except InputError as error:
+        raise InputError(f"{path / 'calib.txt'}: {error}") from error
 
 
 def _images(path: Path) -> tuple[str, list[Path]]:

@@ -19,6 +19,7 @@ from mapper.io.sequences.sevenscenes import (
     open_sevenscenes,
     sevenscenes_name,
 )
+from mapper.io.sequences.stereo.folders import is_stereo_folder, open_stereo_folder
 from mapper.io.sequences.subsequence import Subsequence
 from mapper.io.sequences.tum import is_tum, open_tum
 from mapper.io.sequences.video import VIDEO_SUFFIXES, open_video
@@ -39,12 +40,14 @@ _FORMATS: Final = (
     *CAPTURES,
     Format(is_sevenscenes, open_sevenscenes, sevenscenes_name),
     Format(is_kitti, open_kitti, kitti_name),
+    Format(is_stereo_folder, open_stereo_folder, folder_name),
     Format(is_image_folder, open_image_folder, folder_name),
 )
 _KNOWN = (
     "a TUM folder (rgb.txt), a 7-Scenes folder (frame-000000.color.png), a KITTI folder (image_2 "
-    "or image_0), a folder of images (perhaps with depth/ beside it), a phone's scan, a COLMAP "
-    "model, transforms.json, another dataset's layout (docs/inputs.md), a video file or a ROS bag"
+    "or image_0), a folder of images (perhaps with depth/ beside it), left/ and right/, a phone's "
+    "scan, a COLMAP model, transforms.json, another dataset's layout (docs/inputs.md), a video "
+    "file or a ROS bag"
 )
 _FILES: Final = (".sens", ".r3d")  # that are sequences, beside videos and bags
 

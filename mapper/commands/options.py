@@ -30,7 +30,9 @@ def add_changes(
 
 def add_config(parser: argparse.ArgumentParser) -> None:
     """--config and --set."""
-    parser.add_argument("--config", metavar="FILE", help="YAML file, or a profile: fast, fine")
+    parser.add_argument(
+        "--config", metavar="FILE", help="YAML file, or a profile: fast, fine, street"
+    )
     add_changes(parser)
 
 

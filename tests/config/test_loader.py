@@ -101,7 +101,7 @@ def test_changes_go_on_top_of_a_profile() -> None:
 
 
 def test_a_missing_profile_names_those_that_exist() -> None:
-    with pytest.raises(ConfigError, match="fast, fine"):
+    with pytest.raises(ConfigError, match="fast, fine, street"):
         load_config("quick")
 
 

@@ -1,13 +1,14 @@
-"""EuRoC MAV in the ASL format: the left camera.
+"""EuRoC MAV in the ASL format: the left camera, with depth where the right one is there too.
 
     MH_01_easy/mav0/cam0/data.csv                  `timestamp [ns],filename`
     MH_01_easy/mav0/cam0/data/1403636579763555584.png
     MH_01_easy/mav0/cam0/sensor.yaml               T_BS, intrinsics, distortion_coefficients
+    MH_01_easy/mav0/cam1/...                       the right camera, likewise
     MH_01_easy/mav0/state_groundtruth_estimate0/data.csv
 
 Ground truth: time [ns], position of the body in the world, quaternion wxyz, velocities and biases
 at 200/s. The camera's pose is T_world_body T_BS, OpenCV axes, metres. Grey images of 752x480,
-distorted (radial-tangential). No depth. The benchmarks read these files by the functions below.
+distorted (radial-tangential). The benchmarks read these files by the functions below.
 Source: Burri et al., "The EuRoC micro aerial vehicle datasets", IJRR 2016,
 projects.asl.ethz.ch/datasets.
 """
@@ -20,6 +21,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from mapper.core.geometry import inverse
 from mapper.core.intrinsics import Intrinsics
 from mapper.core.trajectory import Trajectory
 from mapper.core.yaml_text import read_mapping
@@ -28,6 +30,10 @@ from mapper.io.cameras.calibration import Calibration, find_calibration
 from mapper.io.cameras.camera import Camera
 from mapper.io.cameras.rig import Rig
 from mapper.io.sequences.file_sequence import FileSequence
+from mapper.io.sequences.stereo.calibration import find_stereo, is_calibrated
+from mapper.io.sequences.stereo.pairs import pairs_by_time
+from mapper.io.sequences.stereo.rectification import StereoCameras
+from mapper.io.sequences.stereo.stereo_sequence import StereoSequence
 from mapper.io.sequences.truth_files import Truth, optional_truth, rigid_poses
 from mapper.io.trajectory_files import read_euroc
 
@@ -48,16 +54,22 @@ def euroc_name(path: Path) -> str:
 
 def open_euroc(
     path: Path, calibration: Path | None = None, registration: str = "auto"
-) -> FileSequence:
-    """One flight seen by cam0, undistorted."""
+) -> FileSequence | StereoSequence:
+    """One flight seen by cam0, undistorted; rectified and with depth where cam1 is there too, and
+    no calibration of one camera is given."""
     path = path.resolve()
     if registration not in ("auto", "none"):
-        raise ConfigError(f"{path}: EuRoC has no depth; --registration must be auto or none")
+        raise ConfigError(f"{path}: EuRoC has no depth camera; --registration must be auto or none")
     mav = _mav(path)
     timestamps, images = image_list(mav / "cam0" / "data.csv")
     camera, T_body_camera = read_sensor(mav / "cam0" / "sensor.yaml")
-    cameras = find_calibration(calibration, (path,)) or Calibration(camera)
     truth, notes = optional_truth(lambda: _truth(mav / TRUTH, T_body_camera))
+    stereo = _stereo(path, calibration, camera, T_body_camera)
+    if stereo is not None:
+        right_times, right = image_list(mav / "cam1" / "data.csv")
+        pairs = pairs_by_time(images, timestamps, right, right_times)
+        return StereoSequence("euroc", euroc_name(path), path, pairs, stereo, truth, notes)
+    cameras = find_calibration(calibration, (path,)) or Calibration(camera)
     return FileSequence(
         kind="euroc",
         name=euroc_name(path),
@@ -70,6 +82,22 @@ def open_euroc(
         ground_truth=truth,
         notes=notes,
     )
+
+
+def _stereo(
+    path: Path, calibration: Path | None, left: Camera, T_body_left: np.ndarray
+) -> StereoCameras | None:
+    """Both cameras, where there is a right one; left and its pose: by sensor.yaml."""
+    folder = _mav(path) / "cam1"
+    if not (folder / "data.csv").is_file():
+        return None
+    if is_calibrated(calibration, path):
+        return find_stereo(calibration, (path,))
+    right, T_body_right = read_sensor(folder / "sensor.yaml")
+    try:
+        return StereoCameras(left, right, inverse(T_body_right) @ T_body_left)
+    except InputError as error:
+        raise InputError(f"{folder / 'sensor.yaml'}: {error}") from error
 
 
 def image_list(path: Path) -> tuple[np.ndarray, list[Path]]:

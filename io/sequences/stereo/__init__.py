@@ -1,0 +1,1 @@
+"""Two cameras side by side: what both see becomes the depth of the left one."""
