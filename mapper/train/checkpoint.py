@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final, cast
 
 import torch
 from safetensors.torch import save
@@ -36,12 +36,36 @@ def save_training(
         "recipe": asdict(recipe),
     }
     with atomic_write(folder / STATE, "wb") as file:
-        torch.save(state, file)
+        written = _Written(file)
+        try:
+            torch.save(state, cast("IO[bytes]", written))
+        except RuntimeError as error:  # torch's own, which says nothing of the disk
+            raise written.fault or error from error
     tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
     with atomic_write(folder / MODEL, "wb") as file:
         file.write(save(tensors))
     with atomic_write(folder / CONFIG) as file:
         json.dump(recipe.network, file, indent=1)
+
+
+class _Written:
+    """A file that remembers what kept it from being written."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.fault: OSError | None = None
+
+    def write(self, part: Any) -> int:
+        """As a file does."""
+        try:
+            return self._file.write(part)
+        except OSError as error:
+            self.fault = error
+            raise
+
+    def flush(self) -> None:
+        """As a file does."""
+        self._file.flush()
 
 
 def restore_training(

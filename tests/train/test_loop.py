@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from errno import ENOSPC
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,8 @@ from mapper.errors import ConfigError, DiskFullError, InputError
 from mapper.frontends.cut3r.loading import load_cut3r
 from mapper.frontends.vggt.loading import load_vggt
 from mapper.frontends.wint3r.loading import load_wint3r
+from mapper.runtime.atomic_files import atomic_write
+from mapper.train import checkpoint
 from mapper.train.batch import TrainingBatch
 from mapper.train.data.batches import Batches, Source
 from mapper.train.data.scene import View, packed_scenes
@@ -182,21 +185,38 @@ def test_a_batch_that_does_not_fit_names_the_setting_that_halves_it(tmp_path: Pa
     assert "data.views=2" in no_room(replace(kept, data=replace(RECIPE.data, sequences=1)))
 
 
+@dataclass
+class Full:
+    """A file on a disk with so much room."""
+
+    file: IO[bytes]
+    room: int
+
+    def write(self, part: bytes) -> int:
+        self.room -= len(part)
+        if self.room < 0:
+            raise OSError(ENOSPC, "No space left on device")
+        return self.file.write(part)
+
+    def flush(self) -> None:
+        self.file.flush()
+
+
 def test_a_full_disk_leaves_the_last_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     training(tmp_path / "t", replace(RECIPE, steps=2)).run()
     state = (tmp_path / "t" / "training.pt").read_bytes()
-    real = torch.save
 
-    def half(values: object, file: IO[bytes]) -> None:
-        file.write(state[: len(state) // 2])
-        raise OSError(ENOSPC, "No space left on device")
+    @contextmanager
+    def full(path: Path, mode: str = "w") -> Iterator[Full]:
+        with atomic_write(path, mode) as file:
+            yield Full(file, len(state) // 2)
 
-    monkeypatch.setattr(torch, "save", half)
+    monkeypatch.setattr(checkpoint, "atomic_write", full)
     with pytest.raises(DiskFullError, match="No space"):
         training(tmp_path / "t").run()
-    monkeypatch.setattr(torch, "save", real)
+    monkeypatch.undo()
     assert (tmp_path / "t" / "training.pt").read_bytes() == state
     assert training(tmp_path / "t").run() == 6
 

@@ -85,13 +85,22 @@ def _nmea(path: Path) -> Iterator[Row]:
             for fix in waiting:
                 yield _nmea_row(fix, day)
             waiting = []
-        elif kind == "GGA" and sentence.timestamp is not None and int(sentence.gps_qual or 0) > 0:
+        elif kind == "GGA" and sentence.timestamp is not None and _is_placed(sentence):
             if day is None:
                 waiting.append(sentence)
             else:
                 yield _nmea_row(sentence, day)
     if waiting:
         raise InputError(f"{path}: no RMC sentence tells the date of its fixes")
+
+
+def _is_placed(fix: Any) -> bool:
+    """Whether a GGA sentence tells a place, in numbers; else it is noise of the serial line."""
+    try:
+        _nmea_row(fix, date(2000, 1, 1))
+        return int(fix.gps_qual or 0) > 0 and bool(fix.lat and fix.lon)
+    except (TypeError, ValueError):
+        return False
 
 
 def _nmea_row(fix: Any, day: date) -> Row:

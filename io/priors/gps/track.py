@@ -18,6 +18,7 @@ USUAL_SIGMA: Final = 3.0  # metres, of a receiver in a phone under open sky, to 
 UP: Final = 2.0  # how much less certain the altitude is
 NO_ALTITUDE: Final = 20.0  # ... where there is none, and the ground is taken to be level
 LEAST_FIXES: Final = 3
+ALONE: Final = 10.0  # times the usual distance from the middle: no place to put the origin
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,7 +35,8 @@ class Fixes:
 
 
 def gps_readings(name: str, fixes: Fixes, sigma: float | None) -> PoseReadings:
-    """Positions in the east-north-up frame of the first fix. sigma: metres; None = as is usual.
+    """Positions in the east-north-up frame of the first fix that is where most are. sigma: metres;
+    None = as is usual.
 
     Of fixes of one time the first counts. Raises InputError where they are none.
     """
@@ -47,6 +49,7 @@ def gps_readings(name: str, fixes: Fixes, sigma: float | None) -> PoseReadings:
             f"{name}: fix {first + 1} is at latitude {fixes.latitudes[first]:g}, longitude "
             f"{fixes.longitudes[first]:g}, which is nowhere; are they in degrees?"
         )
+    fixes = _told(fixes)
     times, rows = np.unique(fixes.times, return_index=True)
     if len(times) < LEAST_FIXES:
         raise InputError(
@@ -57,7 +60,8 @@ def gps_readings(name: str, fixes: Fixes, sigma: float | None) -> PoseReadings:
     knows_up = bool(np.isfinite(altitudes).mean() > 0.5)
     usual = float(np.nanmedian(altitudes)) if knows_up else 0.0
     altitudes = np.where(np.isfinite(altitudes) & knows_up, altitudes, usual)
-    origin = GeoOrigin(float(latitudes[0]), float(longitudes[0]), float(altitudes[0]))
+    first = _first_near(latitudes, longitudes, altitudes)
+    origin = GeoOrigin(float(latitudes[first]), float(longitudes[first]), float(altitudes[first]))
     spread = np.where(np.isfinite(hdop), np.clip(hdop, 1.0, 20.0), 1.0)
     return PoseReadings(
         name,
@@ -70,6 +74,21 @@ def gps_readings(name: str, fixes: Fixes, sigma: float | None) -> PoseReadings:
         origin=origin,
         vertical=UP if knows_up else NO_ALTITUDE,
     )
+
+
+def _told(fixes: Fixes) -> Fixes:
+    """Without what receivers write before they know where they are: nothing, or the zero point."""
+    places = np.array([fixes.times, fixes.latitudes, fixes.longitudes])
+    known = np.isfinite(places).all(axis=0) & ((fixes.latitudes != 0) | (fixes.longitudes != 0))
+    rows = (fixes.times, fixes.latitudes, fixes.longitudes, fixes.altitudes, fixes.hdop)
+    return Fixes(*(row[known] for row in rows))
+
+
+def _first_near(latitudes: np.ndarray, longitudes: np.ndarray, altitudes: np.ndarray) -> int:
+    """The first fix that is where most are: one far away would turn up and east for all."""
+    centred = _earth_centred(latitudes, longitudes, altitudes)
+    away = np.linalg.norm(centred - np.median(centred, axis=0), axis=1)
+    return int(np.argmax(away <= max(ALONE * float(np.median(away)), 1.0)))
 
 
 def east_north_up(

@@ -121,3 +121,18 @@ def test_a_package_that_is_missing_is_named(
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ConfigError, match=f"the extra gps.: pip install {package}"):
         read_fixes(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "4700.0,N,00800.0,E,x,08,0.9,400",
+        "4700.0,N,00800.0,E,1,08,0.9,high",
+        "4700.0,N,00800.0,E,1,08,low,400",
+        ",,,,1,08,0.9,400",
+    ],
+)
+def test_sentences_without_numbers_are_noise(tmp_path: Path, words: str) -> None:
+    broken = sentence(f"GPGGA,100009.00,{words},M,47.0,M,,")
+    (tmp_path / "a.nmea").write_text(nmea() + broken, encoding="latin-1")
+    assert len(read_fixes(tmp_path / "a.nmea").times) == 3

@@ -60,3 +60,28 @@ def test_what_is_no_track() -> None:
         gps_readings("a.gpx", replace(FIXES, times=np.array([1.0, 1, 2, 2])), None)
     with pytest.raises(InputError, match="latitude 4700, longitude 8, which is nowhere"):
         gps_readings("a.gpx", replace(FIXES, latitudes=np.full(4, 4700.0)), None)
+
+
+@pytest.mark.parametrize("nowhere", [(0.0, 0.0), (np.nan, np.nan)])
+def test_what_a_receiver_writes_before_it_knows_its_place_is_left_out(
+    nowhere: tuple[float, float],
+) -> None:
+    times, places = np.arange(6.0), 47 + 1e-5 * np.arange(6)
+    latitudes, longitudes = places.copy(), np.full(6, 8.0)
+    latitudes[:2], longitudes[:2] = nowhere
+    none = np.full(6, np.nan)
+    readings = gps_readings("a.gpx", Fixes(times, latitudes, longitudes, none, none), None)
+    np.testing.assert_array_equal(readings.times, [2, 3, 4, 5])
+    assert readings.origin == GeoOrigin(places[2], 8.0, 0.0)
+    with pytest.raises(InputError, match="0 fixes of different times"):
+        gps_readings("a.gpx", Fixes(times, 0 * times, 0 * times, none, none), None)
+
+
+def test_a_first_fix_far_away_does_not_say_what_is_up_for_the_others() -> None:
+    times, latitudes = np.arange(9.0), 47 + 1e-5 * np.arange(9)
+    latitudes[0] = 12.0
+    none = np.full(9, np.nan)
+    readings = gps_readings("a.gpx", Fixes(times, latitudes, np.full(9, 8.0), none, none), None)
+    assert readings.origin == GeoOrigin(latitudes[1], 8.0, 0.0) and len(readings) == 9
+    assert readings.positions is not None
+    np.testing.assert_allclose(readings.positions[1:, 2], 0, atol=1e-3)  # level
