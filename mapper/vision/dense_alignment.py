@@ -135,8 +135,6 @@ def align(
         if not seen and index == finest:
             S = similarity(now.scale, now.T)
             return Alignment(S, 0.0, 0.0, np.inf, now.information, False, pixels)
-    if config.evenness > 0:  # how surely it is known is told by the readings as they are
-        now.weakest = _weakest(now, views, limits._replace(least_sigma=np.float32(0)), dof)
     points, visible, inliers, squared, _ = now.sums
     return Alignment(
         similarity(now.scale, now.T),
@@ -210,19 +208,6 @@ def _descend(
         if np.abs(now.step).max() < short:
             break
     return True
-
-
-def _weakest(
-    now: _Progress, views: tuple[AlignmentView, AlignmentView], limits: Limits, dof: int
-) -> float:
-    """See Alignment; where it has come to."""
-    light = np.float32(now.gain), np.float32(now.offset)
-    limits = limits._replace(uses_light=np.bool_(False))
-    scene = Scene(*views, motion_of(now.T), np.float32(now.scale), *light, limits)
-    of_planes, _, sums = accumulate(scene, dof)
-    if sums[2] < MIN_INLIERS:
-        return now.weakest
-    return combined(of_planes, of_planes, sums[2], sums[4] / sums[2], (0.0, 0.0)).weakest
 
 
 def _held(told: Combined, prior: PosePrior, T: np.ndarray, inliers: float) -> Combined:
