@@ -11,7 +11,7 @@ from mapper.vision.dense_alignment import AlignmentConfig
 
 
 def _of_frames() -> AlignmentConfig:
-    """Between frames near readings count no more than others: a wearer's arms are near."""
+    """Between frames near readings count little more than others: a wearer's arms are near."""
     return AlignmentConfig(evenness=0.8)
 
 
