@@ -118,6 +118,11 @@ def _print(run: RunDirectory, summary: dict[str, Any], before: dict[str, Any]) -
         print("not settled yet: run again with --set alignment.rounds=8")
     if alignment["left_out"]:
         print(f"left out, unreadable: keyframes {', '.join(map(str, alignment['left_out']))}")
+    print_moved(run, summary, before)
+
+
+def print_moved(run: RunDirectory, summary: dict[str, Any], before: dict[str, Any]) -> None:
+    """What became of a run whose poses moved: errors, warnings, files, and what is outdated."""
     if "evaluation" in summary:
         print(f"  against ground truth: {evaluation_text(summary)}")
         if "evaluation" in before:

@@ -8,9 +8,8 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from mapper.commands.align import evaluation_text, judge_again, judged_against, older
+from mapper.commands.align import judge_again, judged_against, older, print_moved
 from mapper.commands.options import add_measured, add_run
-from mapper.commands.run import print_warnings
 
 if TYPE_CHECKING:
     from mapper.measured.asked import Measurements
@@ -96,12 +95,4 @@ def _print(run: RunDirectory, summary: dict[str, Any], before: dict[str, Any]) -
 
     for line in tied_in_words(summary):
         print(f"  {line}")
-    if "evaluation" in summary:
-        print(f"  against ground truth: {evaluation_text(summary)}")
-        if "evaluation" in before:
-            print(f"                before: {evaluation_text(before)}")
-    print_warnings(summary)
-    for path in run.outputs():
-        print(f"  {path}")
-    if summary["outdated"]:
-        print("of the map before, to be made again: " + ", ".join(summary["outdated"]))
+    print_moved(run, summary, before)

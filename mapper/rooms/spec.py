@@ -139,6 +139,8 @@ class _Draw:
         allowed = CHOICES.get(name)
         if allowed is not None and value not in allowed:  # here, for other draws depend on it
             raise ConfigError(f"{name} `{value}` is unknown; choose {', '.join(allowed)}")
+        if isinstance(drawn_value, int | float) and not isinstance(value, int | float):
+            raise ConfigError(f"{name} `{value}` is no number")
         return value
 
     def check_all_used(self) -> None:
@@ -221,6 +223,8 @@ def _check(spec: SequenceSpec) -> None:
         raise ConfigError("the path `stairs` and the layout `stairs` go with each other only")
     if spec.frames < 2 or spec.camera.width < 16 or spec.camera.height < 16:
         raise ConfigError("a sequence needs 2 frames of 16x16 at least")
+    if not (spec.rate > 0 and spec.pace > 0):
+        raise ConfigError(f"rate and pace are above 0, not {spec.rate:g} and {spec.pace:g}")
 
 
 def described(spec: SequenceSpec) -> dict[str, Any]:

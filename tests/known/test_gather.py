@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
@@ -17,34 +16,10 @@ from mapper.known.gather import gather
 from mapper.request import RunRequest
 from tests.support.captures import (
     COUNT,
-    HEIGHT,
-    WIDTH,
-    quaternion_xyzw,
-    true_pose,
     true_poses,
-    write_confidence,
-    write_small_depth,
+    write_stray,
 )
-from tests.support.images import image_of, write_image
-
-
-def write_stray(folder: Path) -> Path:
-    """As the app Stray Scanner does."""
-    folder.mkdir()
-    code = cv2.VideoWriter.fourcc(*"mp4v")
-    writer = cv2.VideoWriter(str(folder / "rgb.mp4"), code, 30, (WIDTH, HEIGHT))
-    lines = ["timestamp, frame, x, y, z, qx, qy, qz, qw"]
-    for index in range(COUNT):
-        writer.write(image_of(index)[..., ::-1])
-        write_small_depth(folder / f"depth/{index:06d}.png", index)
-        write_confidence(folder / f"confidence/{index:06d}.png")
-        T = true_pose(index)
-        numbers = ", ".join(map(repr, [*T[:3, 3].tolist(), *quaternion_xyzw(T).tolist()]))
-        lines.append(f"{100 + index / 60}, {index:06d}, {numbers}")
-    writer.release()
-    (folder / "odometry.csv").write_text("\n".join(lines))
-    (folder / "camera_matrix.csv").write_text("40, 0, 19.5\n0, 41, 14.5\n0, 0, 1\n")
-    return folder
+from tests.support.images import write_image
 
 
 def test_arkits_poses_of_a_capture_are_priors_in_metres(tmp_path: Path) -> None:

@@ -9,9 +9,11 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from mapper.core.geometry import pose
+from tests.support.images import image_of
 
 WIDTH, HEIGHT = 40, 30  # of colour; depth is half as large
 COUNT = 4
+FX, FY, CX, CY = 40.0, 41.0, 19.5, 14.5
 OPENGL = np.diag([1.0, -1.0, -1.0, 1.0])
 
 
@@ -51,3 +53,22 @@ def confidence() -> np.ndarray:
 def quaternion_xyzw(T: np.ndarray) -> np.ndarray:
     """(4,), of a pose."""
     return Rotation.from_matrix(T[:3, :3]).as_quat()
+
+
+def write_stray(folder: Path) -> Path:
+    """As the app Stray Scanner does; FX, FY, CX, CY: its camera."""
+    folder.mkdir()
+    code = cv2.VideoWriter.fourcc(*"mp4v")
+    writer = cv2.VideoWriter(str(folder / "rgb.mp4"), code, 30, (WIDTH, HEIGHT))
+    lines = ["timestamp, frame, x, y, z, qx, qy, qz, qw"]
+    for index in range(COUNT):
+        writer.write(image_of(index)[..., ::-1])
+        write_small_depth(folder / f"depth/{index:06d}.png", index)
+        write_confidence(folder / f"confidence/{index:06d}.png")
+        T = true_pose(index)
+        numbers = ", ".join(map(repr, [*T[:3, 3].tolist(), *quaternion_xyzw(T).tolist()]))
+        lines.append(f"{100 + index / 60}, {index:06d}, {numbers}")
+    writer.release()
+    (folder / "odometry.csv").write_text("\n".join(lines))
+    (folder / "camera_matrix.csv").write_text(f"{FX}, 0, {CX}\n0, {FY}, {CY}\n0, 0, 1\n")
+    return folder

@@ -31,6 +31,8 @@ from gauntlet.page import write_page
 from gauntlet.running import Outcome, open_case, run_case, true_poses
 from gauntlet.summary import Row, comparison, table, totals_table
 
+from mapper.errors import ConfigError
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -60,26 +62,32 @@ def _cases(arguments: argparse.Namespace) -> list[Case]:
         return Selection(arguments.half, arguments.only, arguments.data).cases()
     try:
         return list(drawn_cases(arguments.seeds, dict(arguments.vary)))
-    except ValueError as error:
+    except (ValueError, ConfigError) as error:
         sys.exit(str(error))
 
 
 def _seeds(text: str) -> range:
     first, _, last = text.partition("-")
+    if not (first.isdecimal() and (last or first).isdecimal()):
+        raise argparse.ArgumentTypeError(f"{text}: expected two numbers like 1400-1411")
     return range(int(first), int(last or first) + 1)
 
 
 def _varied(text: str) -> tuple[str, list[str | float]]:
     """A field's name, and words or numbers."""
     name, _, values = text.partition("=")
+    if not values:
+        raise argparse.ArgumentTypeError(f"{text}: expected a field and values like rate=30,15")
     return name, [_number(value) for value in values.split(",")]
 
 
 def _number(text: str) -> str | float:
-    try:
-        return float(text)
-    except ValueError:
-        return text
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
 
 
 def report(rows: list[Row], peers: list[Row], before: list[Row], out: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from gauntlet.cases import HALVES, Selection, drawn_cases, room_cases
 
 from mapper.core.camera_kinds import CAMERA_KINDS
+from mapper.errors import ConfigError
 from mapper.rooms.spec import PATHS
 
 
@@ -60,6 +61,9 @@ def test_rooms_to_tune_on_take_each_value_in_turn_and_no_seed_of_the_halves() ->
     last = max(int(case.name.split()[0]) for case in room_cases())
     with pytest.raises(ValueError, match=f"seed {last} is of the gauntlet"):
         list(drawn_cases([last], {}))
+    for wrong in ({"pth": ("robot",)}, {"path": ("flying",)}, {"rate": ("fast",)}, {"rate": (-3,)}):
+        with pytest.raises(ConfigError):
+            list(drawn_cases([1400], wrong))
 
 
 def test_recordings_that_are_not_there_are_left_out(tmp_path: Path) -> None:

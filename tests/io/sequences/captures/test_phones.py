@@ -18,6 +18,10 @@ from mapper.io.sequences.open_sequence import open_sequence, sequence_name
 from mapper.io.sequences.sequence import Sequence
 from tests.support.captures import (
     COUNT,
+    CX,
+    CY,
+    FX,
+    FY,
     HEIGHT,
     OPENGL,
     WIDTH,
@@ -27,28 +31,9 @@ from tests.support.captures import (
     true_poses,
     write_confidence,
     write_small_depth,
+    write_stray,
 )
 from tests.support.images import image_of, write_image
-
-FX, FY, CX, CY = 40.0, 41.0, 19.5, 14.5
-
-
-def write_stray(folder: Path) -> Path:
-    folder.mkdir()
-    code = cv2.VideoWriter.fourcc(*"mp4v")
-    writer = cv2.VideoWriter(str(folder / "rgb.mp4"), code, 30, (WIDTH, HEIGHT))
-    lines = ["timestamp, frame, x, y, z, qx, qy, qz, qw"]
-    for index in range(COUNT):
-        writer.write(image_of(index)[..., ::-1])
-        write_small_depth(folder / f"depth/{index:06d}.png", index)
-        write_confidence(folder / f"confidence/{index:06d}.png")
-        T = true_pose(index)
-        numbers = ", ".join(map(repr, [*T[:3, 3].tolist(), *quaternion_xyzw(T).tolist()]))
-        lines.append(f"{100 + index / 60}, {index:06d}, {numbers}")
-    writer.release()
-    (folder / "odometry.csv").write_text("\n".join(lines))
-    (folder / "camera_matrix.csv").write_text(f"{FX}, 0, {CX}\n0, {FY}, {CY}\n0, 0, 1\n")
-    return folder
 
 
 def record3d_metadata() -> dict:
