@@ -7,30 +7,41 @@ import logging
 import os
 import sys
 from importlib import import_module
+from itertools import chain
+from types import ModuleType
 from typing import Final
 
 from mapper import __version__
 from mapper.errors import MapperError
 
-COMMANDS = {
-    "run": "map a sequence: trajectory, mesh, recording and report",
-    "live": "map a camera while it is held: USB, network, RealSense, ROS bag",
-    "calibrate": "the calibration of a camera from pictures of a chessboard",
-    "demo": "render a sample room, map it, and check the result against the exact truth",
-    "view": "open the recording of a run in the Rerun viewer",
-    "screenshot": "a picture or a film of the map of a run, without a display",
-    "align": "align the keyframes of a run globally, and fuse its map anew",
-    "scale": "make a run metric by lengths, tags or the camera's height, and fuse its map anew",
-    "mesh": "fuse the map of a run again, at any resolution",
-    "occupancy": "a grid for robots (Nav2) of what is free, occupied and unknown; distances",
-    "export": "write a run as TUM, KITTI, EuRoC, COLMAP, nerfstudio or a point cloud",
-    "track": "follow points of the first frame through a sequence",
-    "eval": "errors of a run against ground truth: ATE and RPE",
-    "bench": "published evaluation protocols: pose, depth, reconstruction",
-    "train": "train a network of the learned frontends on rooms, recordings and runs",
-    "config": "every setting with unit, default and meaning; what a configuration changes",
-    "weights": "list, fetch, verify and convert the weights of learned frontends",
-    "doctor": "what works on this machine",
+# By the folder of `mapper.commands` in which each has its file.
+COMMANDS: Final = {
+    "mapping": {
+        "run": "map a sequence: trajectory, mesh, recording and report",
+        "live": "map a camera while it is held: USB, network, RealSense, ROS bag",
+        "calibrate": "the calibration of a camera from pictures of a chessboard",
+        "demo": "render a sample room, map it, and check the result against the exact truth",
+        "track": "follow points of the first frame through a sequence",
+    },
+    "maps": {
+        "view": "open the recording of a run in the Rerun viewer",
+        "screenshot": "a picture or a film of the map of a run, without a display",
+        "align": "align the keyframes of a run globally, and fuse its map anew",
+        "scale": "make a run metric by lengths, tags or the camera's height, and fuse its map anew",
+        "mesh": "fuse the map of a run again, at any resolution",
+        "occupancy": "a grid for robots (Nav2) of what is free, occupied and unknown; distances",
+        "export": "write a run as TUM, KITTI, EuRoC, COLMAP, nerfstudio or a point cloud",
+    },
+    "evaluation": {
+        "eval": "errors of a run against ground truth: ATE and RPE",
+        "bench": "published evaluation protocols: pose, depth, reconstruction",
+    },
+    "setup": {
+        "train": "train a network of the learned frontends on rooms, recordings and runs",
+        "config": "every setting with unit, default and meaning; what a configuration changes",
+        "weights": "list, fetch, verify and convert the weights of learned frontends",
+        "doctor": "what works on this machine",
+    },
 }
 
 
@@ -53,7 +64,7 @@ def main(argv: list[str] | None = None) -> int:
         format="%(levelname)s %(name)s: %(message)s",
     )
     try:
-        return int(import_module(f"mapper.commands.{arguments.command}").execute(arguments))
+        return int(_module(arguments.command).execute(arguments))
     except MapperError as error:
         print(f"mapper: {error}", file=sys.stderr)
         return 2
@@ -74,7 +85,7 @@ def build_parser(argv: list[str]) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(
         dest="command", required=True, metavar="COMMAND", title="commands"
     )
-    for name, text in COMMANDS.items():
+    for name, text in chain.from_iterable(folder.items() for folder in COMMANDS.values()):
         command = commands.add_parser(
             name,
             help=text,
@@ -84,8 +95,13 @@ def build_parser(argv: list[str]) -> argparse.ArgumentParser:
         command.add_argument("-v", "--verbose", action="count", default=0, help="log more (-vv)")
         command.add_argument("--json", action="store_true", help="print results as JSON")
         if name in argv:
-            import_module(f"mapper.commands.{name}").add_arguments(command)
+            _module(name).add_arguments(command)
     return parser
+
+
+def _module(command: str) -> ModuleType:
+    folder = next(folder for folder, commands in COMMANDS.items() if command in commands)
+    return import_module(f"mapper.commands.{folder}.{command}")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ AS_GIVEN = ("/data/w #1/x.pth", "512", "on", "1e-3", "{a: b}", "weights: x", "~"
 
 def request_of(command: str, *options: str) -> Any:
     """What a command makes of its options."""
-    module = import_module(f"mapper.commands.{command}")
+    module = import_module(f"mapper.commands.mapping.{command}")
     kind = RunRequest if command == "run" else LiveRequest
     parser = argparse.ArgumentParser()
     module.add_arguments(parser)

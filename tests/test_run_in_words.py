@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mapper.commands.run import print_summary
+from mapper.commands.mapping.run import print_summary
 from mapper.core.depth_noise import TIME_OF_FLIGHT, DepthNoise
 from mapper.errors import ConfigError
 from mapper.io.sequences.open_sequence import open_sequence

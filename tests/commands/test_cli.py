@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from itertools import chain
 
 import pytest
 
@@ -16,7 +17,7 @@ from mapper.request import RunRequest
 from mapper.run.directory import RunDirectory
 
 
-@pytest.mark.parametrize("name", sorted(COMMANDS))
+@pytest.mark.parametrize("name", sorted(chain.from_iterable(COMMANDS.values())))
 def test_every_command_explains_itself(name: str, command) -> None:
     code, out, _ = command(name, "--help")
     assert code == 0

@@ -6,7 +6,7 @@ import argparse
 from dataclasses import fields
 from pathlib import Path
 
-from mapper.commands import live, run
+from mapper.commands.mapping import live, run
 from mapper.commands.options import request_of
 from mapper.request import LiveRequest, RunRequest
 

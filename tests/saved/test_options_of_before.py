@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mapper.commands.run import _resume_line
+from mapper.commands.mapping.run import _resume_line
 from mapper.errors import ConfigError
 from mapper.request import RunRequest
 from mapper.run.directory import RunDirectory

@@ -23,7 +23,7 @@ from typing import Any, Final
 import numpy as np
 from gauntlet.cases import DATA, Selection
 
-from mapper.commands.demo import cached_sample
+from mapper.commands.mapping.demo import cached_sample
 from mapper.core.frame import Frame
 from mapper.core.intrinsics import Intrinsics
 from mapper.core.prediction import Prediction

@@ -17,7 +17,7 @@ from mapper.backend.fusion.occupancy import (
     Occupancy,
     occupied_voxels,
 )
-from mapper.commands.demo import room_from_world
+from mapper.commands.mapping.demo import room_from_world
 from mapper.core.geometry import inverse, transform
 from mapper.core.intrinsics import Intrinsics
 from mapper.io.trajectory_files import read_tum

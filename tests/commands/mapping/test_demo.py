@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mapper.commands import demo
-from mapper.commands.demo import cached_sample, judge, surface_errors
+from mapper.commands.mapping import demo
+from mapper.commands.mapping.demo import cached_sample, judge, surface_errors
 from mapper.core.mesh import Mesh
 from mapper.io.meshes.mesh_files import read_mesh, write_mesh
 from mapper.request import RunRequest

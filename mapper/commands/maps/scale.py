@@ -8,7 +8,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from mapper.commands.align import judge_again, judged_against, older, print_moved
+from mapper.commands.maps.align import judge_again, judged_against, older, print_moved
 from mapper.commands.options import add_measured, add_run
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Carry the command out; the exit code of the process."""
-    from mapper.commands.run import stop_on_sigterm
+    from mapper.commands.mapping.run import stop_on_sigterm
     from mapper.run.ownership import AGAIN, reopened
 
     stop_on_sigterm()

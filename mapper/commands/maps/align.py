@@ -8,8 +8,8 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mapper.commands.mapping.run import print_warnings
 from mapper.commands.options import add_changes, add_run
-from mapper.commands.run import print_warnings
 
 if TYPE_CHECKING:
     from mapper.run.directory import RunDirectory
@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Carry the command out; the exit code of the process."""
-    from mapper.commands.run import stop_on_sigterm
+    from mapper.commands.mapping.run import stop_on_sigterm
     from mapper.run.ownership import AGAIN, reopened
 
     stop_on_sigterm()
@@ -82,7 +82,7 @@ def _align(run: RunDirectory, arguments: argparse.Namespace) -> dict[str, Any]:
 
 def judged_against(run: RunDirectory) -> Path | None:
     """The true poses of an earlier mapper eval; None where there was none."""
-    from mapper.commands.eval import RESULT
+    from mapper.commands.evaluation.eval import RESULT
 
     path = run.read_json(run.path / RESULT).get("ground_truth")
     if path is None:
@@ -94,7 +94,7 @@ def judged_against(run: RunDirectory) -> Path | None:
 
 def judge_again(run: RunDirectory, ground_truth: Path) -> None:
     """eval.json, which was of the poses before, anew."""
-    from mapper.commands.eval import RESULT, evaluate_run
+    from mapper.commands.evaluation.eval import RESULT, evaluate_run
     from mapper.errors import InputError
 
     try:

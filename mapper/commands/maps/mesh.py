@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mapper.commands.mapping.run import print_warnings
+from mapper.commands.numbers import not_negative, positive
 from mapper.commands.options import add_run
-from mapper.commands.run import print_warnings
 
 if TYPE_CHECKING:
     from mapper.backend.fusion.map_fusion import FusionConfig
@@ -70,22 +70,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MB",
         help="of the fused volume (4000)",
     )
-
-
-def positive(text: str) -> float:
-    """A finite number above zero, for argparse."""
-    value = float(text)
-    if not (math.isfinite(value) and value > 0):
-        raise argparse.ArgumentTypeError(f"{text} is not a number above zero")
-    return value
-
-
-def not_negative(text: str) -> float:
-    """A finite number of at least zero, for argparse."""
-    value = float(text)
-    if not (math.isfinite(value) and value >= 0):
-        raise argparse.ArgumentTypeError(f"{text} is below zero")
-    return value
 
 
 def execute(arguments: argparse.Namespace) -> int:

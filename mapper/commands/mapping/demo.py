@@ -52,8 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Carry the command out; the exit code of the process."""
+    from mapper.commands.mapping.run import print_summary, say, stop_on_sigterm
     from mapper.commands.progress import ProgressBar
-    from mapper.commands.run import print_summary, say, stop_on_sigterm
     from mapper.pipeline import map_into
     from mapper.request import RunRequest
 

@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Carry the command out; the exit code of the process."""
-    from mapper.commands.run import stop_on_sigterm
+    from mapper.commands.mapping.run import stop_on_sigterm
     from mapper.errors import OutputError
     from mapper.io.viewer.sinks import has_display
     from mapper.io.viewer.viewer_process import start_viewer

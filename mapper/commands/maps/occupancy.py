@@ -8,7 +8,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mapper.commands.mesh import positive
+from mapper.commands.numbers import positive
 from mapper.commands.options import add_run
 
 if TYPE_CHECKING:

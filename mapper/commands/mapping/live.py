@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mapper.commands import options
-from mapper.commands.mesh import positive
-from mapper.commands.run import print_summary, say, stop_on_sigterm
+from mapper.commands.mapping.run import print_summary, say, stop_on_sigterm
+from mapper.commands.numbers import positive
 from mapper.frontends.registry import frontend_help
 from mapper.request import LiveRequest
 

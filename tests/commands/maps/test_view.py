@@ -13,7 +13,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from mapper.commands.view import find_recordings
+from mapper.commands.maps.view import find_recordings
 from mapper.run.directory import RunDirectory
 
 

@@ -1,0 +1,1 @@
+"""Commands for networks, settings and the machine."""
