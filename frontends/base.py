@@ -78,9 +78,10 @@ class FrontendMemory(Protocol):
 class ResumableFrontend(Protocol):
     """A frontend whose memory fits in a note, so that a killed run resumes exactly."""
 
-    def snapshot(self) -> FrontendMemory:
-        """The memory as it is now. Asked for at every frame, so it must cost next to nothing:
-        references to values that are replaced, never changed, and written down if need be."""
+    def snapshot(self) -> FrontendMemory | None:
+        """The memory as it is now; None: it is not to be written down. Asked for at every frame, so
+        it must cost next to nothing: references to values that are replaced, never changed, and
+        written down if need be."""
         ...
 
     def restore(self, note: dict[str, Any], read_frame: Callable[[int], Frame]) -> None:

@@ -189,6 +189,8 @@ BUILT_IN: Final[Mapping[str, FrontendSpec]] = {
         _network("cut3r-ttsa", _cut3r("cut3r-ttsa")),
         _network("cut3r-ttt", _cut3r("cut3r-ttt")),
         _network("cut3r-damped", _cut3r("cut3r-damped")),
+        _network("cut3r-filt", _cut3r("cut3r-filt")),
+        _network("cut3r-brake", _cut3r("cut3r-brake")),
         _network("wint3r", _wint3r),
         _network("stream3r", _vggt("stream3r"), has_cache=True),
         _network("streamvggt", _vggt("streamvggt"), has_cache=True),
@@ -214,6 +216,12 @@ def frontend_spec(name: str) -> FrontendSpec:
     if name in BUILT_IN:
         return BUILT_IN[name]
     added = _added()
+    base, _, rule = name.rpartition("-")
+    if name not in added and base in BUILT_IN and f"cut3r-{rule}" in BUILT_IN:
+        raise ConfigError(
+            f"{base} has no state that the rule {rule!r} could write: only the models of CUT3R do "
+            f"(cut3r-{rule})"
+        )
     if name not in added:
         raise ConfigError(unknown_name("frontend", name, [AUTO, *BUILT_IN, *added]))
     spec = added[name]()

@@ -45,14 +45,14 @@ class FrameStepper:
             return FrameStep(prediction, after, focal_of(prediction.pointmap) if focal else None)
 
         masks = (*state.learned_pose.tolist(), *state.plain_gate.tolist())
-        key = (pixels.shape, masks, state.candidate is None, focal)
+        key = (pixels.shape, masks, state.candidate is None, len(state.rule), focal)
         return self.graphs.run(key, computed, [pixels, *tensors_of(state)])
 
 
 def tensors_of(state: Cut3rState) -> list[Tensor]:
     """What of a state is on the device."""
     parts = (state.tokens, state.memory, state.candidate, state.features)
-    return [part for part in parts if part is not None]
+    return [part for part in (*parts, *state.rule) if part is not None]
 
 
 def with_tensors(state: Cut3rState, tensors: tuple[Tensor, ...]) -> Cut3rState:
@@ -60,5 +60,6 @@ def with_tensors(state: Cut3rState, tensors: tuple[Tensor, ...]) -> Cut3rState:
     tokens, memory, *rest = tensors
     if not rest:
         return replace(state, tokens=tokens, memory=memory)
-    candidate, features = rest
-    return replace(state, tokens=tokens, memory=memory, candidate=candidate, features=features)
+    candidate, features, *rule = rest
+    seen = replace(state, tokens=tokens, memory=memory, candidate=candidate, features=features)
+    return replace(seen, rule=tuple(rule))

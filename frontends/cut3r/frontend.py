@@ -4,38 +4,28 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from mapper.core.frame import Frame
 from mapper.core.geometry import inverse, orthonormalised, transform
 from mapper.core.image_pairs import ImagePair
 from mapper.core.prediction import Prediction
-from mapper.errors import ConfigError
+from mapper.errors import ConfigError, InputError
 from mapper.frontends.cut3r.frame_step import FrameStep, FrameStepper
 from mapper.frontends.cut3r.loading import load_cut3r
+from mapper.frontends.cut3r.memory import Cut3rMemory
 from mapper.frontends.cut3r.model import Cut3r
 from mapper.frontends.cut3r.options import VARIANTS, Cut3rOptions
 from mapper.frontends.cut3r.pose_encoding import pose_matrix
 from mapper.frontends.cut3r.preprocess import as_tensor, layout_of, preprocessed
 from mapper.frontends.cut3r.rollouts import rollout_pairs
+from mapper.frontends.cut3r.rules.chosen import BRAKED, chosen_rule
 from mapper.frontends.cut3r.state import Cut3rState
-from mapper.frontends.cut3r.stepping import (
-    FRAME_BY_FRAME,
-    FRAME_BY_FRAME_TTT3R,
-    Rollout,
-    StepOptions,
-)
-from mapper.frontends.cut3r.update_rules import (
-    AttentionRule,
-    DampedRule,
-    ReplaceRule,
-    TemporalSpatialRule,
-    UpdateRule,
-)
+from mapper.frontends.cut3r.stepping import FRAME_BY_FRAME, FRAME_BY_FRAME_TTT3R, StepOptions
 from mapper.frontends.graphs import Graphs
 from mapper.frontends.images import Layout
 from mapper.frontends.layers.block import compile_blocks
@@ -60,28 +50,27 @@ UNASKED: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Variant:
-    """An update rule and the frame loop that it was published with."""
-
-    rule: UpdateRule
-    rollout: Rollout
+# Whose frame loop is TTT3R's, not CUT3R's.
+AS_TTT3R: Final = ("cut3r-ttt", BRAKED)
 
 
 class Cut3rFrontend(LearnedFrontend):
     """One of the CUT3R systems, told apart by the rule that updates the state.
 
-    Source: Wang et al., CUT3R, 2025; the rules of TTT3R and TTSA3R, 2025.
+    Source: Wang et al., CUT3R, 2025; the rules of TTT3R and TTSA3R, 2025, and FILT3R, 2026.
     """
 
     is_metric = True
 
     def __init__(self, name: str, options: Cut3rOptions, weights: str | None = None) -> None:
-        variant = _variant(name, options.damping)
+        if name not in VARIANTS:
+            raise ConfigError(f"unknown variant of CUT3R {name!r}; known: {', '.join(VARIANTS)}")
         super().__init__(name, "cut3r", options, weights)
         self.options = options
-        self._step_options = StepOptions(variant.rule, variant.rollout, world=options.cross_view)
         model = load_cut3r(self.weights)
+        rule = chosen_rule(name, options, model.config.state_size)
+        rollout = FRAME_BY_FRAME_TTT3R if name in AS_TTT3R else FRAME_BY_FRAME
+        self._step_options = StepOptions(rule, rollout, world=options.cross_view)
         set_precision(model, self.precision, self._device)
         self._model = model
         move(model, self._device, UNASKED if options.cross_view else [*UNASKED, *CROSS_VIEW])
@@ -90,6 +79,7 @@ class Cut3rFrontend(LearnedFrontend):
             compile_blocks(self._model)
         graphs = Graphs(self._device, options.compile != "off")
         self._stepper = FrameStepper(self._model, self._step_options, graphs)
+        self._memory: Cut3rState | None = None
         self.reset()
         logger.info(
             "%s: %s on %s, images at %d", name, self.weights, self._device, self._image_size
@@ -104,6 +94,33 @@ class Cut3rFrontend(LearnedFrontend):
         with self._inference():
             return rollout_pairs(self._model, tensors, self._step_options.rule, progress)
 
+    def snapshot(self) -> Cut3rMemory | None:
+        """The state and what else a frame leaves, if `resume_state` asks for it."""
+        if not self.options.resume_state:
+            return None
+        return Cut3rMemory(
+            repr(self._step_options.rule),
+            self._segment,
+            self._frames_in_segment,
+            self._T_world_segment,
+            self._memory,
+        )
+
+    def restore(self, note: dict[str, Any], read_frame: Callable[[int], Frame]) -> None:
+        """Go on as if there had been no interruption; no frame is read again.
+
+        Raises InputError where the update rule is another one.
+        """
+        memory = Cut3rMemory.of(note, self._device)
+        if memory.rule != repr(self._step_options.rule):
+            raise InputError(
+                f"the run's state was written by {memory.rule}, not by "
+                f"{self._step_options.rule}: resume with the settings that it had"
+            )
+        self._segment, self._memory = memory.segment, memory.state
+        self._frames_in_segment = memory.frames_in_segment
+        self._T_world_segment = memory.T_world_segment
+
     def _layout_of(self, width: int, height: int) -> Layout:
         return layout_of(width, height, self._image_size)
 
@@ -113,7 +130,7 @@ class Cut3rFrontend(LearnedFrontend):
     def _forget(self) -> None:
         self._frames_in_segment = 0
         self._T_world_segment = np.eye(4)
-        self._memory: Cut3rState | None = None
+        self._memory = None
 
     def _see(self, shown: Shown) -> list[Prediction]:
         """The frame's prediction; two at a reset, which begins the next segment with it."""
@@ -168,18 +185,6 @@ class Cut3rFrontend(LearnedFrontend):
             points = points[..., 2]
         told = [points, confidence, raw.pose[0], raw.descriptor[0]]
         return told if step.focal is None else [*told, step.focal]
-
-
-def _variant(name: str, damping: float) -> _Variant:
-    if name == "cut3r":
-        return _Variant(ReplaceRule(), FRAME_BY_FRAME)
-    if name == "cut3r-ttt":
-        return _Variant(AttentionRule(), FRAME_BY_FRAME_TTT3R)
-    if name == "cut3r-ttsa":
-        return _Variant(TemporalSpatialRule(), FRAME_BY_FRAME)
-    if name == "cut3r-damped":
-        return _Variant(DampedRule(damping), FRAME_BY_FRAME)
-    raise ConfigError(f"unknown variant of CUT3R {name!r}; known: {', '.join(VARIANTS)}")
 
 
 def _native_size(model: Cut3r) -> int:

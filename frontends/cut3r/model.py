@@ -43,7 +43,8 @@ class Cut3r(Cut3rNetwork):
         if bool(view.permission.any()):
             memory = self.written_memory(encoded, decoded, state)
         blended = blend(state, change, gate, memory)
-        return prediction, self.after_reset(blended, view, options.rollout)
+        fresh = options.rule.initial(change) if bool(view.resets.any()) else ()
+        return prediction, self.after_reset(blended, view, options.rollout, fresh)
 
     def change(
         self,
@@ -61,13 +62,22 @@ class Cut3r(Cut3rNetwork):
             previous_candidate=first_of(state.candidate, decoded.candidate),
             features=encoded.features,
             previous_features=first_of(state.features, encoded.features),
+            image_tokens=decoded.image_tokens_in,
             observer=observer,
+            memory=state.rule,
         )
 
-    def after_reset(self, state: Cut3rState, view: StreamInput, rollout: Rollout) -> Cut3rState:
+    def after_reset(
+        self,
+        state: Cut3rState,
+        view: StreamInput,
+        rollout: Rollout,
+        fresh: tuple[Tensor, ...] = (),
+    ) -> Cut3rState:
         """The state with the sequences whose view says so back at their beginning.
 
-        Candidate and features stay: TTSA3R compares across a reset, as published.
+        Candidate and features stay: TTSA3R compares across a reset, as published. fresh: what the
+        rule remembers before a first frame, for a rule that remembers anything.
         """
         resets = view.resets
         state = replace(
@@ -83,6 +93,10 @@ class Cut3r(Cut3rNetwork):
             state,
             tokens=torch.where(chosen, tokens, state.tokens),
             memory=torch.where(chosen, memory, state.memory),
+            rule=tuple(
+                torch.where(chosen.view(-1, *(1,) * (now.ndim - 1)), first, now)
+                for first, now in zip(fresh, state.rule, strict=True)
+            ),
         )
 
 
@@ -100,8 +114,11 @@ def first_of(before: Tensor | None, now: Tensor) -> Tensor:
 
 
 def gate_of(rule: UpdateRule, change: Change, state: Cut3rState) -> Gate:
-    """The rule's gate, but the bare permission where the state is replaced whatever the rule."""
-    if bool(state.plain_gate.all()):
+    """The rule's gate, but the bare permission where the state is replaced whatever the rule.
+
+    A rule that remembers takes note of those frames, too.
+    """
+    if bool(state.plain_gate.all()) and not rule.remembers:
         return Gate(change.permission)
     gate = rule.gate(change)
     if not bool(state.plain_gate.any()):
@@ -119,4 +136,5 @@ def blend(state: Cut3rState, change: Change, gate: Gate, memory: Tensor) -> Cut3
         memory=permission * memory + (1 - permission) * state.memory,
         candidate=change.candidate,
         features=change.features,
+        rule=gate.memory,
     )

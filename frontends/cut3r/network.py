@@ -34,12 +34,22 @@ IMAGE_ROPE_DTYPE = torch.float16
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decoded:
-    """pose_token_in: (B, 1, C). layers: (B, 1 + n, C) after every image block, the last normalised;
-    the pose token comes first. candidate: (B, S, C), the proposed state."""
+    """tokens_in: (B, 1 + n, C) before the first image block. layers: (B, 1 + n, C) after every one,
+    the last normalised; the pose token comes first. candidate: (B, S, C), the proposed state."""
 
-    pose_token_in: Tensor
+    tokens_in: Tensor
     layers: tuple[Tensor, ...]
     candidate: Tensor
+
+    @property
+    def pose_token_in(self) -> Tensor:
+        """(B, 1, C)."""
+        return self.tokens_in[:, :1]
+
+    @property
+    def image_tokens_in(self) -> Tensor:
+        """(B, n, C)."""
+        return self.tokens_in[:, 1:]
 
     @property
     def pose_token_out(self) -> Tensor:
@@ -134,8 +144,8 @@ class Cut3rNetwork(nn.Module):
     ) -> Decoded:
         """Image and state branch side by side, each reading the other's previous layer."""
         pose_token = self._pose_token(encoded, state)
-        image = torch.cat([pose_token, self.decoder_embed(encoded.features)], 1)
-        tokens = state.tokens
+        tokens_in = torch.cat([pose_token, self.decoder_embed(encoded.features)], 1)
+        image, tokens = tokens_in, state.tokens
         of_image = Reading(*self._ropes(encoded.grid, self.config.dec_num_heads))
         state_ropes = self._ropes(encoded.grid, self.config.state_dec_num_heads)[::-1]
         of_state = Reading(*state_ropes, observer)
@@ -147,7 +157,7 @@ class Cut3rNetwork(nn.Module):
             )
             layers.append(image)
         layers[-1] = self.dec_norm(image)
-        return Decoded(pose_token, tuple(layers), self.dec_norm_state(tokens))
+        return Decoded(tokens_in, tuple(layers), self.dec_norm_state(tokens))
 
     def predict(self, encoded: Encoded, decoded: Decoded, options: StepOptions) -> Cut3rPrediction:
         """The heads that `options` asks for; the self view and the pose always."""

@@ -13,21 +13,43 @@ from mapper.core.quantities import (
     ProductType,
     Share,
     Switch,
+    Whole,
 )
 from mapper.core.settings_model import settings
 
-VARIANTS: Final = ("cut3r", "cut3r-ttsa", "cut3r-ttt", "cut3r-damped")
+VARIANTS: Final = (
+    "cut3r",
+    "cut3r-ttsa",
+    "cut3r-ttt",
+    "cut3r-damped",
+    "cut3r-filt",
+    "cut3r-brake",
+)
 
 
 @settings
 class Cut3rOptions:
-    """The frontends cut3r, cut3r-ttsa, cut3r-ttt and cut3r-damped.
+    """The frontends cut3r, cut3r-ttsa, cut3r-ttt, cut3r-damped, cut3r-filt and cut3r-brake.
 
     image_size: 512, or 224 for the linear checkpoint; 0 = whichever the checkpoint is.
     damping: step of the rule cut3r-damped.
+    brake: this share of any rule's step, times sigmoid(-brake_sharpness c) for each token of the
+        state, where c is the cosine between its last two proposals' changes: what drifts one way
+        is held back. 0 = no brake; cut3r-brake, which is cut3r-ttt with one, takes 1 then.
+    brake_sharpness: of that sigmoid. The published values of both are not known.
+    frame_gate: how much an image's features must differ (one minus their mean cosine) from those
+        that were written for the frame to be written fully; less, and any rule's step is the
+        smaller. A standing camera stops writing. 0 = off; which value suits trained weights has
+        not been measured.
+    chunks: into so many pieces the state is cut, of which a frame writes those that agree least
+        with the image, by any rule; the first piece is the anchor, which only the first frame
+        writes. 0 = off. The published number is not known.
+    chunks_written: how many of them a frame writes; 0 = half.
     reset_every: frames after which the state starts anew, in a new segment that shares one frame
         with the last; 0 = never.
     chain_resets: join the segments by chaining poses, as TTT3R publishes it, not in the backend.
+    resume_state: write the state into the checkpoint at every keyframe, 13 MB at the published
+        sizes, so that --resume goes on as if nothing had happened; else in a new segment.
     use_calibration: where the camera is known, its rays replace the predicted ones.
     cross_view: take the points from the cross-view head, which predicts them in the world, carried
         into the camera by its pose; costs a second dense head.
@@ -43,8 +65,14 @@ class Cut3rOptions:
 
     image_size: PixelsOrZero = 0
     damping: Share = 0.5
+    brake: Share = 0.0
+    brake_sharpness: NonNegative = 1.0
+    frame_gate: NonNegative = 0.0
+    chunks: Whole = 0
+    chunks_written: Whole = 0
     reset_every: FramesOrZero = 0
     chain_resets: Switch = False
+    resume_state: Switch = False
     use_calibration: Switch = True
     cross_view: Switch = False
     device: Device = "auto"

@@ -87,7 +87,8 @@ class Cut3rState:
     state decoder last proposed, before its gate, and features: (B, n, C_enc) the last frame's
     encoder tokens: both None before the first frame. learned_pose: (B,) the next frame starts from
     the learned pose token rather than from the memory. plain_gate: (B,) the next frame replaces the
-    state whatever the update rule. The masks live on the CPU.
+    state whatever the update rule. The masks live on the CPU. rule: what the update rule remembers,
+    each (B, ...); empty before the first frame, and always for a rule without a memory.
     """
 
     tokens: Float[Tensor, "b s c"]
@@ -96,6 +97,7 @@ class Cut3rState:
     features: Float[Tensor, "b n c_enc"] | None
     learned_pose: Bool[Tensor, " b"]
     plain_gate: Bool[Tensor, " b"]
+    rule: tuple[Tensor, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

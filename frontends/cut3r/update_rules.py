@@ -1,10 +1,14 @@
-"""How far the recurrent state moves towards what the state decoder proposes."""
+"""How far the recurrent state moves towards what the state decoder proposes.
+
+Here are the published rules that need no memory of their own; `rules/` has those that do, and what
+can be put on top of any rule.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import ClassVar, Final, Protocol
 
 import torch
 from torch import Tensor
@@ -21,7 +25,9 @@ class Change:
 
     permission: (B, 1, 1), 1 where the frame may write. candidate: (B, S, C) proposed now,
     previous_candidate: by the frame before. features: (B, n, C_enc) encoder tokens now,
-    previous_features: of the frame before. observer: what the rule's observer has gathered.
+    previous_features: of the frame before. image_tokens: (B, n, C), the same as the decoder takes
+    them in. observer: what the rule's observer has gathered. memory: what the rule left with the
+    frame before; empty before the first frame.
     """
 
     permission: Tensor
@@ -29,19 +35,36 @@ class Change:
     previous_candidate: Tensor
     features: Tensor
     previous_features: Tensor
+    image_tokens: Tensor
     observer: LogitObserver | None
+    memory: tuple[Tensor, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Gate:
-    """coefficient: (B, S or 1, 1), share of the candidate. parts: what it was made of."""
+    """coefficient: (B, S or 1, 1), share of the candidate. parts: what it was made of. memory: what
+    the rule wants to be shown with the next frame, each (B, ...)."""
 
     coefficient: Tensor
     parts: Mapping[str, Tensor] = field(default_factory=dict)
+    memory: tuple[Tensor, ...] = ()
 
 
 class UpdateRule(Protocol):
-    """Chooses the gate of every frame but those where the state is simply replaced."""
+    """Chooses the gate of every frame but those where the state is simply replaced.
+
+    A rule itself never changes: what it must remember is part of the state (`Cut3rState.rule`).
+    remembers: whether it remembers anything; then it is asked about those frames, too.
+    """
+
+    @property
+    def remembers(self) -> bool:
+        """Whether its gates have a memory."""
+        ...
+
+    def initial(self, change: Change) -> tuple[Tensor, ...]:
+        """What it remembers before a sequence's first frame, each (B, ...)."""
+        ...
 
     def observer(self) -> LogitObserver | None:
         """A fresh observer of this frame's state-to-image logits, if the rule needs one."""
@@ -51,8 +74,19 @@ class UpdateRule(Protocol):
         """How far each token of the state follows the change."""
 
 
+class Forgetful:
+    """What the rules without a memory have in common."""
+
+    __slots__ = ()
+    remembers: ClassVar = False
+
+    def initial(self, change: Change) -> tuple[Tensor, ...]:
+        """Nothing."""
+        return ()
+
+
 @dataclass(frozen=True, slots=True)
-class ReplaceRule:
+class ReplaceRule(Forgetful):
     """CUT3R: every permitted frame replaces the state."""
 
     def observer(self) -> None:
@@ -65,7 +99,7 @@ class ReplaceRule:
 
 
 @dataclass(frozen=True, slots=True)
-class DampedRule:
+class DampedRule(Forgetful):
     """A constant step: slow and steady on very long sequences."""
 
     step: float = 0.5
@@ -104,7 +138,7 @@ class MeanLogit:
 
 
 @dataclass(frozen=True, slots=True)
-class AttentionRule:
+class AttentionRule(Forgetful):
     """TTT3R: a state token moves the more, the better it matches the frame on average."""
 
     def observer(self) -> MeanLogit:
@@ -147,7 +181,7 @@ class MeanLogitMap:
 
 
 @dataclass(frozen=True, slots=True)
-class TemporalSpatialRule:
+class TemporalSpatialRule(Forgetful):
     """TTSA3R: a state token moves where it changes much, towards image tokens that are new.
 
     As published, the gate knows nothing of the permission: frames with update off and frames
@@ -185,11 +219,3 @@ class TemporalSpatialRule:
         now = functional.normalize(change.features.float(), dim=-1, eps=0)
         before = functional.normalize(change.previous_features.float(), dim=-1, eps=0)
         return 1 - (now * before).sum(-1)
-
-
-RULES: Final[Mapping[str, Callable[[], UpdateRule]]] = {
-    "cut3r": ReplaceRule,
-    "ttt3r": AttentionRule,
-    "ttsa3r": TemporalSpatialRule,
-    "damped": DampedRule,
-}

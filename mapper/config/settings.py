@@ -59,7 +59,7 @@ class MapperConfig:
     sfm: of the frontend sfm.
     replay: of the frontend replay.
     predictions: of the frontend predictions.
-    cut3r: of the frontends cut3r, cut3r-ttsa, cut3r-ttt and cut3r-damped.
+    cut3r: of the frontend cut3r and those whose names begin with it.
     wint3r: of the frontend wint3r.
     stream3r: of the frontend stream3r.
     streamvggt: of the frontend streamvggt.

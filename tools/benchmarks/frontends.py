@@ -27,9 +27,9 @@ from benchmarks.parts.trunks import trunk
 from mapper.frontends.cut3r import dpt
 from mapper.frontends.cut3r.config import Cut3rConfig
 from mapper.frontends.cut3r.model import Cut3r
+from mapper.frontends.cut3r.rules.chosen import RULES
 from mapper.frontends.cut3r.state import Cut3rPrediction
 from mapper.frontends.cut3r.stepping import StepOptions
-from mapper.frontends.cut3r.update_rules import RULES
 from mapper.frontends.layers import attention
 
 HEIGHT, WIDTH = 112, 160

@@ -15,6 +15,7 @@ from mapper.errors import InputError
 from mapper.frontends.cut3r.config import Cut3rConfig
 from mapper.frontends.cut3r.model import Cut3r, blend, gate_of
 from mapper.frontends.cut3r.network import Decoded
+from mapper.frontends.cut3r.rules.chosen import RULES
 from mapper.frontends.cut3r.state import Cut3rPrediction, Cut3rState, StreamInput
 from mapper.frontends.cut3r.stepping import (
     FRAME_BY_FRAME,
@@ -23,7 +24,7 @@ from mapper.frontends.cut3r.stepping import (
     StepOptions,
     whole_sequence,
 )
-from mapper.frontends.cut3r.update_rules import RULES, Gate
+from mapper.frontends.cut3r.update_rules import Gate
 from mapper.frontends.layers.attention import LogitObserver
 from mapper.frontends.layers.encoded import Encoded
 from mapper.frontends.layers.rope import grid_positions, state_grid

@@ -23,8 +23,8 @@ from golden.recording import Golden
 from torch import Tensor, nn
 
 from mapper.frontends.cut3r.model import Cut3r
+from mapper.frontends.cut3r.rules.chosen import RULES
 from mapper.frontends.cut3r.stepping import StepOptions
-from mapper.frontends.cut3r.update_rules import RULES
 from mapper.frontends.layers.linear import Linear
 from mapper.frontends.layers.mlp import Mlp
 from mapper.frontends.layers.precision import Precision, set_precision

@@ -28,8 +28,8 @@ from benchmarks import wint3r as wint3r_benchmark
 from torch import Tensor, nn
 
 from mapper.frontends.cut3r.config import Cut3rConfig
+from mapper.frontends.cut3r.rules.chosen import RULES
 from mapper.frontends.cut3r.stepping import StepOptions
-from mapper.frontends.cut3r.update_rules import RULES
 from mapper.frontends.layers import attention
 from mapper.frontends.layers.packed_linear import CAN_PACK, pack_linears
 from mapper.frontends.layers.precision import Precision, set_precision

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -157,3 +158,41 @@ def test_the_whole_mapper_runs_on_it(tiny: Path) -> None:
     assert result.frame_indices.tolist() == list(range(5))
     T = inverse(result.trajectory.T_world_camera[0])
     assert np.isfinite(T).all() and rotation_angle(T[:3, :3]) < 1e-6
+
+
+@pytest.mark.parametrize("name", ["cut3r-filt", "cut3r-ttsa"])
+def test_a_resumed_run_goes_on_digit_by_digit(tiny: Path, name: str) -> None:
+    options = Cut3rOptions(
+        image_size=64, min_confidence=0.0, **EXACT, resume_state=True, frame_gate=0.5, chunks=4
+    )
+    whole, killed, resumed = (Cut3rFrontend(name, options, str(tiny)) for _ in range(3))
+    first, second, *later = frames(5)
+    for frame in (first, second):
+        whole.step(frame), killed.step(frame)
+    memory = killed.snapshot()
+    assert memory is not None
+    written = json.loads(json.dumps(memory.note()))
+    killed.step(later[0])  # what happens later does not reach what was remembered
+    assert json.loads(json.dumps(memory.note())) == written
+    resumed.restore(written, frames(5).__getitem__)
+    for frame in later:
+        (expected,), (found,) = whole.step(frame), resumed.step(frame)
+        assert found.segment == expected.segment
+        np.testing.assert_array_equal(found.pointmap, expected.pointmap)
+        np.testing.assert_array_equal(found.T_world_camera, expected.T_world_camera)
+
+
+def test_a_checkpoint_without_a_readable_state_is_one_line(tiny: Path) -> None:
+    frontend = Cut3rFrontend("cut3r", Cut3rOptions(**EXACT, resume_state=True), str(tiny))
+    note: dict[str, object] = {"rule": "ReplaceRule()", "segment": 0, "frames_in_segment": 1}
+    note["T_world_segment"] = np.eye(4).tolist()
+    with pytest.raises(InputError, match="cannot be read"):
+        frontend.restore({**note, "state": "bm8gc3RhdGU="}, frames(1).__getitem__)
+    with pytest.raises(InputError, match=r"written by DampedRule.*not by ReplaceRule"):
+        frontend.restore({**note, "rule": "DampedRule()", "state": None}, frames(1).__getitem__)
+    assert Cut3rFrontend("cut3r", OPTIONS, str(tiny)).snapshot() is None
+
+
+def test_more_chunks_written_than_there_are_is_refused(tiny: Path) -> None:
+    with pytest.raises(ConfigError, match="at most 3 are written"):
+        Cut3rFrontend("cut3r", Cut3rOptions(**EXACT, chunks=4, chunks_written=5), str(tiny))

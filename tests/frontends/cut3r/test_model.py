@@ -12,7 +12,11 @@ from golden.cut3r_sequences import query
 from torch import Tensor
 
 from mapper.errors import InputError
+from mapper.frontends.cut3r.frame_step import tensors_of
 from mapper.frontends.cut3r.model import Cut3r, gate_of
+from mapper.frontends.cut3r.rules.chosen import RULES
+from mapper.frontends.cut3r.rules.filtering import FilterRule
+from mapper.frontends.cut3r.rules.remedies import Brake, Chunks, FrameGate
 from mapper.frontends.cut3r.state import Cut3rState, StreamInput
 from mapper.frontends.cut3r.stepping import (
     FRAME_BY_FRAME,
@@ -21,7 +25,6 @@ from mapper.frontends.cut3r.stepping import (
     whole_sequence,
 )
 from mapper.frontends.cut3r.update_rules import (
-    RULES,
     AttentionRule,
     Change,
     DampedRule,
@@ -216,16 +219,36 @@ def test_sizes_that_are_no_whole_patches_are_refused(model: Cut3r) -> None:
         model.step(torch.zeros(1, 3, 40, 64), model.initial_state())
 
 
-def test_memory_stays_flat_over_250_frames(model: Cut3r) -> None:
+def test_memory_stays_flat_over_500_frames_whatever_is_on_top(model: Cut3r) -> None:
     state = model.initial_state()
-    options = StepOptions(TemporalSpatialRule())
+    braked = Brake(TemporalSpatialRule(), share=0.8, sharpness=2.0)
+    options = StepOptions(Chunks(FrameGate(braked, 0.5), chunks=5, written=2))
     early = 0
-    for i in range(250):
+    for i in range(500):
         _, state = model.step(image(i % 7), state, options)
         if i == 20:
             gc.collect()
             early = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - early
-    # KiB on Linux. One frame's outputs are 64 KiB: keeping them would cost 14 MiB.
+    # KiB on Linux. One frame's outputs are 64 KiB: keeping them would cost 30 MiB.
     assert grown < 4096
     assert state.tokens.isfinite().all()
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_rule_leaves_as_much_with_every_frame(model: Cut3r, rule: str) -> None:
+    state, sizes = model.initial_state(), []
+    for i in range(4):
+        _, state = model.step(image(i), state, StepOptions(RULES[rule]()))
+        sizes.append([part.shape for part in tensors_of(state)])
+    assert sizes[1:] == sizes[:-1]
+
+
+def test_a_reset_starts_the_rule_anew_in_the_sequence_that_asks_for_it(model: Cut3r) -> None:
+    options = StepOptions(FilterRule())
+    _, state = model.step(image(0, batch=2), model.initial_state(2), options)
+    view = StreamInput(image=image(1, batch=2), reset=torch.tensor([False, True]))
+    _, state = model.step(view, state, options)
+    variance, usual, seen = state.rule
+    assert seen.flatten().tolist() == [1, 0] and usual[1] == 1
+    assert bool((variance[0] < 1).all()) and bool((variance[1] == 1.5).all())

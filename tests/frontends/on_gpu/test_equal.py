@@ -23,6 +23,7 @@ EXACT = [
     ("cut3r-ttsa", 6, {"reset_every": 2, "chain_resets": True}),
     ("cut3r-ttt", 3, {"reset_every": 2, "compile": "off"}),
     ("cut3r-damped", 2, {"damping": 0.3}),
+    ("cut3r-filt", 4, {"brake": 0.5, "frame_gate": 0.5, "chunks": 5}),
     ("stream3r", 4, {"use_calibration": False}),
     ("stream3r", 8, {"mode": "window"}),
     ("stream3r", 3, {"mode": "full"}),

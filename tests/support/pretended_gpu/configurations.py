@@ -18,6 +18,9 @@ WINDOW: Final = 7  # frames until a window is full
 CONFIGURATIONS: Final[Mapping[str, Configuration]] = {
     "cut3r": Configuration("cut3r", of_cut3r("cut3r"), frames=3),
     "cut3r-ttsa": Configuration("cut3r", of_cut3r("cut3r-ttsa"), frames=3, calibrated=True),
+    "cut3r-filt with all on top": Configuration(
+        "cut3r", of_cut3r("cut3r-filt", brake=0.5, frame_gate=0.1, chunks=8), frames=3
+    ),
     "cut3r 224": Configuration("linear", of_cut3r("cut3r", "linear"), frames=3),
     "stream3r frame 1": Configuration("vggt", of_stream3r(), frames=0),
     "stream3r frame 200": Configuration("vggt", of_stream3r(), frames=3, past=199),
