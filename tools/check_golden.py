@@ -30,7 +30,8 @@ from mapper.frontends.device_settings import inference_on
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 FULL: Final = tuple(
-    ROOT.parent / "shared" / "golden" / name for name in ("cut3r", "vggt", "wint3r", "training")
+    ROOT.parent / "shared" / "golden" / name
+    for name in ("cut3r", "vggt", "wint3r", "da3", "training")
 )
 # Positions that are rounded to half precision go the other way here and there.
 GPU_TOLERANCE: Final = 1e-3

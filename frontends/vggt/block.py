@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from mapper.frontends.layers.attention import attend
 from mapper.frontends.layers.linear import Linear
-from mapper.frontends.layers.mlp import Mlp
+from mapper.frontends.layers.mlp import GatedMlp, Mlp
 from mapper.frontends.layers.rope import Rope2D
 
 # Query, key and value (B, n, heads, d) to the mixed values (B, n, heads * d).
@@ -24,7 +24,9 @@ Mix = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True, slots=True)
 class BlockSizes:
-    """width: C. eps: of the norms. scale: initial layer scale. qk_norm: norm queries and keys."""
+    """width: C. eps: of the norms. scale: initial layer scale. qk_norm: norm queries and keys, by
+    `qk_eps` where that is another one. gated: hidden width of a gated perceptron, 0 = a plain one.
+    """
 
     width: int
     heads: int
@@ -32,6 +34,8 @@ class BlockSizes:
     eps: float
     scale: float
     qk_norm: bool = False
+    qk_eps: float = 0.0
+    gated: int = 0
 
 
 class Attention(nn.Module):
@@ -43,8 +47,8 @@ class Attention(nn.Module):
         self.qkv = Linear(sizes.width, 3 * sizes.width)
         if sizes.qk_norm:
             head_dim = sizes.width // sizes.heads
-            self.q_norm = nn.LayerNorm(head_dim, eps=sizes.eps)
-            self.k_norm = nn.LayerNorm(head_dim, eps=sizes.eps)
+            self.q_norm = nn.LayerNorm(head_dim, eps=sizes.qk_eps or sizes.eps)
+            self.k_norm = nn.LayerNorm(head_dim, eps=sizes.qk_eps or sizes.eps)
         self.normed = sizes.qk_norm
         self._gains: tuple[Tensor, Tensor] | None = None  # of both norms, (2, 1, d) each
         self.proj = Linear(sizes.width, sizes.width)
@@ -113,7 +117,9 @@ class Block(nn.Module):
         self.attn = Attention(sizes)
         self.ls1 = LayerScale(sizes.width, sizes.scale)
         self.norm2 = nn.LayerNorm(sizes.width, eps=sizes.eps)
-        self.mlp = Mlp(sizes.width, int(sizes.width * sizes.mlp_ratio))
+        self.mlp: nn.Module = Mlp(sizes.width, int(sizes.width * sizes.mlp_ratio))
+        if sizes.gated:
+            self.mlp = GatedMlp(sizes.width, sizes.gated)
         self.ls2 = LayerScale(sizes.width, sizes.scale)
 
     def forward(self, tokens: Tensor, rope: Rope2D | None = None, mix: Mix = attend) -> Tensor:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -74,15 +75,25 @@ class ResidualUnit(ConvolutionPair):
         return self.conv2(self.conv1(image).relu_()).add_(image)
 
 
+class PlainResidualUnit(ConvolutionPair):
+    """The same around a skip that stays as it is."""
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(N, C, h, w) to the same."""
+        return self.conv2(self.conv1(image.relu()).relu_()).add_(image)
+
+
 class FusionBlock(nn.Module):
     """Adds a finer level to the coarse path and resizes to the next; the coarsest has no skip."""
 
-    def __init__(self, channels: int, skip: bool = True) -> None:
+    def __init__(
+        self, channels: int, skip: bool = True, unit: type[ConvolutionPair] = ResidualUnit
+    ) -> None:
         super().__init__()
         self.out_conv = PointwiseConv2d(channels, channels)
         if skip:
-            self.resConfUnit1 = ResidualUnit(channels)
-        self.resConfUnit2 = ResidualUnit(channels)
+            self.resConfUnit1 = unit(channels)
+        self.resConfUnit2 = unit(channels)
 
     def forward(self, path: Tensor, size: tuple[int, int], skip: Tensor | None = None) -> Tensor:
         """path and skip (N, C, h, w) to (N, C, *size)."""
@@ -126,13 +137,17 @@ class Scratch(nn.Module):
 
 
 class Dpt(nn.Module):
-    """One head. outputs: channels of its maps, at the image's size; 0: features at half of it."""
+    """One head. outputs: channels of its maps, at the image's size; 0: features at half of it.
 
-    def __init__(self, sizes: DptSizes, outputs: int) -> None:
+    scratch: the layers of the fusion and of the output, where they are not those of VGGT.
+    """
+
+    def __init__(self, sizes: DptSizes, outputs: int, scratch: nn.Module | None = None) -> None:
         super().__init__()
         self.sizes, self.outputs = sizes, outputs
         first, second, _third, fourth = sizes.channels
-        self.norm = nn.LayerNorm(sizes.width, eps=EPS)  # one for all four levels
+        # One for all four levels.
+        self.norm: nn.Module = nn.LayerNorm(sizes.width, eps=EPS)
         self.projects = nn.ModuleList(PointwiseConv2d(sizes.width, c) for c in sizes.channels)
         self.resize_layers = nn.ModuleList(
             [
@@ -142,7 +157,7 @@ class Dpt(nn.Module):
                 nn.Conv2d(fourth, fourth, 3, 2, 1),
             ]
         )
-        self.scratch = Scratch(sizes, outputs)
+        self.scratch: Any = Scratch(sizes, outputs) if scratch is None else scratch
 
     @property
     def products(self) -> list[nn.Module]:
@@ -162,36 +177,50 @@ class Dpt(nn.Module):
         return chunks[0] if len(chunks) == 1 else torch.cat(chunks)
 
     def _chunk(self, levels: list[Tensor], grid: tuple[int, int]) -> Tensor:
-        image = self.fused([self.level(k, tokens, grid) for k, tokens in enumerate(levels)])
-        image = self.scratch.output_conv1(image)
+        image = self.fused(self.reduced(levels, grid))
+        if self.outputs:
+            return self.scratch.output_conv2(self.enlarged(image, grid))
         height, width = (side * self.sizes.patch_size for side in grid)
-        if not self.outputs:
-            return resized(image, (height // 2, width // 2))
-        image = self._placed(resized(image, (height, width)), width / height)
-        return self.scratch.output_conv2(image)
+        return resized(self.scratch.output_conv1(image), (height // 2, width // 2))
+
+    def enlarged(self, image: Tensor, grid: tuple[int, int]) -> Tensor:
+        """The fused map at the image's size, as the output's layers take it."""
+        height, width = (side * self.sizes.patch_size for side in grid)
+        image = resized(self.scratch.output_conv1(image), (height, width))
+        return self.placed(image, width / height)
+
+    def reduced(self, levels: list[Tensor], grid: tuple[int, int]) -> list[Tensor]:
+        """Tokens of the four taps as maps of as many channels, finest first."""
+        return [
+            getattr(self.scratch, f"layer{k + 1}_rn")(self.level(k, tokens, grid))
+            for k, tokens in enumerate(levels)
+        ]
 
     def level(self, number: int, tokens: Tensor, grid: tuple[int, int]) -> Tensor:
         """Tokens of one tap as a map at its own scale: 4, 2, 1, and one half of the grid."""
         # Channels stay last in memory from here to the output: tokens lie so already, and both
         # convolutions and interpolation are faster that way (the latter tenfold on a CPU).
         image = self.norm(tokens).unflatten(1, grid).permute(0, 3, 1, 2)
-        image = self._placed(self.projects[number](image), grid[1] / grid[0])
+        image = self.placed(self.projects[number](image), grid[1] / grid[0])
         layer = self.resize_layers[number]
         return unfolded(layer, image) if isinstance(layer, nn.ConvTranspose2d) else layer(image)
 
-    def fused(self, levels: list[Tensor]) -> Tensor:
-        """The four maps, finest first, as one of twice the finest one's size."""
-        scratch = self.scratch
-        one, two, three, four = (
-            getattr(scratch, f"layer{number}_rn")(level) for number, level in enumerate(levels, 1)
-        )
-        path = scratch.refinenet4(four, three.shape[-2:])
-        path = scratch.refinenet3(path, two.shape[-2:], three)
-        path = scratch.refinenet2(path, one.shape[-2:], two)
-        height, width = one.shape[-2:]
-        return scratch.refinenet1(path, (2 * height, 2 * width), one)
+    def fused(self, levels: list[Tensor], chain: str = "") -> Tensor:
+        """Four maps, finest first, as one of twice the finest one's size.
 
-    def _placed(self, image: Tensor, aspect: float) -> Tensor:
+        chain: what the names of its layers end with, in a head that has several.
+        """
+        one, two, three, four = levels
+        first, second, third, fourth = (
+            getattr(self.scratch, f"refinenet{number}{chain}") for number in range(1, 5)
+        )
+        path = fourth(four, three.shape[-2:])
+        path = third(path, two.shape[-2:], three)
+        path = second(path, one.shape[-2:], two)
+        height, width = one.shape[-2:]
+        return first(path, (2 * height, 2 * width), one)
+
+    def placed(self, image: Tensor, aspect: float) -> Tensor:
         """With the positional map, which the feature extractor of the tracks goes without."""
         if not self.outputs:
             return image

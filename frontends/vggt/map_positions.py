@@ -10,17 +10,20 @@ from torch import Tensor
 BASE = 100.0
 
 
-def add_positions(image: Tensor, aspect: float, share: float) -> Tensor:
+def add_positions(
+    image: Tensor, aspect: float, share: float, digits: torch.dtype = torch.float64
+) -> Tensor:
     """image (N, K, h, w) plus `share` of its positional map, in place.
 
     The first half of the channels depends on the column alone, the second on the row alone, so the
-    map itself is never made.
+    map itself is never made. digits: type in which angles are computed.
     """
     channels, height, width = image.shape[1:]
     columns, rows = axes(height, width, aspect)
     half = channels // 2
-    image[:, :half] += share * _embedding(columns, half, image.device).to(image.dtype)[:, None, :]
-    image[:, half:] += share * _embedding(rows, half, image.device).to(image.dtype)[:, :, None]
+    across, down = (_embedding(axis, half, image.device, digits) for axis in (columns, rows))
+    image[:, :half] += share * across.to(image.dtype)[:, None, :]
+    image[:, half:] += share * down.to(image.dtype)[:, :, None]
     return image
 
 
@@ -37,12 +40,14 @@ def axes(height: int, width: int, aspect: float) -> tuple[tuple[float, int], tup
 
 
 @cache  # for good: a CUDA graph may have been captured that reads them
-def _embedding(axis: tuple[float, int], channels: int, device: torch.device) -> Tensor:
+def _embedding(
+    axis: tuple[float, int], channels: int, device: torch.device, digits: torch.dtype
+) -> Tensor:
     """(channels, count): sines, then cosines."""
     with torch.inference_mode(False):
         largest, count = axis
         place = torch.linspace(-largest, largest, count, dtype=torch.float32)
         quarter = channels // 2
-        order = torch.arange(quarter, dtype=torch.float64) / quarter
-        angle = place.double() * (1.0 / BASE**order)[:, None]
+        order = torch.arange(quarter, dtype=digits) / quarter
+        angle = place.to(digits) * (1.0 / BASE**order)[:, None]
         return torch.cat([angle.sin(), angle.cos()]).float().to(device)

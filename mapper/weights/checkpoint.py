@@ -24,7 +24,7 @@ INNER_NAMES: Final = ("model", "state_dict", "model_state_dict", "model_state", 
 NESTED: Final = 4  # as deep as weights are looked for
 # What wraps a model puts before every name: data parallelism, compilation, a trainer of its own.
 COMPILED: Final = "_orig_mod."
-WRAPPERS: Final = ("module.", COMPILED, "net.")
+WRAPPERS: Final = ("module.", COMPILED, "net.", "model.")
 TRAINING_COUNTERS: Final = (
     ("epoch_fraction", "train_total_samples", "train_total_images")  # STream3R's
     + ("n_averaged",)  # torch.optim.swa_utils

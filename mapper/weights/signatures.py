@@ -153,6 +153,73 @@ SIGNATURES: Final = (
             "camera_head": (20, 2107404),
         },
     ),
+    *(
+        Signature(
+            title=f"Depth Anything 3 {size}",
+            models=("da3",),
+            present=("backbone.pretrained.camera_token", "head.scratch.output_conv1_aux."),
+            digest=digest,
+            parameters=parameters,
+            parts=parts,
+        )
+        for size, digest, parameters, parts in (
+            (
+                "SMALL",
+                "46ce3273b2b4cd1e9cad33854468d46d1f52bca15994b1c08b547e9a8a09b4b1",
+                34_299_463,
+                {
+                    "backbone": (207, 22059008),
+                    "head": (156, 3873854),
+                    "cam_dec": (10, 1188105),
+                    "cam_enc": (64, 7178496),
+                },
+            ),
+            (
+                "BASE",
+                "6751095074576eb3012fcf8902ec98ff848998faea93380ed61d886600f94f21",
+                135_366_599,
+                {
+                    "backbone": (207, 86583296),
+                    "head": (156, 15387582),
+                    "cam_dec": (10, 4735497),
+                    "cam_enc": (64, 28660224),
+                },
+            ),
+            (
+                "LARGE",
+                "c30a6a407fd6425090274502a565eeda6b44cc9e4fce6f55778b8a9270ca2c1e",
+                410_941_767,
+                {
+                    "backbone": (407, 304373760),
+                    "head": (156, 47229246),
+                    "cam_dec": (10, 8411145),
+                    "cam_enc": (64, 50927616),
+                },
+            ),
+            (
+                "GIANT, without its Gaussians",
+                "9ad6481f2eca2fb188d1feb34ead7442ac128fc45a7c1bfab0f96c013cd3a468",
+                1_320_045_639,
+                {
+                    "backbone": (675, 1136489216),
+                    "head": (156, 50114878),
+                    "cam_dec": (10, 18908169),
+                    "cam_enc": (64, 114533376),
+                },
+            ),
+        )
+    ),
+    Signature(  # one configuration; only the values differ
+        title="Depth Anything 3 METRIC or MONO",
+        models=("da3-metric", "da3-mono"),
+        present=("backbone.pretrained.cls_token", "head.scratch.sky_output_conv2."),
+        digest="2f589b84246efdf9439db8df088d4e6c55116d940f75fd7bc84f80dba97bd144",
+        parameters=334_171_394,
+        parts={
+            "backbone": (342, 304367616),
+            "head": (64, 29803778),
+        },
+    ),
     Signature(
         title="XFeat",
         models=("xfeat",),

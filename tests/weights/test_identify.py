@@ -23,6 +23,8 @@ TITLES = {
     "vggt1b": "StreamVGGT or VGGT",
     "wint3r": "WinT3R",
     "pi3": "Pi3",
+    "da3_small": "Depth Anything 3 SMALL",
+    "da3_base": "Depth Anything 3 BASE",
 }
 
 
@@ -32,7 +34,9 @@ def published(name: str) -> dict[str, Any]:
         pytest.skip("the lists of the published models are not on this machine")
     entries = json.loads(path.read_text())["state_dict"]
     return {
-        key: SimpleNamespace(shape=shape[0] if shape and isinstance(shape[0], list) else shape)
+        key.removeprefix("model."): SimpleNamespace(
+            shape=shape[0] if shape and isinstance(shape[0], list) else shape
+        )
         for key, shape in entries.items()
     }
 

@@ -8,6 +8,13 @@ from typing import Final
 from golden.cut3r_alignment import ALIGNMENT_INPUTS, run_alignment
 from golden.cut3r_parts import GEOMETRY_INPUTS, run_geometry, run_preprocess
 from golden.cut3r_sequences import QUERY_INPUTS, run_sequence, run_weights
+from golden.da3.images import PREPROCESS_INPUTS as DA3_PREPROCESS_INPUTS
+from golden.da3.images import run_preprocess as run_da3_preprocess
+from golden.da3.sequences import run_inputs as run_da3_inputs
+from golden.da3.sequences import run_sequence as run_da3_sequence
+from golden.da3.sequences import run_weights as run_da3_weights
+from golden.da3.units import DA3_FUNCTION_INPUTS
+from golden.da3.units import run_functions as run_da3_functions
 from golden.evaluation import (
     EVALUATION_INPUTS,
     VGGT_EVALUATION_INPUTS,
@@ -55,6 +62,11 @@ RUNNERS: Final[Mapping[tuple[str, str], Runner]] = {
     ("wint3r", "units"): Runner(run_units, UNIT_INPUTS),
     ("wint3r", "preprocess"): Runner(run_wint3r_preprocess, inputs=("pre.",)),
     ("wint3r", "recon_cli"): Runner(run_recon_cli, inputs=("in.", "ply_bytes")),
+    ("da3", "weights"): Runner(run_da3_weights),
+    ("da3", "inputs"): Runner(run_da3_inputs, ("raw_uint8", "extrinsics", "intrinsics")),
+    ("da3", "sequence"): Runner(run_da3_sequence),
+    ("da3", "preprocess"): Runner(run_da3_preprocess, DA3_PREPROCESS_INPUTS),
+    ("da3", "functions"): Runner(run_da3_functions, DA3_FUNCTION_INPUTS),
     ("cut3r", "training_loss"): Runner(run_loss, LOSS_INPUTS),
     ("vggt", "training_loss"): Runner(run_loss, LOSS_INPUTS),
     ("vggt", "training_steps"): Runner(run_stream3r_steps, STEP_INPUTS, slack=slack_of),

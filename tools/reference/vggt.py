@@ -150,7 +150,7 @@ def map_convolution(layer: linear.PointwiseConv2d, image: Tensor) -> Tensor:
 def map_level(head: dpt.Dpt, number: int, tokens: Tensor, grid: tuple[int, int]) -> Tensor:
     """Pixels next to one another in memory, as a map is made by transposing and copying."""
     image = head.norm(tokens).transpose(1, 2).reshape(len(tokens), -1, *grid)
-    image = head._placed(head.projects[number](image), grid[1] / grid[0])
+    image = head.placed(head.projects[number](image), grid[1] / grid[0])
     return head.resize_layers[number](image)
 
 

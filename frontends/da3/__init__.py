@@ -1,0 +1,1 @@
+"""Depth Anything 3: depths, cameras and rays of any number of views at once."""

@@ -1,0 +1,1 @@
+"""Overlapping chunks of a sequence, each a call of the network, aligned by their common frames."""

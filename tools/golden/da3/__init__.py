@@ -1,0 +1,1 @@
+"""Depth Anything 3, its streaming and its keyframe loop."""
