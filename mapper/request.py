@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from mapper.core.camera_kinds import AUTO
 from mapper.errors import ConfigError
@@ -13,6 +13,7 @@ from mapper.frontends.registry import BUILT_IN
 from mapper.io.sequences.pose_choices import POSE_CHOICES
 
 ViewerKind = Literal["none", "window", "web"]
+FLOOR: Final = AUTO  # of --gravity: the map's own floor is level
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +79,10 @@ class RunRequest(MapRequest):
     pose_sigma: of the poses that it is tied to, `M,DEG`; None = as is usual of such. pose_offset:
     seconds by which their clock is behind the frames', or "auto". gps: track of a receiver, or
     "exif" for the images' own places; gps_sigma: metres. odometry: file of poses of which only the
-    way from one to the next counts; odometry_sigma: of a metre of it. image_points, camera_height,
-    tag, depth, sparse_depth: what was measured, as mapper scale takes it. save_predictions: keep
+    way from one to the next counts; odometry_sigma: of a metre of it. gravity: log of an
+    accelerometer, "prior" for a phone's own tracking, or "auto" for the map's floor; gravity_axes:
+    which axes of the log point right, down and ahead; gravity_sigma: degrees. image_points,
+    camera_height, tag, depth, sparse_depth: what was measured, as mapper scale takes it. save_predictions: keep
     each, for the frontend replay.
     split_360: of panoramas, into how many pinhole views each; None = they are none.
     """
@@ -96,6 +99,10 @@ class RunRequest(MapRequest):
     odometry: Path | None = None
     odometry_sigma: str | None = None
     odometry_offset: str = "0"
+    gravity: str | None = None
+    gravity_axes: str | None = None
+    gravity_sigma: float | None = None
+    gravity_offset: str = "0"
     image_points: Sequence[Sequence[str]] = ()
     camera_height: float | None = None
     tag: str | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import gtsam
@@ -14,6 +14,12 @@ from mapper.backend.graph.anchors import anchors
 from mapper.backend.graph.edge import Edge
 from mapper.backend.graph.graph_problem import Kernel
 from mapper.backend.graph.graph_solver import HELD_SIGMA, EdgeFactors, squared_distances, values_of
+from mapper.backend.graph.gravity_factors import (
+    mount_key,
+    mount_prior,
+    mounted_names,
+    up_factor,
+)
 from mapper.backend.graph.motion_factors import motion_factor
 from mapper.backend.graph.prior_factors import (
     anchor_key,
@@ -40,8 +46,8 @@ TAG_UNIT: Final = 1e-3  # of its logarithm: a tag's unit is the metre
 @dataclass(frozen=True, slots=True)
 class TieProblem:
     """poses: S_world_keyframe by keyframe, at the optimum of the edges alone. anchors: S_world_
-    source by source, about; the last one after the sources is the metre's, where no source is
-    metric. factors: of the graph. max_squared_distance: of an edge that agrees. is_metric: the
+    source by source, about; those after the sources are the metre's and that of what is up, where
+    no source is metric or upright. factors: of the graph. max_squared_distance: of an edge that agrees. is_metric: the
     map's unit is the metre.
     """
 
@@ -59,12 +65,18 @@ class TieProblem:
         """The anchor whose unit is the metre."""
         return metre_anchor(self.priors)
 
+    @property
+    def upright(self) -> int:
+        """The anchor whose third axis is up."""
+        return upright_anchor(self.priors)
+
 
 @dataclass(frozen=True, slots=True)
 class TieSolution:
     """poses, anchors: at the optimum. agrees: bool, of each pose prior. kept: bool, of each edge.
     strain: mean squared distance of the edges that took part, by degree of freedom. dropped: edges
-    that were in agreement before and no longer are. fault: why nothing moved."""
+    that were in agreement before and no longer are. fault: why nothing moved. mounts: R_camera_
+    sensor (3, 3) by the name of what sees up."""
 
     poses: dict[int, np.ndarray]
     anchors: dict[int, np.ndarray]
@@ -73,12 +85,19 @@ class TieSolution:
     strain: float
     dropped: int
     fault: str = ""
+    mounts: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 def metre_anchor(priors: Priors) -> int:
     """The number of the first metric source, else of an anchor of its own."""
     metric = (number for number, source in enumerate(priors.sources) if source.is_metric)
     return next(metric, len(priors.sources))
+
+
+def upright_anchor(priors: Priors) -> int:
+    """The number of the first upright source, else of an anchor of its own."""
+    upright = (number for number, source in enumerate(priors.sources) if source.is_upright)
+    return next(upright, len(priors.sources) + 1)
 
 
 def solve_tied(problem: TieProblem) -> TieSolution:
@@ -105,7 +124,14 @@ def solve_tied(problem: TieProblem) -> TieSolution:
     distances = squared_distances(step.poses, used, problem.factors)
     strain = float(np.mean(distances) / problem.factors.group.dof) if len(used) else 0.0
     return TieSolution(
-        step.poses, step.anchors, agrees, kept, strain, int((before & ~kept).sum()), step.fault
+        step.poses,
+        step.anchors,
+        agrees,
+        kept,
+        strain,
+        int((before & ~kept).sum()),
+        step.fault,
+        step.mounts,
     )
 
 
@@ -145,6 +171,7 @@ class _Step:
     poses: dict[int, np.ndarray]
     anchors: dict[int, np.ndarray]
     fault: str = ""
+    mounts: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 def _moved(problem: TieProblem, step: _Step) -> TieProblem:
@@ -173,6 +200,7 @@ def _solve(
     for measured in problem.priors.measured:
         graph.add(measured_factor(measured, problem.metre, group, kernels[1] or narrow(problem)))
     _add_anchors(problem, graph, values)
+    names = _add_ups(problem, graph, values, kernels[1] or narrow(problem))
     parameters = gtsam.LevenbergMarquardtParams()
     parameters.setMaxIterations(MAX_ITERATIONS)
     parameters.setRelativeErrorTol(1e-5)
@@ -188,7 +216,22 @@ def _solve(
     return _Step(
         {k: group.unwrap(optimised, k) for k in problem.poses},
         {source: anchor_of(optimised, source) for source in problem.anchors},
+        mounts={name: optimised.atRot3(mount_key(n)).matrix() for n, name in enumerate(names)},
     )
+
+
+def _add_ups(
+    problem: TieProblem, graph: gtsam.NonlinearFactorGraph, values: gtsam.Values, kernel: Kernel
+) -> list[str]:
+    """What is up, and how what sees it is mounted. The names of the mounts, by number."""
+    names = mounted_names(problem.priors.ups)
+    for number in range(len(names)):
+        values.insert(mount_key(number), gtsam.Rot3())
+        graph.add(mount_prior(number))
+    group = problem.factors.group
+    for up in problem.priors.ups:
+        graph.add(up_factor(up, problem.upright, names.index(up.name), group, kernel))
+    return names
 
 
 def _add_anchors(

@@ -113,26 +113,45 @@ class MotionPrior:
     sigmas: np.ndarray
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class UpPrior:
+    """Which way is up, as a camera of a keyframe sees it.
+
+    R_keyframe_camera: (3, 3), how that camera is turned in its keyframe. up: (3,), unit, in the
+    camera. sigma_rad: that the direction is off, either way. axes_are_told: how what sees up is
+    mounted is known; else the camera is taken to be held upright.
+    """
+
+    name: str
+    keyframe: int
+    R_keyframe_camera: np.ndarray
+    up: np.ndarray
+    sigma_rad: float
+    axes_are_told: bool = True
+
+
 Measured = ScalePrior | LengthPrior
 
 
 @dataclass(frozen=True, slots=True)
 class SourceTraits:
     """What is known of a source's world. is_metric: its unit is the metre. drifts: as a tracker;
-    else it jumps now and then, as a receiver."""
+    else it jumps now and then, as a receiver. is_upright: its third axis is up."""
 
     name: str
     is_metric: bool
     drifts: bool
+    is_upright: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Priors:
     """sources: by number. poses: of them. measured: lengths and scales. sightings: of tags.
-    motions: by odometry."""
+    motions: by odometry. ups: directions that are up."""
 
     sources: tuple[SourceTraits, ...] = ()
     poses: tuple[PosePrior, ...] = ()
     measured: tuple[Measured, ...] = ()
     sightings: tuple[TagSighting, ...] = ()
     motions: tuple[MotionPrior, ...] = ()
+    ups: tuple[UpPrior, ...] = ()

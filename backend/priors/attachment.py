@@ -75,13 +75,13 @@ def attach(readings: PoseReadings, source: int, placed: PlacedFrames) -> list[Po
     if readings.drifts:
         near = np.unique(nearest_times(readings.times, placed.times))
         chosen = readings.rows(near)
-    found = [_bracket(placed, time) for time in chosen.times]
+    found = [bracket(placed, time) for time in chosen.times]
     known = [(row, *at) for row, at in enumerate(found) if at is not None]
     if readings.drifts:
         known = _few_of_each(known, placed)
     weight = min(1.0, INDEPENDENT / max(len(known), 1)) if readings.drifts else 1.0
     return [
-        _prior(chosen, row, source, int(placed.keyframe[at]), _between(placed, at, share), weight)
+        _prior(chosen, row, source, int(placed.keyframe[at]), between(placed, at, share), weight)
         for row, at, share in known
     ]
 
@@ -89,7 +89,7 @@ def attach(readings: PoseReadings, source: int, placed: PlacedFrames) -> list[Po
 def _few_of_each(
     known: list[tuple[int, int, float]], placed: PlacedFrames
 ) -> list[tuple[int, int, float]]:
-    """At most PER_KEYFRAME of a keyframe's, evenly. known: row of the reading, and as _bracket."""
+    """At most PER_KEYFRAME of a keyframe's, evenly. known: row of the reading, and as bracket."""
     by_keyframe: dict[int, list[tuple[int, int, float]]] = {}
     for each in known:
         by_keyframe.setdefault(int(placed.keyframe[each[1]]), []).append(each)
@@ -100,7 +100,7 @@ def _few_of_each(
     return kept
 
 
-def _bracket(placed: PlacedFrames, time: float) -> tuple[int, float] | None:
+def bracket(placed: PlacedFrames, time: float) -> tuple[int, float] | None:
     """The row before a moment, in the stretch that leads to the next, and how far on it is
     (0 to 1); None where the camera was not placed."""
     tolerance = LATENESS * placed.period
@@ -118,7 +118,7 @@ def _bracket(placed: PlacedFrames, time: float) -> tuple[int, float] | None:
     return (nearer, 0.0) if abs(placed.times[nearer] - time) <= tolerance + 1e-9 else None
 
 
-def _between(placed: PlacedFrames, row: int, share: float) -> np.ndarray:
+def between(placed: PlacedFrames, row: int, share: float) -> np.ndarray:
     """S_keyframe_camera (4, 4) some way from a row to the next."""
     first = placed.S_keyframe_camera[row]
     if share == 0.0:

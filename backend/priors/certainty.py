@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
-from mapper.backend.graph.prior_solver import TieProblem, TieSolution
+from mapper.backend.graph.prior_solver import TieProblem, TieSolution, solve_tied
 from mapper.backend.graph.priors import LengthPrior
 from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.core.sim3 import scale_of
@@ -73,6 +74,9 @@ def _pulled_apart(problem: TieProblem, solution: TieSolution, strain_before: flo
     lengths = [each for each in priors.measured if isinstance(each, LengthPrior)]
     if len(lengths) < 2 or len(lengths) < len(priors.measured) or priors.poses or priors.motions:
         return ""
+    if priors.ups:  # which pull at the edges too, and are right to
+        problem = replace(problem, priors=replace(priors, ups=()))
+        solution = solve_tied(problem)
     freedom = problem.factors.group.dof * len(problem.edges)
     pull = (solution.strain - strain_before) * freedom / (len(lengths) - 1)
     if pull <= MAX_PULL:

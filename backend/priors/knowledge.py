@@ -16,11 +16,14 @@ from mapper.backend.graph.priors import (
     Priors,
     SourceTraits,
     TagSighting,
+    UpPrior,
 )
 from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.backend.priors.attachment import attach, placed_frames
 from mapper.backend.priors.clock import found_offset
+from mapper.backend.priors.gravity import attached_ups
 from mapper.backend.priors.motions import motions_of
+from mapper.core.gravity_readings import GravityReadings
 from mapper.core.pose_readings import GeoOrigin, PoseReadings
 
 
@@ -28,12 +31,15 @@ from mapper.core.pose_readings import GeoOrigin, PoseReadings
 class Knowledge:
     """readings: of poses, each source's in a world of its own. measured: lengths and scales.
     sightings: of tags, whose size is known. odometry: readings of which only the way from one to
-    the next counts; their sigmas are those of a metre of it."""
+    the next counts; their sigmas are those of a metre of it. gravity: which way is up, by the
+    frames' clock; ups: by keyframes."""
 
     readings: tuple[PoseReadings, ...] = ()
     measured: tuple[Measured, ...] = ()
     sightings: tuple[TagSighting, ...] = ()
     odometry: tuple[PoseReadings, ...] = ()
+    gravity: tuple[GravityReadings, ...] = ()
+    ups: tuple[UpPrior, ...] = ()
 
     def __bool__(self) -> bool:
         return self != Knowledge()
@@ -44,6 +50,8 @@ class Knowledge:
             self.measured + other.measured,
             self.sightings + other.sightings,
             self.odometry + other.odometry,
+            self.gravity + other.gravity,
+            self.ups + other.ups,
         )
 
     def with_clocks(
@@ -71,18 +79,25 @@ class Knowledge:
         ids = {keyframe.id for keyframe in keyframes}
         poses: list[PosePrior] = []
         motions: list[MotionPrior] = []
-        if self.readings or self.odometry:
+        ups = [up for up in self.ups if up.keyframe in ids]
+        if self.readings or self.odometry or self.gravity:
             placed = placed_frames(keyframes)
             for readings in self.odometry:
                 motions += motions_of(readings.name, attach(readings, 0, placed))
             for number, readings in enumerate(self.readings):
                 poses += attach(readings, number, placed)
+            for seen in self.gravity:
+                ups += attached_ups(seen, placed)
         return Priors(
-            tuple(SourceTraits(r.name, r.is_metric, r.drifts) for r in self.readings),
+            tuple(
+                SourceTraits(r.name, r.is_metric, r.drifts, r.origin is not None)
+                for r in self.readings
+            ),
             tuple(poses),
             tuple(m for m in self.measured if keyframes_of(m) <= ids),
             tuple(s for s in self.sightings if s.keyframe in ids),
             tuple(motions),
+            tuple(ups),
         )
 
 
@@ -97,13 +112,15 @@ def keyframes_of(measured: Measured) -> set[int]:
 class Tie:
     """How a map was tied. refused: a sentence why it was not, and then it stayed as it was; empty
     where it was. is_metric: its unit is the metre now. origin: of a map whose world is that place
-    on the Earth, with x to the east, y to the north and z up. sources: an account of each.
+    on the Earth, with x to the east, y to the north and z up. is_upright: z is up. sources: an
+    account of each.
     """
 
     refused: str = ""
     is_metric: bool = False
     origin: GeoOrigin | None = None
     sources: tuple[dict[str, Any], ...] = ()
+    is_upright: bool = False
 
     @property
     def account(self) -> dict[str, Any]:
@@ -112,4 +129,9 @@ class Tie:
             return {"refused": self.refused}
         origin = self.origin
         place = [] if origin is None else [origin.latitude, origin.longitude, origin.altitude]
-        return {"metric": self.is_metric, "sources": list(self.sources), "origin": place}
+        return {
+            "metric": self.is_metric,
+            "sources": list(self.sources),
+            "origin": place,
+            "upright": self.is_upright,
+        }

@@ -18,11 +18,13 @@ from mapper.backend.graph.prior_solver import (
     TieSolution,
     metre_anchor,
     solve_tied,
+    upright_anchor,
 )
 from mapper.backend.graph.priors import LengthPrior, Priors, ScalePrior
 from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.backend.priors.certainty import undecided
 from mapper.backend.priors.fit import compared, fitted_anchor
+from mapper.backend.priors.gravity import turned_upright, upright_start
 from mapper.backend.priors.knowledge import Knowledge, Tie
 from mapper.backend.priors.motions import metre_of
 from mapper.backend.priors.verdict import accounts, refusal
@@ -70,6 +72,8 @@ def tie(task: TieTask, known: Knowledge) -> TiedMap:
     metre = metre_anchor(priors)
     if metre not in anchors and (priors.measured or priors.motions):
         anchors[metre] = _metre_alone(priors, task.poses)
+    if priors.ups:
+        anchors.setdefault(upright_anchor(priors), upright_start(priors.ups, task.poses))
     problem = _problem(task, priors, anchors)
     solution = solve_tied(problem)
     strain = _strain(problem)
@@ -79,8 +83,10 @@ def tie(task: TieTask, known: Knowledge) -> TiedMap:
     S_new_old = inverse_similarity(_new_world(known, problem, solution))
     origin = next((r.origin for r in known.readings if r.origin is not None), None)
     is_metric = problem.is_metric or metre in anchors
+    has_place = any(r.positions is not None for r in known.readings)
+    is_upright = origin is not None or (bool(priors.ups) and not has_place)
     return TiedMap(
-        Tie("", is_metric, origin, accounts(problem, solution)),
+        Tie("", is_metric, origin, accounts(problem, solution), is_upright),
         {k: _clean(S_new_old @ solution.poses[k]) for k in unmoved},
         S_new_old,
     )
@@ -104,6 +110,9 @@ def _nothing_to_tie(known: Knowledge, priors: Priors) -> str:
     for readings in known.odometry:
         if not any(motion.name == readings.name for motion in priors.motions):
             return f"{readings.name}: no two readings are of moments when the camera was placed"
+    for seen in known.gravity:
+        if not any(up.name == seen.name for up in priors.ups):
+            return f"{seen.name}: no reading is of a moment when the camera was placed"
     if len(priors.measured) < len(known.measured):
         return "a length that is known is of a keyframe that is no part of the map"
     return ""
@@ -160,11 +169,13 @@ def _metre_alone(priors: Priors, poses: Mapping[int, np.ndarray]) -> np.ndarray:
 
 def _new_world(known: Knowledge, problem: TieProblem, solution: TieSolution) -> np.ndarray:
     """S_old_new (4, 4): the world of the first source that lies on the Earth, else of the first
-    that knows positions, else the old one; in metres where these are known. A map that is in
-    metres already keeps its size."""
+    that knows positions, else the old one, upright where that is known; in metres where these are
+    known. A map that is in metres already keeps its size."""
     placed = [n for n, r in enumerate(known.readings) if r.origin is not None]
     placed += [n for n, r in enumerate(known.readings) if r.positions is not None]
     T = rigid_part(solution.anchors[placed[0]]) if placed else np.eye(4)
+    if not placed and problem.priors.ups:
+        T[:3, :3] = turned_upright(rigid_part(solution.anchors[problem.upright])[:3, 2])
     if problem.is_metric:
         return T
     unit = problem.metre if problem.metre in solution.anchors else placed[0] if placed else None

@@ -12,6 +12,7 @@ from mapper.backend.graph.prior_factors import measured_metres
 from mapper.backend.graph.prior_solver import FIRST_TAG, TieProblem, TieSolution
 from mapper.backend.graph.priors import LengthPrior, Measured
 from mapper.backend.priors.fit import Compared
+from mapper.backend.priors.gravity import agreeing_ups, other_up
 from mapper.core.sim3 import inverse_similarity, scale_of
 
 MOST: Final = 0.5  # of a source's readings have to agree with the map
@@ -46,6 +47,7 @@ def refusal(
             return f"{name}: {why}"
     return (
         _other_unit(problem, solution)
+        or other_up(problem, solution)
         or _contradiction(problem, solution)
         or _disagreement(problem, solution)
         or _bent(problem, solution, strain_before)
@@ -61,6 +63,9 @@ def accounts(problem: TieProblem, solution: TieSolution) -> tuple[dict[str, Any]
         found.append({"name": name, "readings": len(off), "agreeing": int(_agree(off).sum())})
     for name, agreeing in _motions(problem, solution).items():
         found.append({"name": name, "readings": len(agreeing), "agreeing": int(agreeing.sum())})
+    for name, agreeing in agreeing_ups(problem, solution).items():
+        count = {"readings": len(agreeing), "agreeing": int(agreeing.sum())}
+        found.append({"name": name, **count, "tells": "up"})
     if of_tags.any():
         seen, kept = int(of_tags.sum()), int(solution.kept[of_tags].sum())
         found.append({"name": "tags", "readings": seen, "agreeing": kept})
@@ -259,7 +264,7 @@ def _bent(problem: TieProblem, solution: TieSolution, strain_before: float) -> s
     if given_up <= BENT and strain <= STRAIN:
         return ""
     names = [source.name for source in problem.priors.sources]
-    names += [measured.name for measured in problem.priors.measured]
+    names += [told.name for told in (*problem.priors.measured, *problem.priors.ups)]
     return (
         f"{', '.join(dict.fromkeys(names))}: the map would have to be bent more than its own views "
         f"allow ({given_up:.0%} of its edges given up, the others {strain:.1f} times as strained)"

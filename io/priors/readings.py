@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 
+from mapper.core.gravity_readings import GravityReadings
 from mapper.core.pose_readings import PoseReadings
 from mapper.errors import ConfigError, InputError
 from mapper.io.priors.pose_files import FoundPoses
@@ -16,6 +17,7 @@ TRACKED_DEG: Final = 1.0
 AUTO: Final = "auto"
 AROUND_S: Final = 30.0  # by which clocks that overlap may be off
 UNIT_SHARE: Final = 0.01  # of the way's extent, where its unit is not known
+Timed = TypeVar("Timed", PoseReadings, GravityReadings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +62,10 @@ def pose_readings(name: str, found: FoundPoses, sigma: PoseSigma | None) -> Pose
 
 
 def by_the_frames_clock(
-    readings: PoseReadings, times: np.ndarray, offset: str, option: str
-) -> PoseReadings:
-    """With `offset` seconds added to their times; of AUTO with a clock that the map is to find.
+    readings: Timed, times: np.ndarray, offset: str, option: str
+) -> Timed:
+    """With `offset` seconds added to their times; of AUTO, for poses, with a clock that the map is
+    to find.
 
     times: (N,) of the frames. Raises ConfigError, and InputError where the times do not overlap.
     """
@@ -70,6 +73,8 @@ def by_the_frames_clock(
         moved = readings.later(_seconds(offset, option))
         check_overlap(moved, times, option)
         return moved
+    if not isinstance(readings, PoseReadings):
+        raise ConfigError(f"{option} {AUTO}: no way tells it; give it in seconds")
     first, last = float(times[0]), float(times[-1])
     begins, ends = float(readings.times[0]), float(readings.times[-1])
     if begins <= last and ends >= first:
@@ -88,7 +93,7 @@ def _seconds(offset: str, option: str) -> float:
     return seconds
 
 
-def check_overlap(readings: PoseReadings, times: np.ndarray, option: str) -> None:
+def check_overlap(readings: Timed, times: np.ndarray, option: str) -> None:
     """Raise InputError where no reading is of the time of the frames, and say by how much they miss
     each other. times: (N,) of the frames. option: that moves the readings' clock."""
     step = float(np.median(np.diff(times))) if len(times) > 1 else 0.0

@@ -8,22 +8,27 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from mapper.backend.priors.knowledge import Knowledge
 from mapper.core.pose_readings import PoseReadings
 from mapper.errors import ConfigError
+from mapper.core.gravity_readings import GravityReadings
 from mapper.io.priors.gps.files import read_fixes
 from mapper.io.priors.gps.photographs import photographed
 from mapper.io.priors.gps.track import gps_readings
+from mapper.io.priors.gravity.mounting import gravity_of_log, gravity_of_poses
 from mapper.io.priors.pose_files import FoundPoses, FrameNames, read_poses
 from mapper.io.priors.readings import PoseSigma, by_the_frames_clock, pose_readings
 from mapper.io.sequences.open_sequence import open_sequence
 from mapper.io.sequences.pose_choices import OFF, PRIOR, TRUTH
 from mapper.io.sequences.sequence import Sequence
-from mapper.request import RunRequest
+from mapper.request import FLOOR, RunRequest
 
 NO_OFFSET: Final = "0"
 OF_A_METRE: Final = "0.02,0.5"  # of odometry: metres and degrees that it is off
 EXIF: Final = "exif"  # of --gps: the images' own places
+LEVEL: Final = ("record3d", "stray-scanner", "polycam")  # whose worlds have y up
 METRIC: Final = ("ARKit", "Polycam")  # who of those that estimate poses know the unit
 
 
@@ -34,12 +39,17 @@ def gather(request: RunRequest, sequence: Sequence) -> Knowledge:
     """
     readings = [*_of_poses(request), *_of_gps(request, sequence)]
     odometry = list(_of_odometry(request))
-    if (readings or odometry) and request.split_360 is not None:
+    gravity = list(_of_gravity(request))
+    if (readings or odometry or gravity) and request.split_360 is not None:
         raise ConfigError("--split-360: a panorama's views cannot be tied to known poses yet")
     times = sequence.timestamps
     return Knowledge(
         tuple(by_the_frames_clock(each, times, *moved) for each, *moved in readings),
         odometry=tuple(by_the_frames_clock(each, times, *moved) for each, *moved in odometry),
+        gravity=tuple(
+            by_the_frames_clock(each, times, request.gravity_offset, "--gravity-offset")
+            for each in gravity
+        ),
     )
 
 
@@ -85,6 +95,35 @@ def _of_odometry(request: RunRequest) -> Iterator[tuple[PoseReadings, str, str]]
         raise ConfigError(f"{request.odometry}: these poses have no unit: --poses takes them")
     readings = pose_readings(str(request.odometry), found, sigma)
     yield readings, request.odometry_offset, "--odometry-offset"
+
+
+def _of_gravity(request: RunRequest) -> Iterator[GravityReadings]:
+    """By the clock of their file. The floor is looked for when the map is made."""
+    options = request.gravity_axes, request.gravity_sigma
+    if request.gravity in (None, FLOOR):
+        if options != (None, None) or request.gravity_offset != NO_OFFSET:
+            raise ConfigError("--gravity-axes, --gravity-sigma and --gravity-offset are for a log")
+        return
+    sigma = request.gravity_sigma
+    if sigma is not None and not (math.isfinite(sigma) and sigma > 0):
+        raise ConfigError(f"--gravity-sigma {sigma:g}: it must be larger than 0")
+    assert request.gravity is not None
+    if request.gravity != PRIOR:
+        with closing(_whole(request, OFF)) as whole:
+            R_frame_camera = getattr(whole, "R_frame_camera", np.eye(3))
+        path = Path(request.gravity).expanduser()
+        yield gravity_of_log(path, request.gravity_axes, sigma, R_frame_camera)
+        return
+    if request.gravity_axes is not None:
+        raise ConfigError("--gravity-axes is for a log: the axes of poses are known")
+    with closing(_whole(request, TRUTH)) as whole:
+        if whole.kind not in LEVEL:
+            raise ConfigError(
+                f"--gravity prior: what is up in the world of the poses by {whole.kind} is not "
+                f"known; it is in those of {', '.join(LEVEL)}"
+            )
+        assert whole.ground_truth is not None
+        yield gravity_of_poses(f"gravity by {whole.kind}", whole.ground_truth, sigma)
 
 
 def _found_poses(request: RunRequest) -> tuple[str, FoundPoses]:

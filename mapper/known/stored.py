@@ -6,9 +6,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from mapper.backend.graph.priors import LengthPrior, Measured, ScalePrior, TagSighting
+from mapper.backend.graph.priors import LengthPrior, Measured, ScalePrior, TagSighting, UpPrior
 from mapper.backend.priors.knowledge import Knowledge
 from mapper.core.geometry import pose_from_quaternion_xyzw, pose_to_quaternion_xyzw
+from mapper.core.gravity_readings import GravityReadings
 from mapper.core.pose_readings import GeoOrigin, PoseReadings
 from mapper.errors import InputError
 from mapper.run.directory import RunDirectory
@@ -26,6 +27,8 @@ def write_knowledge(run: RunDirectory, known: Knowledge) -> None:
         "odometry": [_readings_record(readings) for readings in known.odometry],
         "measured": [_measured_record(measured) for measured in known.measured],
         "sightings": [_sighting_record(sighting) for sighting in known.sightings],
+        "gravity": [_gravity_record(readings) for readings in known.gravity],
+        "ups": [_up_record(up) for up in known.ups],
     }
     run.write_json(run.priors, content, indent=None)
 
@@ -43,6 +46,8 @@ def read_knowledge(run: RunDirectory) -> Knowledge:
             tuple(_measured(record) for record in content["measured"]),
             tuple(_sighting(record) for record in content.get("sightings", [])),
             tuple(_readings(record) for record in content.get("odometry", [])),
+            tuple(_gravity(record) for record in content.get("gravity", [])),
+            tuple(_up(record) for record in content.get("ups", [])),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{run.priors}: damaged ({type(error).__name__}: {error})") from error
@@ -131,4 +136,46 @@ def _sighting(record: dict[str, Any]) -> TagSighting:
         int(record["keyframe"]),
         np.array(record["S_keyframe_tag"], float).reshape(4, 4),
         np.array(record["information"], float).reshape(7, 7),
+    )
+
+
+def _gravity_record(readings: GravityReadings) -> dict[str, Any]:
+    return {
+        "name": readings.name,
+        "times": readings.times.tolist(),
+        "up": readings.up.tolist(),
+        "sigma_deg": readings.sigma_deg,
+        "axes_are_told": readings.axes_are_told,
+    }
+
+
+def _gravity(record: dict[str, Any]) -> GravityReadings:
+    return GravityReadings(
+        str(record["name"]),
+        np.array(record["times"], float),
+        np.array(record["up"], float).reshape(-1, 3),
+        float(record["sigma_deg"]),
+        bool(record["axes_are_told"]),
+    )
+
+
+def _up_record(up: UpPrior) -> dict[str, Any]:
+    return {
+        "name": up.name,
+        "keyframe": up.keyframe,
+        "R_keyframe_camera": up.R_keyframe_camera.ravel().tolist(),
+        "up": up.up.tolist(),
+        "sigma_rad": up.sigma_rad,
+        "axes_are_told": up.axes_are_told,
+    }
+
+
+def _up(record: dict[str, Any]) -> UpPrior:
+    return UpPrior(
+        str(record["name"]),
+        int(record["keyframe"]),
+        np.array(record["R_keyframe_camera"], float).reshape(3, 3),
+        np.array(record["up"], float).reshape(3),
+        float(record["sigma_rad"]),
+        bool(record["axes_are_told"]),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -11,17 +11,18 @@ from mapper.errors import ConfigError
 from mapper.measured.camera_height import check_height
 from mapper.measured.lengths import ImageLength, WorldLength
 from mapper.measured.tags import TagKind
+from mapper.request import FLOOR
 
 NOTHING_ASKED: Final = (
-    "nothing to scale it by: give --distance, --image-points, --camera-height, --tag, --depth or "
-    "--sparse-depth"
+    "nothing to scale it by: give --distance, --image-points, --camera-height, --tag, --depth, "
+    "--sparse-depth or --gravity auto"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Measurements:
     """As the user says them. depth: keyframe_images.OF_THE_SEQUENCE, or a folder. sparse_depth: a
-    file of readings."""
+    file of readings. has_level_floor: the floor tells what is up."""
 
     distances: tuple[WorldLength, ...] = ()
     image_points: tuple[ImageLength, ...] = ()
@@ -29,9 +30,15 @@ class Measurements:
     tag: TagKind | None = None
     depth: str | None = None
     sparse_depth: Path | None = None
+    has_level_floor: bool = False
 
     def __bool__(self) -> bool:
         return self != Measurements()
+
+    @property
+    def tell_scale(self) -> bool:
+        """Whether any of them tells how large the map is."""
+        return bool(replace(self, has_level_floor=False))
 
 
 class Asked(Protocol):
@@ -47,6 +54,8 @@ class Asked(Protocol):
     def depth(self) -> str | None: ...  # noqa: D102
     @property
     def sparse_depth(self) -> Path | None: ...  # noqa: D102
+    @property
+    def gravity(self) -> str | None: ...  # noqa: D102
 
 
 def measurements(asked: Asked) -> Measurements:
@@ -60,12 +69,13 @@ def measurements(asked: Asked) -> Measurements:
         None if asked.tag is None else TagKind.of(asked.tag),
         asked.depth,
         asked.sparse_depth,
+        asked.gravity == FLOOR,
     )
 
 
 def check_scalable(asked: Measurements, is_metric: bool, frontend: str) -> None:
     """Raise ConfigError where a frontend knows the unit that measurements are to tell."""
-    if asked and is_metric:
+    if asked.tell_scale and is_metric:
         raise ConfigError(
             f"frontend {frontend} maps in metres: leave out --image-points, --camera-height, "
             "--tag, --depth and --sparse-depth, which are for maps without a unit"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import Any
 
-from mapper.backend.priors.knowledge import Knowledge
 from mapper.errors import InputError
 from mapper.known.stored import read_knowledge
 from mapper.measured.asked import Measurements
@@ -29,7 +29,8 @@ def scaled(run: RunDirectory, asked: Measurements, metrics: dict[str, Any]) -> d
         return scale_run(run, asked, quiet=True)
     except InputError as error:
         reason = str(error).removeprefix(f"{run.path}: ")
-        raise InputError(f"{run.path} is mapped, but not scaled: {reason}") from error
+        what = "scaled" if asked.tell_scale else "stood upright"
+        raise InputError(f"{run.path} is mapped, but not {what}: {reason}") from error
 
 
 def scale_run(
@@ -37,11 +38,16 @@ def scale_run(
 ) -> dict[str, Any]:
     """Tie the run's map to what was measured; returns its metrics. The caller owns the run.
 
-    anew: forget what it was told before, but for known poses. Raises ConfigError or InputError,
+    anew: forget what it was told before, but for what mapper run read. Raises ConfigError or InputError,
     and then the run is as it was.
     """
     saved, earlier = load_map(run), read_knowledge(run)
-    refuse_metric(run, saved)
+    if asked.tell_scale:
+        refuse_metric(run, saved)
     known = measured_in(run, saved, asked, quiet)
-    known = (Knowledge(earlier.readings) if anew else earlier) + known
+    if anew:
+        earlier = replace(earlier, measured=(), sightings=(), ups=())
+    if asked.has_level_floor:  # which counts once
+        earlier = replace(earlier, ups=())
+    known = earlier + known
     return write_rescaling(run, rescale(run, backend_settings_of(run), known), known)

@@ -22,9 +22,18 @@ def tied_in_words(metrics: Mapping[str, Any]) -> list[str]:
         for source in account.get("sources", [])
     ]
     if account and not account.get("refused"):
-        unit = "in metres" if account["metric"] else "in the unit of those poses"
+        unit = _unit(metrics)
         place = account.get("origin")
         where = "" if not place else f", x to the east and y to the north of {place[0]:.6f} N "
         where += "" if not place else f"{place[1]:.6f} E, {place[2]:.1f} m"
+        where = where or (", z is up" if account.get("upright") else "")
         lines.append(f"the map is {unit}{where}")
     return lines
+
+
+def _unit(metrics: Mapping[str, Any]) -> str:
+    account = metrics["priors"]
+    if account["metric"]:
+        return "in metres"
+    has_poses = any("units_per_unit" in source for source in account["sources"])
+    return "in the unit of those poses" if has_poses else "in a unit of its own"

@@ -32,12 +32,16 @@ class PlanAxes:
 
 
 CAMERA: Final = PlanAxes(0, 2, 1, -1.0, ("to the right, x", "ahead, z", "up, -y"), False)
+UPRIGHT: Final = PlanAxes(0, 1, 2, 1.0, ("to the right, x", "ahead, y", "up, z"), False)
 EARTH: Final = PlanAxes(0, 1, 2, 1.0, ("to the east, x", "to the north, y", "up, z"), True)
 
 
 def plan_axes(metrics: Mapping[str, Any]) -> PlanAxes:
-    """Those of the Earth where the map lies on it, else of the first camera."""
-    return EARTH if _account(metrics).get("origin") else CAMERA
+    """Those of the Earth where the map lies on it, else of the first camera, upright or not."""
+    account = _account(metrics)
+    if account.get("origin"):
+        return EARTH
+    return UPRIGHT if account.get("upright") else CAMERA
 
 
 def grid_step(extent: float) -> float:
@@ -54,7 +58,8 @@ def unit_in_words(report: ReportData) -> str:
     account = _account(report.metrics)
     sources: Sequence[Mapping[str, Any]] = account.get("sources", [])
     poses = [source["name"] for source in sources if "units_per_unit" in source]
-    others = [source["name"] for source in sources if "units_per_unit" not in source]
+    scales = (source for source in sources if source.get("tells") != "up")
+    others = [source["name"] for source in scales if "units_per_unit" not in source]
     if not report.is_metric:
         by = f" of the known poses ({', '.join(poses)})" if poses else ", up to scale"
         return f"the unit{by}" if poses else f"a unit of the map's own{by}"

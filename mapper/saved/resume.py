@@ -17,7 +17,7 @@ from mapper.config.settings import MapperConfig
 from mapper.core.camera_noise import CameraNoise, noted_noise
 from mapper.core.frame import Frame
 from mapper.errors import ConfigError, InputError
-from mapper.request import RunRequest
+from mapper.request import FLOOR, RunRequest
 from mapper.run.directory import RunDirectory
 from mapper.run.journal import whole_lines
 from mapper.run.outputs import remove_later_files
@@ -32,6 +32,7 @@ SETTLED: Final = ("keyframe", "visit")  # the journal's events: closed, culled
 KNOWN: Final = (
     *("pose_sigma", "pose_offset", "gps", "gps_sigma", "gps_offset"),
     *("odometry", "odometry_sigma", "odometry_offset"),
+    *("gravity_axes", "gravity_sigma", "gravity_offset"),
 )
 OF_THE_FRAMES: Final = ("start", "stride", "max_frames", "split_360")
 
@@ -111,6 +112,8 @@ def as_before(request: RunRequest, run: RunDirectory) -> RunRequest:
     given = [name for name in KNOWN if getattr(request, name) != getattr(unset, name)]
     if request.pose_file is not None and request.poses != stored.poses:
         given.append("poses")
+    if request.gravity not in (None, FLOOR):
+        given.append("gravity")
     for name in given:
         option = name.replace("_", "-")
         raise ConfigError(f"--{option}: leave it out to resume; {run.priors} has what was known")

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mapper.backend.graph.priors import LengthPrior, ScalePrior, TagSighting
+from mapper.backend.graph.priors import LengthPrior, ScalePrior, TagSighting, UpPrior
 from mapper.backend.priors.knowledge import Knowledge
+from mapper.core.gravity_readings import GravityReadings
 from mapper.core.pose_readings import GeoOrigin, PoseReadings
 from mapper.core.trajectory import MATCH_SECONDS, Trajectory, matching_times
 from mapper.errors import ConfigError, InputError
@@ -100,7 +101,10 @@ def test_what_is_known_is_kept_and_read_again(tmp_path: Path) -> None:
     length = LengthPrior("door", 3, np.array([1.0, 2, 3]), 4, np.zeros(3), 2.03, 0.01)
     seen = TagSighting("tag 3", 3, 5, np.diag([2.0, 2, 2, 1]), 4 * np.eye(7))
     height = ScalePrior("height", 5, -0.7, 0.02, False)
-    known = Knowledge((gps, tilt), (length, height), (seen,), (replace(gps, clock_s=7.0),))
+    down = GravityReadings("imu", times, np.array([[0.0, -1, 0], [0, 0, 1]]), 2.0, True)
+    up = UpPrior("floor", 4, turned[1], np.array([0.6, 0.8, 0]), 0.03)
+    odometry = (replace(gps, clock_s=7.0),)
+    known = Knowledge((gps, tilt), (length, height), (seen,), odometry, (down,), (up,))
     write_knowledge(run, known)
     read = read_knowledge(run)
     first, second = read.readings
@@ -116,6 +120,12 @@ def test_what_is_known_is_kept_and_read_again(tmp_path: Path) -> None:
     assert (read.sightings[0].tag, read.sightings[0].keyframe) == (3, 5)
     np.testing.assert_array_equal(read.sightings[0].S_keyframe_tag, seen.S_keyframe_tag)
     assert (read.odometry[0].clock_s, read.readings[0].clock_s) == (7.0, 0.0)
+    np.testing.assert_array_equal(read.gravity[0].up, down.up)
+    assert (read.gravity[0].name, read.gravity[0].sigma_deg) == ("imu", 2.0)
+    assert read.gravity[0].axes_are_told
+    np.testing.assert_array_equal(read.ups[0].R_keyframe_camera, turned[1])
+    np.testing.assert_array_equal(read.ups[0].up, up.up)
+    assert (read.ups[0].keyframe, read.ups[0].sigma_rad) == (4, 0.03)
 
 
 @pytest.mark.parametrize("text", ['{"version": 1, "readings": [{}]}', '{"version": 9}', "[1"])

@@ -117,6 +117,11 @@ class StereoSequence(NumberedFrames):
         camera = self.cameras.left.intrinsics
         return camera.width, camera.height
 
+    @property
+    def R_frame_camera(self) -> np.ndarray:
+        """(3, 3): how the frames are turned from the camera that took them."""
+        return self._rectify.R_rectified_left
+
     def seen(self, image: np.ndarray, depth: np.ndarray | None) -> np.ndarray:
         """What is of the left image as stored, uint8 (h, w, 3), in the frame; for masks."""
         return self._rectify(image, image)[0]

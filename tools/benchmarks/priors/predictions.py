@@ -99,7 +99,7 @@ def errors(estimate: Trajectory, truth: Trajectory) -> str:
 def row(seed: int, predictions: Path, arguments: argparse.Namespace) -> str:
     """Of one simulation."""
     rng = np.random.default_rng(seed)
-    mapped = Mapped.of(_run(predictions, arguments, f"plain_{seed}"))
+    mapped = Mapped.of(run_of(predictions, arguments, f"plain_{seed}"))
     truth = read_tum(predictions / "groundtruth.txt")
     before = mapped.saved.trajectory()[1]
     sequence = open_sequence(arguments.sequence)
@@ -153,13 +153,13 @@ def _phone(seed: int, predictions: Path, truth: Trajectory, arguments: argparse.
     poses = tracked(truth, TRACKER_DRIFT, np.random.default_rng(seed))
     file = arguments.work / f"phone_{seed}.txt"
     write_tum(file, poses)
-    run = _run(predictions, arguments, f"phone_{seed}", str(file))
+    run = run_of(predictions, arguments, f"phone_{seed}", str(file))
     refused = run.read_json(run.metrics)["priors"].get("refused")
     alone = f"{100 * evaluate(poses, truth).ate_se3.rmse:.2f}"
     return f"{alone} | {refused or errors(read_tum(run.trajectory), truth)}"
 
 
-def _run(
+def run_of(
     predictions: Path, arguments: argparse.Namespace, name: str, poses: str = "auto"
 ) -> RunDirectory:
     run, _ = map_into(

@@ -1,0 +1,1 @@
+"""Which way is up, by accelerometers and by worlds that are level."""
