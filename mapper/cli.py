@@ -27,7 +27,7 @@ COMMANDS: Final = {
         "view": "open the recording of a run in the Rerun viewer",
         "screenshot": "a picture or a film of the map of a run, without a display",
         "align": "align the keyframes of a run globally, and fuse its map anew",
-        "scale": "make a run metric by lengths, tags or the camera's height, and fuse its map anew",
+        "scale": "make a run metric by lengths, tags or its height, or upright by its floor",
         "mesh": "fuse the map of a run again, at any resolution",
         "occupancy": "a grid for robots (Nav2) of what is free, occupied and unknown; distances",
         "export": "write a run as TUM, KITTI, EuRoC, COLMAP, nerfstudio or a point cloud",

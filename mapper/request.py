@@ -82,8 +82,8 @@ class RunRequest(MapRequest):
     way from one to the next counts; odometry_sigma: of a metre of it. gravity: log of an
     accelerometer, "prior" for a phone's own tracking, or "auto" for the map's floor; gravity_axes:
     which axes of the log point right, down and ahead; gravity_sigma: degrees. image_points,
-    camera_height, tag, depth, sparse_depth: what was measured, as mapper scale takes it. save_predictions: keep
-    each, for the frontend replay.
+    camera_height, tag, depth, sparse_depth: what was measured, as mapper scale takes it.
+    save_predictions: keep each, for the frontend replay.
     split_360: of panoramas, into how many pinhole views each; None = they are none.
     """
 

@@ -47,8 +47,8 @@ TAG_UNIT: Final = 1e-3  # of its logarithm: a tag's unit is the metre
 class TieProblem:
     """poses: S_world_keyframe by keyframe, at the optimum of the edges alone. anchors: S_world_
     source by source, about; those after the sources are the metre's and that of what is up, where
-    no source is metric or upright. factors: of the graph. max_squared_distance: of an edge that agrees. is_metric: the
-    map's unit is the metre.
+    no source is metric or upright. factors: of the graph. max_squared_distance: of an edge that
+    agrees. is_metric: the map's unit is the metre.
     """
 
     poses: Mapping[int, np.ndarray]

@@ -13,7 +13,7 @@ from mapper.backend.graph.gravity_factors import tilt_sigmas
 from mapper.backend.graph.prior_solver import TieProblem, TieSolution
 from mapper.backend.graph.priors import UpPrior
 from mapper.backend.priors.attachment import PlacedFrames, between, bracket
-from mapper.core.gravity_readings import GravityReadings
+from mapper.core.pose_readings import GravityReadings
 from mapper.core.sim3 import rigid_part
 
 TOGETHER: Final = 5.0  # readings of a tenth of a second are of one push of the camera
@@ -93,8 +93,8 @@ def other_up(problem: TieProblem, solution: TieSolution) -> str:
             told = all(prior.axes_are_told for prior in mine)
             hint = "" if told else _other_axes(mine, problem.poses)
             return (
-                f"{name}: {agreeing} of {len(mine)} directions that it calls up agree with the map; "
-                + (hint or "is it of this camera, of this time, and in the camera's axes?")
+                f"{name}: {agreeing} of {len(mine)} directions that it calls up agree with the "
+                "map; " + (hint or "is it of this camera, of this time, and in the camera's axes?")
             )
         if why := _not_as_held(mine, solution, A):
             return f"{name}: {why}"
@@ -116,21 +116,20 @@ def _not_as_held(ups: Sequence[UpPrior], solution: TieSolution, A: np.ndarray) -
     turns fits any axes: where nobody told the axes, it is taken to be held upright."""
     if all(prior.axes_are_told for prior in ups):
         return ""
-    R = np.array([rigid_part(solution.poses[p.keyframe])[:3, :3] @ p.R_keyframe_camera for p in ups])
-    tops = -R[:, :, 1] @ rigid_part(A)[:3, 2]
+    tops = -_cameras(ups, solution.poses)[:, :, 1] @ rigid_part(A)[:3, 2]
     angle = float(np.degrees(np.median(np.arccos(np.clip(tops, -1, 1)))))
     if angle <= HELD_DEG:
         return ""
     return (
         f"by it up is {angle:.0f} degrees from the images' tops; if its axes are others than the "
-        "camera's (x right, y down, z ahead, readings of +9.81 upward when at rest), --gravity-axes "
-        "says which; if the camera was held so, --gravity-axes x,y,z confirms it"
+        "camera's (x right, y down, z ahead, readings of +9.81 upward when at rest), "
+        "--gravity-axes says which; if the camera was held so, --gravity-axes=x,y,z confirms it"
     )
 
 
 def _other_axes(ups: Sequence[UpPrior], poses: Mapping[int, np.ndarray]) -> str:
     """Which axes of the sensor fit the camera's turns, where others than those do."""
-    R = np.array([rigid_part(poses[p.keyframe])[:3, :3] @ p.R_keyframe_camera for p in ups])
+    R = _cameras(ups, poses)
     seen = np.array([p.up for p in ups])
     off = {}
     for order in permutations(range(3)):
@@ -144,18 +143,21 @@ def _other_axes(ups: Sequence[UpPrior], poses: Mapping[int, np.ndarray]) -> str:
     best = min(off.values())
     if off["x,y,z"] <= AXES_DEG or best > min(CLEARLY * off["x,y,z"], AXES_DEG):
         return ""
-    fitting = [words for words, angle in off.items() if angle <= best + 1.0]
+    fitting = [f"--gravity-axes={words}" for words, angle in off.items() if angle <= best + 1.0]
     return (
-        f"the camera's turns fit with its axes as --gravity-axes {' or '.join(fitting[:2])}, "
+        f"the camera's turns fit with its axes as {' or '.join(fitting[:2])}, "
         f"{best:.1f} degrees off, where they are {off['x,y,z']:.0f} now"
     )
 
 
 def _in_world(ups: Sequence[UpPrior], poses: Mapping[int, np.ndarray]) -> np.ndarray:
     """(N, 3)."""
-    return np.array(
-        [rigid_part(poses[p.keyframe])[:3, :3] @ p.R_keyframe_camera @ p.up for p in ups]
-    )
+    return np.einsum("nij,nj->ni", _cameras(ups, poses), np.array([p.up for p in ups]))
+
+
+def _cameras(ups: Sequence[UpPrior], poses: Mapping[int, np.ndarray]) -> np.ndarray:
+    """R_world_camera (N, 3, 3)."""
+    return np.array([rigid_part(poses[p.keyframe])[:3, :3] @ p.R_keyframe_camera for p in ups])
 
 
 def _most(directions: np.ndarray) -> np.ndarray:

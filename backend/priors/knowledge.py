@@ -23,8 +23,7 @@ from mapper.backend.priors.attachment import attach, placed_frames
 from mapper.backend.priors.clock import found_offset
 from mapper.backend.priors.gravity import attached_ups
 from mapper.backend.priors.motions import motions_of
-from mapper.core.gravity_readings import GravityReadings
-from mapper.core.pose_readings import GeoOrigin, PoseReadings
+from mapper.core.pose_readings import GeoOrigin, GravityReadings, PoseReadings
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,7 @@ from typing import Final, TypeVar
 
 import numpy as np
 
-from mapper.core.gravity_readings import GravityReadings
-from mapper.core.pose_readings import PoseReadings
+from mapper.core.pose_readings import GravityReadings, PoseReadings
 from mapper.errors import ConfigError, InputError
 from mapper.io.priors.pose_files import FoundPoses
 
@@ -61,9 +60,7 @@ def pose_readings(name: str, found: FoundPoses, sigma: PoseSigma | None) -> Pose
     )
 
 
-def by_the_frames_clock(
-    readings: Timed, times: np.ndarray, offset: str, option: str
-) -> Timed:
+def by_the_frames_clock(readings: Timed, times: np.ndarray, offset: str, option: str) -> Timed:
     """With `offset` seconds added to their times; of AUTO, for poses, with a clock that the map is
     to find.
 

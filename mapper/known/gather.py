@@ -11,9 +11,8 @@ from typing import Final
 import numpy as np
 
 from mapper.backend.priors.knowledge import Knowledge
-from mapper.core.pose_readings import PoseReadings
+from mapper.core.pose_readings import GravityReadings, PoseReadings
 from mapper.errors import ConfigError
-from mapper.core.gravity_readings import GravityReadings
 from mapper.io.priors.gps.files import read_fixes
 from mapper.io.priors.gps.photographs import photographed
 from mapper.io.priors.gps.track import gps_readings
@@ -108,22 +107,22 @@ def _of_gravity(request: RunRequest) -> Iterator[GravityReadings]:
     if sigma is not None and not (math.isfinite(sigma) and sigma > 0):
         raise ConfigError(f"--gravity-sigma {sigma:g}: it must be larger than 0")
     assert request.gravity is not None
+    with closing(_whole(request, OFF)) as whole:
+        kind, R_frame_camera = whole.kind, getattr(whole, "R_frame_camera", np.eye(3))
     if request.gravity != PRIOR:
-        with closing(_whole(request, OFF)) as whole:
-            R_frame_camera = getattr(whole, "R_frame_camera", np.eye(3))
         path = Path(request.gravity).expanduser()
         yield gravity_of_log(path, request.gravity_axes, sigma, R_frame_camera)
         return
     if request.gravity_axes is not None:
         raise ConfigError("--gravity-axes is for a log: the axes of poses are known")
+    if kind not in LEVEL:
+        raise ConfigError(
+            f"--gravity prior: what is up in the world of the poses by {kind} is not known; it is "
+            f"in those of {', '.join(LEVEL)}"
+        )
     with closing(_whole(request, TRUTH)) as whole:
-        if whole.kind not in LEVEL:
-            raise ConfigError(
-                f"--gravity prior: what is up in the world of the poses by {whole.kind} is not "
-                f"known; it is in those of {', '.join(LEVEL)}"
-            )
         assert whole.ground_truth is not None
-        yield gravity_of_poses(f"gravity by {whole.kind}", whole.ground_truth, sigma)
+        yield gravity_of_poses(f"gravity by {kind}", whole.ground_truth, sigma)
 
 
 def _found_poses(request: RunRequest) -> tuple[str, FoundPoses]:

@@ -9,8 +9,7 @@ import numpy as np
 from mapper.backend.graph.priors import LengthPrior, Measured, ScalePrior, TagSighting, UpPrior
 from mapper.backend.priors.knowledge import Knowledge
 from mapper.core.geometry import pose_from_quaternion_xyzw, pose_to_quaternion_xyzw
-from mapper.core.gravity_readings import GravityReadings
-from mapper.core.pose_readings import GeoOrigin, PoseReadings
+from mapper.core.pose_readings import GeoOrigin, GravityReadings, PoseReadings
 from mapper.errors import InputError
 from mapper.run.directory import RunDirectory
 

@@ -38,8 +38,8 @@ def scale_run(
 ) -> dict[str, Any]:
     """Tie the run's map to what was measured; returns its metrics. The caller owns the run.
 
-    anew: forget what it was told before, but for what mapper run read. Raises ConfigError or InputError,
-    and then the run is as it was.
+    anew: forget what it was told before, but for what mapper run read. Raises ConfigError or
+    InputError, and then the run is as it was.
     """
     saved, earlier = load_map(run), read_knowledge(run)
     if asked.tell_scale:

@@ -67,3 +67,39 @@ def test_odometry_is_apart_from_known_poses(tmp_path: Path) -> None:
         gather(replace(request, odometry=tmp_path / "none.txt"), open_sequence(images))
     with pytest.raises(InputError, match="--odometry-offset"):
         gather(replace(request, odometry_offset="900"), open_sequence(images))
+
+
+def test_a_phones_own_tracking_tells_what_is_up(tmp_path: Path) -> None:
+    scan = write_stray(tmp_path / "scan")
+    request = RunRequest(sequence=scan, gravity="prior")
+    (gravity,) = gather(request, open_sequence(scan)).gravity
+    turned = np.einsum("nij,nj->ni", true_poses()[:, :3, :3], gravity.up)
+    np.testing.assert_allclose(turned, np.tile([0.0, 1, 0], (COUNT, 1)), atol=1e-6)
+    assert (gravity.sigma_deg, gravity.axes_are_told) == (1.0, True)
+    with pytest.raises(ConfigError, match="--gravity-axes is for a log"):
+        gather(replace(request, gravity_axes="x,y,z"), open_sequence(scan))
+    with pytest.raises(ConfigError, match="--split-360"):
+        gather(replace(request, split_360=4), open_sequence(scan))
+
+
+def test_a_log_of_an_accelerometer_goes_by_the_frames_clock(tmp_path: Path) -> None:
+    images = tmp_path / "images"
+    for index in range(COUNT):
+        write_image(images / f"{index}.png", index)
+    log = tmp_path / "log.csv"
+    log.write_text("\n".join(f"{900 + 0.01 * k:.2f} 0 -9.81 0" for k in range(50)))
+    sequence = open_sequence(images)
+    request = RunRequest(sequence=images, gravity=str(log), gravity_sigma=3.0)
+    with pytest.raises(InputError, match=r"do not overlap.*--gravity-offset -900\.0"):
+        gather(request, sequence)
+    (gravity,) = gather(replace(request, gravity_offset="-900"), sequence).gravity
+    assert gravity.times[0] == pytest.approx(0.045) and gravity.sigma_deg == 3.0
+    for wrong, words in (
+        ({"gravity": None}, "are for a log"),
+        ({"gravity": "auto"}, "are for a log"),
+        ({"gravity_sigma": -1.0}, "--gravity-sigma"),
+        ({"gravity_offset": "auto"}, "no way tells it"),
+        ({"gravity": "prior", "gravity_sigma": None}, "not known; it is in those of record3d"),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            gather(replace(request, **wrong), sequence)  # type: ignore[arg-type]

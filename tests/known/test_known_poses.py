@@ -11,8 +11,7 @@ import pytest
 
 from mapper.backend.graph.priors import LengthPrior, ScalePrior, TagSighting, UpPrior
 from mapper.backend.priors.knowledge import Knowledge
-from mapper.core.gravity_readings import GravityReadings
-from mapper.core.pose_readings import GeoOrigin, PoseReadings
+from mapper.core.pose_readings import GeoOrigin, GravityReadings, PoseReadings
 from mapper.core.trajectory import MATCH_SECONDS, Trajectory, matching_times
 from mapper.errors import ConfigError, InputError
 from mapper.io.trajectory_files import read_tum, write_tum

@@ -10,7 +10,7 @@ import pytest
 
 from mapper.errors import ConfigError, InputError
 from mapper.measured import scaling
-from mapper.measured.asked import Measurements, measurements
+from mapper.measured.asked import Measurements, check_scalable, measurements
 from mapper.measured.scaling import scaled
 from mapper.pipeline import map_into
 from mapper.request import RunRequest
@@ -28,6 +28,10 @@ def test_the_options_of_a_run_are_read(tmp_path: Path) -> None:
     )
     found = measurements(asked)
     assert found.image_points[0].metres == 0.5 and found.tag is not None and found
+    assert not measurements(replace(plain, gravity="imu.csv"))
+    upright = measurements(replace(plain, gravity="auto"))
+    assert upright.has_level_floor and upright and not upright.tell_scale and found.tell_scale
+    check_scalable(upright, True, "rgbd")  # a depth camera's map may be stood upright
     for wrong in ({"camera_height": 0.0}, {"tag": "36h11:0"}, {"image_points": (("1",) * 4,)}):
         with pytest.raises(ConfigError):
             measurements(replace(plain, **wrong))

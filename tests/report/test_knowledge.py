@@ -19,8 +19,18 @@ def test_a_tie_is_told_with_unit_and_place() -> None:
 
 
 def test_poses_without_a_unit() -> None:
-    account = {"priors": {"metric": False, "sources": [], "origin": []}}
-    assert tied_in_words(account) == ["the map is in the unit of those poses"]
+    poses = {"name": "sparse/0", "readings": 9, "agreeing": 9, "units_per_unit": 2.0}
+    account = {"priors": {"metric": False, "sources": [poses], "origin": []}}
+    assert tied_in_words(account)[1] == "the map is in the unit of those poses"
+
+
+def test_an_upright_map() -> None:
+    log = {"name": "imu.csv", "readings": 9, "agreeing": 8, "tells": "up"}
+    account = {"priors": {"metric": False, "sources": [log], "origin": [], "upright": True}}
+    assert tied_in_words(account) == [
+        "tied to imu.csv: 8 of 9 readings agree",
+        "the map is in a unit of its own, z is up",
+    ]
 
 
 def test_what_was_left_out_is_a_warning() -> None:

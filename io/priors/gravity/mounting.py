@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from mapper.core.gravity_readings import GravityReadings
+from mapper.core.pose_readings import GravityReadings
 from mapper.core.trajectory import Trajectory
 from mapper.core.yaml_text import read_mapping
 from mapper.errors import ConfigError, InputError
@@ -40,9 +40,7 @@ def gravity_of_log(
     return GravityReadings(str(path), found.times, up, sigma_deg or USUAL_DEG, R is not None)
 
 
-def gravity_of_poses(
-    name: str, trajectory: Trajectory, sigma_deg: float | None
-) -> GravityReadings:
+def gravity_of_poses(name: str, trajectory: Trajectory, sigma_deg: float | None) -> GravityReadings:
     """Of a phone's tracking, whose world has y up. trajectory: T_world_camera."""
     up = trajectory.T_world_camera[:, 1, :3]
     times = trajectory.timestamps

@@ -8,7 +8,7 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mapper.commands import options
+from mapper.commands import known_options, options
 from mapper.frontends.registry import frontend_help
 from mapper.request import RunRequest
 
@@ -20,6 +20,7 @@ EPILOG = """examples:
   mapper run redkitchen/seq-01 --viewer web --set backend.fusion.tsdf.voxel_size=0.01
   mapper run recording/ --calib camera.yaml --out runs/attempt-2
   mapper run scan.r3d --poses prior              the map is tied to ARKit's poses: metres
+  mapper run walk.mp4 --gravity imu.csv          the map stands upright: its z is up
 """
 
 
@@ -61,8 +62,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="which camera's view to use when depth and colour come from two",
     )
-    options.add_known(parser)
-    options.add_measured(parser)
+    known_options.add_known(parser)
+    known_options.add_measured(parser)
     parser.add_argument(
         "--align",
         choices=("auto", "online", "final", "off", "pairwise"),

@@ -1,4 +1,4 @@
-"""mapper scale: make a run metric by what was measured in it."""
+"""mapper scale: make a run metric, or upright, by what was measured in it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from mapper.commands.known_options import add_level_floor, add_measured
 from mapper.commands.maps.align import judge_again, judged_against, older, print_moved
-from mapper.commands.options import add_measured, add_run
+from mapper.commands.options import add_run
 
 if TYPE_CHECKING:
     from mapper.measured.asked import Measurements
@@ -21,6 +22,7 @@ EPILOG = """examples:
   mapper scale runs/hall --camera-height 1.6
   mapper scale runs/hall --tag 36h11:0.16
   mapper scale runs/hall --depth sequence
+  mapper scale runs/hall --gravity auto
 
 Lengths go through the pose graph, as factors on the scales of the keyframes: several of them, far
 apart, mend the drift of the scale too, and every sighting of a tag closes a loop. They may be
@@ -46,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how far it is between two points of the map, in the coordinates of mesh.ply",
     )
     add_measured(parser)
+    add_level_floor(parser)
     parser.add_argument(
         "--anew", action="store_true", help="forget what earlier calls of this command were told"
     )

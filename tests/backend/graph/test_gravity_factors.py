@@ -6,8 +6,8 @@ import gtsam
 import numpy as np
 import pytest
 
-from mapper.backend.graph.gravity_factors import mount_key, mount_prior, up_factor, up_residual
 from mapper.backend.graph.graph_solver import Group, Poses, Similarities
+from mapper.backend.graph.gravity_factors import mount_key, mount_prior, up_factor, up_residual
 from mapper.backend.graph.prior_factors import anchor_key
 from mapper.backend.graph.priors import UpPrior
 from mapper.core.sim3 import exp_sim3, rigid_part, to_gtsam

@@ -12,8 +12,7 @@ from mapper.backend.graph.priors import LengthPrior, UpPrior
 from mapper.backend.priors.gravity import turned_upright
 from mapper.backend.priors.knowledge import Knowledge
 from mapper.backend.priors.tie import tie
-from mapper.core.gravity_readings import GravityReadings
-from mapper.core.pose_readings import GeoOrigin
+from mapper.core.pose_readings import GeoOrigin, GravityReadings
 from mapper.core.sim3 import rigid_part
 from tests.support.priors.walks import FRAMES, Drift, Walk, walk
 
@@ -36,7 +35,10 @@ def sensed(
 def leaning(made: Walk, poses: dict[int, np.ndarray]) -> np.ndarray:
     """Degrees (K,) that each keyframe's own up is away from the world's z."""
     true = made.T_world_frame[::FRAMES, 2, :3]
-    seen = [rigid_part(poses[k.id])[:3, :3] @ up for k, up in zip(made.task.keyframes, true)]
+    seen = [
+        rigid_part(poses[k.id])[:3, :3] @ up
+        for k, up in zip(made.task.keyframes, true, strict=True)
+    ]
     return np.degrees(np.arccos(np.clip(np.array(seen)[:, 2], -1, 1)))
 
 
@@ -140,7 +142,9 @@ def test_directions_by_keyframes_count_as_well() -> None:
     assert leaning(made, tied.poses).max() < 3.0
 
 
-@pytest.mark.parametrize("up", [[0.0, -1, 0], [0.1, -0.9, 0.1], [0, 0, 1], [0.3, 0.2, 0.9], [0, 1, 0]])
+@pytest.mark.parametrize(
+    "up", [[0.0, -1, 0], [0.1, -0.9, 0.1], [0, 0, 1], [0.3, 0.2, 0.9], [0, 1, 0]]
+)
 def test_a_world_is_turned_as_little_as_can_be(up: list[float]) -> None:
     z = np.array(up) / np.linalg.norm(up)
     R = turned_upright(z)

@@ -5,10 +5,10 @@
 
 SEQUENCE, PREDICTIONS: as of benchmarks.priors.predictions. The accelerometer reads at 100 Hz what
 the true motion makes of gravity, with noise, a bias, a mount that is askew by about a degree about
-each axis, and the pushes of a hand (0.7 m/s2), and is written and read as a log. Up in the truth is the normal
-of its mesh's floor, or z of the walks. "Drift": root mean square of the angle that frames lean,
-against how the map leans on average; "leaning": against the map's own z, which is up. Both in
-degrees, the worst frame in brackets.
+each axis, and the pushes of a hand (0.7 m/s2), and is written and read as a log. Up in the truth is
+the normal of its mesh's floor, or z of the walks. "Drift": root mean square of the angle that
+frames lean, against how the map leans on average; "leaning": against the map's own z, which is up.
+Both in degrees, the worst frame in brackets.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from benchmarks.priors.predictions import Mapped, run_of
 from mapper.backend.fusion.upright import find_floor
 from mapper.backend.priors.knowledge import Knowledge
 from mapper.backend.priors.tie import TiedMap, tie
-from mapper.core.gravity_readings import GravityReadings
+from mapper.core.pose_readings import GravityReadings
 from mapper.core.sim3 import rigid_part
 from mapper.core.trajectory import MATCH_SECONDS, Trajectory, matching_times
 from mapper.evaluate.metrics.trajectory import evaluate
@@ -43,8 +43,8 @@ HAND, HAND_S = 0.15, 0.15  # m/s by which a hand goes to and fro, and the second
 MOUNT_DEG = 1.0
 SMOOTH_S = 0.3  # over which a recorded way is smoothed: its poses tremble by millimetres
 HEAD = (
-    "| map | drift alone | accelerometer: directions used | drift | leaning | ATE cm | floor: used | "
-    "drift | leaning | ATE cm | ATE alone cm |"
+    "| map | drift alone | accelerometer: directions used | drift | leaning | ATE cm | floor: "
+    "used | drift | leaning | ATE cm | ATE alone cm |"
 )
 
 
