@@ -102,4 +102,4 @@ def test_a_log_of_an_accelerometer_goes_by_the_frames_clock(tmp_path: Path) -> N
         ({"gravity": "prior", "gravity_sigma": None}, "not known; it is in those of record3d"),
     ):
         with pytest.raises(ConfigError, match=words):
-            gather(replace(request, **wrong), sequence)  # type: ignore[arg-type]
+            gather(replace(request, **wrong), sequence)
