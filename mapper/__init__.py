@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mapper.core.trajectory import Trajectory
     from mapper.errors import ConfigError, InputError, MapperError, OutputError
     from mapper.io.sequences.open_sequence import open_sequence
+    from mapper.saved.opened_map import Map
     from mapper.slam.mapper import Mapper
     from mapper.slam.result import MappingResult
 
@@ -28,6 +29,7 @@ _HOMES = {
     "Frame": "mapper.core.frame",
     "InputError": "mapper.errors",
     "Intrinsics": "mapper.core.intrinsics",
+    "Map": "mapper.saved.opened_map",
     "Mapper": "mapper.slam.mapper",
     "MapperConfig": "mapper.config.settings",
     "MapperError": "mapper.errors",
@@ -43,6 +45,7 @@ __all__ = [
     "Frame",
     "InputError",
     "Intrinsics",
+    "Map",
     "Mapper",
     "MapperConfig",
     "MapperError",

@@ -29,6 +29,7 @@ COMMANDS: Final = {
         "align": "align the keyframes of a run globally, and fuse its map anew",
         "scale": "make a run metric by lengths, tags or its height, or upright by its floor",
         "mesh": "fuse the map of a run again, at any resolution",
+        "localize": "where photographs or the frames of a sequence were taken in the map of a run",
         "occupancy": "a grid for robots (Nav2) of what is free, occupied and unknown; distances",
         "export": "write a run as TUM, KITTI, EuRoC, COLMAP, nerfstudio or a point cloud",
     },
