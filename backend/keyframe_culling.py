@@ -7,7 +7,7 @@ been verified and the next one has been tied to it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,8 +76,13 @@ class KeyframeCuller:
         that one and others hold what it shows. The list and the maps are left to the caller."""
         if not self._is_due(len(keyframes)):
             return None
-        keyframe = keyframes[-2]
-        anchor_id = self._anchor(keyframe)
+        return self.cull_one(keyframes[-2], {keyframe.id: keyframe for keyframe in keyframes})
+
+    def cull_one(
+        self, keyframe: Keyframe, anchors: Mapping[int, Keyframe]
+    ) -> CulledKeyframe | None:
+        """As cull, of any keyframe. anchors: those that its frames may be placed in, by id."""
+        anchor_id = self._anchor(keyframe, anchors)
         if anchor_id is None or not self._is_covered(keyframe.id):
             return None
         S_anchor_keyframe = self._relative(anchor_id, keyframe.id)
@@ -87,11 +92,10 @@ class KeyframeCuller:
         for edge in edges:
             self._graph.add_edge(edge)
         self._graph.remove(keyframe.id)
-        anchor = next(k for k in keyframes if k.id == anchor_id)
-        anchor.visits.append(visit)
+        anchors[anchor_id].visits.append(visit)
         return CulledKeyframe(keyframe, anchor_id, visit, edges)
 
-    def _anchor(self, keyframe: Keyframe) -> int | None:
+    def _anchor(self, keyframe: Keyframe, anchors: Mapping[int, Keyframe]) -> int | None:
         """The earlier keyframe that shares most with this one, by an edge that was verified.
 
         None where an edge contradicts the graph: composed with others it would pass for right.
@@ -101,7 +105,8 @@ class KeyframeCuller:
             return None
         level, shared = self._maps.coarse(keyframe.id), {}
         for edge in edges:
-            if edge.kind in (EdgeKind.LOOP, EdgeKind.COVISIBILITY) and edge.j == keyframe.id:
+            is_measured = edge.kind in (EdgeKind.LOOP, EdgeKind.COVISIBILITY)
+            if is_measured and edge.j == keyframe.id and edge.i in anchors:
                 S = self._relative(edge.i, keyframe.id)
                 shared[edge.i] = view_overlap(level, self._maps.coarse(edge.i), S, 1).overlap
         best = max(shared, key=shared.__getitem__, default=None)

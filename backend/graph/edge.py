@@ -67,6 +67,15 @@ class Edge:
         loose = np.linalg.solve(np.eye(7) + full @ doubt, full)
         return replace(self, information=0.5 * (loose + loose.T), when_confirmed=full)
 
+    def with_held_scale(self) -> Edge:
+        """The same between keyframes whose units are one, whatever the alignment could tell."""
+        full = self.when_confirmed
+        return replace(
+            self,
+            information=_scale_held(self.information),
+            when_confirmed=None if full is None else _scale_held(full),
+        )
+
     @property
     def is_finite(self) -> bool:
         """Whether measurement and information are numbers."""
@@ -102,9 +111,11 @@ def composed(first: Edge, second: Edge, kind: EdgeKind, free_scale: bool) -> Edg
 
 def _covariance(edge: Edge, free_scale: bool) -> np.ndarray:
     """(7, 7). Of a scale that is held nothing is in doubt, whatever the alignment could tell."""
-    information = edge.information
-    if not free_scale:
-        information = information.copy()
-        information[6, :] = information[:, 6] = 0.0
-        information[6, 6] = HELD_SCALE
-    return np.linalg.inv(information)
+    return np.linalg.inv(edge.information if free_scale else _scale_held(edge.information))
+
+
+def _scale_held(information: np.ndarray) -> np.ndarray:
+    held = information.copy()
+    held[6, :] = held[:, 6] = 0.0
+    held[6, 6] = HELD_SCALE
+    return held

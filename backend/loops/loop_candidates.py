@@ -85,7 +85,7 @@ class CandidateFinder:
         candidates = [Candidate(i, EdgeKind.COVISIBILITY, "overlap") for i in recent]
         candidates += [Candidate(i, EdgeKind.LOOP, "proximity") for i in revisited]
         taken = {*overlaps, *({new.id - 1} & poses.keys())}
-        for found_by, found in self._look_alikes(new):
+        for found_by, found in self.look_alikes(new):
             fresh = [
                 i
                 for i in found
@@ -95,8 +95,8 @@ class CandidateFinder:
             candidates += [Candidate(i, EdgeKind.LOOP, found_by) for i in fresh]
         return candidates
 
-    def _look_alikes(self, new: Keyframe) -> list[tuple[str, list[int]]]:
-        """By each kind of place recognition, best first."""
+    def look_alikes(self, new: Keyframe) -> list[tuple[str, list[int]]]:
+        """Keyframes that were filed, by each kind of place recognition, best first."""
         count = 3 * self.config.max_retrieved
         found = self._places.query(new.features.descriptors, count)
         retrieved = [("appearance", [i for i, _ in found])]

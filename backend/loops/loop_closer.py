@@ -80,8 +80,8 @@ class LoopCloser:
         for candidate in self.finder.propose(new, poses, maps):
             old = by_id[candidate.i]
             S_old_new = inverse_similarity(poses.get(old.id, poses[new.id])) @ poses[new.id]
-            pair = _Pair(old, new, S_old_new, candidate, free_scale)
-            edge, decision = self._verify(pair, maps)
+            pair = Pair(old, new, S_old_new, candidate, free_scale)
+            edge, decision = self.verify(pair, maps)
             decisions.append(decision)
             if edge is not None:
                 edges.append(edge)
@@ -92,7 +92,8 @@ class LoopCloser:
         """File a keyframe of an earlier run for place recognition."""
         self.finder.remember(keyframe)
 
-    def _verify(self, pair: _Pair, maps: MapCache) -> tuple[Edge | None, LoopDecision]:
+    def verify(self, pair: Pair, maps: MapCache) -> tuple[Edge | None, LoopDecision]:
+        """The edge of a pair that passes, and what was decided about it."""
         start, inliers = pair.start(self._matcher)
         if start is None:
             return None, pair.decision(0, (Refusal.NO_MATCHES, None), None)
@@ -121,7 +122,7 @@ class LoopCloser:
         return edge_of(views, opinion, self._edge_config, pair.candidate.kind), decision
 
     def _judged(
-        self, pair: _Pair, aligned: Alignment, views: ViewPair, evidence: Evidence | None
+        self, pair: Pair, aligned: Alignment, views: ViewPair, evidence: Evidence | None
     ) -> tuple[Measured, tuple[Refusal, float | None] | None]:
         """The numbers of an alignment, and why it is refused by them."""
         measured = self._measured(pair, aligned, views, evidence)
@@ -130,7 +131,7 @@ class LoopCloser:
         return measured, self._fault(aligned.converged, measured, limit)
 
     def _measured(
-        self, pair: _Pair, aligned: Alignment, views: ViewPair, evidence: Evidence | None
+        self, pair: Pair, aligned: Alignment, views: ViewPair, evidence: Evidence | None
     ) -> Measured:
         S = aligned.S_reference_source
         correction = float(np.linalg.norm((inverse_similarity(pair.S_old_new) @ S)[:3, 3]))
@@ -151,7 +152,7 @@ class LoopCloser:
             else probability_right(evidence, aligned.weakest, is_expected),
         )
 
-    def _chain_sigmas(self, pair: _Pair, S_old_new: np.ndarray) -> float | None:
+    def _chain_sigmas(self, pair: Pair, S_old_new: np.ndarray) -> float | None:
         if self._chain is None or pair.candidate.kind != EdgeKind.LOOP:
             return None
         squared = self._chain.squared_distance(pair.old.id, pair.new.id, S_old_new)
@@ -180,8 +181,11 @@ class LoopCloser:
 
 
 @dataclass(frozen=True, slots=True)
-class _Pair:
-    """An earlier and a new keyframe on trial; S_old_new is what the graph believes of them."""
+class Pair:
+    """An earlier and a new keyframe on trial; S_old_new is what the graph believes of them.
+
+    free_scale: their units may differ.
+    """
 
     old: Keyframe
     new: Keyframe
@@ -190,7 +194,7 @@ class _Pair:
     free_scale: bool
 
     def start(self, matcher: FeatureMatcher) -> tuple[np.ndarray | None, int]:
-        """Where alignment begins, and how many feature matches say so; None: it need not."""
+        """Where alignment begins, and how many feature matches say so; None: nowhere."""
         if self.candidate.kind != EdgeKind.LOOP:
             return self.S_old_new, 0
         found = recognised_start(self.old, self.new, matcher, self.free_scale)
@@ -204,6 +208,7 @@ class _Pair:
         fault: tuple[Refusal, float | None] | None,
         measured: Measured | None,
     ) -> LoopDecision:
+        """What is told of it."""
         refusal, limit = fault or (None, None)
         found_by, kind = self.candidate.found_by, self.candidate.kind
         ids = self.old.id, self.new.id

@@ -46,9 +46,9 @@ class ViewPair:
     b: DepthPyramid
 
     def evidence(self, S: np.ndarray) -> Evidence | None:
-        """What speaks for S_earlier_later; None of a network's depth, which is not measured and
-        errs in ways of its own."""
-        if not self.a.levels[0].noise.is_measured:
+        """What speaks for S_earlier_later; None where a network's depth takes part, which is not
+        measured and errs in ways of its own."""
+        if not (self.a.levels[0].noise.is_measured and self.b.levels[0].noise.is_measured):
             return None
         return evidence_of(self.a, self.b, S)
 

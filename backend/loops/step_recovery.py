@@ -10,7 +10,7 @@ from mapper.backend.loops.view_consistency import two_way_consistency
 from mapper.vision.dense_alignment import Alignment, AlignmentConfig, align
 from mapper.vision.local_features import is_recognised, pose_from_matches
 from mapper.vision.matching import FeatureMatcher
-from mapper.vision.similarity_ransac import similarity_from_matches
+from mapper.vision.similarity_ransac import scaled_pose_from_matches, similarity_from_matches
 
 MIN_OVERLAP = 0.2  # of the points, both ways; as for loops
 MIN_AGREEMENT = 0.8
@@ -19,10 +19,17 @@ MIN_AGREEMENT = 0.8
 def recognised_start(
     earlier: Keyframe, new: Keyframe, matcher: FeatureMatcher, free_scale: bool
 ) -> tuple[np.ndarray, int] | None:
-    """S_earlier_new (4, 4) by matched features alone, and how many say so; or None."""
+    """S_earlier_new (4, 4) by matched features alone, and how many say so; or None.
+
+    Where a depth camera saw the earlier one and a network the new one, measured depth places the
+    new one by its pixels, and what the network made of them tells the scale alone.
+    """
     a, b = earlier.features, new.features
     pairs = matcher.match(a, b)
-    if free_scale:
+    if free_scale and earlier.is_metric and not new.is_metric:
+        scaled = scaled_pose_from_matches(a, b, pairs, new.intrinsics)
+        found = None if scaled is None else (scaled.S_a_b, scaled.inliers)
+    elif free_scale:
         similar = similarity_from_matches(a, b, pairs, earlier.intrinsics, new.intrinsics)
         found = None if similar is None else (similar.S_a_b, similar.inliers)
     else:

@@ -56,9 +56,26 @@ def covered_share(a: Level, others: Iterable[tuple[Level, np.ndarray]]) -> float
     return float(seen.sum() / max(int((a.depth > 0).sum()), 1))
 
 
+def points_compared(a: Level, b: Level, S_b_a: np.ndarray, step: int = 1) -> tuple[int, int]:
+    """How many of a's points agree with what b sees, and how many conflict."""
+    unseen = np.zeros(a.depth.shape, bool)
+    _, agree, conflict, _ = _compared(a, b, S_b_a, step, unseen)
+    return int(agree), int(conflict)
+
+
 def _consistency(a: Level, b: Level, S_b_a: np.ndarray, step: int, seen: np.ndarray) -> Consistency:
     """seen: bool (h, w) of a, set where b agrees."""
-    points, agree, conflict, residual = _compare(
+    points, agree, conflict, residual = _compared(a, b, S_b_a, step, seen)
+    return Consistency(
+        agree / max(points, 1), agree / max(agree + conflict, 1), residual / max(agree, 1)
+    )
+
+
+def _compared(
+    a: Level, b: Level, S_b_a: np.ndarray, step: int, seen: np.ndarray
+) -> tuple[int, int, int, float]:
+    """See _compare."""
+    found: tuple[int, int, int, float] = _compare(
         _Depths(a.depth, camera_of(a.camera)),
         _Depths(b.depth, camera_of(b.camera)),
         motion_of(S_b_a),
@@ -66,9 +83,7 @@ def _consistency(a: Level, b: Level, S_b_a: np.ndarray, step: int, seen: np.ndar
         step,
         seen,
     )
-    return Consistency(
-        agree / max(points, 1), agree / max(agree + conflict, 1), residual / max(agree, 1)
-    )
+    return found
 
 
 def two_way_consistency(

@@ -10,6 +10,7 @@ from mapper.report.data import ReportData
 from mapper.report.notes import notes
 from mapper.report.problems import problems
 from mapper.report.rendering import render
+from mapper.report.sessions import HEADS, session_rows
 from mapper.report.tables import loop_table, stage_rows
 from mapper.report.units import place_in_words, unit_in_words
 from mapper.report.verdict import error_text, number, verdict
@@ -66,6 +67,8 @@ def as_html(report: ReportData) -> str:
         tiles=_tiles(report),
         problems=problems(report.metrics, report.estimate.timestamps),
         notes=notes(report.metrics, decisions),
+        sessions=session_rows(report.metrics),
+        session_heads=HEADS,
         trajectory_figure=figures.trajectory_figure(report) if moves else None,
         error_figure=figures.error_figure(report) if moves and has_truth else None,
         latency_figure=figures.latency_figure(report) if len(report.frame_latencies_ms) else None,

@@ -19,6 +19,7 @@ from mapper.runtime.folder_lock import folder_lock
 
 logger = logging.getLogger(__name__)
 
+RESUME: Final = "carry on with --resume, "
 UPDATE_SECONDS: Final = 10.0  # that the files of an update may take to change places
 
 
@@ -51,7 +52,7 @@ class RunDirectory:
         for a run. Whoever shares the disk with others calls it by mapper.run.ownership.
         """
         if path.exists() and not (path.is_dir() and is_left_over(path)):
-            _refuse_to_replace(path, overwrite)
+            refuse_to_replace(path, overwrite)
             path = path.resolve()  # of a link, what it names is replaced
             try:
                 finish_update(path)
@@ -119,8 +120,13 @@ class RunDirectory:
         return [path for path in files if path.exists()]
 
 
-def _refuse_to_replace(path: Path, overwrite: bool) -> None:
-    """Raise OutputError unless the folder holds a run of ours which is to be replaced."""
+def refuse_to_replace(
+    path: Path, overwrite: bool, remedy: str = "carry on with --resume, "
+) -> None:
+    """Raise OutputError unless the folder holds a run of ours which is to be replaced.
+
+    remedy: besides replacing it.
+    """
     if not path.is_dir():
         raise OutputError(f"{path} is a file; choose another folder with --out")
     try:
@@ -134,6 +140,6 @@ def _refuse_to_replace(path: Path, overwrite: bool) -> None:
         )
     if not overwrite:
         raise OutputError(
-            f"{path} exists: carry on with --resume, replace it with --overwrite, or "
-            "choose another folder with --out"
+            f"{path} exists: {remedy}replace it with --overwrite, or choose another folder with "
+            "--out"
         )

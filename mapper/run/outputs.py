@@ -27,6 +27,7 @@ from mapper.report.doubts import doubts
 from mapper.report.knowledge import untied
 from mapper.report.loops import LoopRow
 from mapper.report.page import write_report
+from mapper.report.sessions import units_apart
 from mapper.report.shortfall import shortfalls
 from mapper.run.directory import RunDirectory
 from mapper.run.doubt_metrics import doubt_metrics, held_metrics
@@ -72,7 +73,7 @@ def write_outputs(
     truth: None where nobody knows the poses.
     """
     left_out = int(extra.get("without_depth", 0))
-    metrics = {**_course_metrics(course), **map_metrics(result, truth, left_out), **extra}
+    metrics = {**course_metrics(course), **map_metrics(result, truth, left_out), **extra}
     durations = list(course.stopwatch.durations.get("track", []))
     track_ms = [round(duration * 1e3, 3) for duration in durations]
     run.write_json(run.path / FRAME_TIMES, {"track_ms": track_ms}, indent=None)
@@ -95,7 +96,12 @@ def write_results(
     The metrics get "warnings": sentences about a map that is probably wrong, empty or nearly so.
     recordings: those that lie elsewhere and belong into the report's list of files.
     """
-    metrics["warnings"] = [*untied(metrics), *doubts(metrics), *shortfalls(metrics, result.fusion)]
+    metrics["warnings"] = [
+        *untied(metrics),
+        *units_apart(metrics),
+        *doubts(metrics),
+        *shortfalls(metrics, result.fusion),
+    ]
     write_mesh(run.mesh, result.mesh)
     write_mesh(run.cloud, replace(result.mesh, faces=np.zeros((0, 3), np.int32)))
     shown_truth = aligned_truth(result.trajectory, truth, show, result.is_metric)
@@ -106,7 +112,8 @@ def write_results(
     run.write_json(run.metrics, metrics)  # last: it says that the run is complete
 
 
-def _course_metrics(course: Course) -> dict[str, Any]:
+def course_metrics(course: Course) -> dict[str, Any]:
+    """How a run went, in numbers."""
     return {
         "complete": not course.interrupted,
         "wall_time_s": course.seconds,

@@ -19,6 +19,7 @@ from mapper.core.yaml_text import read_yaml
 from mapper.errors import ConfigError, InputError
 
 LIVE: Final = "live"  # kind and fingerprint of an input whose frames are gone
+MERGED: Final = "merged"  # the same of a run that was made of others
 _MODEL: Final = ConfigDict(frozen=True, extra="ignore", strict=True)
 
 
@@ -59,11 +60,36 @@ class StoredSequence(BaseModel):
     depth_noise: list[float] | None = None
 
 
+class StoredSession(BaseModel):
+    """One of the runs that a run was merged of.
+
+    name: no other one's. path: of the run, absolute; path_from_run: as the merged run sees it.
+    first_keyframe, first_segment, first_frame, seconds: what was added to its numbers and to its
+    times. frames: of its input. keyframes: of its map, some of which may have been culled since.
+    units: of its own map; scale: of these in those of the merged map.
+    """
+
+    model_config = _MODEL
+
+    name: str
+    path: str
+    path_from_run: str | None = None
+    first_keyframe: int
+    first_segment: int
+    first_frame: int
+    seconds: float
+    frames: int
+    keyframes: int
+    units: str
+    scale: float
+
+
 class StoredDescription(BaseModel):
     """The keys of run.yaml. paths_from_run: of settings that name files, as the run sees them.
 
     origin: latitude and longitude (degrees of WGS 84) and altitude (metres) of the map's origin,
-    where its axes are east, north and up; None where it lies nowhere on the Earth.
+    where its axes are east, north and up; None where it lies nowhere on the Earth. sessions: what a
+    merged run was merged of; None of any other.
     """
 
     model_config = _MODEL
@@ -76,6 +102,7 @@ class StoredDescription(BaseModel):
     config: dict[str, Any]
     paths_from_run: dict[str, str | None] = Field(default_factory=dict)
     origin: list[float] | None = None
+    sessions: list[StoredSession] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from rerun.chunk import RrdReader
 
+from mapper.backend.global_map import GlobalMap
+from mapper.backend.graph.edge import Edge
+from mapper.backend.keyframes.keyframe_map import KeyframeMap
 from mapper.core.frame import Frame
 from mapper.core.sim3 import rigid_part
 from mapper.core.trajectory import Trajectory
@@ -56,24 +61,39 @@ def _recording_id(path: Path, run: RunDirectory) -> str:
 def _log_end(
     show: RerunLogger, run: RunDirectory, aligned: Realignment, result: MappingResult
 ) -> None:
-    saved = aligned.final
     start, end = _time_span(result)
     show.at(0, start)
-    moment = (result.counts.frames, end + PAUSE_S)
-    show.at(*moment)
+    newest = max(aligned.final.fused_poses)  # of those that can be read
+    moment = Moment(result.counts.frames, end + PAUSE_S, run.keyframes.load(newest))
+    log_final_map(show, aligned.final, aligned.edges, moment)
+    show.trajectory(result.trajectory.positions)
+    saved = aligned.final
+    what = "aligned globally" if saved.alignment is not None else "scaled"
+    show.event(f"{what}: {len(saved.keyframes)} keyframes, {len(saved.pairs)} pairs")
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """index, timestamp: of what is logged. view: of the newest keyframe that can be read."""
+
+    index: int
+    timestamp: float
+    view: KeyframeMap
+
+
+def log_final_map(show: MapLogger, saved: GlobalMap, edges: Iterable[Edge], moment: Moment) -> None:
+    """Keyframes and graph of a map that is done, at one moment."""
+    show.at(moment.index, moment.timestamp)
     for keyframe in saved.keyframes:  # their features will do: the mesh takes the points' place
         points = keyframe.features.points[keyframe.features.points[:, 2] > 0]
         colors = np.full(points.shape, GREY, np.uint8)
         show.keyframe(keyframe.id, points, colors, saved.poses[keyframe.id])
-    newest = max(saved.fused_poses)  # of those that can be read
-    view, T_world_camera = run.keyframes.load(newest), rigid_part(saved.poses[newest])
-    frame = Frame(*moment, view.image, intrinsics=view.intrinsics)
+    newest = max(saved.fused_poses)
+    view, T_world_camera = moment.view, rigid_part(saved.poses[newest])
+    frame = Frame(moment.index, moment.timestamp, view.image, intrinsics=view.intrinsics)
     show.frame(frame, T_world_camera, "tracking", {})
     show.keyframe_poses(saved.poses)
-    show.edges([(e.i, e.j, e.kind.value) for e in aligned.edges], saved.poses)
-    show.trajectory(result.trajectory.positions)
-    what = "aligned globally" if saved.alignment is not None else "scaled"
-    show.event(f"{what}: {len(saved.keyframes)} keyframes, {len(saved.pairs)} pairs")
+    show.edges([(e.i, e.j, e.kind.value) for e in edges], saved.poses)
 
 
 def _time_span(result: MappingResult) -> tuple[float, float]:

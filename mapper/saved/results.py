@@ -26,7 +26,7 @@ from mapper.io.sequences.sequence import Sequence
 from mapper.io.trajectory_files import read_tum
 from mapper.run.directory import RunDirectory
 from mapper.run.outputs import ALIGNMENT
-from mapper.run.stored_run import LIVE
+from mapper.run.stored_run import LIVE, MERGED
 from mapper.saved.map import load_map
 from mapper.slam.frame_counts import FrameCounts
 
@@ -78,7 +78,7 @@ def sequence_again(run: RunDirectory) -> Sequence | None:
     """
     described = run.read_description()
     stored = described.says.sequence
-    if stored.kind == LIVE:
+    if stored.kind in (LIVE, MERGED):
         return None
     try:
         choice = stored.model_copy(update={"mask_dir": described.mask_dir})

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mapper.core.geometry import transform, umeyama
+from mapper.core.geometry import inverse, transform, umeyama
 from mapper.core.intrinsics import Intrinsics
 from mapper.core.sim3 import inverse_similarity, similarity
-from mapper.vision.local_features import RANSAC_SEED, LocalFeatures
+from mapper.vision.local_features import RANSAC_SEED, LocalFeatures, pose_from_matches
 
 if TYPE_CHECKING:
     from jaxtyping import Float64, Int
@@ -72,6 +72,25 @@ def similarity_from_matches(
     if inliers.sum() < MIN_INLIERS:
         return None
     return MatchedSimilarity(S, int(inliers.sum()), len(pairs))
+
+
+def scaled_pose_from_matches(
+    a: LocalFeatures,
+    b: LocalFeatures,
+    pairs: Int[np.ndarray, "m 2"],
+    camera_b: Intrinsics,
+) -> MatchedSimilarity | None:
+    """S_a_b where a's depth is good and b's is not: its pose by a's points in b's image (PnP in
+    RANSAC), its scale the middle of the depths' ratios; None if too few matches agree."""
+    matched = pose_from_matches(a, b, pairs, camera_b)
+    if matched is None:
+        return None
+    kept = matched.pairs[b.points[matched.pairs[:, 1], 2] > 0]
+    if len(kept) < MIN_INLIERS:
+        return None
+    there = transform(inverse(matched.T_a_b), a.points[kept[:, 0]].astype(float))
+    scale = float(np.median(there[:, 2] / b.points[kept[:, 1], 2]))
+    return MatchedSimilarity(similarity(scale, matched.T_a_b), matched.inliers, matched.matches)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from mapper.backend.keyframes.keyframe_map import KeyframeMap
 from mapper.backend.keyframes.map_cache import MapCache
 from mapper.backend.loops.edge_measurement import EdgeConfig
 from mapper.backend.loops.loop_candidates import Candidate, CandidateConfig
-from mapper.backend.loops.loop_closer import LoopCloser, LoopCloserConfig, _Pair
+from mapper.backend.loops.loop_closer import LoopCloser, LoopCloserConfig, Pair
 from mapper.backend.loops.loop_decision import LoopDecision, Refusal
 from mapper.backend.loops.odometry_chain import OdometryChain
 from mapper.backend.loops.view_consistency import two_way_consistency
@@ -91,10 +91,10 @@ def test_what_was_not_measured_is_not_there(room: Room) -> None:
     old, new = (keyframe_of(k, room.prediction(i), True) for k, i in enumerate((0, 236)))
     maps = MapCache(None, 10)
     closer = LoopCloser(CONFIG, EdgeConfig(), OrbMatcher())
-    pair = _Pair(old, new, np.eye(4), Candidate(0, EdgeKind.LOOP, "descriptor"), False)
+    pair = Pair(old, new, np.eye(4), Candidate(0, EdgeKind.LOOP, "descriptor"), False)
     for k, i in enumerate((0, 236)):
         maps.put(k, KeyframeMap.of(room.prediction(i)))
-    edge, decision = closer._verify(pair, maps)
+    edge, decision = closer.verify(pair, maps)
     assert edge is None and decision.refusal is Refusal.NO_MATCHES and not decision.accepted
     assert decision.measured is None and decision.limit is None
 
@@ -202,15 +202,15 @@ def test_the_lower_overlap_of_the_two_ways_decides(room: Room) -> None:
         maps.put(k, KeyframeMap.of(prediction))
     candidate = Candidate(0, EdgeKind.LOOP, "proximity")
     keyframes = keyframe_of(0, old), keyframe_of(1, half)
-    pair = _Pair(keyframes[0], keyframes[1], room.relative(0, 236), candidate, False)
-    edge, decision = LoopCloser(CONFIG, EdgeConfig(), OrbMatcher())._verify(pair, maps)
+    pair = Pair(keyframes[0], keyframes[1], room.relative(0, 236), candidate, False)
+    edge, decision = LoopCloser(CONFIG, EdgeConfig(), OrbMatcher()).verify(pair, maps)
     assert edge is not None and decision.measured is not None
     a, b = (maps.pyramid(k).levels[0] for k in range(2))
     old_in_new, new_in_old = two_way_consistency(a, b, edge.S_i_j)
     assert old_in_new.overlap < 0.6 < 0.8 < new_in_old.overlap
     assert decision.measured.overlap == old_in_new.overlap
     between = LoopCloserConfig(min_overlap=0.7)
-    edge, decision = LoopCloser(between, EdgeConfig(), OrbMatcher())._verify(pair, maps)
+    edge, decision = LoopCloser(between, EdgeConfig(), OrbMatcher()).verify(pair, maps)
     assert edge is None and (decision.refusal, decision.limit) == (Refusal.OVERLAP, 0.7)
 
 

@@ -1,0 +1,74 @@
+"""mapper merge: join several runs into one."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from mapper.commands.options import add_changes
+
+EPILOG = """examples:
+  mapper merge runs/monday runs/tuesday --out runs/flat
+  mapper merge runs/ground runs/stairs runs/first --out runs/house
+
+Pairs of keyframes that look alike are verified as loops are; runs are joined where several of them
+say the same, and their surfaces must bear it out: one wrong match joins nothing. Runs that do not
+overlap are refused, with what was tried and what failed. A run of a depth camera, if there is one,
+gives the unit and the world, else the first one that is in metres, else the first. Keyframes that
+show nothing new are culled, and the map is fused anew from all others. The runs stay as they are;
+the new one is a run like any other (docs/maps.md). Interrupted runs can be merged too.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the command."""
+    parser.epilog = EPILOG
+    parser.add_argument(
+        "runs", type=Path, nargs="+", metavar="RUN", help="run directories, two at least"
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder of the new run"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace an earlier run")
+    add_changes(
+        parser,
+        "change one of the backend's settings, which are those of the run whose world it is, e.g. "
+        "loops.min_overlap=0.3 (repeatable)",
+    )
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Carry the command out; the exit code of the process."""
+    from mapper.commands.mapping.run import stop_on_sigterm
+    from mapper.merging.command import merge_runs
+
+    stop_on_sigterm()
+    changes = [change.removeprefix("backend.") for change in arguments.changes]
+    told = () if arguments.json else (print,)
+    run, metrics = merge_runs(arguments.runs, arguments.out, arguments.overwrite, changes, *told)
+    summary = {"run": str(run.path), **metrics}
+    if arguments.json:
+        print(json.dumps(summary))
+    else:
+        _print(metrics)
+        print("\n".join(f"  {path}" for path in run.outputs()))
+    return 0
+
+
+def _print(metrics: dict[str, Any]) -> None:
+    from mapper.commands.mapping.run import print_warnings
+    from mapper.report.errors import errors_text
+    from mapper.report.sessions import sessions_in_words
+
+    for line in sessions_in_words(metrics):
+        print(f"  {line}")
+    print(
+        f"  {metrics['tracked']} of {metrics['frames']} frames placed; {metrics['keyframes']} "
+        f"keyframes ({metrics['wall_time_s']:.1f} s)"
+    )
+    if "evaluation" in metrics:
+        told = errors_text(metrics["evaluation"], metrics["units"] == "metres")
+        print(f"  against ground truth: {told}")
+    print_warnings(metrics)

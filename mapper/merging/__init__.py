@@ -1,0 +1,1 @@
+"""Runs joined into one."""

@@ -1,0 +1,171 @@
+"""Joins runs into one map; merged_outputs.py writes it."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from mapper.backend.config import BackendConfig
+from mapper.backend.finalisation import contradicted_loops, fused_map
+from mapper.backend.global_map import GlobalMap
+from mapper.backend.keyframes.map_cache import MapCache
+from mapper.backend.self_doubt.doubt import SelfDoubt, doubt
+from mapper.backend.sessions.anchoring import anchored
+from mapper.backend.sessions.contradictions import Compared, surfaces_compared
+from mapper.backend.sessions.encounters import EncounterSearch
+from mapper.backend.sessions.joining import JoinedSessions, cull, joined
+from mapper.backend.sessions.meeting import Meeting, agreed_edges, meetings
+from mapper.core.geometry import backproject
+from mapper.core.mesh import Mesh
+from mapper.core.sim3 import scale_of
+from mapper.merging.keyframe_store import MergedKeyframes
+from mapper.merging.refusal import refuse_contradiction, refuse_strangers
+from mapper.merging.sessions import MergedRun
+from mapper.saved.results import backend_settings_of
+from mapper.slam.matchers import choose_matcher, matcher_that_made
+from mapper.vision.matching import FeatureMatcher
+
+# Share of the points of which two sessions both say something, on which they must agree.
+MIN_AGREEMENT: Final = 0.6
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MergedMap:
+    """runs: the first one's world is the map's. joint: the graph. final: the map at its optimum.
+    met: what every two runs have in common by their looks. scales: of each run's units in those of
+    the map. compared: surfaces of every two, by their numbers. seconds: what all of it took."""
+
+    runs: list[MergedRun]
+    joint: JoinedSessions
+    final: GlobalMap
+    mesh: Mesh
+    config: BackendConfig
+    met: list[Meeting]
+    scales: list[float]
+    compared: dict[tuple[int, int], Compared]
+    doubt: SelfDoubt
+    keyframes: MergedKeyframes
+    seconds: float
+
+
+def merge(
+    runs: Sequence[MergedRun], config: BackendConfig, say: Say = lambda line: None
+) -> MergedMap:
+    """One map of all runs. config: how they are compared, joined and fused.
+
+    say: is told what is done. Raises InputError, with what was tried and what failed, where they
+    do not overlap or contradict each other.
+    """
+    started = time.perf_counter()
+    sessions = [each.session for each in runs]
+    store = MergedKeyframes(runs)
+    maps = MapCache(store, config.cached_keyframes, config.fusion.tsdf.max_depth)
+    for session in sessions:
+        for keyframe in session.readable:
+            maps.adopt(keyframe.id)
+    matcher = _common_features(runs, maps)
+    search = EncounterSearch(maps, config.loops, config.edges, matcher)
+    met = []
+    for meeting in meetings(sessions, search):
+        met.append(meeting)
+        names = runs[meeting.earlier].name, runs[meeting.later].name
+        say(f"{names[0]} and {names[1]}: {_found(meeting)}")
+    free = frozenset((m.earlier, m.later) for m in met if m.is_free)
+    S_world_session = anchored(sessions, agreed_edges(met), free)
+    if strangers := [n for n in range(len(runs)) if n not in S_world_session]:
+        refuse_strangers(runs, met, strangers)
+    joint = joined(sessions, met, S_world_session, search, config)
+    compared = _compared(runs, joint, maps)
+    for pair, found in compared.items():
+        if found.agreeing + found.conflicting and found.share < MIN_AGREEMENT:
+            refuse_contradiction(runs, pair, found, MIN_AGREEMENT)
+    scales = _scales(runs, joint)
+    cull(joint, sessions, maps, config)
+    final = _final(runs, joint)
+    source = final.maps_to_fuse(config.refinement, store.load_recorded)
+    mesh = fused_map(final, config.fusion, source).extract_mesh()
+    doubts = doubt(final, joint.graph, maps, matcher, config.edges.alignment)
+    seconds = time.perf_counter() - started
+    return MergedMap(
+        list(runs), joint, final, mesh, config, met, scales, compared, doubts, store, seconds
+    )
+
+
+def merging_config(runs: Sequence[MergedRun], changes: Sequence[str] = ()) -> BackendConfig:
+    """Settings of the first run. changes: made to them, like "loops.min_overlap=0.3"."""
+    if not changes:
+        return backend_settings_of(runs[0].run)
+    return runs[0].run.read_description().backend_settings(changes)
+
+
+def _common_features(runs: Sequence[MergedRun], maps: MapCache) -> FeatureMatcher:
+    """Who compares the keyframes; those that have other features get new ones."""
+    keyframes = [k for each in runs for k in each.session.readable]
+    matcher = matcher_that_made(keyframes)
+    if not all(matcher.made(keyframe.features) for keyframe in keyframes):
+        matcher = choose_matcher("auto")
+    for keyframe in keyframes:
+        if not matcher.made(keyframe.features):
+            view = maps.map(keyframe.id)
+            pointmap = backproject(view.depth, view.intrinsics)
+            keyframe.features = matcher.extract(view.image, pointmap)
+    return matcher
+
+
+def _found(meeting: Meeting) -> str:
+    tried, agreeing = len(meeting.encounters.decisions), len(meeting.agreement.edges)
+    verified = len(meeting.encounters.edges)
+    return f"{tried} pairs of keyframes tried, {verified} verified, {agreeing} agree on one place"
+
+
+def _compared(
+    runs: Sequence[MergedRun], joint: JoinedSessions, maps: MapCache
+) -> dict[tuple[int, int], Compared]:
+    ids = [[keyframe.id for keyframe in each.session.readable] for each in runs]
+    return {
+        (a, b): surfaces_compared(ids[a], ids[b], joint.graph.poses, maps)
+        for a, b in itertools.combinations(range(len(runs)), 2)
+    }
+
+
+def _scales(runs: Sequence[MergedRun], joint: JoinedSessions) -> list[float]:
+    """The middle of what became of its keyframes' scales."""
+    return [
+        float(
+            np.median(
+                [
+                    scale_of(joint.graph.poses[k]) / scale_of(S)
+                    for k, S in each.session.poses.items()
+                ]
+            )
+        )
+        for each in runs
+    ]
+
+
+def _final(runs: Sequence[MergedRun], joint: JoinedSessions) -> GlobalMap:
+    """With what alignments of the single runs made of their keyframes' depth."""
+    kept = {keyframe.id for keyframe in joint.keyframes}
+    corrections: dict[int, np.ndarray] = {}
+    pairs: list[tuple[int, int]] = []
+    left_out: list[int] = []
+    for each in runs:
+        added = each.shift.keyframes
+        corrections |= {k + added: grid for k, grid in each.saved.corrections.items()}
+        pairs += [(i + added, j + added) for i, j in each.saved.pairs]
+        left_out += sorted(each.session.left_out)
+    return GlobalMap(
+        joint.keyframes,
+        {k.id: joint.graph.poses[k.id] for k in joint.keyframes},
+        {k: grid for k, grid in corrections.items() if k in kept},
+        [(i, j) for i, j in pairs if i in kept and j in kept],
+        left_out,
+        contradicted_loops(joint.graph),
+    )
