@@ -78,9 +78,9 @@ def load_calibration(path: Path) -> Calibration:
 
 def save_calibration(calibration: Calibration, path: Path) -> None:
     """Writes the nested form; the file appears whole or not at all."""
-    content: dict[str, Any] = {"color": _camera_to_mapping(calibration.color)}
+    content: dict[str, Any] = {"color": mapping_of(calibration.color)}
     if calibration.depth is not None and calibration.T_color_depth is not None:
-        content["depth"] = _camera_to_mapping(calibration.depth)
+        content["depth"] = mapping_of(calibration.depth)
         content["T_color_depth"] = np.asarray(calibration.T_color_depth, float).tolist()
     if calibration.depth_scale is not None:
         content["depth_scale"] = float(calibration.depth_scale)
@@ -186,7 +186,8 @@ def _matrix(content: Any) -> np.ndarray:
     return matrix
 
 
-def _camera_to_mapping(camera: Camera) -> dict[str, Any]:
+def mapping_of(camera: Camera) -> dict[str, Any]:
+    """As camera_of reads it."""
     intrinsics = camera.intrinsics
     content: dict[str, Any] = {key: float(getattr(intrinsics, key)) for key in _NUMBERS[:4]}
     content |= {"width": int(intrinsics.width), "height": int(intrinsics.height)}

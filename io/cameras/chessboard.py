@@ -70,7 +70,7 @@ def calibrate(
             raise InputError(f"picture {count} differs in size from the first, {size[0]}x{size[1]}")
         corners = find_corners(image, board)
         seen += corners is not None
-        if corners is not None and _is_new(corners, views, size):
+        if corners is not None and is_new(corners, views, size):
             views.append(corners)
         if progress is not None:
             progress(count, seen)
@@ -80,7 +80,7 @@ def calibrate(
             f"{MIN_VIEWS} are needed: does --pattern count the inner corners, and is the whole "
             "board in the picture, at various angles and distances?"
         )
-    return _solve(_spread(views), board, size, seen)
+    return solve(spread(views), board, size, seen)
 
 
 def find_corners(image: np.ndarray, board: Board) -> np.ndarray | None:
@@ -91,18 +91,19 @@ def find_corners(image: np.ndarray, board: Board) -> np.ndarray | None:
     return corners.reshape(-1, 2).astype(np.float32) if found else None
 
 
-def _is_new(corners: np.ndarray, views: list[np.ndarray], size: tuple[int, int]) -> bool:
+def is_new(corners: np.ndarray, views: list[np.ndarray], size: tuple[int, int]) -> bool:
+    """Whether corners are elsewhere in the image, (width, height), than in all views."""
     limit = NEW_VIEW * float(np.hypot(*size))
     return all(np.linalg.norm(corners - view, axis=1).mean() > limit for view in views)
 
 
-def _spread(views: list[np.ndarray]) -> list[np.ndarray]:
+def spread(views: list[np.ndarray]) -> list[np.ndarray]:
     """At most MAX_VIEWS of them, evenly."""
     chosen = np.linspace(0, len(views) - 1, min(len(views), MAX_VIEWS)).round().astype(int)
     return [views[i] for i in chosen]
 
 
-def _solve(
+def solve(
     views: list[np.ndarray], board: Board, size: tuple[int, int], seen: int
 ) -> ChessboardCalibration:
     """Solved twice: the second time without the views that fit badly."""

@@ -34,8 +34,8 @@ def add_known(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--gps",
         metavar="FILE|exif",
-        help="track of a receiver (GPX, KML, NMEA), or the places in the images' EXIF: the map is "
-        "in metres then, x to the east, y to the north, z up",
+        help="track of a receiver (GPX, KML, NMEA, or within an MP4), or the places in the images' "
+        "EXIF: the map is in metres then, x to the east, y to the north, z up",
     )
     group.add_argument(
         "--gps-sigma", type=float, metavar="M", help="standard deviation of a place (3)"

@@ -1,8 +1,9 @@
-"""Tracks of receivers: GPX by gpxpy, NMEA by pynmea2 (the extra `gps`), and KML.
+"""Tracks of receivers: GPX by gpxpy, NMEA by pynmea2 (the extra `gps`), KML, and within films.
 
 track.gpx      <trkpt lat lon> with <time>, perhaps <ele> and <hdop>
 track.kml      <gx:Track> with <when> and <gx:coord>, or placemarks with <TimeStamp> and <Point>
 track.nmea     $..GGA (place, altitude, hdop) and $..RMC (date) sentences; also .txt and .log
+film.mp4       a track of places, see mapper.io.priors.gps.video; also .mov and .m4v
 """
 
 from __future__ import annotations
@@ -18,14 +19,17 @@ import numpy as np
 
 from mapper.errors import ConfigError, InputError
 from mapper.io.priors.gps.track import Fixes
+from mapper.io.priors.gps.video import Row, rows_of_film
 from mapper.io.text_files import read_text
 
-Row = tuple[float, float, float, float, float]  # time, latitude, longitude, altitude, hdop
 NO_TIME: Final = "its places have no times; record the track with times, or use photographs' own"
 
 
 def read_fixes(path: Path) -> Fixes:
-    """All fixes of a file, in the order of time. Raises InputError or ConfigError that names it."""
+    """All fixes of a file, in the order of time; of a film by its own clock.
+
+    Raises InputError or ConfigError that names it.
+    """
     if not path.is_file():
         raise InputError(f"{path}: no such file; check --gps")
     reader = _READERS.get(path.suffix.lower())
@@ -162,4 +166,7 @@ _READERS: Final[dict[str, Callable[[Path], Iterator[Row]]]] = {
     ".nmea": _nmea,
     ".txt": _nmea,
     ".log": _nmea,
+    ".mp4": rows_of_film,
+    ".m4v": rows_of_film,
+    ".mov": rows_of_film,
 }

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import yaml
 
 from mapper.core.geometry import inverse
 from mapper.errors import ConfigError, InputError, unknown_name
-from mapper.io.cameras.calibration import CALIBRATION_NAME, camera_of
+from mapper.io.cameras.calibration import CALIBRATION_NAME, camera_of, mapping_of
 from mapper.io.cameras.calibration_formats import (
     camera_of_mapping,
     finite_number,
@@ -19,6 +20,7 @@ from mapper.io.cameras.calibration_formats import (
 from mapper.io.cameras.camera import Camera
 from mapper.io.sequences.stereo.rectification import StereoCameras
 from mapper.io.text_files import read_text
+from mapper.runtime.atomic_files import atomic_write
 
 STEREO_NAME: Final = "stereo.yaml"
 _KEYS: Final = ("left", "right", "T_left_right", "baseline")
@@ -55,6 +57,17 @@ def load_stereo(path: Path) -> StereoCameras | None:
         return _of_mapping(content) if isinstance(content, Mapping) else None
     except (ConfigError, InputError) as error:
         raise ConfigError(f"{path}: {error}") from error
+
+
+def save_stereo(cameras: StereoCameras, path: Path) -> None:
+    """Writes our form; the file appears whole or not at all."""
+    content = {
+        "left": mapping_of(cameras.left),
+        "right": mapping_of(cameras.right),
+        "T_left_right": inverse(cameras.T_right_left).tolist(),
+    }
+    with atomic_write(path) as file:
+        yaml.safe_dump(content, file, sort_keys=False)
 
 
 def _of_mapping(content: Mapping[Any, Any]) -> StereoCameras | None:

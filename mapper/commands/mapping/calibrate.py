@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 EPILOG = """examples:
   mapper calibrate board.mp4 --pattern 9x6 --square 0.025 --out camera.yaml
   mapper calibrate pictures/ --pattern 8x5 --square 0.03 --out camera.yaml
+  mapper calibrate left/ --stereo right/ --pattern 9x6 --square 0.025 --out stereo.yaml
   mapper calibrate --from runs/video --out camera.yaml     # the camera that the frontend mono found
 
 Hold the board, or the camera, so that every part of the image sees it, near and far, tilted.
@@ -34,6 +36,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--from", dest="run", type=Path, metavar="RUN", help="the camera that this run found"
     )
     parser.add_argument(
+        "--stereo",
+        type=Path,
+        metavar="IMAGES|VIDEO",
+        help="what the right camera took at the same moments: images of the same names, or a video "
+        "of as many frames",
+    )
+    parser.add_argument(
         "--pattern", metavar="9x6", help="inner corners of the board, across x down"
     )
     parser.add_argument("--square", type=float, metavar="M", help="side of a square, metres")
@@ -49,13 +58,14 @@ def execute(arguments: argparse.Namespace) -> int:
     from mapper.errors import ConfigError
 
     if arguments.run is not None:
-        if arguments.pictures is not None or arguments.pattern or arguments.square:
+        others = arguments.pictures, arguments.pattern, arguments.square, arguments.stereo
+        if any(other is not None for other in others):
             raise ConfigError("--from RUN takes the run's camera: leave pictures and board out")
         return _from_run(arguments)
     missing = {"IMAGES|VIDEO": "pictures", "--pattern": "pattern", "--square": "square"}
     if lacking := [name for name, value in missing.items() if getattr(arguments, value) is None]:
         raise ConfigError(f"needs {' and '.join(lacking)}, or --from RUN")
-    return _from_board(arguments)
+    return _from_board(arguments) if arguments.stereo is None else _of_two(arguments)
 
 
 def _from_run(arguments: argparse.Namespace) -> int:
@@ -104,10 +114,77 @@ def _from_board(arguments: argparse.Namespace) -> int:
         found = calibrate(_images(arguments.pictures, arguments.every), board, progress)
     save_calibration(Calibration(Camera(found.intrinsics, found.distortion)), arguments.out)
     if arguments.json:
-        print(json.dumps(_as_json(arguments.out, found)))
+        print(json.dumps({"calibration": str(arguments.out), **_camera_as_json(found)}))
     else:
         _print(arguments.out, found)
     return 0
+
+
+def _of_two(arguments: argparse.Namespace) -> int:
+    """Two cameras that saw a chessboard at once."""
+    from tqdm import tqdm
+
+    from mapper.io.sequences.stereo.calibration import save_stereo
+    from mapper.io.sequences.stereo.chessboard import calibrate_stereo
+    from mapper.runtime.existing_files import make_way
+
+    board = _board(arguments.pattern, arguments.square)
+    make_way(arguments.out, arguments.overwrite)
+    pairs = _pairs(arguments.pictures, arguments.stereo, arguments.every)
+    with tqdm(unit=" pairs", disable=arguments.json or None, leave=False) as bar:
+
+        def progress(count: int, found: int) -> None:
+            bar.set_postfix_str(f"{found} boards", refresh=False)
+            bar.update(count - bar.n)
+
+        found = calibrate_stereo(pairs, board, progress)
+    save_stereo(found.cameras, arguments.out)
+    baseline = float(-found.cameras.T_right_left[0, 3])
+    if arguments.json:
+        sides = {side: _camera_as_json(getattr(found, side)) for side in ("left", "right")}
+        whole = {"baseline": baseline, "rmse": found.rmse, "views": found.views}
+        print(json.dumps({"calibration": str(arguments.out), **whole, **sides}))
+        return 0
+    print(f"  {found.seen} pairs with a board in both, {found.views} used")
+    for side in (found.left, found.right):
+        _print_camera(side)
+    print(f"  both fit together to {found.rmse:.2f} pixels; baseline {100 * baseline:.2f} cm")
+    print(f"  {arguments.out}")
+    return 0
+
+
+def _pairs(left: Path, right: Path, every: int | None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Images of one name; of two videos the frames of one number."""
+    import numpy as np
+
+    from mapper.errors import InputError
+    from mapper.io.sequences.decode import read_image
+    from mapper.io.sequences.image_files import list_images
+    from mapper.io.sequences.open_sequence import open_sequence
+    from mapper.io.sequences.stereo.pairs import pairs_by_name
+
+    if left.is_dir() != right.is_dir():
+        raise InputError(f"{left} and {right}: give two folders, or two videos")
+    if left.is_dir():
+        images = [list_images(folder) for folder in (left, right)]
+        for folder, found in zip((left, right), images, strict=True):
+            if not found:
+                raise InputError(f"{folder}: there are no images in it")
+        paired = pairs_by_name(images[0], images[1], np.zeros(len(images[0])))
+        chosen = range(0, len(paired.left), _stride(left, every))
+        for k in chosen:
+            sides = paired.left[k], paired.right[k]
+            yield read_image(sides[0], as_stored=True), read_image(sides[1], as_stored=True)
+        return
+    stride = _stride(left, every)
+    with closing(open_sequence(left)) as first, closing(open_sequence(right)) as second:
+        if len(first) != len(second):
+            raise InputError(
+                f"{left} has {len(first)} frames and {right} has {len(second)}: which were taken "
+                "at once is not known; give folders of images whose names tell"
+            )
+        for index in range(0, len(first), stride):
+            yield first[index].image, second[index].image
 
 
 def _board(pattern: str, square: float) -> Board:
@@ -123,23 +200,27 @@ def _board(pattern: str, square: float) -> Board:
 
 
 def _images(path: Path, every: int | None) -> Iterator[np.ndarray]:
-    from mapper.errors import ConfigError
     from mapper.io.sequences.open_sequence import open_sequence
 
-    if every is not None and every < 1:
-        raise ConfigError(f"--every {every}: must be at least 1")
-    stride = every or (10 if path.is_file() else 1)
-    sequence = open_sequence(path, stride=stride)
+    sequence = open_sequence(path, stride=_stride(path, every))
     try:
         yield from (sequence[index].image for index in range(len(sequence)))
     finally:
         sequence.close()
 
 
-def _as_json(out: Path, found: ChessboardCalibration) -> dict[str, object]:
+def _stride(path: Path, every: int | None) -> int:
+    """Every so many-th picture is taken."""
+    from mapper.errors import ConfigError
+
+    if every is not None and every < 1:
+        raise ConfigError(f"--every {every}: must be at least 1")
+    return every or (10 if path.is_file() else 1)
+
+
+def _camera_as_json(found: ChessboardCalibration) -> dict[str, object]:
     camera = found.intrinsics
     return {
-        "calibration": str(out),
         "fx": camera.fx,
         "fy": camera.fy,
         "cx": camera.cx,
@@ -152,10 +233,14 @@ def _as_json(out: Path, found: ChessboardCalibration) -> dict[str, object]:
 
 
 def _print(out: Path, found: ChessboardCalibration) -> None:
-    camera = found.intrinsics
     print(f"  {found.seen} boards found, {found.views} views used")
+    _print_camera(found)
+    print(f"  {out}")
+
+
+def _print_camera(found: ChessboardCalibration) -> None:
+    camera = found.intrinsics
     print(f"  fx {camera.fx:.1f}, fy {camera.fy:.1f}, cx {camera.cx:.1f}, cy {camera.cy:.1f}")
     print(f"  corners fit to {found.rmse:.2f} pixels; seen in {found.coverage:.0%} of the image")
     if found.rmse > GOOD_RMSE or found.coverage < GOOD_COVERAGE:
         print("  that is poor: take sharper pictures, with the board in every part of the image")
-    print(f"  {out}")
