@@ -8,83 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from mapper.errors import ConfigError, InputError, unknown_name
+from mapper.frontends.options import FrontendOptions
+from mapper.frontends.terms import check_terms
 
 if TYPE_CHECKING:
     from mapper.frontends.base import Frontend
-    from mapper.frontends.cut3r.options import Cut3rOptions
-    from mapper.frontends.mono.config import MonoConfig
-    from mapper.frontends.predictions.config import PredictionsConfig
-    from mapper.frontends.replay import ReplayConfig
-    from mapper.frontends.rgbd.config import RgbdConfig
-    from mapper.frontends.sfm.config import SfmConfig
-    from mapper.frontends.vggt.options import Stream3rOptions, StreamVggtOptions, VggtOptions
-    from mapper.frontends.wint3r.options import Wint3rOptions
     from mapper.vision.matching import FeatureMatcher
 
 ENTRY_POINTS: Final = "mapper.frontends"
-
-
-class FrontendOptions(Protocol):
-    """What the factories read of the settings: MapperConfig has it all.
-
-    frontend: a name, or "auto". weights: file, folder or published name; empty = what is found.
-    max_depth: beyond it depth is too noisy to be used, metres where the frontend is metric.
-    """
-
-    @property
-    def frontend(self) -> str:
-        """Its name."""
-
-    @property
-    def weights(self) -> str:
-        """Where they are."""
-
-    @property
-    def max_depth(self) -> float:
-        """The limit of depth."""
-
-    @property
-    def rgbd(self) -> RgbdConfig:
-        """Of the tracker of depth cameras."""
-
-    @property
-    def mono(self) -> MonoConfig:
-        """Of the tracker of colour images."""
-
-    @property
-    def sfm(self) -> SfmConfig:
-        """Of photographs."""
-
-    @property
-    def replay(self) -> ReplayConfig:
-        """Of saved predictions."""
-
-    @property
-    def predictions(self) -> PredictionsConfig:
-        """Of what another model saved."""
-
-    @property
-    def cut3r(self) -> Cut3rOptions:
-        """Of CUT3R and its variants."""
-
-    @property
-    def wint3r(self) -> Wint3rOptions:
-        """Of WinT3R."""
-
-    @property
-    def stream3r(self) -> Stream3rOptions:
-        """Of STream3R."""
-
-    @property
-    def streamvggt(self) -> StreamVggtOptions:
-        """Of StreamVGGT."""
-
-    @property
-    def vggt(self) -> VggtOptions:
-        """Of VGGT."""
 
 
 Create = Callable[[FrontendOptions, "FeatureMatcher"], "Frontend"]
@@ -109,14 +43,6 @@ class FrontendSpec:
     relocalises: bool = False
     has_cache: bool = False
     is_learned: bool = False
-
-    @property
-    def licences(self) -> tuple[str, ...]:
-        """Of the published weights that it may load, each once; none where none are known."""
-        from mapper.weights.registry import REGISTRY, model_of
-
-        model = model_of(self.name) if self.is_learned else None
-        return tuple(dict.fromkeys(w.licence for w in REGISTRY if w.model == model))
 
 
 def _rgbd(options: FrontendOptions, matcher: FeatureMatcher) -> Frontend:
@@ -173,6 +99,12 @@ def _vggt(name: str) -> Create:
     return create
 
 
+def _da3(options: FrontendOptions, _: FeatureMatcher) -> Frontend:
+    from mapper.frontends.da3.frontend import Da3Frontend
+
+    return Da3Frontend(options.da3, options.weights)
+
+
 def _network(name: str, create: Create, has_cache: bool = False) -> FrontendSpec:
     return FrontendSpec(
         name=name, create=create, sees_raw_images=True, has_cache=has_cache, is_learned=True
@@ -195,13 +127,16 @@ BUILT_IN: Final[Mapping[str, FrontendSpec]] = {
         _network("stream3r", _vggt("stream3r"), has_cache=True),
         _network("streamvggt", _vggt("streamvggt"), has_cache=True),
         _network("vggt", _vggt("vggt")),
+        _network("da3", _da3),
         FrontendSpec(name="replay", create=_replay),
         FrontendSpec(name="predictions", create=_predictions),
     )
 }
 AUTO: Final = "auto"
 WITH_DEPTH: Final = "rgbd"  # what "auto" takes for images with depth
-LEARNED: Final = "cut3r-ttsa"  # ... and without, where weights are at hand
+FREE: Final = "da3"  # ... and without, where weights are at hand that serve anything
+FREE_WEIGHTS: Final = "da3-small"
+LEARNED: Final = "cut3r-ttsa"  # ... or such as do not
 FAR_APART: Final = "sfm"  # ... of photographs that show different things
 WITHOUT_WEIGHTS: Final = "mono"  # ... and where they are not
 
@@ -247,8 +182,12 @@ def check_frontend(name: str) -> None:
 
 
 def create_frontend(options: FrontendOptions, name: str, matcher: FeatureMatcher) -> Frontend:
-    """The frontend of that name with its part of the settings."""
-    return frontend_spec(name).create(options, matcher)
+    """The frontend of that name with its part of the settings. InputError where its weights are
+    not for commercial use and the settings say that they must be."""
+    spec = frontend_spec(name)
+    if options.commercial and spec.is_learned:
+        check_terms(options, name)
+    return spec.create(options, matcher)
 
 
 def choose_frontend(
@@ -258,8 +197,6 @@ def choose_frontend(
 
     far_apart: frames look elsewhere than the ones before them, as those of a panorama do.
     """
-    from mapper.weights.registry import find_weights
-
     if options.frontend != AUTO:
         if frontend_spec(options.frontend).needs_depth and not has_depth:
             raise InputError(f"there is no depth, which the frontend {options.frontend} needs")
@@ -272,7 +209,19 @@ def choose_frontend(
         return WITH_DEPTH, "there is depth"
     if far_apart:
         return FAR_APART, "views of panoramas are photographs far apart"
-    if options.weights or find_weights(LEARNED) is not None:
+    return _by_weights(options)
+
+
+def _by_weights(options: FrontendOptions) -> tuple[str, str]:
+    """... of colour images, by what weights are given or at hand."""
+    from mapper.weights.registry import REGISTRY, find_weights
+
+    named = next((entry for entry in REGISTRY if entry.name == options.weights), None)
+    if named is not None and named.model == FREE:
+        return FREE, "there is no depth, and its weights were named"
+    if not options.weights and find_weights(FREE_WEIGHTS) is not None:
+        return FREE, f"there is no depth, and {FREE_WEIGHTS} is at hand"
+    if options.weights or (not options.commercial and find_weights(LEARNED) is not None):
         return LEARNED, "there is no depth, and weights are at hand"
     return WITHOUT_WEIGHTS, (
         "there is no depth; a learned frontend would need weights: mapper weights fetch, or "

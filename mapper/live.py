@@ -105,7 +105,7 @@ def map_camera(
         show = stack.enter_context(
             closing(open_viewer(request, run, config.recording.image_every, None, say))
         )
-        say(f"{source.name}: {introduced(name, why)}; Ctrl-C ends it")
+        say(f"{source.name}: {introduced(name, why, config)}; Ctrl-C ends it")
         job = LiveJob(
             frontend,
             config,

@@ -22,6 +22,7 @@ from mapper.frontends.base import (
     ReportingFrontend,
 )
 from mapper.frontends.registry import AUTO, choose_frontend, create_frontend, frontend_spec
+from mapper.frontends.terms import licences_of
 from mapper.io.sequences.bounded import BoundedSequence
 from mapper.io.sequences.depth_readings import check_depth_range, depth_camera
 from mapper.io.sequences.fingerprint import fingerprint
@@ -102,7 +103,7 @@ def map_into(
         write_knowledge(run, known)
         why = why if before is None else "as before"
         what = f"{sequence.kind} sequence {sequence.name}: {len(sequence)} frames"
-        say(f"{what}{_reduced(sequence)}; {introduced(name, why)}")
+        say(f"{what}{_reduced(sequence)}; {introduced(name, why, config)}")
         if camera is not None:
             say(f"  {camera.in_words}")
         for note in sequence.notes:
@@ -141,9 +142,9 @@ def _reduced(sequence: BoundedSequence) -> str:
     return f" of {width}x{height}, worked on at {w}x{h} (images.max_side)"
 
 
-def introduced(name: str, why: str) -> str:
+def introduced(name: str, why: str, config: MapperConfig) -> str:
     """A frontend in a few words; of a network also what its published weights may be used for."""
-    licences = frontend_spec(name).licences
+    licences = licences_of(config, name) if frontend_spec(name).is_learned else ()
     terms = f"; its weights as published: {', '.join(licences)}" if licences else ""
     return f"frontend {name} ({why}){terms}"
 

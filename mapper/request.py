@@ -25,9 +25,10 @@ class MapRequest:
     with an option of their own, taken as they are given; None = as the configuration says.
     topics: of a ROS bag, like colour=/a,depth=/b,info=/c; None = found out.
     calib: calibration file. camera_kind: of the depth camera, see mapper.core.camera_kinds;
-    "auto" = as the input says, else estimated from its depth. connect: address of a viewer that
-    runs already. save_recording: write run.rrd. resume: carry on the run in `out`. overwrite:
-    replace it.
+    "auto" = as the input says, else estimated from its depth. commercial: refuse weights that are
+    published for non-commercial use; False = as the configuration says. connect: address of a
+    viewer that runs already. save_recording: write run.rrd. resume: carry on the run in `out`.
+    overwrite: replace it.
     """
 
     out: Path | None = None
@@ -38,6 +39,7 @@ class MapRequest:
     matcher: str | None = None
     align: str | None = None
     kv_budget: str | None = None
+    commercial: bool = False
     calib: Path | None = None
     camera_kind: str = AUTO
     topics: str | None = None
@@ -59,6 +61,7 @@ class MapRequest:
             "weights": self.weights,
             "matcher": self.matcher,
             "backend.align": self.align,
+            "commercial": self.commercial or None,
             **{f"{name}.kv_budget": self.kv_budget for name in _with_cache()},
         }
         return {key: value for key, value in given.items() if value is not None}

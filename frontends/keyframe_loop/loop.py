@@ -95,9 +95,9 @@ class KeyframeMap:
         shares = np.stack([share(call.confidence[row]) for row in rows])
         target = np.stack([frames[place].points for place in places])
         is_origin = int(call.frames[0]) == min(self.keyframes)
-        if not is_origin:
-            target = transform(inverse(frames[0].T_world_camera), target)
-        scale = scale_between(call.points[rows], target, shares >= np.median(shares))
+        target = transform(inverse(frames[0].T_world_camera), target)
+        source = transform(inverse(call.T_world_camera[0].astype(np.float64)), call.points[rows])
+        scale = scale_between(source, target, shares >= np.median(shares))
         if is_origin:
             return Placed(scale, np.eye(4))
         local = call.T_world_camera[: call.active].copy()

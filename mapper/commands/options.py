@@ -37,9 +37,14 @@ def add_config(parser: argparse.ArgumentParser) -> None:
 
 
 def add_weights(parser: argparse.ArgumentParser) -> None:
-    """--weights."""
+    """--weights and --commercial."""
     parser.add_argument(
         "--weights", metavar="PATH", help="checkpoint of a learned frontend, or a published name"
+    )
+    parser.add_argument(
+        "--commercial",
+        action="store_true",
+        help="refuse weights that are published for non-commercial use",
     )
 
 

@@ -10,6 +10,7 @@ from mapper.backend.pairwise.config import PairwiseConfig
 from mapper.core.quantities import WORD, Count, Frames, PixelsOrZero, SecondsOrZero, Switch, Text
 from mapper.core.settings_model import settings
 from mapper.frontends.cut3r.options import Cut3rOptions
+from mapper.frontends.da3.options import Da3Options
 from mapper.frontends.mono.config import MonoConfig
 from mapper.frontends.predictions.config import PredictionsConfig
 from mapper.frontends.replay import ReplayConfig
@@ -52,6 +53,7 @@ class MapperConfig:
     weights: a file, a folder or a published name for the learned frontends; empty = what is found.
     matcher: of local features, by which places and steps are recognised; auto = xfeat where its
         weights are at hand, else orb; lightglue sees most and takes longest.
+    commercial: refuse weights whose published licence is non-commercial.
     threads: run the backend beside the frontend; results do not depend on it.
     images: how large images are worked on.
     rgbd: of the frontend rgbd.
@@ -64,6 +66,7 @@ class MapperConfig:
     stream3r: of the frontend stream3r.
     streamvggt: of the frontend streamvggt.
     vggt: of the frontend vggt.
+    da3: of the frontend da3.
     backend: keyframes, pose graph, loops, global alignment, fusion.
     pairwise: of the reference's pairwise alignment.
     recording: the recording and the files that grow while frames arrive.
@@ -72,6 +75,7 @@ class MapperConfig:
     frontend: Text = "auto"
     weights: Text = ""
     matcher: Annotated[Literal["auto", "xfeat", "orb", "lightglue"], WORD] = "auto"
+    commercial: Switch = False
     threads: Switch = True
     images: ImagesConfig = field(default_factory=ImagesConfig)
     rgbd: RgbdConfig = field(default_factory=RgbdConfig)
@@ -84,6 +88,7 @@ class MapperConfig:
     stream3r: Stream3rOptions = field(default_factory=Stream3rOptions)
     streamvggt: StreamVggtOptions = field(default_factory=StreamVggtOptions)
     vggt: VggtOptions = field(default_factory=VggtOptions)
+    da3: Da3Options = field(default_factory=Da3Options)
     backend: BackendConfig = field(default_factory=BackendConfig)
     pairwise: PairwiseConfig = field(default_factory=PairwiseConfig)
     recording: RecordingConfig = field(default_factory=RecordingConfig)

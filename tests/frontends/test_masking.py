@@ -27,6 +27,7 @@ from mapper.frontends.sfm.config import SfmConfig
 from mapper.io.sequences.open_sequence import open_sequence
 from mapper.io.sequences.sequence import Sequence
 from mapper.vision.orb import OrbMatcher
+from tests.support.networks.da3_networks import write_folder as write_da3
 from tests.support.networks.exact import EXACT
 from tests.support.networks.tiny_cut3r import write_checkpoint
 from tests.support.networks.tiny_wint3r import save_tiny, smooth, tiny_model
@@ -56,6 +57,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "stream3r": write_folder(folder / "stream3r"),
         "streamvggt": write_flat(folder / "streamvggt"),
         "vggt": write_flat(folder / "vggt"),
+        "da3": write_da3(folder / "da3"),
     }
 
 

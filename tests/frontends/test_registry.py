@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import EntryPoint, EntryPoints
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from mapper import MapperConfig
 from mapper.errors import ConfigError, InputError
 from mapper.frontends.cut3r.options import VARIANTS
+from mapper.frontends.da3.options import Da3Options
 from mapper.frontends.registry import (
     BUILT_IN,
     FrontendSpec,
@@ -78,5 +80,43 @@ def test_colour_without_weights_is_tracked_and_told_what_more_it_would_take(
 
 
 def test_a_network_is_introduced_with_the_terms_of_its_weights() -> None:
-    assert introduced("rgbd", "there is depth") == "frontend rgbd (there is depth)"
-    assert "non-commercial" in introduced("cut3r-ttsa", "as asked")
+    assert introduced("rgbd", "there is depth", MapperConfig()) == "frontend rgbd (there is depth)"
+    assert "non-commercial" in introduced("cut3r-ttsa", "as asked", MapperConfig())
+    assert introduced("da3", "as asked", MapperConfig()).endswith("as published: Apache 2.0")
+    large = MapperConfig(da3=Da3Options(model="large"))
+    assert "CC BY-NC 4.0" in introduced("da3", "as asked", large)
+
+
+def test_weights_that_serve_anything_come_before_those_that_do_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mapper.weights.registry.find_weights", lambda name: Path("found"))
+    assert choose_frontend(MapperConfig(), has_depth=False)[0] == "da3"
+    assert choose_frontend(MapperConfig(weights="da3-base"), has_depth=False)[0] == "da3"
+    assert choose_frontend(MapperConfig(weights="mine.pth"), has_depth=False)[0] == "cut3r-ttsa"
+    monkeypatch.setattr(
+        "mapper.weights.registry.find_weights",
+        lambda name: Path("found") if name == "cut3r-ttsa" else None,
+    )
+    assert choose_frontend(MapperConfig(), has_depth=False)[0] == "cut3r-ttsa"
+    assert choose_frontend(MapperConfig(commercial=True), has_depth=False)[0] == "mono"
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        MapperConfig(frontend="cut3r-ttsa", commercial=True),
+        MapperConfig(frontend="stream3r", weights="mine.safetensors", commercial=True),
+        MapperConfig(frontend="da3", da3=Da3Options(model="large"), commercial=True),
+        MapperConfig(frontend="da3", weights="da3-giant", commercial=True),
+    ],
+)
+def test_a_commercial_run_refuses_weights_that_are_not(config: MapperConfig) -> None:
+    with pytest.raises(InputError, match=r"--commercial: the weights of .*non-commercial"):
+        create_frontend(config, config.frontend, OrbMatcher())
+
+
+def test_a_commercial_run_takes_weights_that_serve_anything() -> None:
+    config = MapperConfig(frontend="da3", commercial=True)
+    with pytest.raises(InputError, match="run mapper weights fetch da3-small"):
+        create_frontend(config, "da3", OrbMatcher())

@@ -99,6 +99,8 @@ def _request(arguments: argparse.Namespace) -> BenchRequest:
 
     protocol = choose_protocol(arguments.task, arguments.dataset, arguments.protocol)
     changes = list(arguments.changes)
+    if arguments.commercial:
+        changes.append("commercial=true")
     if arguments.weights:
         changes.append(f"weights={Path(arguments.weights)}")
     return BenchRequest(

@@ -6,6 +6,7 @@ import argparse
 import json
 import time
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,12 +48,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Carry the command out; the exit code of the process."""
     from mapper.config.loader import load_config
+    from mapper.frontends.terms import check_terms
     from mapper.io.point_files import check_inside, read_points
     from mapper.io.sequences.open_sequence import open_sequence
 
     started = time.perf_counter()
     points = read_points(arguments.points)
     config = load_config(None, arguments.changes)
+    if config.commercial or arguments.commercial:
+        check_terms(replace(config, weights=arguments.weights or ""), arguments.frontend)
     out = _folder(arguments)
     opened = open_sequence(
         arguments.sequence,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 EPILOG = """examples:
   mapper weights list
   mapper weights fetch cut3r-512-dpt
+  mapper weights fetch da3-small --commercial
   mapper weights verify downloads/cut3r_512_dpt_4_64.pth
   mapper weights convert cut3r_512_dpt_4_64.pth cut3r.safetensors
 
@@ -41,6 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     fetch.add_argument("name", metavar="NAME", help="as mapper weights list shows it")
     fetch.add_argument(
         "--accept-licence", action="store_true", help="do not ask; for scripts that may accept it"
+    )
+    fetch.add_argument(
+        "--commercial", action="store_true", help="refuse what is for non-commercial use"
     )
     verify = action(
         "verify", "read weights, without running anything in them, and say what they are"
@@ -77,6 +81,8 @@ def _list(_: argparse.Namespace) -> tuple[Any, list[str]]:
                 "size": entry.size,
                 "sha256": entry.sha256,
                 "licence": entry.licence,
+                "commercial": entry.is_commercial,
+                "doubt": entry.doubt or None,
                 "source": entry.source,
                 "page": entry.page,
                 "source_verified": entry.verified,
@@ -92,6 +98,9 @@ def _list(_: argparse.Namespace) -> tuple[Any, list[str]]:
     for entry in REGISTRY:
         doubt = "" if entry.verified else "  (not confirmed by its authors' pages)"
         lines.append(f"  {entry.name.ljust(widths[0])}  {entry.page}{doubt}")
+    for doubt in dict.fromkeys(entry.doubt for entry in REGISTRY if entry.doubt):
+        names = ", ".join(entry.name for entry in REGISTRY if entry.doubt == doubt)
+        lines += ["", f"{names}: {doubt}"]
     lines += ["", f"weights folder: {weights_folder()}"]
     return result, lines
 
@@ -101,6 +110,8 @@ def _fetch(arguments: argparse.Namespace) -> tuple[Any, list[str]]:
     from mapper.weights.registry import find_file, published
 
     entry = published(arguments.name)
+    if arguments.commercial and not entry.is_commercial:
+        raise InputError(f"--commercial: {entry.name} is published under {entry.licence}")
     path = find_file(entry)
     if path is not None:
         return _fetched(entry, path), [f"{entry.name} is here already: {path}"]
@@ -126,6 +137,8 @@ def _settle_licence(entry: Weights, accepted: bool) -> None:
     if licence_accepted(entry):
         return
     print(f"{entry.name}: {entry.licence}\n  terms: {entry.page}", file=sys.stderr)
+    if entry.doubt:
+        print(f"  disputed: {entry.doubt}", file=sys.stderr)
     if not accepted:
         if not sys.stdin.isatty():
             raise InputError(

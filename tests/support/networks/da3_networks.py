@@ -44,7 +44,8 @@ def tiny_network() -> Da3:
     """Of views that see one another."""
     model = Da3(TINY).eval().requires_grad_(False)
     drawn(model)
-    model.cam_dec.fc_fov[0].bias.fill_(1.0)  # a field of view that a camera can have
+    # A field of view that a camera can have.
+    model.cam_dec.get_parameter("fc_fov.0.bias").fill_(1.0)
     model.cam_dec.fc_qvec.bias.copy_(torch.tensor([0.0, 0, 0, 3]))
     return model
 
