@@ -11,6 +11,7 @@ import numpy as np
 
 from mapper.core.trajectory import Trajectory
 from mapper.report.loops import LoopRow
+from mapper.report.scene.scene import Scene
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class ReportData:
     keyframe_positions: (K, 3). loops: every pair that was proposed as one, with rows of those.
     ground_truth: brought to the estimate, or None. alignment_costs: before and after each round of
     the global alignment; empty without. mesh_pictures: uint8 (H, W, 3), RGB. frame_latencies_ms:
-    (N,). files: the run's outputs.
+    (N,). files: the run's outputs. scene: the map to turn around, None of one without surfaces.
     """
 
     name: str
@@ -50,6 +51,7 @@ class ReportData:
     frame_latencies_ms: np.ndarray = field(default_factory=lambda: np.zeros(0))
     config: str = ""
     files: Sequence[Path] = ()
+    scene: Scene | None = None
 
     @property
     def unit(self) -> str:

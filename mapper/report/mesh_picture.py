@@ -32,10 +32,17 @@ def render_mesh(
     Faces seen from behind are left out, so a room opens like a doll's house.
     """
     if T_world_camera is None:
-        points = visible_points(mesh)
-        rotation = oblique_rotation(mesh, np.asarray(up, np.float64))
-        T_world_camera = _framed(points, rotation, width / height, FIELD_OF_VIEW)
+        T_world_camera = oblique_pose(mesh, np.asarray(up, np.float64), width / height)
     return _render(mesh, width, height, T_world_camera, FIELD_OF_VIEW)
+
+
+def oblique_pose(mesh: Mesh, up: np.ndarray, aspect: float = 1.6) -> np.ndarray:
+    """T_world_camera (4, 4) from which the whole mesh is seen, from outside and above.
+
+    up: (3,), in the world. aspect: width by height of the picture.
+    """
+    rotation = oblique_rotation(mesh, up)
+    return _framed(visible_points(mesh), rotation, aspect, FIELD_OF_VIEW)
 
 
 def render_mesh_top(

@@ -10,6 +10,7 @@ from mapper.report.data import ReportData
 from mapper.report.notes import notes
 from mapper.report.problems import problems
 from mapper.report.rendering import render
+from mapper.report.scene.scene import as_json
 from mapper.report.sessions import HEADS, session_rows
 from mapper.report.tables import loop_table, stage_rows
 from mapper.report.units import place_in_words, unit_in_words
@@ -73,6 +74,7 @@ def as_html(report: ReportData) -> str:
         error_figure=figures.error_figure(report) if moves and has_truth else None,
         latency_figure=figures.latency_figure(report) if len(report.frame_latencies_ms) else None,
         stages=stage_rows(report.metrics.get("timings") or {}),
+        scene=as_json(report.scene) if report.scene is not None else None,
         loops=loop_table(report.loops, report.is_metric) if report.loops else None,
     )
 

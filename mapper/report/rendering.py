@@ -10,6 +10,7 @@ from typing import Any, Final
 import cv2
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 DASH: Final = "\N{EN DASH}"  # where there is no value
@@ -40,7 +41,14 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {"data_url": _data_url, "png": _png, "cell": cell_text, "size": _size}
+    environment.filters["file"] = _file
     return environment
+
+
+@cache
+def _file(name: str) -> Markup:
+    """Style or script beside the templates as it is: braces in it are its own."""
+    return Markup((TEMPLATES / name).read_text("utf-8"))
 
 
 def _data_url(png: bytes) -> str:

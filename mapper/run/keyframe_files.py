@@ -109,6 +109,13 @@ class KeyframeFiles:
             DepthNoise(*arrays["noise"].tolist()),
         )
 
+    def load_image(self, keyframe_id: int) -> np.ndarray:
+        """The image alone of a keyframe, uint8 (h, w, 3), RGB."""
+        path = self.path(keyframe_id)
+        png = LAYOUT.read(path, ("image_png",))["image_png"]
+        height, width = (int.from_bytes(png[at : at + 4].tobytes(), "big") for at in (20, 16))
+        return _decoded(path, png, (height, width))
+
     def load_view(self, keyframe_id: int) -> tuple[LocalFeatures, Intrinsics, np.ndarray | None]:
         """What is known of a keyframe besides its map: features, camera, descriptor if any."""
         path = self.path(keyframe_id)

@@ -27,6 +27,7 @@ from mapper.report.doubts import doubts
 from mapper.report.knowledge import untied
 from mapper.report.loops import LoopRow
 from mapper.report.page import write_report
+from mapper.report.scene.of_result import scene_of
 from mapper.report.sessions import units_apart
 from mapper.report.shortfall import shortfalls
 from mapper.run.directory import RunDirectory
@@ -203,6 +204,8 @@ def _report(
     description = run.read_description().says
     config = yaml.safe_dump(description.config, sort_keys=False)
     changes = metrics.get("alignment", {}).get("changes", [])
+    loops = _loop_rows(result)
+    up = estimate_up(result.mesh, held_up(result.trajectory.T_world_camera))
     return ReportData(
         name=description.sequence.name,
         frontend=description.frontend,
@@ -210,13 +213,14 @@ def _report(
         estimate=result.trajectory,
         is_metric=result.is_metric,
         keyframe_positions=result.keyframe_trajectory.positions,
-        loops=_loop_rows(result),
+        loops=loops,
         alignment_costs=result.alignment_costs,
         ground_truth=truth,
-        mesh_pictures=_pictures(result.mesh, held_up(result.trajectory.T_world_camera)),
+        mesh_pictures=_pictures(result.mesh, up),
         frame_latencies_ms=np.array(run.read_json(run.path / FRAME_TIMES).get("track_ms", [])),
         config="".join(f"# aligned with --set {change}\n" for change in changes) + config,
         files=run.outputs(),
+        scene=scene_of(result, loops, up, run.keyframes.load_image),
     )
 
 
@@ -235,11 +239,11 @@ def _loop_rows(result: MappingResult) -> list[LoopRow]:
     ]
 
 
-def _pictures(mesh: Mesh, held: np.ndarray) -> list[np.ndarray]:
-    """Oblique and bird's-eye views; none of an empty map. held: (3,), see held_up."""
+def _pictures(mesh: Mesh, up: np.ndarray) -> list[np.ndarray]:
+    """Oblique and bird's-eye views; none of an empty map. up: unit vector (3,)."""
     if len(mesh.faces) == 0:
         return []
     from mapper.report.mesh_picture import render_mesh, render_mesh_top
 
-    x, y, z = estimate_up(mesh, held).tolist()
+    x, y, z = up.tolist()
     return [render_mesh(mesh, up=(x, y, z)), render_mesh_top(mesh, up=(x, y, z))]

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from jinja2 import UndefinedError
 
+from mapper.report.page import as_html
 from mapper.report.rendering import DASH, TEMPLATES, cell_text, render
+from tests.report.test_page import full_report
 
 ROOT = Path(__file__).parents[2]
 
@@ -17,6 +19,12 @@ ROOT = Path(__file__).parents[2]
 def test_a_value_that_a_template_needs_must_be_there() -> None:
     with pytest.raises(UndefinedError, match="plots"):
         render("benchmark.html", table={"title": "", "head": [], "rows": [], "notes": []})
+
+
+def test_scripts_and_styles_stand_in_the_page_as_they_are(tmp_path: Path) -> None:
+    """Braces in them are their own; the template's language has the same."""
+    page = as_html(full_report(tmp_path))
+    assert (TEMPLATES / "report.css").read_text() in page
 
 
 def test_numbers_have_three_digits() -> None:

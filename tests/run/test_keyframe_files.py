@@ -103,6 +103,13 @@ def test_descriptors_of_bits_and_vectors_are_read_back_as_they_were(
     np.testing.assert_array_equal(features.descriptors, described)
 
 
+def test_the_image_is_read_alone(store: KeyframeFiles) -> None:
+    np.testing.assert_array_equal(store.load_image(0), store.load(0).image)
+    store.path(0).write_bytes(store.path(0).read_bytes()[:200])
+    with pytest.raises(InputError, match="cannot be read"):
+        store.load_image(0)
+
+
 def test_features_without_descriptors_are_refused(store: KeyframeFiles) -> None:
     with np.load(store.path(0)) as archive:
         arrays = {name: archive[name] for name in archive.files if "descriptors" not in name}
