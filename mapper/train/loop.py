@@ -6,7 +6,7 @@ import json
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
@@ -19,6 +19,7 @@ from mapper.errors import InputError
 from mapper.runtime.atomic_files import output_error
 from mapper.train.batch import TrainingBatch
 from mapper.train.checkpoint import restore_training, save_training
+from mapper.train.curves import Curves, by_curve
 from mapper.train.data.ahead import read_ahead
 from mapper.train.data.batches import Batches
 from mapper.train.networks import Trained
@@ -35,7 +36,7 @@ MOST_SKIPPED: Final = 5  # batches in a row whose loss is no number
 @dataclass(frozen=True, slots=True)
 class Training:
     """validation: never trained on, or None. until: time.monotonic() at which to stop, saved.
-    workers: threads that read batches ahead."""
+    workers: threads that read batches ahead. curves: where people watch."""
 
     recipe: Recipe
     trained: Trained
@@ -46,19 +47,22 @@ class Training:
     tell: Callable[[str], None] = print
     processes: Processes = ALONE
     workers: int = 0
+    curves: Sequence[Curves] = ()
 
     def run(self) -> int:
         """Train from where the folder's checkpoint ends; the number of steps done in the end."""
         recipe, model = self.recipe, self.trained.model
         freeze(model, recipe.freeze)
         betas = (recipe.beta1, recipe.beta2)
-        adam = optimiser(model, Optimisation(recipe.decay, recipe.weight_decay, betas))
+        adam = optimiser(
+            model, Optimisation(recipe.decay, recipe.weight_decay, betas, recipe.matrices)
+        )
         done = restore_training(self.folder, model, adam, recipe)
         clipping = Clipping(recipe.clip or math.inf, tuple(recipe.clip_parts))
         move = OptimiserStep(
             model, self.trained.objective, adam, clipping, recipe.step_each_chunk, self.processes
         )
-        log = _Log(self.folder / LOG, done, self.tell, recipe)
+        log = _Log(self.folder / LOG, done, self.tell, recipe, self.curves)
         numbers = (number for later in range(done, recipe.steps) for number in self._numbers(later))
         with closing(read_ahead(self.batches, numbers, self.workers)) as ahead:
             step = self._learn(move, ahead, log, done)
@@ -143,8 +147,15 @@ def no_room(recipe: Recipe) -> str:
 class _Log:
     """A line of JSON now and then, and one for people with the time that is left."""
 
-    def __init__(self, path: Path, done: int, tell: Callable[[str], None], recipe: Recipe) -> None:
-        self._path, self._tell, self._recipe = path, tell, recipe
+    def __init__(
+        self,
+        path: Path,
+        done: int,
+        tell: Callable[[str], None],
+        recipe: Recipe,
+        curves: Sequence[Curves],
+    ) -> None:
+        self._path, self._tell, self._recipe, self._curves = path, tell, recipe, curves
         self._first, self._started = done, time.monotonic()
         self._sums: dict[str, float] = {}
         self._count = 0
@@ -167,9 +178,11 @@ class _Log:
         )
 
     def write(self, line: dict[str, Any]) -> None:
-        """Append one line."""
+        """Append one line, and a point to each curve."""
         try:
             with self._path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
         except OSError as error:
             raise output_error(self._path, error) from error
+        for curves in self._curves:
+            curves.add(int(line["step"]), by_curve(line))

@@ -25,8 +25,9 @@ from mapper.train.looking import seen_errors
 from mapper.train.losses.cut3r import Cut3rCriterion
 from mapper.train.objectives.cut3r import Cut3rObjective
 from mapper.train.objectives.objective import Looking, MixedPrecision, Objective
-from mapper.train.objectives.stream3r import Stream3rObjective
+from mapper.train.objectives.stream3r import Emphasis, Stream3rObjective
 from mapper.train.objectives.streamvggt import DistillationObjective, PointsObjective
+from mapper.train.objectives.taught_attention import TaughtAttention
 from mapper.train.objectives.vggt import VggtObjective
 from mapper.train.objectives.wint3r import Wint3rObjective
 from mapper.train.recipe import Recipe
@@ -99,7 +100,9 @@ def objective_of(recipe: Recipe, model: nn.Module, teacher: Vggt | None = None) 
     if recipe.model == "vggt":
         return VggtObjective(model, precision=precision)
     if recipe.model == "stream3r":
-        return Stream3rObjective(model, recipe.limit_images, precision)
+        taught = TaughtAttention(model, recipe.matching_block) if recipe.matching else None
+        emphasis = Emphasis(recipe.cameras, recipe.loss != "cameras", recipe.matching, taught)
+        return Stream3rObjective(model, recipe.limit_images, precision, emphasis)
     assert teacher is not None
     return DistillationObjective(model, teacher, precision)
 

@@ -107,17 +107,23 @@ class Recipe:
         ones, by their published names.
     loss: published: the model's own, of StreamVGGT the distillation. all_alike: CUT3R's of stages 1
         and 4, which does not judge a sequence by what its truth is worth. points: CUT3R's loss for
-        the points and cameras of VGGT or StreamVGGT.
+        the points and cameras of VGGT or StreamVGGT. cameras: of STream3R's published loss the
+        part of the cameras alone; no map is computed.
     long: CUT3R's sequences are decoded in chunks, of which the last four are trained.
         step_each_chunk: published; the optimiser moves after each, else once a batch.
     last_view_decides: CUT3R's published rule that a sequence whose last view shows rays alone has
         no loss of poses.
     limit_images: STream3R's published bound on what an image's edges may cost.
+    cameras: what the cameras' part of STream3R's loss weighs. matching: weight of what the first
+        head of global attention matching_block is told of where patches are seen again, of
+        STream3R alone; 0 = nothing, as published.
     data: what batches are drawn.
     rate: of learning.
     steps: of the optimiser. accumulate: batches of each. clip: norm of the gradient at most, 0 =
         any.
         clip_parts: parts of the network that are clipped each by itself; [] = the whole.
+    matrices: the rate at which the matrices of blocks are moved by Muon, as a multiple of the
+        others' rate; 0 = all by AdamW, as published.
     decay: weight decay of AdamW, on matrices and tokens, or on all parameters.
     weight_decay, beta1, beta2: of AdamW.
     freeze: names of parameters that stay as they are, with * for anything.
@@ -130,7 +136,7 @@ class Recipe:
 
     model: Literal["cut3r", "stream3r", "streamvggt", "vggt", "wint3r"] = "stream3r"
     network: dict[str, Any] = field(default_factory=dict)
-    loss: Literal["published", "all_alike", "points"] = "published"
+    loss: Literal["published", "all_alike", "points", "cameras"] = "published"
     long: Switch = False
     step_each_chunk: Switch = False
     last_view_decides: Switch = False
@@ -146,6 +152,10 @@ class Recipe:
     beta2: Probability = 0.95
     freeze: list[str] = field(default_factory=list)
     limit_images: Switch = False
+    cameras: Positive = 1.0
+    matching: NonNegative = 0.0
+    matching_block: Whole = 2
+    matrices: NonNegative = 0.0
     precision: Literal["float32", "bfloat16"] = "float32"
     recompute: Switch = False
     seed: Whole = 0
@@ -168,6 +178,14 @@ class Recipe:
             raise ValueError(f"{chosen[0]}: of cut3r alone, not of {self.model}")
         if self.loss == "points" and self.model not in ("vggt", "streamvggt"):
             raise ValueError(f"loss points: of vggt and streamvggt, not of {self.model}")
+        of_stream3r = {
+            "loss cameras": self.loss == "cameras",
+            "cameras": self.cameras != 1,
+            "matching": self.matching > 0,
+        }
+        chosen = [name for name, value in of_stream3r.items() if value]
+        if chosen and self.model != "stream3r":
+            raise ValueError(f"{chosen[0]}: of stream3r alone, not of {self.model}")
         if self.step_each_chunk and (not self.long or self.accumulate > 1):
             raise ValueError("step_each_chunk: needs long, and accumulate 1")
 

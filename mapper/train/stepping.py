@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from mapper.errors import ConfigError
+from mapper.train.muon import MULTIPLE
 from mapper.train.processes import ALONE, Processes
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class OptimiserStep:
         Where one of them is no number, nothing moves.
         """
         for group in self.adam.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group.get(MULTIPLE, 1.0)
         self.adam.zero_grad(set_to_none=True)
         told = Told()
         for batch in batches:

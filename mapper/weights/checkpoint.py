@@ -29,6 +29,7 @@ TRAINING_COUNTERS: Final = (
     ("epoch_fraction", "train_total_samples", "train_total_images")  # STream3R's
     + ("n_averaged",)  # torch.optim.swa_utils
 )
+CONFIG_KEY: Final = "config"  # of a safetensors file's metadata
 FOLDER_FILES: Final = (
     "model.safetensors",
     "model.safetensors.index.json",
@@ -45,7 +46,8 @@ class Checkpoint:
 
     model_text: the stored constructor expression, where there is one; see parse_model_text
     format: torch-zip, torch-legacy or safetensors; with -sharded behind it where it is in parts
-    config: the content of the config.json beside the weights of a Hugging Face folder
+    config: the content of the config.json beside the weights of a Hugging Face folder, or stored
+        in the file itself, as in those that come with this package
     """
 
     tensors: dict[str, Tensor]
@@ -166,7 +168,17 @@ def _all_begin(tensors: Mapping[str, Tensor], prefix: str) -> bool:
 
 def _load_safetensors(path: Path) -> Checkpoint:
     tensors, metadata = _safetensors(path)
-    return Checkpoint(_clean(tensors, path), metadata.get("model_text"), "safetensors")
+    config = _stored_config(metadata)
+    return Checkpoint(_clean(tensors, path), metadata.get("model_text"), "safetensors", config)
+
+
+def _stored_config(metadata: Mapping[str, str]) -> dict[str, Any] | None:
+    """The network's sizes where the file has them; another's text of that name says nothing."""
+    try:
+        config = json.loads(metadata.get(CONFIG_KEY, "null"))
+    except ValueError:
+        return None
+    return config if isinstance(config, dict) else None
 
 
 def _safetensors(path: Path) -> tuple[dict[str, Tensor], Mapping[str, str]]:

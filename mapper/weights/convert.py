@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from pathlib import Path
@@ -10,11 +11,11 @@ from torch import Tensor
 
 from mapper.errors import OutputError
 from mapper.runtime.atomic_files import atomic_write
-from mapper.weights.checkpoint import Checkpoint
+from mapper.weights.checkpoint import CONFIG_KEY, Checkpoint
 
 
 def write_safetensors(checkpoint: Checkpoint, path: Path | str, source: str = "") -> None:
-    """Writes all tensors and, as metadata, the constructor text and the format they came from.
+    """Writes all tensors and, as metadata, the sizes and the format that they came with.
 
     Raises OutputError if `path` has another ending or cannot be written.
     """
@@ -27,6 +28,8 @@ def write_safetensors(checkpoint: Checkpoint, path: Path | str, source: str = ""
     metadata = {"format": "pt", "source_format": checkpoint.format, "source_file": source}
     if checkpoint.model_text is not None:
         metadata["model_text"] = checkpoint.model_text
+    if checkpoint.config is not None:
+        metadata[CONFIG_KEY] = json.dumps(checkpoint.config)
     try:
         with atomic_write(path, "wb") as file:
             usual = stat.S_IMODE(os.fstat(file.fileno()).st_mode)

@@ -30,20 +30,24 @@ TINY = VggtConfig(
 
 def test_biases_and_norms_do_not_decay_and_tokens_do() -> None:
     model = Vggt(TINY)
-    groups = parameter_groups(model, Optimisation())
+    groups = parameter_groups(model.named_parameters(), Optimisation())
     by_decay = {group["weight_decay"]: {id(p) for p in group["params"]} for group in groups}
     assert set(by_decay) == {0.0, 0.05}
     assert id(model.aggregator.camera_token) in by_decay[0.05]
     assert id(model.aggregator.frame_blocks[0].norm1.weight) in by_decay[0.0]  # type: ignore[union-attr]
-    everything = parameter_groups(model, Optimisation("all"))
+    everything = parameter_groups(model.named_parameters(), Optimisation("all"))
     assert len(everything) == 1 and everything[0]["weight_decay"] == 0.05
 
 
 def test_what_is_frozen_is_in_no_group_and_a_wrong_name_is_refused() -> None:
     model = Vggt(TINY)
-    before = sum(len(group["params"]) for group in parameter_groups(model, Optimisation()))
+    before = sum(
+        len(group["params"]) for group in parameter_groups(model.named_parameters(), Optimisation())
+    )
     frozen = freeze(model, ["aggregator.patch_embed"])
-    after = sum(len(group["params"]) for group in parameter_groups(model, Optimisation()))
+    after = sum(
+        len(group["params"]) for group in parameter_groups(model.named_parameters(), Optimisation())
+    )
     still = sum(name.endswith("mask_token") for name in frozen)  # which never had a gradient
     assert len(frozen) > 5 and before - after == len(frozen) - still
     with pytest.raises(ConfigError, match="no parameter"):
@@ -74,7 +78,7 @@ def test_cut3r_s_groups_are_the_recorded_ones(name: str, groups: list[dict[str, 
         groups[-1]["frozen"]
     )
     names = {id(parameter): name for name, parameter in model.named_parameters()}
-    for group in parameter_groups(model, Optimisation()):
+    for group in parameter_groups(model.named_parameters(), Optimisation()):
         recorded = [each for each in groups[:-1] if each["weight_decay"] == group["weight_decay"]]
         expected = {name for each in recorded for name in each["names"]}
         assert {names[id(parameter)] for parameter in group["params"]} == expected

@@ -94,11 +94,25 @@ def stream3r_loss(output: Stream3rOutput, batch: TrainingBatch, limit_images: bo
         ).items()
     }
     cameras = [_in_units(camera, truth.depth_sizes[1]) for camera in output.cameras]
-    translation, rotation, field = camera_terms(cameras, truth.cameras)
-    parts |= {"camera.translation": translation, "camera.rotation": rotation}
-    parts |= {"camera.field": field, "camera": translation + rotation + 0.5 * field}
+    parts |= _camera_parts(cameras, truth.cameras)
     shares = ("point.confident", "point.edges", "depth.confident", "depth.edges", "camera")
     return Loss(torch.stack([parts[key] for key in shares]).sum(), parts)
+
+
+def camera_parts(
+    refinements: Sequence[Float[Tensor, "b v 9"]], batch: TrainingBatch
+) -> dict[str, Tensor]:
+    """Of the cameras alone, where there is no map that tells their unit: the truth's is taken."""
+    size = (batch.depth.shape[-2], batch.depth.shape[-1])
+    cameras = vggt_encoding(inverse_rigid(batch.T_first_camera), batch.intrinsics, size)
+    unit = mean_size(batch.depth[..., None], batch.valid)
+    return _camera_parts(refinements, _in_units(cameras, unit))
+
+
+def _camera_parts(refinements: Sequence[Tensor], true: Tensor) -> dict[str, Tensor]:
+    translation, rotation, field = camera_terms(refinements, true)
+    parts = {"camera.translation": translation, "camera.rotation": rotation}
+    return parts | {"camera.field": field, "camera": translation + rotation + 0.5 * field}
 
 
 def _in_units(cameras: Float[Tensor, "b v 9"], size: Float[Tensor, " b"]) -> Tensor:

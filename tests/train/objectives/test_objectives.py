@@ -34,6 +34,10 @@ RECIPES: dict[str, dict[str, Any]] = {
     "cut3r": {"model": "cut3r", "network": CUT3R},
     "cut3r_alike_long": {"model": "cut3r", "network": CUT3R, "loss": "all_alike", "long": True},
     "stream3r": {"model": "stream3r", "network": VGGT},
+    "stream3r_cameras": {
+        **{"model": "stream3r", "network": VGGT, "loss": "cameras"},
+        **{"cameras": 10.0, "matching": 1.0, "matching_block": 0},
+    },
     "streamvggt": {"model": "streamvggt", "network": VGGT},
     "streamvggt_points": {"model": "streamvggt", "network": VGGT, "loss": "points"},
     "vggt": {"model": "vggt", "network": VGGT},
@@ -55,6 +59,7 @@ START = "camera_head.empty_pose_tokens"
 UNUSED = {
     "cut3r": OF_CUT3R,
     "cut3r_alike_long": (*OF_CUT3R, *BEFORE),
+    "stream3r_cameras": ("depth_head", "point_head"),
     "streamvggt": (START,),
     "streamvggt_points": (START, "depth_head", "track_head"),
     "vggt": ("point_head", "track_head"),
