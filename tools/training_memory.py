@@ -40,7 +40,7 @@ LOSSES: Final = (
     (streamvggt, "cut3r_loss"),
 )
 PUBLISHED: Final = sorted(
-    path.stem for path in RECIPES.glob("*.yaml") if not path.stem.endswith("-mini")
+    path.stem for path in RECIPES.glob("*.yaml") if "-mini" not in path.stem
 )
 BYTES: Final = 4
 

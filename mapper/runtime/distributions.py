@@ -36,6 +36,7 @@ DISTRIBUTIONS: Final = {
     "rosbags": "rosbags",
     "safetensors": "safetensors",
     "scipy": "scipy",
+    "tensorboard": "tensorboard",
     "torch": "torch",
     "tqdm": "tqdm",
     "yaml": "pyyaml",

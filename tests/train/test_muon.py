@@ -23,6 +23,10 @@ class Network(nn.Module):
         self.blocks = nn.ModuleList([nn.Linear(4, 4), nn.Linear(4, 4)])
         self.head = nn.Linear(4, 2)
 
+    @property
+    def linears(self) -> list[nn.Linear]:
+        return [block for block in self.blocks if isinstance(block, nn.Linear)]
+
 
 def moved(model: Network, steps: int, adam: torch.optim.Optimizer) -> list[torch.Tensor]:
     for step in range(steps):
@@ -31,7 +35,7 @@ def moved(model: Network, steps: int, adam: torch.optim.Optimizer) -> list[torch
             group["lr"] = 0.1 * group.get("multiple", 1.0)
         adam.zero_grad()
         features = torch.randn(8, 4)
-        for block in model.blocks:
+        for block in model.linears:
             features = block(features).tanh()
         model.head(features).square().sum().backward()
         adam.step()
@@ -41,11 +45,11 @@ def moved(model: Network, steps: int, adam: torch.optim.Optimizer) -> list[torch
 def test_matrices_of_blocks_move_by_their_own_rate_in_every_direction_alike() -> None:
     torch.manual_seed(0)
     model = Network()
-    before = [block.weight.detach().clone() for block in model.blocks]
+    before = [block.weight.detach().clone() for block in model.linears]
     adam = optimiser(model, CHOSEN)
     assert isinstance(adam, MuonAndAdamW)
     moved(model, 1, adam)
-    for old, block in zip(before, model.blocks, strict=True):
+    for old, block in zip(before, model.linears, strict=True):
         sizes = torch.linalg.svdvals(block.weight.detach() - old)
         # 0.2 of the rate a number, as AdamW moves them; all directions by about as much.
         assert sizes.max() < 2.5 * sizes.min()

@@ -5,7 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mapper.commands.options import add_viewers
+
+if TYPE_CHECKING:
+    from mapper.train.curves import Curves
 
 EPILOG = """examples:
   python tools make_rooms --rooms 300 --out rooms/
@@ -38,6 +45,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--workers", type=int, metavar="N",
         help="threads that read batches ahead; 2 with a GPU, else 0",
     )  # fmt: skip
+    parser.add_argument(
+        "--tensorboard", action="store_true", help="write curves to DIR/tensorboard, too"
+    )
+    add_viewers(parser)
     parser.add_argument("--minutes", type=float, metavar="M", help="stop then, and save")
 
 
@@ -62,24 +73,50 @@ def execute(arguments: argparse.Namespace) -> int:
     minutes = arguments.minutes or float("inf")
     processes = started()
     on_gpu = processes.device.type == "cuda"
-    training = Training(
-        recipe,
-        trained_network(recipe, arguments.start, processes.device),
-        Batches(sources, recipe.data, recipe.seed),
-        Batches([held_back], recipe.data, recipe.seed + 1) if held_back else None,
-        arguments.out,
-        time.monotonic() + 60 * minutes,
-        processes=processes,
-        workers=2 * on_gpu if arguments.workers is None else arguments.workers,
-    )
-    done = training.run()
-    if processes.rank:
-        return 0
+    with ExitStack() as opened:
+        training = Training(
+            recipe,
+            trained_network(recipe, arguments.start, processes.device),
+            Batches(sources, recipe.data, recipe.seed),
+            Batches([held_back], recipe.data, recipe.seed + 1) if held_back else None,
+            arguments.out,
+            time.monotonic() + 60 * minutes,
+            processes=processes,
+            workers=2 * on_gpu if arguments.workers is None else arguments.workers,
+            curves=[] if processes.rank else _curves(arguments, opened),
+        )
+        done = training.run()
+    if not processes.rank:
+        _tell(arguments, done, recipe.steps)
+    return 0
+
+
+def _curves(arguments: argparse.Namespace, opened: ExitStack) -> list[Curves]:
+    """Where people watch, closed with the rest."""
+    from mapper.io.viewer.sinks import Destinations
+    from mapper.train.curves import TensorboardCurves
+
+    found: list[Curves] = []
+    if arguments.tensorboard:
+        found.append(TensorboardCurves(arguments.out))
+    to = Destinations(viewer=arguments.viewer, connect=arguments.connect)
+    if to.has_viewer:
+        from mapper.io.viewer.training_logger import TrainingLogger
+
+        viewer = TrainingLogger(arguments.out.name, to)
+        found.append(viewer)
+        if viewer.url:
+            print(f"viewer: {viewer.url}")
+    for curves in found:
+        opened.callback(curves.close)
+    return found
+
+
+def _tell(arguments: argparse.Namespace, done: int, steps: int) -> None:
     if arguments.json:
         print(json.dumps({"steps": done, "path": str(arguments.out)}))
     else:
-        print(f"{done} of {recipe.steps} steps done\n  {arguments.out}")
-    return 0
+        print(f"{done} of {steps} steps done\n  {arguments.out}")
 
 
 def _make_folder(path: Path) -> None:
