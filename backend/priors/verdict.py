@@ -11,6 +11,7 @@ from mapper.backend.graph.motion_factors import motion_residual
 from mapper.backend.graph.prior_factors import measured_metres
 from mapper.backend.graph.prior_solver import FIRST_TAG, TieProblem, TieSolution
 from mapper.backend.graph.priors import LengthPrior, Measured
+from mapper.backend.priors.conventions import other_convention
 from mapper.backend.priors.fit import Compared
 from mapper.backend.priors.gravity import agreeing_ups, other_up
 from mapper.core.sim3 import inverse_similarity, scale_of
@@ -25,9 +26,6 @@ STEP_LIMIT: Final = 22.5  # squared sigmas of six numbers, which one right step 
 BENT: Final = 0.05  # share of the edges that the map gave up for what was said of it
 STRAIN: Final = 4.0  # mean squared distance of the edges by degree of freedom, against before: at
 # least one. A map that drifts as its edges say is moved by one more.
-GL_AXES: Final = np.diag([1.0, -1.0, -1.0])
-CLEARLY: Final = 0.5  # of the angle between two motions: so much better another convention must be
-TURNED_DEG: Final = 8.0
 
 
 def refusal(
@@ -39,7 +37,7 @@ def refusal(
     for number, both in enumerate(sources):
         name = problem.priors.sources[number].name
         why = (
-            _other_axes(both)
+            other_convention(both)
             or _elsewhere(problem, solution, number)
             or _standing_still(problem, solution, number)
         )
@@ -150,49 +148,6 @@ def _standing_still(problem: TieProblem, solution: TieSolution, number: int) -> 
         f"its positions tell neither scale nor place: over {2 * np.abs(away).max():.2g} units of "
         f"way they are known to {1 / float(np.sqrt(np.median(weights[:, 0]))):.2g}"
     )
-
-
-def _other_axes(both: Compared) -> str:
-    """Turns from one moment to another are the same by the map and by the source, where both mean
-    the same by a pose."""
-    if both.rotations is None or len(both.rotations) < 2:
-        return ""
-    ours, theirs = both.T_world_camera[:, :3, :3], both.rotations
-    far = len(ours) // 2
-    first, second = np.arange(len(ours)), (np.arange(len(ours)) + far) % len(ours)
-    turned = _degrees(ours[first].swapaxes(1, 2) @ ours[second])
-    if np.median(turned) < TURNED_DEG:
-        return ""  # a camera that hardly turns tells no convention
-    off = {
-        words: float(np.median(_degrees(_between(ours, first, second, R))))
-        for words, R in {
-            "": theirs,
-            "inverted (they map the world into the camera)": theirs.swapaxes(1, 2),
-            "with the axes of OpenGL (y up, z back)": theirs @ GL_AXES,
-            "inverted and with the axes of OpenGL (y up, z back)": (
-                theirs.swapaxes(1, 2) @ GL_AXES
-            ),
-        }.items()
-    }
-    best = min(off, key=lambda words: off[words])
-    if not best or off[best] > min(CLEARLY * off[""], TURNED_DEG) or off[""] < TURNED_DEG:
-        return ""
-    return (
-        f"its poses fit better {best}: turns are then {off[best]:.1f} degrees off, and "
-        f"{off['']:.1f} as they are; write them as T_world_camera with OpenCV's axes"
-    )
-
-
-def _between(ours: np.ndarray, first: np.ndarray, second: np.ndarray, R: np.ndarray) -> np.ndarray:
-    """(N, 3, 3): what is left between the two turns of each pair."""
-    by_map = ours[first].swapaxes(1, 2) @ ours[second]
-    by_source = R[first].swapaxes(1, 2) @ R[second]
-    return by_map.swapaxes(1, 2) @ by_source
-
-
-def _degrees(R: np.ndarray) -> np.ndarray:
-    cosine = (np.trace(R, axis1=1, axis2=2) - 1) / 2
-    return np.degrees(np.arccos(np.clip(cosine, -1, 1)))
 
 
 def _other_unit(problem: TieProblem, solution: TieSolution) -> str:

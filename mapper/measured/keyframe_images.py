@@ -12,7 +12,8 @@ from mapper.backend.global_map import GlobalMap, MapOf
 from mapper.backend.graph.priors import ScalePrior, TagSighting
 from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.errors import InputError
-from mapper.measured.sensor_depth import SAME_TIME, DepthFolder, SparseReadings, of_keyframe
+from mapper.measured.depth_folder import SAME_TIME, DepthFolder, MappedFrames
+from mapper.measured.sensor_depth import SparseReadings, of_keyframe
 from mapper.measured.tags import TagKind, found_tags, refuse_none, sighting
 from mapper.run.directory import RunDirectory
 from mapper.saved.originals import Original, Originals
@@ -57,11 +58,14 @@ class KeyframeImages:
         says = self._run.read_description().says.sequence
         count = says.frames or self._keyframes[-1].frames[-1].frame_index + 1
         chosen = range(says.start, says.start + says.stride * count, says.stride)
-        folder = DepthFolder(Path(source).expanduser(), chosen)
-        self._required()
+        originals = self._required()
+        frames = MappedFrames(originals.files, originals.times, chosen)
+        folder = DepthFolder(Path(source).expanduser(), frames)
 
         def pairs(keyframe: Keyframe) -> tuple[np.ndarray, np.ndarray] | None:
             sensed = folder.depth(keyframe.frame_index)
+            if sensed is None:
+                return None
             return _compared(sensed, self._original(keyframe), self._map_of(keyframe.id).depth)
 
         return self._scales(f"--depth {source}", pairs)

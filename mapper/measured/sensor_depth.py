@@ -14,16 +14,12 @@ import numpy as np
 
 from mapper.backend.graph.priors import ScalePrior
 from mapper.errors import InputError
-from mapper.io.sequences.decode import read_depth
-from mapper.io.sequences.image_files import natural_order
 from mapper.io.text_files import content_lines
 
-SAME_TIME: Final = 0.5  # of the usual time between frames
 LEAST: Final = 5  # readings that a keyframe needs
 BIASED: Final = 0.02  # share by which all depths of a keyframe are off together
 LARGEST_SPREAD: Final = 0.3  # of the ratios' logarithm: with more the two do not show the same
 CLOSE: Final = 3.0  # times the spread, within which a reading counts
-MILLIMETRES: Final = 1000.0  # depth images hold
 
 
 def of_keyframe(
@@ -87,29 +83,3 @@ def _rows(path: Path) -> Iterator[tuple[float, ...]]:
         if len(row) != 4 or not np.isfinite(row).all():
             raise InputError(f"{path}:{number}: expected `timestamp u v metres`")
         yield row
-
-
-class DepthFolder:
-    """Depth images in the order of their names: one for each frame that was mapped, or for each of
-    the whole sequence."""
-
-    def __init__(self, folder: Path, chosen: range) -> None:
-        """chosen: numbers of the frames in the whole sequence that were mapped. Raises InputError
-        where there are not as many images as either."""
-        if not folder.is_dir():
-            raise InputError(f"{folder}: no such folder; check --depth")
-        files = (path for path in folder.iterdir() if path.is_file() and path.name[0] != ".")
-        self._paths = natural_order(files)
-        if len(self._paths) == len(chosen):
-            self._numbers = range(len(chosen))
-        elif len(self._paths) > chosen[-1]:
-            self._numbers = chosen
-        else:
-            raise InputError(
-                f"{folder}: {len(self._paths)} depth images, where {len(chosen)} frames were "
-                f"mapped, up to number {chosen[-1]} of the sequence"
-            )
-
-    def depth(self, frame: int) -> np.ndarray:
-        """float32 (H, W), metres; whole numbers in the file are millimetres. frame: by the run."""
-        return read_depth(self._paths[self._numbers[frame]], MILLIMETRES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import cv2
@@ -96,6 +97,18 @@ class Originals:
     def close(self) -> None:
         """Of the sequence."""
         self._sequence.close()
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Of each frame's image; empty where the sequence does not tell."""
+        of = getattr(self._sequence, "source_files", None)
+        found = [of(index) for index in range(len(self._sequence))] if of else []
+        return tuple(files[0] for files in found if files)
+
+    @property
+    def times(self) -> np.ndarray:
+        """(N,), seconds, of the frames."""
+        return self._sequence.timestamps
 
     def check(self, index: int, keyframe: KeyframeMap) -> None:
         """Raises InputError unless the image of a keyframe is that frame's."""

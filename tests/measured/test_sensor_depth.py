@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
 from mapper.errors import InputError
-from mapper.measured.sensor_depth import DepthFolder, of_keyframe, read_sparse
+from mapper.measured.sensor_depth import of_keyframe, read_sparse
 
 METRES = 1.3  # of a keyframe's unit
 
@@ -62,17 +61,3 @@ def test_a_line_that_is_no_reading_is_named(tmp_path: Path, line: str) -> None:
     path.write_text("# nothing\n")
     with pytest.raises(InputError, match="no readings"):
         read_sparse(path)
-
-
-def test_a_folder_of_depth_images(tmp_path: Path) -> None:
-    for number in range(6):
-        cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((2, 3), 1000 + number, np.uint16))
-    (tmp_path / ".DS_Store").write_text("")
-    of_all = DepthFolder(tmp_path, range(1, 6, 2))
-    assert of_all.depth(2)[0, 0] == pytest.approx(1.005)
-    of_the_mapped = DepthFolder(tmp_path, range(10, 16))
-    assert of_the_mapped.depth(2)[0, 0] == pytest.approx(1.002)
-    with pytest.raises(InputError, match="6 depth images, where 4 frames were mapped, up to numb"):
-        DepthFolder(tmp_path, range(5, 9))
-    with pytest.raises(InputError, match="no such folder"):
-        DepthFolder(tmp_path / "none", range(3))
