@@ -1,6 +1,8 @@
 """mapper: SLAM-style mapping with streaming 3D models and depth cameras.
 
-from mapper import Mapper, open_sequence
+    result = mapper.map_images(images, depths, (fx, fy, cx, cy))
+
+What is named here keeps its meaning from version to version; docs/python.md says how.
 """
 
 from __future__ import annotations
@@ -9,6 +11,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mapper.arrays.mapping import KnownPoses, map_images
+    from mapper.config.loader import load_config
     from mapper.config.settings import MapperConfig
     from mapper.core.frame import Frame
     from mapper.core.intrinsics import Intrinsics
@@ -16,8 +20,11 @@ if TYPE_CHECKING:
     from mapper.core.prediction import Prediction
     from mapper.core.trajectory import Trajectory
     from mapper.errors import ConfigError, InputError, MapperError, OutputError
+    from mapper.io.meshes.mesh_files import write_mesh
     from mapper.io.sequences.open_sequence import open_sequence
+    from mapper.io.trajectory_files import write_trajectory
     from mapper.saved.opened_map import Map
+    from mapper.slam.callbacks import Callbacks, FrameEvent, KeyframeEvent, LoopEvent, UpdateEvent
     from mapper.slam.mapper import Mapper
     from mapper.slam.result import MappingResult
 
@@ -25,10 +32,15 @@ __version__ = "0.1.0"
 
 # Looked up when first used, so that `import mapper` and `mapper --help` stay instant.
 _HOMES = {
+    "Callbacks": "mapper.slam.callbacks",
     "ConfigError": "mapper.errors",
     "Frame": "mapper.core.frame",
+    "FrameEvent": "mapper.slam.callbacks",
     "InputError": "mapper.errors",
     "Intrinsics": "mapper.core.intrinsics",
+    "KeyframeEvent": "mapper.slam.callbacks",
+    "KnownPoses": "mapper.arrays.mapping",
+    "LoopEvent": "mapper.slam.callbacks",
     "Map": "mapper.saved.opened_map",
     "Mapper": "mapper.slam.mapper",
     "MapperConfig": "mapper.config.settings",
@@ -38,13 +50,23 @@ _HOMES = {
     "OutputError": "mapper.errors",
     "Prediction": "mapper.core.prediction",
     "Trajectory": "mapper.core.trajectory",
+    "UpdateEvent": "mapper.slam.callbacks",
+    "load_config": "mapper.config.loader",
+    "map_images": "mapper.arrays.mapping",
     "open_sequence": "mapper.io.sequences.open_sequence",
+    "write_mesh": "mapper.io.meshes.mesh_files",
+    "write_trajectory": "mapper.io.trajectory_files",
 }
 __all__ = [
+    "Callbacks",
     "ConfigError",
     "Frame",
+    "FrameEvent",
     "InputError",
     "Intrinsics",
+    "KeyframeEvent",
+    "KnownPoses",
+    "LoopEvent",
     "Map",
     "Mapper",
     "MapperConfig",
@@ -54,7 +76,12 @@ __all__ = [
     "OutputError",
     "Prediction",
     "Trajectory",
+    "UpdateEvent",
+    "load_config",
+    "map_images",
     "open_sequence",
+    "write_mesh",
+    "write_trajectory",
 ]
 
 

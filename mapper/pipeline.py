@@ -16,7 +16,6 @@ from mapper.core.camera_noise import CameraNoise
 from mapper.errors import ConfigError, InputError
 from mapper.frontends.base import (
     CountingFrontend,
-    ExplainingFrontend,
     Frontend,
     PreparingFrontend,
     ReportingFrontend,
@@ -52,6 +51,7 @@ from mapper.saved.resume import (
 from mapper.slam.devices import check_alignment_device
 from mapper.slam.mapper import Mapper
 from mapper.slam.matchers import choose_matcher
+from mapper.slam.no_map import no_map
 from mapper.slam.progress import NullProgress, Progress
 from mapper.slam.warm_up import is_cold, warm_up
 from mapper.vision.matching import FeatureMatcher
@@ -202,7 +202,7 @@ def _run(job: Job, say: Say, progress: Callable[[int], Progress]) -> dict[str, A
         interrupted = _map_frames(job, mapper, first, progress(len(sequence)))
         result = mapper.finish()
         if result.keyframes == 0:
-            raise InputError(_nothing_mapped(sequence, mapper, job.frontend))
+            raise InputError(no_map(sequence.path, mapper, job.frontend))
         if result.tie is not None and not result.tie.refused:
             run.write_description(with_tie(run, result.tie))
         course = Course(mapper.stopwatch, time.perf_counter() - started, interrupted)
@@ -285,16 +285,3 @@ def _begun(
         source = described_sequence(request, sequence)
         run.write_description(describe(run.path, source, frontend, config))
         yield run
-
-
-def _nothing_mapped(sequence: Sequence, mapper: Mapper, frontend: Frontend) -> str:
-    counts = mapper.counts
-    if counts.skipped == counts.frames and mapper.skip_reason is not None:
-        return f"{sequence.path}: not one frame could be read; the first: {mapper.skip_reason}"
-    what = f"{sequence.path}: not one of {counts.frames} frames could be placed"
-    if isinstance(frontend, ExplainingFrontend):
-        return f"{what}: {frontend.explain()}"
-    return (
-        f"{what}, so there is no map; is there depth in the depth images, and is the depth scale "
-        "right?"
-    )

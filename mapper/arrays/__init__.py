@@ -1,0 +1,1 @@
+"""Mapping what lies in memory: images, depth and poses of one's own program."""
