@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
+from mapper.core.depth_noise import LEARNED, DepthNoise
 from mapper.core.frame import Frame
 from mapper.core.geometry import backproject, orthonormalised
 from mapper.core.intrinsics import Intrinsics
@@ -124,9 +125,13 @@ class PreparedImages:
 
 
 class LearnedFrontend(ABC):
-    """A network as a frontend; subclasses say what the network sees and answers."""
+    """A network as a frontend; subclasses say what the network sees and answers.
+
+    noise: of its depths.
+    """
 
     is_metric = False
+    noise: DepthNoise = LEARNED
 
     def __init__(
         self, name: str, settings: str, options: LearnedOptions, weights: str | None
@@ -226,6 +231,7 @@ class LearnedFrontend(ABC):
             is_metric=self.is_metric,
             segment=self._segment,
             descriptor=answer.descriptor,
+            noise=self.noise,
         )
         prediction = masked(prediction, shown.mask)
         self.state = TrackingState.TRACKING

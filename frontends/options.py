@@ -12,7 +12,12 @@ if TYPE_CHECKING:
     from mapper.frontends.replay import ReplayConfig
     from mapper.frontends.rgbd.config import RgbdConfig
     from mapper.frontends.sfm.config import SfmConfig
-    from mapper.frontends.vggt.options import Stream3rOptions, StreamVggtOptions, VggtOptions
+    from mapper.frontends.vggt.options import (
+        Stream3rMiniOptions,
+        Stream3rOptions,
+        StreamVggtOptions,
+        VggtOptions,
+    )
     from mapper.frontends.wint3r.options import Wint3rOptions
 
 
@@ -71,6 +76,10 @@ class FrontendOptions(Protocol):
     @property
     def stream3r(self) -> Stream3rOptions:
         """Of STream3R."""
+
+    @property
+    def stream3r_mini(self) -> Stream3rMiniOptions:
+        """Of the small STream3R that comes with the package."""
 
     @property
     def streamvggt(self) -> StreamVggtOptions:

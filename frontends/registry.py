@@ -94,7 +94,8 @@ def _vggt(name: str) -> Create:
     def create(options: FrontendOptions, _: FeatureMatcher) -> Frontend:
         from mapper.frontends.vggt import frontend
 
-        return frontend.create(name, getattr(options, name), options.weights)
+        settings = getattr(options, name.replace("-", "_"))
+        return frontend.create(name, settings, options.weights)
 
     return create
 
@@ -125,6 +126,7 @@ BUILT_IN: Final[Mapping[str, FrontendSpec]] = {
         _network("cut3r-brake", _cut3r("cut3r-brake")),
         _network("wint3r", _wint3r),
         _network("stream3r", _vggt("stream3r"), has_cache=True),
+        _network("stream3r-mini", _vggt("stream3r-mini"), has_cache=True),
         _network("streamvggt", _vggt("streamvggt"), has_cache=True),
         _network("vggt", _vggt("vggt")),
         _network("da3", _da3),

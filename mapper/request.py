@@ -62,7 +62,7 @@ class MapRequest:
             "matcher": self.matcher,
             "backend.align": self.align,
             "commercial": self.commercial or None,
-            **{f"{name}.kv_budget": self.kv_budget for name in _with_cache()},
+            **{f"{part}.kv_budget": self.kv_budget for part in _settings_with_cache()},
         }
         return {key: value for key, value in given.items() if value is not None}
 
@@ -135,6 +135,10 @@ class LiveRequest(MapRequest):
     realtime: bool = False
     record: Path | None = None
     max_seconds: float | None = None
+
+
+def _settings_with_cache() -> list[str]:
+    return [name.replace("-", "_") for name in _with_cache()]
 
 
 def _with_cache() -> tuple[str, ...]:

@@ -48,7 +48,8 @@ def test_an_option_goes_before_set_and_the_profile(tmp_path: Path) -> None:
 
 def test_a_budget_goes_to_every_frontend_with_a_cache_and_to_no_other() -> None:
     settings = MapRequest(kv_budget="8GB").settings
-    assert settings == {"stream3r.kv_budget": "8GB", "streamvggt.kv_budget": "8GB"}
+    cached = ("stream3r", "stream3r_mini", "streamvggt")
+    assert settings == {f"{name}.kv_budget": "8GB" for name in cached}
     assert load_config(given=settings).streamvggt.kv_budget == "8GB"
     with pytest.raises(ConfigError, match="--kv-budget is for stream3r and streamvggt"):
         MapRequest(frontend="vggt", kv_budget="8GB")

@@ -29,6 +29,7 @@ from tqdm import tqdm
 from mapper.backend.fusion.tsdf import TsdfConfig
 from mapper.core.mesh import Mesh
 from mapper.core.prediction_files import save_prediction
+from mapper.core.settings_model import from_mapping
 from mapper.core.trajectory import Trajectory
 from mapper.core.yaml_text import read_mapping
 from mapper.errors import ConfigError, InputError, MapperError
@@ -44,17 +45,20 @@ MAX_MEMORY_MB = 3000.0
 
 
 def main() -> int:
-    arguments = _parser().parse_args()
     try:
-        simulate(arguments)
+        errors = _errors()
+        simulate(_parser(errors).parse_args(), errors)
     except MapperError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-def simulate(arguments: argparse.Namespace) -> None:
-    """Write the predictions and, last, what they were made with."""
+def simulate(arguments: argparse.Namespace, errors: SimulationConfig) -> None:
+    """Write the predictions and, last, what they were made with.
+
+    errors: what the command line does not change.
+    """
     out: Path = arguments.out
     _clear(out, arguments.overwrite)
     sequence = open_sequence(
@@ -64,7 +68,7 @@ def simulate(arguments: argparse.Namespace) -> None:
         max_frames=arguments.max_frames,
     )
     poses = true_poses(sequence)
-    config = _config(arguments)
+    config = _config(arguments, errors)
     if arguments.target_ate is not None:
         config = drift_for_error(sequence.timestamps, poses, config, arguments.target_ate)
     error = raw_error(sequence.timestamps, poses, config)
@@ -133,9 +137,18 @@ def _write_truth(out: Path, mesh: Mesh, timestamps: np.ndarray, poses: np.ndarra
     write_tum(out / "groundtruth.txt", Trajectory(timestamps[known], poses[known]))
 
 
-def _config(arguments: argparse.Namespace) -> SimulationConfig:
-    """The defaults, with what the command line changes."""
-    config = SimulationConfig()
+def _errors() -> SimulationConfig:
+    """The defaults, or those of --errors."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--errors", type=Path)
+    path = parser.parse_known_args()[0].errors
+    return (
+        SimulationConfig() if path is None else from_mapping(SimulationConfig, read_mapping(path))
+    )
+
+
+def _config(arguments: argparse.Namespace, config: SimulationConfig) -> SimulationConfig:
+    """`config` with what the command line changes."""
     changes: dict[str, Any] = {
         name: getattr(arguments, name)
         for name in ("seed", "width", "reset_every", "metric", "focal_error")
@@ -168,19 +181,19 @@ def _stretch(text: str) -> tuple[int, int]:
     return int(start), int(count)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(config: SimulationConfig) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("sequence", type=Path)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
     parser.add_argument("--overwrite", action="store_true", help="replace the predictions in DIR")
-    _add_truth_options(parser)
-    _add_error_options(parser)
+    _add_truth_options(parser, config)
+    _add_error_options(parser, config)
     return parser
 
 
-def _add_truth_options(parser: argparse.ArgumentParser) -> None:
+def _add_truth_options(parser: argparse.ArgumentParser, config: SimulationConfig) -> None:
     group = parser.add_argument_group("frames and truth")
     group.add_argument("--start", type=int, default=0, metavar="N", help="first frame")
     group.add_argument("--stride", type=int, default=1, metavar="N", help="take every N-th frame")
@@ -188,10 +201,10 @@ def _add_truth_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--images",
         choices=IMAGE_SOURCES,
-        default=SimulationConfig().images.source,
+        default=config.images.source,
         help="views of the textured truth, or the sequence's own, which fit it less (%(default)s)",
     )
-    group.add_argument("--width", type=int, default=SimulationConfig().width, help="pixels")
+    group.add_argument("--width", type=int, default=config.width, help="pixels")
     group.add_argument(
         "--truth", type=Path, metavar="DIR2", help="take the mesh of an earlier simulation"
     )
@@ -199,9 +212,15 @@ def _add_truth_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--fuse-every", type=int, default=5, metavar="N", help="frames of the mesh")
 
 
-def _add_error_options(parser: argparse.ArgumentParser) -> None:
-    config = SimulationConfig()
+def _add_error_options(parser: argparse.ArgumentParser, config: SimulationConfig) -> None:
     group = parser.add_argument_group("errors")
+    group.add_argument(
+        "--errors",
+        type=Path,
+        metavar="FILE",
+        help="settings of a simulation.yaml instead of the defaults below, such as those measured "
+        "of a network: simulation/stream3r_mini.yaml",
+    )
 
     def number(flag: str, default: float, help: str) -> None:
         group.add_argument(

@@ -39,9 +39,7 @@ LOSSES: Final = (
     (streamvggt, "distillation_loss"),
     (streamvggt, "cut3r_loss"),
 )
-PUBLISHED: Final = sorted(
-    path.stem for path in RECIPES.glob("*.yaml") if "-mini" not in path.stem
-)
+PUBLISHED: Final = sorted(path.stem for path in RECIPES.glob("*.yaml") if "-mini" not in path.stem)
 BYTES: Final = 4
 
 

@@ -7,6 +7,7 @@ import logging
 import numpy as np
 import torch
 
+from mapper.core.depth_noise import DepthNoise
 from mapper.core.prediction import Prediction
 from mapper.errors import ConfigError, InputError
 from mapper.frontends.base import TrackingState
@@ -17,6 +18,7 @@ from mapper.frontends.layers.precision import set_precision
 from mapper.frontends.learned import Answer, LearnedFrontend, Shown
 from mapper.frontends.loading import move
 from mapper.frontends.transfer import sent
+from mapper.frontends.vggt.anchors import Anchor, next_anchor
 from mapper.frontends.vggt.answers import HEAD, Answers
 from mapper.frontends.vggt.cache.budget import default_budget, free_bytes
 from mapper.frontends.vggt.cache.heap import keep_freed_memory
@@ -42,9 +44,11 @@ class VggtFrontend(LearnedFrontend):
     """What the streaming and the offline frontend share: the network, its images, its answers."""
 
     def __init__(self, name: str, options: CommonOptions, weights: str | None) -> None:
-        super().__init__(name, name, options, weights)
+        settings = name.replace("-", "_")
+        super().__init__(name, settings, options, weights)
         self._answers = Answers(options.points)
-        model = load_vggt(self.weights, name)
+        self.noise = DepthNoise(0.0, options.depth_error, 0.0)
+        model = load_vggt(self.weights, name.partition("-")[0])
         set_precision(model, self.precision, self._device)
         self._model = model
         move(model, self._device, self._unasked())
@@ -85,6 +89,7 @@ class StreamingFrontend(VggtFrontend):
         if options.cache != AUTO:
             Storage(options.cache)
         self._budget = parse_bytes(options.kv_budget) if options.kv_budget else None
+        self._anchors = options.anchor_every, options.anchor_turn
         super().__init__(name, options, weights)
         if self._budget is None and mode == "causal":
             self._budget = default_budget(self._device)
@@ -107,11 +112,31 @@ class StreamingFrontend(VggtFrontend):
         self.reset()
 
     def _see(self, shown: Shown) -> list[Prediction]:
-        predictions = self._predicted(shown, self._infer(shown))
+        answer = self._infer(shown)
+        placed = None if answer is None else self._anchor.placed(answer)
+        predictions = self._predicted(shown, placed)
+        if placed is not None and self._is_far(placed):
+            self._begin_sequence(shown, placed)
         if predictions:
             self.values["cache_mb"] = self._session.cache_bytes / 1e6
             self.values["cache_allocated_mb"] = self._session.allocated_bytes / 1e6
         return predictions
+
+    def _is_far(self, placed: Answer) -> bool:
+        """Whether the frame is to be the next anchor."""
+        every, turn = self._anchors
+        seen = self._session.frames_seen
+        return bool(
+            seen > 1
+            and ((every and seen >= every) or (turn and self._anchor.turned(placed) > turn))
+        )
+
+    def _begin_sequence(self, shown: Shown, placed: Answer) -> None:
+        """The frame again, as the first of the next one."""
+        self._session.reset()
+        fresh = self._infer(shown)
+        if fresh is not None:  # else the next frame begins where this one stood
+            self._anchor = next_anchor(placed, fresh)
 
     def _infer(self, shown: Shown) -> Answer | None:
         """None, and the cache as it was, where the network's output is not finite."""
@@ -124,6 +149,7 @@ class StreamingFrontend(VggtFrontend):
 
     def _forget(self) -> None:
         self._session.reset()
+        self._anchor = Anchor()
 
 
 class OfflineFrontend(VggtFrontend):

@@ -12,9 +12,12 @@ from mapper.core.quantities import (
     Compiling,
     Device,
     Frames,
+    FramesOrZero,
     NonNegative,
     PixelsOrZero,
+    PositiveShare,
     ProductType,
+    Radians,
     Switch,
     Text,
     Unit,
@@ -75,6 +78,7 @@ class CommonOptions:
     compile: auto = on a GPU what is computed of a frame are a few CUDA graphs from the third on, on
         = and the blocks within a frame go through torch.compile, off = neither.
     min_confidence: of points worth mapping.
+    depth_error: standard deviation of a depth as a share of it, which the backend is told.
     """
 
     image_size: PixelsOrZero = 0
@@ -84,6 +88,7 @@ class CommonOptions:
     precision: ProductType = "auto"
     compile: Compiling = "auto"
     min_confidence: NonNegative = 1.5
+    depth_error: PositiveShare = 0.012  # depth_noise.LEARNED, not imported as it is heavy
 
 
 @settings
@@ -110,12 +115,17 @@ class StreamVggtOptions(CommonOptions):
     kv_policy: which frame goes when the cache is full: overlap = the one whose view the others
         show best, attention = the one the later frames looked at least, recency = the oldest; the
         first frame always stays.
+    anchor_every: frames after which the cache starts anew with the last frame as its first one,
+        carried on in the same world; 0 = never. For networks that were trained on a few frames.
+    anchor_turn: the same as soon as the camera has turned so far from the first frame; 0 = never.
     """
 
     cache: Literal["auto", "float32", "bfloat16", "float16", "int8", "float8"] = "auto"
     kv_budget: Budget = ""
     kv_ms: Annotated[NonNegative, Unit("ms")] = 0.0
     kv_policy: Literal["overlap", "attention", "recency"] = "overlap"
+    anchor_every: FramesOrZero = 0
+    anchor_turn: Radians = 0.0
 
 
 @settings
@@ -130,3 +140,20 @@ class Stream3rOptions(StreamVggtOptions):
 
     mode: Literal["causal", "window", "full"] = "causal"
     max_frames: Frames = MAX_FRAMES
+
+
+@settings
+class Stream3rMiniOptions(Stream3rOptions):
+    """The frontend stream3r-mini: as stream3r, with a new first frame every few frames.
+
+    anchor_every: frames after which the cache starts anew with the last frame as its first one,
+        carried on in the same world; 0 = never.
+    anchor_turn: the same as soon as the camera has turned so far from the first frame; 0 = never.
+    depth_error: standard deviation of a depth as a share of it, which the backend is told.
+    precision: of the network's products; so small, it is hardly faster in others.
+    """
+
+    precision: ProductType = "float32"
+    anchor_every: FramesOrZero = 6
+    anchor_turn: Radians = 0.2
+    depth_error: PositiveShare = 0.1

@@ -16,7 +16,12 @@ from mapper.frontends.predictions.config import PredictionsConfig
 from mapper.frontends.replay import ReplayConfig
 from mapper.frontends.rgbd.config import RgbdConfig
 from mapper.frontends.sfm.config import SfmConfig
-from mapper.frontends.vggt.options import Stream3rOptions, StreamVggtOptions, VggtOptions
+from mapper.frontends.vggt.options import (
+    Stream3rMiniOptions,
+    Stream3rOptions,
+    StreamVggtOptions,
+    VggtOptions,
+)
 from mapper.frontends.wint3r.options import Wint3rOptions
 
 
@@ -64,6 +69,7 @@ class MapperConfig:
     cut3r: of the frontend cut3r and those whose names begin with it.
     wint3r: of the frontend wint3r.
     stream3r: of the frontend stream3r.
+    stream3r_mini: of the frontend stream3r-mini.
     streamvggt: of the frontend streamvggt.
     vggt: of the frontend vggt.
     da3: of the frontend da3.
@@ -86,6 +92,7 @@ class MapperConfig:
     cut3r: Cut3rOptions = field(default_factory=Cut3rOptions)
     wint3r: Wint3rOptions = field(default_factory=Wint3rOptions)
     stream3r: Stream3rOptions = field(default_factory=Stream3rOptions)
+    stream3r_mini: Stream3rMiniOptions = field(default_factory=Stream3rMiniOptions)
     streamvggt: StreamVggtOptions = field(default_factory=StreamVggtOptions)
     vggt: VggtOptions = field(default_factory=VggtOptions)
     da3: Da3Options = field(default_factory=Da3Options)

@@ -46,7 +46,7 @@ def fetch(entry: Weights) -> Path:
     place = place_of(entry)
     _make(place.parent)
     _check_space(entry, place.parent)
-    if entry.identifier is None or entry.source == "by-hand":
+    if entry.identifier is None or entry.source not in DOWNLOADS:
         raise InputError(f"{entry.name} cannot be fetched automatically; {by_hand(entry)}")
     download = DOWNLOADS[entry.source]
     try:
@@ -69,6 +69,8 @@ def fetch(entry: Weights) -> Path:
 
 def by_hand(entry: Weights) -> str:
     """How to do without a download from here."""
+    if entry.source == "shipped":
+        return f"install {entry.identifier} again, to which the file belongs"
     return f"download {entry.file} by hand from {entry.page} and put it at {place_of(entry)}"
 
 

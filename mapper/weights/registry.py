@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from mapper.errors import InputError
 
-Source = Literal["hugging-face", "google-drive", "pypi", "by-hand"]
+Source = Literal["hugging-face", "google-drive", "pypi", "shipped", "by-hand"]
 NON_COMMERCIAL: Final = "non-commercial"  # stands in every licence that is
 
 
@@ -19,6 +19,7 @@ class Weights:
     """One published file.
 
     model: the network that it fits; its frontends have the same name, or begin with it and a dash
+    source: shipped = with this package, nothing is to be fetched
     identifier: the Hugging Face repository, the Google Drive file, or the package of PyPI with its
         version; None where it is not known
     page: where people find the file; licence: as stated there or in the authors' repository
@@ -91,6 +92,16 @@ def _packaged(
     file = Path(member).name
     return Weights(
         name, name, "pypi", package, page, file, licence, False, sha256, size, member=member
+    )
+
+
+def _shipped(name: str, sha256: str, size: int) -> Weights:
+    """Weights of our own, which lie in this package: the model is a frontend of that name alone."""
+    page = "https://pypi.org/project/mapper3d/"
+    file = f"{name.replace('-', '_')}.safetensors"
+    member = f"mapper/weights/shipped/{file}"
+    return Weights(
+        name, name, "shipped", "mapper3d", page, file, APACHE, True, sha256, size, member
     )
 
 

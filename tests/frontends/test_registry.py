@@ -25,6 +25,8 @@ from mapper.vision.orb import OrbMatcher
 
 THEIRS = FrontendSpec(name="theirs", create=lambda options, matcher: options, needs_depth=True)  # type: ignore[arg-type, return-value]
 
+CACHED = ["stream3r", "stream3r-mini", "streamvggt"]
+
 
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -63,7 +65,7 @@ def test_the_traits_of_the_frontends() -> None:
     assert [n for n, spec in BUILT_IN.items() if spec.needs_depth] == ["rgbd"]
     unlearned = [n for n, spec in BUILT_IN.items() if not spec.is_learned]
     assert unlearned == ["rgbd", "mono", "sfm", "replay", "predictions"]
-    assert [n for n, spec in BUILT_IN.items() if spec.has_cache] == ["stream3r", "streamvggt"]
+    assert [n for n, spec in BUILT_IN.items() if spec.has_cache] == CACHED
     raw = {name for name, spec in BUILT_IN.items() if spec.sees_raw_images}
     assert raw == {"mono", "sfm"} | {name for name, spec in BUILT_IN.items() if spec.is_learned}
     assert all(name in frontend_help() for name in BUILT_IN)

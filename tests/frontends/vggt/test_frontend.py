@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from mapper.core.depth_noise import LEARNED, DepthNoise
 from mapper.core.frame import Frame
 from mapper.core.geometry import transform
 from mapper.core.intrinsics import Intrinsics
@@ -73,6 +74,15 @@ def test_stream3r_answers_every_frame_from_a_hugging_face_folder(
         assert prediction.descriptor is not None and prediction.descriptor.shape == (32,)
         assert not prediction.is_metric and prediction.segment == 0
     assert frontend.state == TrackingState.TRACKING
+
+
+def test_the_backend_is_told_how_far_depths_are_off(folder: Path) -> None:
+    frame = frames(1)[0]
+    (usual,) = create("stream3r", STREAM3R, str(folder)).step(frame)
+    assert usual.noise == LEARNED
+    options = Stream3rOptions(min_confidence=0.0, **EXACT, depth_error=0.1)
+    (coarse,) = create("stream3r", options, str(folder)).step(frame)
+    assert coarse.noise == DepthNoise(0.0, 0.1, 0.0)
 
 
 def test_streamvggt_and_vggt_read_a_flat_pickle(flat: Path) -> None:
