@@ -51,7 +51,9 @@ def test_a_budget_goes_to_every_frontend_with_a_cache_and_to_no_other() -> None:
     cached = ("stream3r", "stream3r_mini", "streamvggt")
     assert settings == {f"{name}.kv_budget": "8GB" for name in cached}
     assert load_config(given=settings).streamvggt.kv_budget == "8GB"
-    with pytest.raises(ConfigError, match="--kv-budget is for stream3r and stream3r-mini and streamvggt"):
+    with pytest.raises(
+        ConfigError, match="--kv-budget is for stream3r and stream3r-mini and streamvggt"
+    ):
         MapRequest(frontend="vggt", kv_budget="8GB")
 
 

@@ -17,7 +17,10 @@ def moment() -> Moment:
     """A grey wall 3 m ahead of the eye; the camera stands before it, the way leads to the left."""
     corners = np.array([[-2, -2, 3], [-2, 2, 3], [2, 2, 3], [2, -2, 3]], np.float32)
     faces = np.array([[0, 1, 2], [0, 2, 3]], np.int32)
-    grey, towards = np.full((4, 3), 128, np.uint8), np.tile(np.float32([0, 0, -1]), (4, 1))
+    grey, towards = (
+        np.full((4, 3), 128, np.uint8),
+        np.tile(np.array([0, 0, -1], np.float32), (4, 1)),
+    )
     way = np.array([[-0.8, 0, 2], [0.4, 0, 2]], np.float64)
     loops = np.array([[[-0.6, 0.3, 2], [0.4, 0.3, 2]]], np.float64)
     camera = pose(np.eye(3), np.array([0.6, -0.3, 2]))
