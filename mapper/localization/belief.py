@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 LOOKED_AT: Final = 3  # keyframes whose light is compared with the image's
 FEWEST: Final = 25  # features that agree
+FEWEST_ALONE: Final = 40  # the same where the image has no depth that agrees too
 MOST_RIVAL: Final = 0.5  # of them, that another place may explain as well
 NARROWEST: Final = 0.02  # of the longer side: deviation of the agreeing pixels across their line
 LOOSEST: Final = 0.05, 0.05  # radians, and share of the depth, by which a pose may be unknown
@@ -67,6 +68,8 @@ def why_not(
         return Reason.CONTRADICTED
     if dense is not None and Light(dense.evidence.light, dense.evidence.centred).agrees:
         return None
+    if found.inliers < FEWEST_ALONE:
+        return Reason.FEW
     return None if light_of(landmarks, image, found).agrees else Reason.CONTRADICTED
 
 

@@ -1,0 +1,229 @@
+"""How many images are found in a map, how well, and how many that are not of it are refused.
+
+    python tools benchmarks.maps.localization [--rooms FIRST:LAST] [--data FOLDER] [--work FOLDER]
+        [--every N] [--out FILE]
+
+Redkitchen: the last 200 frames in a map of the first 600, with their depth and by colour alone, and
+200 frames of the sample room in that map. Rooms by seed (--rooms): of each a map of one walk,
+photos of a second walk through it with another camera, photos of a room with the same furniture,
+walls and floor in other places, and photos of the rooms before it. A place is right within 5 cm and
+5 degrees of the truth, wrong beyond 20 cm or 10 degrees, the map aligned with the truth by all its
+frames. Times are of the processor, the map loaded. What --work holds is not made again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from gauntlet.cases import DATA
+
+from mapper.commands.mapping.demo import cached_sample
+from mapper.core.frame import Frame
+from mapper.core.geometry import inverse, rotation_angle, umeyama
+from mapper.core.trajectory import Trajectory, nearest_times
+from mapper.errors import InputError
+from mapper.io.sequences.bounded import BoundedSequence
+from mapper.io.sequences.depth_readings import depth_camera
+from mapper.io.sequences.open_sequence import open_sequence
+from mapper.pipeline import map_into
+from mapper.request import RunRequest
+from mapper.rooms.spec import SequenceSpec, draw_sequence
+from mapper.rooms.writing import write_sequence
+from mapper.saved.opened_map import Map
+
+KITCHEN: Final = "7scenes/redkitchen/seq-01"
+MAPPED: Final = 600
+ASKED: Final = 200
+NEAR: Final = 0.05, 5.0  # metres, degrees
+FAR: Final = 0.2, 10.0
+PATHS: Final = ("hand_held", "head_worn", "robot")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What became of some images. right, wrong: of those found. errors: medians of those found,
+    metres and degrees. ms: median."""
+
+    name: str
+    images: int
+    found: int
+    right: int
+    wrong: int
+    metres: float
+    degrees: float
+    ms: float
+
+    @property
+    def line(self) -> str:
+        """Of the table."""
+        return (
+            f"| {self.name} | {self.images} | {self.found} | {self.right} | {self.wrong} | "
+            f"{100 * self.metres:.1f} | {self.degrees:.2f} | {self.ms:.0f} |"
+        )
+
+
+HEAD: Final = (
+    "| images | of them | found | within 5 cm, 5 deg | wrong | median cm | median deg | ms |\n"
+    "|---|---|---|---|---|---|---|---|"
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument(
+        "--rooms", default="", metavar="FIRST:LAST", help="seeds, the last left out"
+    )
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--work", type=Path, default=Path("localization"), metavar="FOLDER")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="ask each N-th image")
+    parser.add_argument("--out", type=Path, metavar="FILE")
+    arguments = parser.parse_args()
+    arguments.work.mkdir(parents=True, exist_ok=True)
+    rows = []
+    print(HEAD)
+    seeds = [int(seed) for seed in arguments.rooms.split(":")] if arguments.rooms else []
+    for row in rooms(range(*seeds), arguments) if seeds else kitchen(arguments):
+        rows.append(row)
+        print(row.line, flush=True)
+    if arguments.out is not None:
+        arguments.out.write_text(json.dumps([asdict(row) for row in rows], indent=1))
+
+
+def kitchen(arguments: argparse.Namespace) -> Iterator[Row]:
+    """Of redkitchen, and the sample room in its map."""
+    path = arguments.data / KITCHEN
+    here = mapped(arguments.work / "kitchen", path, MAPPED)
+    truth = open_sequence(path).ground_truth
+    assert truth is not None
+    last = len(truth) - ASKED
+    asked = list(frames(path, last, arguments.every))
+    T_truth_world = world_of(here, truth)
+    yield judged("redkitchen, with depth", here, asked, truth, T_truth_world)
+    yield judged("redkitchen, colour", here, without_depth(asked), truth, T_truth_world)
+    other = list(frames(cached_sample(240), 40, arguments.every))
+    yield judged("sample room in redkitchen, with depth", here, other)
+    yield judged("sample room in redkitchen, colour", here, without_depth(other))
+
+
+def rooms(seeds: Iterable[int], arguments: argparse.Namespace) -> Iterator[Row]:
+    """Rooms by seed, all their images under one name each."""
+    before: list[Frame] = []
+    for seed in seeds:
+        walk, again, alike = (rendered(arguments.work, spec) for spec in specs(seed))
+        try:
+            here = mapped(arguments.work / f"{walk.name}-run", walk)
+        except InputError as error:
+            print(f"{seed}: {error}")
+            continue
+        truth, second = (open_sequence(each).ground_truth for each in (walk, again))
+        assert truth is not None and second is not None
+        asked = list(frames(again, 0, arguments.every))
+        T_truth_world = world_of(here, truth)
+        yield judged(f"{seed}, again, with depth", here, asked, second, T_truth_world)
+        colour = without_depth(asked)
+        yield judged(f"{seed}, again, colour", here, colour, second, T_truth_world)
+        unknown = [replace(frame, intrinsics=None) for frame in colour]
+        yield judged(f"{seed}, again, camera unknown", here, unknown, second, T_truth_world)
+        same = list(frames(alike, 0, arguments.every))
+        yield judged(f"{seed}, same furniture elsewhere, with depth", here, same)
+        yield judged(f"{seed}, same furniture elsewhere, colour", here, without_depth(same))
+        yield judged(f"{seed}, rooms before, with depth", here, before)
+        before = [*before, *asked[::8]][-10:]
+
+
+def specs(seed: int) -> tuple[SequenceSpec, SequenceSpec, SequenceSpec]:
+    """A walk, a second one through the same room, and one through a room of the same seed and
+    another size: its furniture, walls and floor look the same and stand elsewhere."""
+    walk = draw_sequence(seed, path=PATHS[seed % 3], moving="nothing")
+    room = walk.room
+    same = {
+        "room_seed": room.seed, "layout": room.layout, "furniture": room.furniture,
+        "richness": room.richness, "brightness": room.brightness, "moving": "nothing",
+        "path": "hand_held", "frames": 40,
+    }  # fmt: skip
+    again = draw_sequence(seed + 500, size=room.size, **same)
+    width, depth, height = room.size
+    other = (1.3 * width, 1.2 * depth, height)
+    return walk, again, draw_sequence(seed + 600, size=other, **same)
+
+
+def rendered(work: Path, spec: SequenceSpec) -> Path:
+    """The folder of a sequence, made if it is not there."""
+    folder = work / f"{spec.seed}"
+    return folder if folder.exists() else write_sequence(folder, spec)
+
+
+def mapped(out: Path, path: Path, frames: int | None = None) -> Map:
+    """The map of the first frames of a sequence, made if it is not there."""
+    if not (out / "metrics.json").exists():
+        request = RunRequest(
+            sequence=path, out=out, frontend="rgbd", max_frames=frames, save_recording=False,
+            overwrite=True,
+        )  # fmt: skip
+        map_into(request)
+    return Map.open(out)
+
+
+def frames(path: Path, first: int, every: int) -> Iterator[Frame]:
+    """Every N-th frame of a sequence from one on, its depth with its noise."""
+    sequence = open_sequence(path, start=first, stride=every)
+    yield from BoundedSequence(sequence, 0, depth_camera(sequence, "auto"))
+
+
+def without_depth(frames: list[Frame]) -> list[Frame]:
+    """As a camera without depth takes them."""
+    return [replace(frame, depth=None, noise=None) for frame in frames]
+
+
+def world_of(here: Map, truth: Trajectory) -> np.ndarray:
+    """T_truth_world (4, 4), by where the map's frames are and where they look."""
+    _, trajectory = here.saved.trajectory()
+    true = truth.T_world_camera[nearest_times(truth.timestamps, trajectory.timestamps)]
+    return umeyama(_corners(trajectory.T_world_camera), _corners(true), False)[1]
+
+
+def _corners(poses: np.ndarray) -> np.ndarray:
+    """Camera centres, and points a metre along each axis; (4 N, 3)."""
+    centres = poses[:, :3, 3]
+    return np.concatenate([centres, *(centres + poses[:, :3, axis] for axis in range(3))])
+
+
+def judged(
+    name: str,
+    here: Map,
+    asked: list[Frame],
+    truth: Trajectory | None = None,
+    T_truth_world: np.ndarray | None = None,
+) -> Row:
+    """What becomes of images. truth: their true poses; None: they are of another place, and every
+    one that is found is wrong."""
+    errors, times, found = [], [], 0
+    for frame in asked:
+        started = time.process_time()
+        place = here.localizer.localize(frame).T_world_camera
+        times.append(1000 * (time.process_time() - started))
+        if place is None:
+            continue
+        found += 1
+        if truth is not None and T_truth_world is not None:
+            row = nearest_times(truth.timestamps, np.array([frame.timestamp]))[0]
+            off = inverse(truth.T_world_camera[row]) @ T_truth_world @ place
+            turned = float(np.degrees(rotation_angle(off[:3, :3])))
+            errors.append((float(np.linalg.norm(off[:3, 3])), turned))
+    each = np.array(errors).reshape(-1, 2)
+    right = int((each <= NEAR).all(1).sum())
+    wrong = int((each > FAR).any(1).sum()) if truth is not None else found
+    middle = np.median(each, axis=0).tolist() if len(each) else [0.0, 0.0]
+    ms = float(np.median(times)) if times else 0.0
+    return Row(name, len(asked), found, right, wrong, *middle, ms)
+
+
+if __name__ == "__main__":
+    main()
