@@ -87,7 +87,8 @@ class RunRequest(MapRequest):
     which axes of the log point right, down and ahead; gravity_sigma: degrees. image_points,
     camera_height, tag, depth, sparse_depth: what was measured, as mapper scale takes it.
     save_predictions: keep each, for the frontend replay.
-    split_360: of panoramas, into how many pinhole views each; None = they are none.
+    split_360: of panoramas, into how many pinhole views each; None = they are none. into: the run
+    directory of an old map that the sequence is mapped into; see mapper.into.
     """
 
     sequence: Path
@@ -116,6 +117,7 @@ class RunRequest(MapRequest):
     stride: int = 1
     max_frames: int | None = None
     save_predictions: bool = False
+    into: Path | None = None
 
     @property
     def pose_file(self) -> Path | None:

@@ -31,7 +31,7 @@ class Reason(StrEnum):
     CONTRADICTED = "contradicted"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Localization:
     """T_world_camera: (4, 4), in the map's world and units; None where `reason` says why.
 
@@ -39,7 +39,8 @@ class Localization:
     is_estimated: the focal length is our own. inliers: features of the image that agree. keyframes:
     ids of those that bear the place out, the best first. sigma_translation: units of the map,
     sigma_rotation: radians; the largest deviation in any direction; infinite without a place.
-    by_depth: the pose is by the image's own depth, aligned densely.
+    by_depth: the pose is by the image's own depth, aligned densely. is_carried: it is told by the
+    step from the next frame of its walk, and by the map's surfaces where that leads.
     """
 
     T_world_camera: Float64[np.ndarray, "4 4"] | None
@@ -51,6 +52,7 @@ class Localization:
     sigma_rotation: float = np.inf
     is_estimated: bool = False
     by_depth: bool = False
+    is_carried: bool = False
 
     @property
     def is_found(self) -> bool:

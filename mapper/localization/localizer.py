@@ -18,7 +18,7 @@ from mapper.localization.landmarks import Landmarks
 from mapper.localization.localization import Localization, Reason
 from mapper.localization.refinement import largest_sigmas
 from mapper.localization.sighting import CANDIDATES, Sighting, best_sighting, matched_views
-from mapper.vision.depth_pyramid import build_pyramid
+from mapper.vision.depth_pyramid import DepthPyramid, build_pyramid
 from mapper.vision.local_features import LocalFeatures
 
 FEWEST: Final = 30  # features: an image with fewer shows nothing
@@ -66,14 +66,22 @@ class Localizer:
         reason = why_not(self.landmarks, frame.image, sighting, dense)
         return _told(sighting, dense, reason, is_guess)
 
-    def _by_depth(self, frame: Frame, sighting: Sighting) -> DensePlace | None:
-        """With the image's own depth; None where it has none, or none of the map's unit."""
+    def pyramid_of(self, frame: Frame) -> DepthPyramid | None:
+        """Of a frame's own depth; None where it has none, or none of the map's unit."""
         if frame.depth is None or frame.intrinsics is None or not self.landmarks.is_metric:
             return None
         if np.count_nonzero(frame.depth) < MIN_DEPTH * frame.depth.size:
             return None
         noise = frame.noise or STRUCTURED_LIGHT
-        pyramid = build_pyramid(frame.depth, frame.image, frame.intrinsics, noise)
+        small = bounded_frame(frame, self._max_side)
+        assert small.depth is not None and small.intrinsics is not None
+        return build_pyramid(small.depth, small.image, small.intrinsics, noise)
+
+    def _by_depth(self, frame: Frame, sighting: Sighting) -> DensePlace | None:
+        """With the image's own depth; None where that cannot be."""
+        pyramid = self.pyramid_of(frame)
+        if pyramid is None:
+            return None
         keyframes = list(sighting.bearing[:ALIGNED])
         T = sighting.refined.T_world_camera
         return placed_by_depth(self.landmarks, keyframes, pyramid, T)

@@ -30,10 +30,10 @@ def localization_in_words(found: Localization, units: str) -> str:
         else f"{found.sigma_translation:.3f} units"
     )
     by = "by depth and features" if found.by_depth else "by features"
-    text = (
-        f"at {x:.3f} {y:.3f} {z:.3f} (off by {off}, {np.degrees(found.sigma_rotation):.2f} deg), "
-        f"{by}: {found.inliers} agree, {len(found.keyframes)} keyframes"
-    )
+    where = f"at {x:.3f} {y:.3f} {z:.3f} (off by {off}, {np.degrees(found.sigma_rotation):.2f} deg)"
+    if found.is_carried:
+        return f"{where}, by the step from the next frame and {len(found.keyframes)} keyframes"
+    text = f"{where}, {by}: {found.inliers} agree, {len(found.keyframes)} keyframes"
     if found.is_estimated and found.intrinsics is not None:
         text += f", focal length {found.intrinsics.fx:.0f} px (estimated)"
     return text
@@ -52,6 +52,7 @@ def localization_as_values(found: Localization) -> dict[str, object]:
         "inliers": found.inliers,
         "keyframes": list(found.keyframes),
         "by_depth": found.by_depth,
+        "is_carried": found.is_carried,
         "focal_px": None if camera is None else camera.fx,
         "focal_is_estimated": found.is_estimated,
     }

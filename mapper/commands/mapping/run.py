@@ -20,6 +20,7 @@ EPILOG = """examples:
   mapper run redkitchen/seq-01 --viewer web --set backend.fusion.tsdf.voxel_size=0.01
   mapper run recording/ --calib camera.yaml --out runs/attempt-2
   mapper run scan.r3d --poses prior              the map is tied to ARKit's poses: metres
+  mapper run tuesday/ --into runs/monday --out runs/flat    carries on in Monday's map
   mapper run walk.mp4 --gravity imu.csv          the map stands upright: its z is up
 """
 
@@ -42,6 +43,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     options.add_config(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="run directory (runs/NAME)")
+    parser.add_argument(
+        "--into",
+        type=Path,
+        metavar="RUN",
+        help="map into the map of an earlier run: the sequence is found in it first, or refused; "
+        "RUN stays as it is, and DIR (RUN+NAME) holds both (docs/maps.md)",
+    )
     options.add_frames(parser)
     options.add_cameras(parser)
     parser.add_argument(
@@ -90,6 +98,8 @@ def execute(arguments: argparse.Namespace) -> int:
     stop_on_sigterm()
     request = options.request_of(RunRequest, arguments)
     told = () if arguments.json else (say, ProgressBar)
+    if request.into is not None:
+        return _into(request, told)
     run, metrics = map_into(request, *told)
     if arguments.json:
         print(json.dumps({"run": str(run.path), **metrics}))
@@ -99,6 +109,24 @@ def execute(arguments: argparse.Namespace) -> int:
         if not metrics["complete"]:
             print(f"stopped early; carry on with: {_resume_line(request, run)}")
     return 0 if metrics["complete"] else 130
+
+
+def _into(request: RunRequest, told: tuple[Any, ...]) -> int:
+    """The same into an old map."""
+    from mapper.commands.maps.merge import print_merged
+    from mapper.into import map_into_run
+
+    into = map_into_run(request, *told)
+    metrics = into.metrics
+    if not told:
+        print(json.dumps({"run": str(into.run.path), "is_joined": into.is_joined, **metrics}))
+    elif into.is_joined:
+        print_merged(metrics)
+        print("\n".join(f"  {path}" for path in into.run.outputs()))
+    else:
+        print_summary(metrics)
+        print("stopped early; the same command with --resume carries on and joins it to the map")
+    return 0 if into.is_joined else 130
 
 
 def _resume_line(request: RunRequest, run: RunDirectory) -> str:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from mapper.commands import options
 
 if TYPE_CHECKING:
-    from mapper.core.frame import Frame
     from mapper.io.sequences.sequence import Sequence
     from mapper.localization.localization import Localization
     from mapper.saved.opened_map import Map
@@ -99,23 +98,35 @@ class _Located:
 def _located(opened: Map, path: Path, arguments: argparse.Namespace) -> Iterator[_Located]:
     """The images of one path, in their order; those of a sequence that cannot be read are told of
     and left out."""
-    from mapper.errors import InputError
     from mapper.io.sequences.captures.photograph import is_photograph
+    from mapper.localization.walk import carried
 
     path = path.expanduser()
     alone = is_photograph(path)
     with closing(_opened(path, alone, arguments)) as sequence:
-        for index in range(len(sequence)):
-            name = str(path) if alone else f"{sequence.name} {index}"
-            try:
-                frame: Frame = sequence[index]
-            except InputError as error:
-                if alone:
-                    raise
-                print(f"mapper: left out: {error}", file=sys.stderr)
-                continue
-            found = opened.localizer.localize(frame)
-            yield _Located(name, None if alone else frame.timestamp, found)
+        if alone:
+            yield _Located(str(path), None, opened.localizer.localize(sequence[0]))
+            return
+        found = _each(opened, sequence)
+        found = carried(opened.localizer, sequence, found)
+        for index, place in enumerate(found):
+            if place is not None:
+                time = float(sequence.timestamps[index])
+                yield _Located(f"{sequence.name} {index}", time, place)
+
+
+def _each(opened: Map, sequence: Sequence) -> list[Localization | None]:
+    """Each frame by itself; None of those that cannot be read."""
+    from mapper.errors import InputError
+
+    found: list[Localization | None] = []
+    for index in range(len(sequence)):
+        try:
+            found.append(opened.localizer.localize(sequence[index]))
+        except InputError as error:
+            found.append(None)
+            print(f"mapper: left out: {error}", file=sys.stderr)
+    return found
 
 
 def _opened(path: Path, alone: bool, arguments: argparse.Namespace) -> Sequence:

@@ -52,12 +52,13 @@ def execute(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(summary))
     else:
-        _print(metrics)
+        print_merged(metrics)
         print("\n".join(f"  {path}" for path in run.outputs()))
     return 0
 
 
-def _print(metrics: dict[str, Any]) -> None:
+def print_merged(metrics: dict[str, Any]) -> None:
+    """The figures of a merged run that matter most, in a few lines."""
     from mapper.commands.mapping.run import print_warnings
     from mapper.report.errors import errors_text
     from mapper.report.sessions import sessions_in_words

@@ -3,12 +3,13 @@
     python tools benchmarks.maps.localization [--rooms FIRST:LAST] [--data FOLDER] [--work FOLDER]
         [--every N] [--out FILE]
 
-Redkitchen: the last 200 frames in a map of the first 600, with their depth and by colour alone, and
-200 frames of the sample room in that map. Rooms by seed (--rooms): of each a map of one walk,
-photos of a second walk through it with another camera, photos of a room with the same furniture,
-walls and floor in other places, and photos of the rooms before it. A place is right within 5 cm and
-5 degrees of the truth, wrong beyond 20 cm or 10 degrees, the map aligned with the truth by all its
-frames. Times are of the processor, the map loaded. What --work holds is not made again.
+Redkitchen: the last 200 frames in a map of the first 600, as a walk with depth and as photos in
+colour, and so 200 frames of the sample room; the map at its own poses, and at the true ones. Rooms
+by seed (--rooms): of each a map of one walk, photos of a second walk through it with another
+camera, photos of a room with the same furniture, walls and floor in other places, and photos of the
+rooms before it. A place is right within 5 cm and 5 degrees of the truth, wrong beyond 20 cm or 10
+degrees, the map aligned with the truth by all its frames. Times are of the processor, for one image
+by itself, the map loaded. What --work holds is not made again.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ from mapper.errors import InputError
 from mapper.io.sequences.bounded import BoundedSequence
 from mapper.io.sequences.depth_readings import depth_camera
 from mapper.io.sequences.open_sequence import open_sequence
+from mapper.localization.localization import Localization
+from mapper.localization.walk import carried
 from mapper.pipeline import map_into
 from mapper.request import RunRequest
 from mapper.rooms.spec import SequenceSpec, draw_sequence
@@ -43,6 +46,7 @@ MAPPED: Final = 600
 ASKED: Final = 200
 NEAR: Final = 0.05, 5.0  # metres, degrees
 FAR: Final = 0.2, 10.0
+SIGMA: Final = "0.01,0.3"  # metres and degrees of the true poses
 PATHS: Final = ("hand_held", "head_worn", "robot")
 
 
@@ -99,17 +103,19 @@ def main() -> None:
 def kitchen(arguments: argparse.Namespace) -> Iterator[Row]:
     """Of redkitchen, and the sample room in its map."""
     path = arguments.data / KITCHEN
-    here = mapped(arguments.work / "kitchen", path, MAPPED)
     truth = open_sequence(path).ground_truth
     assert truth is not None
-    last = len(truth) - ASKED
-    asked = list(frames(path, last, arguments.every))
-    T_truth_world = world_of(here, truth)
-    yield judged("redkitchen, with depth", here, asked, truth, T_truth_world)
-    yield judged("redkitchen, colour", here, without_depth(asked), truth, T_truth_world)
+    asked = list(frames(path, len(truth) - ASKED, arguments.every))
     other = list(frames(cached_sample(240), 40, arguments.every))
-    yield judged("sample room in redkitchen, with depth", here, other)
-    yield judged("sample room in redkitchen, colour", here, without_depth(other))
+    for name, poses in (("", "auto"), (", true poses", "prior")):
+        here = mapped(arguments.work / f"kitchen-{poses}", path, MAPPED, poses)
+        T_truth_world = world_of(here, truth)
+        known = here, asked, truth, T_truth_world
+        yield judged(f"redkitchen{name}, a walk", *known, is_walk=True)
+        yield judged(f"redkitchen{name}, colour", here, without_depth(asked), truth, T_truth_world)
+        if not name:
+            yield judged("sample room in redkitchen, a walk", here, other, is_walk=True)
+            yield judged("sample room in redkitchen, colour", here, without_depth(other))
 
 
 def rooms(seeds: Iterable[int], arguments: argparse.Namespace) -> Iterator[Row]:
@@ -160,12 +166,13 @@ def rendered(work: Path, spec: SequenceSpec) -> Path:
     return folder if folder.exists() else write_sequence(folder, spec)
 
 
-def mapped(out: Path, path: Path, frames: int | None = None) -> Map:
-    """The map of the first frames of a sequence, made if it is not there."""
+def mapped(out: Path, path: Path, frames: int | None = None, poses: str = "auto") -> Map:
+    """The map of the first frames of a sequence, made if it is not there. poses: "prior": at its
+    true poses, as relocalisation is judged elsewhere; else at its own."""
     if not (out / "metrics.json").exists():
         request = RunRequest(
             sequence=path, out=out, frontend="rgbd", max_frames=frames, save_recording=False,
-            overwrite=True,
+            overwrite=True, poses=poses, pose_sigma=SIGMA if poses == "prior" else None,
         )  # fmt: skip
         map_into(request)
     return Map.open(out)
@@ -201,28 +208,36 @@ def judged(
     asked: list[Frame],
     truth: Trajectory | None = None,
     T_truth_world: np.ndarray | None = None,
+    is_walk: bool = False,
 ) -> Row:
     """What becomes of images. truth: their true poses; None: they are of another place, and every
-    one that is found is wrong."""
-    errors, times, found = [], [], 0
+    one that is found is wrong. is_walk: what some say tells where those beside them are."""
+    places, times = list[Localization | None](), []
     for frame in asked:
         started = time.process_time()
-        place = here.localizer.localize(frame).T_world_camera
+        places.append(here.localizer.localize(frame))
         times.append(1000 * (time.process_time() - started))
-        if place is None:
-            continue
-        found += 1
-        if truth is not None and T_truth_world is not None:
-            row = nearest_times(truth.timestamps, np.array([frame.timestamp]))[0]
-            off = inverse(truth.T_world_camera[row]) @ T_truth_world @ place
-            turned = float(np.degrees(rotation_angle(off[:3, :3])))
-            errors.append((float(np.linalg.norm(off[:3, 3])), turned))
-    each = np.array(errors).reshape(-1, 2)
+    if is_walk:
+        places = carried(here.localizer, asked, places)
+    poses = [None if place is None else place.T_world_camera for place in places]
+    found = sum(T is not None for T in poses)
+    each = np.zeros((0, 2))
+    if truth is not None and T_truth_world is not None:
+        rows = nearest_times(truth.timestamps, np.array([frame.timestamp for frame in asked]))
+        true = inverse(T_truth_world) @ truth.T_world_camera[rows]
+        each = _errors([(T, near) for T, near in zip(poses, true, strict=True) if T is not None])
     right = int((each <= NEAR).all(1).sum())
     wrong = int((each > FAR).any(1).sum()) if truth is not None else found
-    middle = np.median(each, axis=0).tolist() if len(each) else [0.0, 0.0]
+    metres, degrees = np.median(each, axis=0).tolist() if len(each) else (0.0, 0.0)
     ms = float(np.median(times)) if times else 0.0
-    return Row(name, len(asked), found, right, wrong, *middle, ms)
+    return Row(name, len(asked), found, right, wrong, metres, degrees, ms)
+
+
+def _errors(pairs: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    """(N, 2): metres and degrees between two poses each."""
+    off = [inverse(true) @ T for T, true in pairs]
+    each = [(np.linalg.norm(T[:3, 3]), np.degrees(rotation_angle(T[:3, :3]))) for T in off]
+    return np.array(each, float).reshape(-1, 2)
 
 
 if __name__ == "__main__":
