@@ -113,7 +113,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
 def _into(request: RunRequest, told: tuple[Any, ...]) -> int:
     """The same into an old map."""
-    from mapper.commands.maps.merge import print_merged
+    from mapper.commands.merged_summary import print_merged
     from mapper.into import map_into_run
 
     into = map_into_run(request, *told)
@@ -122,6 +122,7 @@ def _into(request: RunRequest, told: tuple[Any, ...]) -> int:
         print(json.dumps({"run": str(into.run.path), "is_joined": into.is_joined, **metrics}))
     elif into.is_joined:
         print_merged(metrics)
+        print_warnings(metrics)
         print("\n".join(f"  {path}" for path in into.run.outputs()))
     else:
         print_summary(metrics)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import Any
 
 from mapper.commands.options import add_changes
 
@@ -41,7 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Carry the command out; the exit code of the process."""
-    from mapper.commands.mapping.run import stop_on_sigterm
+    from mapper.commands.mapping.run import print_warnings, stop_on_sigterm
+    from mapper.commands.merged_summary import print_merged
     from mapper.merging.command import merge_runs
 
     stop_on_sigterm()
@@ -53,23 +53,6 @@ def execute(arguments: argparse.Namespace) -> int:
         print(json.dumps(summary))
     else:
         print_merged(metrics)
+        print_warnings(metrics)
         print("\n".join(f"  {path}" for path in run.outputs()))
     return 0
-
-
-def print_merged(metrics: dict[str, Any]) -> None:
-    """The figures of a merged run that matter most, in a few lines."""
-    from mapper.commands.mapping.run import print_warnings
-    from mapper.report.errors import errors_text
-    from mapper.report.sessions import sessions_in_words
-
-    for line in sessions_in_words(metrics):
-        print(f"  {line}")
-    print(
-        f"  {metrics['tracked']} of {metrics['frames']} frames placed; {metrics['keyframes']} "
-        f"keyframes ({metrics['wall_time_s']:.1f} s)"
-    )
-    if "evaluation" in metrics:
-        told = errors_text(metrics["evaluation"], metrics["units"] == "metres")
-        print(f"  against ground truth: {told}")
-    print_warnings(metrics)
