@@ -33,7 +33,10 @@ class MuonAndAdamW(torch.optim.Optimizer):
         for group in matrices:
             group[MULTIPLE] = multiple
         muon = torch.optim.Muon(matrices, lr=0.0, momentum=MOMENTUM, adjust_lr_fn="match_rms_adamw")
-        self._parts = muon, torch.optim.AdamW(others, lr=0.0, betas=betas, eps=1e-8)
+        self._parts: tuple[Any, ...] = (
+            muon,
+            torch.optim.AdamW(others, lr=0.0, betas=betas, eps=1e-8),
+        )
         super().__init__([*matrices, *others], {"lr": 0.0})
         self._share_groups()
 

@@ -23,10 +23,11 @@ class TaughtAttention:
         blocks = model.aggregator.global_blocks
         if block >= len(blocks):
             raise ConfigError(f"matching_block {block}: the network has {len(blocks)}, from 0 on")
-        self._attention: Any = blocks[block].attn
+        attention: Any = blocks[block].attn
+        self._attention = attention
         self._config = model.config
         self._given: tuple[Any, ...] = ()
-        self._attention.register_forward_pre_hook(self._remember)
+        attention.register_forward_pre_hook(self._remember)
 
     def _remember(self, _: object, given: tuple[Any, ...]) -> None:
         self._given = given
