@@ -106,6 +106,17 @@ def _da3(options: FrontendOptions, _: FeatureMatcher) -> Frontend:
     return Da3Frontend(options.da3, options.weights)
 
 
+def _da3_posed(options: FrontendOptions, matcher: FeatureMatcher) -> Frontend:
+    from mapper.frontends.da3.deepening import Deepener
+    from mapper.frontends.da3.posed_frontend import PosedByMono, PosedByRgbd
+
+    by_depth = options.da3.tracker == "rgbd"
+    deepener = Deepener(options.da3, options.weights, keeps_own=by_depth)
+    if by_depth:
+        return PosedByRgbd(deepener, options.rgbd, options.max_depth, matcher)
+    return PosedByMono(deepener, options.mono, matcher)
+
+
 def _network(name: str, create: Create, has_cache: bool = False) -> FrontendSpec:
     return FrontendSpec(
         name=name, create=create, sees_raw_images=True, has_cache=has_cache, is_learned=True
@@ -130,6 +141,7 @@ BUILT_IN: Final[Mapping[str, FrontendSpec]] = {
         _network("streamvggt", _vggt("streamvggt"), has_cache=True),
         _network("vggt", _vggt("vggt")),
         _network("da3", _da3),
+        FrontendSpec(name="da3-posed", create=_da3_posed, relocalises=True, is_learned=True),
         FrontendSpec(name="replay", create=_replay),
         FrontendSpec(name="predictions", create=_predictions),
     )

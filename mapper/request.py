@@ -85,8 +85,8 @@ class RunRequest(MapRequest):
     way from one to the next counts; odometry_sigma: of a metre of it. gravity: log of an
     accelerometer, "prior" for a phone's own tracking, or "auto" for the map's floor; gravity_axes:
     which axes of the log point right, down and ahead; gravity_sigma: degrees. image_points,
-    camera_height, tag, depth, sparse_depth: what was measured, as mapper scale takes it.
-    save_predictions: keep each, for the frontend replay.
+    camera_height, tag, depth, sparse_depth, scale_from: what was measured, as mapper scale takes
+    it. save_predictions: keep each, for the frontend replay.
     split_360: of panoramas, into how many pinhole views each; None = they are none. into: the run
     directory of an old map that the sequence is mapped into; see mapper.into.
     """
@@ -112,6 +112,7 @@ class RunRequest(MapRequest):
     tag: str | None = None
     depth: str | None = None
     sparse_depth: Path | None = None
+    scale_from: str | None = None
     split_360: int | None = None
     start: int = 0
     stride: int = 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 
 import numpy as np
 
@@ -11,11 +10,9 @@ from mapper.core.prediction import Prediction
 from mapper.errors import ConfigError
 from mapper.frontends.base import TrackingState
 from mapper.frontends.da3.chunks.stream import ChunkStream
-from mapper.frontends.da3.config import PUBLISHED
-from mapper.frontends.da3.heads import AUX, LEVELS
 from mapper.frontends.da3.joint import JointDa3
-from mapper.frontends.da3.loading import load_da3
 from mapper.frontends.da3.options import NAME, Da3Options
+from mapper.frontends.da3.preparing import image_size, named_weights, prepared_network
 from mapper.frontends.da3.preprocess import layout_of, preprocessed
 from mapper.frontends.da3.reference_view import Choice
 from mapper.frontends.graphs import Graphs
@@ -23,17 +20,11 @@ from mapper.frontends.images import Layout
 from mapper.frontends.keyframe_loop.answers import LoopAnswers
 from mapper.frontends.keyframe_loop.config import LoopRules
 from mapper.frontends.keyframe_loop.stream import KeyframeStream, Limits, Streamed
-from mapper.frontends.layers.packed_linear import CAN_PACK, pack_linears
-from mapper.frontends.layers.precision import set_precision
 from mapper.frontends.learned import LearnedFrontend, Shown
-from mapper.frontends.loading import move
-from mapper.frontends.vggt.cache.heap import keep_freed_memory
 
 logger = logging.getLogger(__name__)
 
-PUBLISHED_SIZE, SMALL_SIZE = 504, 252  # of images, on a GPU and on a CPU
 CHUNKS = "chunks"
-SIZES = {f"{NAME}-{size}": size for size in PUBLISHED}  # by the published names of weights
 
 
 class Da3Frontend(LearnedFrontend):
@@ -44,22 +35,12 @@ class Da3Frontend(LearnedFrontend):
 
     def __init__(self, options: Da3Options, weights: str | None = None) -> None:
         check_options(options)
-        super().__init__(NAME, NAME, options, weights or f"{NAME}-{options.model}")
-        size = SIZES.get(weights or "", options.model)
+        name = named_weights(options, weights)
+        super().__init__(NAME, NAME, options, name)
         self.options = options
-        on_cpu = self._device.type == "cpu"
-        self._image_size = options.image_size or (SMALL_SIZE if on_cpu else PUBLISHED_SIZE)
-        model = load_da3(self.weights, size)
-        set_precision(model, self.precision, self._device)
+        self._image_size = image_size(options, self._device)
+        model = prepared_network(self.weights, options, name, self._device, self.precision)
         self._model = model
-        move(model, self._device, unasked(options))
-        if on_cpu:
-            keep_freed_memory()
-            if CAN_PACK:
-                pack_linears(model.cam_dec)
-        if options.compile == "on":
-            for block in model.backbone.pretrained.blocks:
-                block.compile()
         graphs = Graphs(self._device, options.compile != "off")
         choice: Choice = "saddle_balanced" if options.loop == CHUNKS else "first"
         self._joint = JointDa3(model, choice, options.cameras == "rays", graphs)
@@ -90,7 +71,8 @@ class Da3Frontend(LearnedFrontend):
             self._stream = ChunkStream(self._joint, options.chunk, options.overlap)
         else:
             limits = Limits(options.keyframes, options.anchors)
-            self._stream = KeyframeStream(self._joint, rules_of(options), limits)
+            rules = LoopRules(first=options.first, every=options.every).with_most(options.active)
+            self._stream = KeyframeStream(self._joint, rules, limits)
 
     def _see(self, shown: Shown) -> list[Prediction]:
         """What the frame completes: none, or the answers of a whole call."""
@@ -107,28 +89,9 @@ class Da3Frontend(LearnedFrontend):
         return predictions
 
 
-def rules_of(options: Da3Options) -> LoopRules:
-    """The published rules, with what was chosen."""
-    rules = LoopRules(first=options.first, every=options.every, most=options.active)
-    least = min(rules.least, options.active)
-    return replace(rules, least=least, nearest=min(rules.nearest, max(least - 2, 1)))
-
-
 def check_options(options: Da3Options) -> None:
     """ConfigError for sizes that make no loop."""
-    if options.active < 3:
-        raise ConfigError(f"{NAME}.active={options.active}: a call needs 3 keyframes or more")
     if options.loop == CHUNKS and options.overlap >= options.chunk:
         raise ConfigError(
             f"{NAME}.overlap={options.overlap}: must be less than {NAME}.chunk, {options.chunk}"
         )
-
-
-def unasked(options: Da3Options) -> list[str]:
-    """Parts that stay on the CPU."""
-    parts = ["cam_enc"]
-    if options.cameras != "rays":
-        chain = [f"refinenet{number}{AUX}" for number in range(1, LEVELS + 1)]
-        branch = [*chain, f"output_conv1{AUX}", f"output_conv2{AUX}"]
-        parts += [f"head.scratch.{name}" for name in branch]
-    return parts

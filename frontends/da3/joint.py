@@ -12,7 +12,12 @@ from torch import Tensor
 
 from mapper.core.intrinsics import Intrinsics
 from mapper.frontends.da3.backbone import OwnTokens
-from mapper.frontends.da3.cameras import intrinsics_of, poses_of
+from mapper.frontends.da3.cameras import (
+    encoding_of,
+    intrinsics_of,
+    normalised_poses,
+    poses_of,
+)
 from mapper.frontends.da3.network import Asked, Da3
 from mapper.frontends.da3.preprocess import as_tensor
 from mapper.frontends.da3.rays import cameras_of_rays
@@ -21,6 +26,7 @@ from mapper.frontends.graphs import Graphs, Mixer
 from mapper.frontends.keyframe_loop.stream import Together
 from mapper.frontends.learned import finite
 from mapper.frontends.transfer import brought, sent
+from mapper.vision.rotations import inverse_rigid
 
 if TYPE_CHECKING:
     from jaxtyping import Float, UInt8
@@ -83,6 +89,33 @@ class JointDa3:
             confidence[seen - wanted :],
             descriptors[seen - wanted :],
         )
+
+    def posed(
+        self,
+        views: Sequence[OwnTokens],
+        T_world_camera: Float[np.ndarray, "n 4 4"],
+        cameras: Sequence[Intrinsics],
+    ) -> tuple[np.ndarray, np.ndarray] | None:
+        """Depth and confidence (H, W) of the last view under known poses; None where they are not
+        finite. The depth's scale is not that of the poses."""
+        tokens = torch.cat([view.tokens for view in views])
+        class_tokens = torch.cat([view.class_tokens for view in views])
+        grid, count = views[0].grid, len(views)
+        width, height = cameras[0].width, cameras[0].height
+        given = torch.from_numpy(np.linalg.inv(T_world_camera.astype(np.float64)))[None]
+        K = torch.tensor([[[c.fx, 0, c.cx], [0, c.fy, c.cy], [0, 0, 1]] for c in cameras])
+        normal = inverse_rigid(normalised_poses(given))
+        encoding = encoding_of(normal, K[None].double(), height, width).float()
+
+        def computed(_: Mapping[str, Mixer], *told: Tensor) -> list[Tensor]:
+            own = OwnTokens(told[0], told[1], grid)
+            raw = self.model.joint(own, (1, count), Asked(wanted=1), told[2])
+            return [raw.depth[0, 0], raw.confidence[0, 0]]
+
+        key = ("posed", tokens.shape)
+        inputs = [tokens, class_tokens, encoding.to(self.model.device)]
+        depth, confidence = brought(self.graphs.run(key, computed, inputs))
+        return (depth, confidence) if finite(depth, confidence) else None
 
     def _cameras(
         self, encoding: np.ndarray, rays: Sequence[np.ndarray], size: tuple[int, ...]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
+
+from annotated_types import Ge
 
 from mapper.core.quantities import (
     AtLeastTwo,
@@ -41,6 +43,9 @@ class Da3Options:
     overlap: frames that neighbouring chunks share.
     cameras: decoder = as the network's decoder says, rays = from the rays of all pixels, which
         takes longer and is published as more accurate.
+    tracker: whose poses the frontend da3-posed takes: mono = of colour alone, rgbd = of a depth
+        camera, whose own depth stays where there is any.
+    context: earlier views that da3-posed shows with each.
     min_confidence: of points worth mapping, which all have more than 1.
     use_calibration: where the camera is known, its rays replace the predicted ones.
     device: where the network runs; auto = a GPU if there is one.
@@ -59,12 +64,14 @@ class Da3Options:
     ] = "upper_bound_crop"
     first: Frames = 20
     every: Frames = 8
-    active: Keyframes = 10
+    active: Annotated[Keyframes, Ge(3)] = 10
     anchors: KeyframesOrZero = 2
     keyframes: Keyframes = 200
     chunk: AtLeastTwo = 120
     overlap: Frames = 60
     cameras: Literal["decoder", "rays"] = "decoder"
+    tracker: Literal["mono", "rgbd"] = "mono"
+    context: Frames = 4
     min_confidence: NonNegative = 0.0
     use_calibration: Switch = True
     device: Device = "auto"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +29,8 @@ class LoopRules:
     forward: float = 1.2
     between: float = 0.1
     loop: int = 200
+
+    def with_most(self, most: int) -> LoopRules:
+        """With another number of active keyframes, 3 or more, of which no more are chosen anew."""
+        least = min(self.least, most)
+        return replace(self, most=most, least=least, nearest=min(self.nearest, least - 2))

@@ -68,9 +68,21 @@ class Aggregator(nn.Module):
 
     def forward(self, images: Tensor, mix: FrameMixer, anchored: bool = True) -> Aggregated:
         """images (B, S, 3, H, W) in [0, 1]. anchored: the first is the sequence's first frame."""
-        grid = self.grid(images)
         patches = self.patch_embed(normalised(images.flatten(0, 1)))
-        frames = images.shape[:2]
+        return self.mixed(patches, images.shape[:2], self.grid(images), mix, anchored)
+
+    def mixed(
+        self,
+        patches: Tensor,
+        frames: tuple[int, ...],
+        grid: tuple[int, int],
+        mix: FrameMixer,
+        anchored: bool = True,
+    ) -> Aggregated:
+        """What follows the encoder, whose patches (B * S, h w, C) depend on each frame alone.
+
+        frames: (B, S). grid: (h, w).
+        """
         special = self.special_tokens(frames[0], frames[1], anchored)
         tokens = torch.cat([special, patches], 1)
         rope = frame_rope(grid, self.config, tokens.device)

@@ -13,6 +13,9 @@ from mapper.errors import ConfigError, InputError
 from mapper.frontends.base import TrackingState
 from mapper.frontends.graphs import Graphs
 from mapper.frontends.images import Layout
+from mapper.frontends.keyframe_loop.answers import LoopAnswers
+from mapper.frontends.keyframe_loop.config import LoopRules
+from mapper.frontends.keyframe_loop.stream import KeyframeStream, Limits
 from mapper.frontends.layers.packed_linear import CAN_PACK, pack_linears
 from mapper.frontends.layers.precision import set_precision
 from mapper.frontends.learned import Answer, LearnedFrontend, Shown
@@ -23,6 +26,7 @@ from mapper.frontends.vggt.answers import HEAD, Answers
 from mapper.frontends.vggt.cache.budget import default_budget, free_bytes
 from mapper.frontends.vggt.cache.heap import keep_freed_memory
 from mapper.frontends.vggt.cache.storage import AUTO, Storage
+from mapper.frontends.vggt.keyframes import JointVggt
 from mapper.frontends.vggt.loading import load_vggt
 from mapper.frontends.vggt.network import Vggt
 from mapper.frontends.vggt.options import (
@@ -38,6 +42,7 @@ from mapper.frontends.vggt.session import NotFiniteError, SessionOptions, Stream
 logger = logging.getLogger(__name__)
 
 FULL = "full"
+WHOLE = "whole"
 
 
 class VggtFrontend(LearnedFrontend):
@@ -172,7 +177,7 @@ class OfflineFrontend(VggtFrontend):
             raise InputError(
                 f"{self.name} sees all frames at once, and more than {self._max_frames} are too "
                 f"many: take every N-th with --stride, or raise {self.name}.max_frames; "
-                "stream3r takes sequences of any length"
+                "stream3r and vggt.loop=keyframes take sequences of any length"
             )
         self._waiting.append(shown)
         self.state = TrackingState.TRACKING
@@ -202,6 +207,41 @@ class OfflineFrontend(VggtFrontend):
         self._waiting = []
 
 
+class KeyframeFrontend(VggtFrontend):
+    """A stream of any length: new frames are shown together with keyframes of the map so far.
+
+    Sources: Wang et al., VGGT, 2025; the loop: Wang and Agapito, AMB3R, 2025.
+    """
+
+    def __init__(self, name: str, options: VggtOptions, weights: str | None = None) -> None:
+        if options.points == HEAD:
+            raise ConfigError(f"{name}.loop=keyframes maps by depth: leave {name}.points out")
+        super().__init__(name, options, weights)
+        self._rules = LoopRules(first=options.first, every=options.every).with_most(options.active)
+        self._joint = JointVggt(self._model, Graphs(self._device, options.compile != "off"))
+        self.reset()
+
+    def _see(self, shown: Shown) -> list[Prediction]:
+        """What the frame completes: none, or the answers of a whole call."""
+        self._waiting.wait(self._stream.frames, shown)
+        with self._inference():
+            streamed = self._stream.step(shown.image, shown.camera)
+        self.state = TrackingState.TRACKING
+        return self._waiting.predictions(streamed, self._predicted)
+
+    def flush(self) -> list[Prediction]:
+        """The frames that still wait; the stream ends here."""
+        with self._inference():
+            streamed = self._stream.flush()
+        predictions = self._waiting.predictions(streamed, self._predicted)
+        self.reset()
+        return predictions
+
+    def _forget(self) -> None:
+        self._waiting = LoopAnswers()
+        self._stream = KeyframeStream(self._joint, self._rules, Limits())
+
+
 def compile_blocks(model: Vggt) -> None:
     """Compile the blocks within a frame, in place: those across frames attend in other ways."""
     for block in (*model.aggregator.patch_embed.blocks, *model.aggregator.frame_blocks):
@@ -222,7 +262,8 @@ def create(
 ) -> VggtFrontend:
     """The frontend of that name, streaming or offline as its options say."""
     if isinstance(options, VggtOptions):
-        return OfflineFrontend(name, options, weights)
+        kind = OfflineFrontend if options.loop == WHOLE else KeyframeFrontend
+        return kind(name, options, weights)
     if not isinstance(options, Stream3rOptions):
         return StreamingFrontend(name, options, weights)
     if options.mode == FULL:

@@ -107,8 +107,8 @@ class Vggt(nn.Module):
     ) -> VggtPrediction:
         """What the heads say; they read the tokens of these frames only."""
         encodings = self.camera_head(aggregated.camera_tokens.float(), mix)
-        depth = self._dense(self.depth_head, aggregated) if heads.depth else None
-        points = self._dense(self.point_head, aggregated) if heads.points else None
+        depth = self.maps(self.depth_head, aggregated) if heads.depth else None
+        points = self.maps(self.point_head, aggregated) if heads.points else None
         tracks = None
         if query_points is not None:
             tracks = self.track(self.track_features(aggregated), query_points)
@@ -138,8 +138,8 @@ class Vggt(nn.Module):
         """features (B, S, C, h, w), the first frame's first; query_points (B, N, 2), anywhere."""
         return self.track_head.tracker(features, query_points.to(features.device))
 
-    def _dense(self, head: Dpt, aggregated: Aggregated) -> Tensor:
-        """(B, S, H, W, channels)."""
+    def maps(self, head: Dpt, aggregated: Aggregated) -> Tensor:
+        """(B, S, H, W, channels) of a dense head, of the frames that are aggregated."""
         frames = aggregated.camera_tokens.shape[:2]
         maps = head(self._patch_taps(aggregated), aggregated.grid)
         return maps.permute(0, 2, 3, 1).unflatten(0, frames)

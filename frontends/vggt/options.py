@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Final, Literal
 
+from annotated_types import Ge
 from pydantic import AfterValidator
 
 from mapper.core.quantities import (
@@ -13,6 +14,7 @@ from mapper.core.quantities import (
     Device,
     Frames,
     FramesOrZero,
+    Keyframes,
     NonNegative,
     PixelsOrZero,
     PositiveShare,
@@ -93,12 +95,21 @@ class CommonOptions:
 
 @settings
 class VggtOptions(CommonOptions):
-    """The frontend vggt, which answers a whole sequence at its end.
+    """The frontend vggt.
 
-    max_frames: of a sequence; longer ones are refused.
+    loop: whole = all frames see one another, answered at the end; keyframes = a stream: new frames
+        are shown together with keyframes of the map so far, as da3 does.
+    max_frames: of a sequence where it is seen as a whole; longer ones are refused.
+    first: frames of the first call of the loop, which nothing is answered before.
+    every: new frames of each later call.
+    active: keyframes shown with them, at most.
     """
 
+    loop: Literal["whole", "keyframes"] = "whole"
     max_frames: Frames = MAX_FRAMES
+    first: Frames = 20
+    every: Frames = 8
+    active: Annotated[Keyframes, Ge(3)] = 10
 
 
 @settings

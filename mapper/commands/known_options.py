@@ -122,6 +122,11 @@ def add_measured(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="lines `timestamp u v metres`: a few readings a frame, of a range finder or a LiDAR",
     )
+    group.add_argument(
+        "--scale-from",
+        metavar="da3-metric|PATH",
+        help="a network that knows metres, about: METRIC of Depth Anything 3, or its weights",
+    )
 
 
 def add_level_floor(parser: argparse.ArgumentParser) -> None:

@@ -15,14 +15,15 @@ from mapper.request import FLOOR
 
 NOTHING_ASKED: Final = (
     "nothing to scale it by: give --distance, --image-points, --camera-height, --tag, --depth, "
-    "--sparse-depth or --gravity auto"
+    "--sparse-depth, --scale-from or --gravity auto"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Measurements:
     """As the user says them. depth: keyframe_images.OF_THE_SEQUENCE, or a folder. sparse_depth: a
-    file of readings. has_level_floor: the floor tells what is up."""
+    file of readings. scale_from: a network that knows metres, or its weights. has_level_floor:
+    the floor tells what is up."""
 
     distances: tuple[WorldLength, ...] = ()
     image_points: tuple[ImageLength, ...] = ()
@@ -30,6 +31,7 @@ class Measurements:
     tag: TagKind | None = None
     depth: str | None = None
     sparse_depth: Path | None = None
+    scale_from: str | None = None
     has_level_floor: bool = False
 
     def __bool__(self) -> bool:
@@ -55,6 +57,8 @@ class Asked(Protocol):
     @property
     def sparse_depth(self) -> Path | None: ...  # noqa: D102
     @property
+    def scale_from(self) -> str | None: ...  # noqa: D102
+    @property
     def gravity(self) -> str | None: ...  # noqa: D102
 
 
@@ -69,6 +73,7 @@ def measurements(asked: Asked) -> Measurements:
         None if asked.tag is None else TagKind.of(asked.tag),
         asked.depth,
         asked.sparse_depth,
+        asked.scale_from,
         asked.gravity == FLOOR,
     )
 
@@ -78,5 +83,5 @@ def check_scalable(asked: Measurements, is_metric: bool, frontend: str) -> None:
     if asked.tell_scale and is_metric:
         raise ConfigError(
             f"frontend {frontend} maps in metres: leave out --image-points, --camera-height, "
-            "--tag, --depth and --sparse-depth, which are for maps without a unit"
+            "--tag, --depth, --sparse-depth and --scale-from, which are for maps without a unit"
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -13,12 +13,15 @@ from mapper.backend.graph.priors import ScalePrior, TagSighting
 from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.errors import InputError
 from mapper.measured.depth_folder import SAME_TIME, DepthFolder, MappedFrames
+from mapper.measured.network_depth import BIASED, MetricDepth, spread_out
+from mapper.measured.sensor_depth import BIASED as SENSOR_BIASED
 from mapper.measured.sensor_depth import SparseReadings, of_keyframe
 from mapper.measured.tags import TagKind, found_tags, refuse_none, sighting
 from mapper.run.directory import RunDirectory
 from mapper.saved.originals import Original, Originals
 
 OF_THE_SEQUENCE: Final = "sequence"  # of --depth: the depth that comes along
+STEP: Final = 4  # every 4th pixel a side is compared
 
 
 class KeyframeImages:
@@ -90,6 +93,26 @@ class KeyframeImages:
 
         return self._scales(readings.name, pairs)
 
+    def scales_by_network(self, choice: str) -> list[ScalePrior]:
+        """Of a few keyframes, by a network's metres. choice: of its weights.
+
+        The images as they are stored, where they are at hand; else as they were mapped.
+        """
+        network = MetricDepth(choice)
+
+        def pairs(keyframe: Keyframe) -> tuple[np.ndarray, np.ndarray]:
+            view = self._map_of(keyframe.id)
+            camera, image, mapped = view.intrinsics, view.image, view.depth
+            if self._originals is not None:
+                original = self._original(keyframe)
+                camera = self._originals.camera(keyframe.frame_index, keyframe.intrinsics)
+                image, mapped = original.image, original.mapped(view.depth)
+            metres = network.depth(image, camera)
+            return metres[::STEP, ::STEP].ravel(), mapped[::STEP, ::STEP].ravel()
+
+        name = f"--scale-from {choice}"
+        return self._scales(name, pairs, spread_out(self._keyframes), BIASED)
+
     def _pairs_of_sequence(self, keyframe: Keyframe) -> tuple[np.ndarray, np.ndarray] | None:
         if not self._required().has_depth:
             raise InputError("--depth sequence: there is no depth in this sequence")
@@ -99,18 +122,22 @@ class KeyframeImages:
         return _compared(original.depth, original, self._map_of(keyframe.id).depth)
 
     def _scales(
-        self, name: str, pairs: Callable[[Keyframe], tuple[np.ndarray, np.ndarray] | None]
+        self,
+        name: str,
+        pairs: Callable[[Keyframe], tuple[np.ndarray, np.ndarray] | None],
+        asked: Sequence[Keyframe] | None = None,
+        biased: float = SENSOR_BIASED,
     ) -> list[ScalePrior]:
-        """Of the keyframes whose depths go together with what was measured."""
-        found = []
-        for keyframe in self._keyframes:
+        """Of the keyframes whose depths go together with what was measured. asked: None = all."""
+        found, asked = [], self._keyframes if asked is None else asked
+        for keyframe in asked:
             both = pairs(keyframe)
-            made = None if both is None else of_keyframe(name, keyframe.id, *both)
+            made = None if both is None else of_keyframe(name, keyframe.id, *both, biased)
             found += [made] if made is not None else []
         if not found:
             raise InputError(
                 f"{name}: its depths and those of the map go together in not one of "
-                f"{len(self._keyframes)} keyframes; are they of these images, and along their axis?"
+                f"{len(asked)} keyframes; are they of these images, and along their axis?"
             )
         return found
 
@@ -148,4 +175,4 @@ def _compared(
             f"--depth: images of {sensed.shape[1]}x{sensed.shape[0]} for colour of "
             f"{mapped.shape[1]}x{mapped.shape[0]}; register depth to colour first"
         )
-    return sensed[::4, ::4].ravel(), mapped[::4, ::4].ravel()
+    return sensed[::STEP, ::STEP].ravel(), mapped[::STEP, ::STEP].ravel()

@@ -39,10 +39,12 @@ def measured_in(
             measured += of_height(asked.camera_height, saved, mesh, map_of)
         if asked.has_level_floor:
             ups += of_floor(saved, mesh, map_of)
-    if asked.tag or asked.depth or asked.sparse_depth:
+    if asked.tag or asked.depth or asked.sparse_depth or asked.scale_from:
         with closing(KeyframeImages(run, saved, map_of)) as images:
             sightings += images.sightings(asked.tag) if asked.tag else []
             measured += images.scales_by_depth(asked.depth) if asked.depth else []
             if asked.sparse_depth:
                 measured += images.scales_by_readings(read_sparse(asked.sparse_depth))
+            if asked.scale_from:
+                measured += images.scales_by_network(asked.scale_from)
     return Knowledge((), tuple(measured), tuple(sightings), ups=tuple(ups))

@@ -23,7 +23,11 @@ CLOSE: Final = 3.0  # times the spread, within which a reading counts
 
 
 def of_keyframe(
-    name: str, keyframe: int, sensed: np.ndarray, predicted: np.ndarray
+    name: str,
+    keyframe: int,
+    sensed: np.ndarray,
+    predicted: np.ndarray,
+    biased: float = BIASED,
 ) -> ScalePrior | None:
     """From the same places' depths (n,): by the sensor in metres and by the keyframe in its units;
     0 or NaN = none. None where they are too few, or do not go together."""
@@ -36,7 +40,7 @@ def of_keyframe(
     if spread > LARGEST_SPREAD:
         return None
     near = ratios[np.abs(ratios - middle) <= CLOSE * max(spread, 1e-3)]
-    sigma = float(np.hypot(BIASED, 1.25 * spread / np.sqrt(min(len(near), 100))))
+    sigma = float(np.hypot(biased, 1.25 * spread / np.sqrt(min(len(near), 100))))
     return ScalePrior(name, keyframe, float(np.median(near)), sigma, False)
 
 

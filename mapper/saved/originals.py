@@ -179,6 +179,7 @@ class Originals:
 def _published(frontend: str, width: int, height: int, side: int) -> Iterator[Layout]:
     """What the learned frontends do to an image whose longer side becomes `side`."""
     from mapper.frontends.cut3r import preprocess as cut3r
+    from mapper.frontends.da3 import preprocess as da3
     from mapper.frontends.vggt import preprocess as vggt
     from mapper.frontends.wint3r import preprocess as wint3r
 
@@ -186,6 +187,7 @@ def _published(frontend: str, width: int, height: int, side: int) -> Iterator[La
         "cut3r": partial(cut3r.layout_of, width, height, side),
         "wint3r": partial(wint3r.layout_of, width, height),
         "vggt": partial(vggt.layout_of, width, height, side),
+        "da3": partial(da3.layout_of, width, height, side, "upper_bound_crop"),
     }
     family = "vggt" if "vggt" in frontend or "stream3r" in frontend else frontend.split("-")[0]
     first = [family] if family in makers else []

@@ -126,7 +126,7 @@ def whole(walk: Sequence) -> Prediction:
     return RgbdFrontend().step(replace(walk[FIRST], index=0))[0]
 
 
-@pytest.mark.parametrize("name", BUILT_IN)
+@pytest.mark.parametrize("name", sorted(BUILT_IN.keys() - {"da3-posed"}))  # see test_deepening
 def test_masked_pixels_have_neither_points_nor_confidence(
     name: str,
     walk: Sequence,

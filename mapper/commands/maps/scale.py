@@ -22,6 +22,7 @@ EPILOG = """examples:
   mapper scale runs/hall --camera-height 1.6
   mapper scale runs/hall --tag 36h11:0.16
   mapper scale runs/hall --depth sequence
+  mapper scale runs/hall --scale-from da3-metric
   mapper scale runs/hall --gravity auto
 
 Lengths go through the pose graph, as factors on the scales of the keyframes: several of them, far

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from unittest.mock import patch
 
 import cv2
 import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
+from mapper.core.intrinsics import Intrinsics
 from mapper.io.meshes.mesh_files import read_mesh
 from mapper.io.trajectory_files import read_tum
+from mapper.measured.network_depth import MetricDepth
 from mapper.run.directory import RunDirectory
 from mapper.saved.map import load_map
 from mapper.saved.results import sequence_again
 from tests.commands.conftest import Command
+from tests.support.networks.da3_networks import tiny_single, write_folder
 
 
 @pytest.fixture
@@ -157,3 +161,27 @@ def test_the_sensors_depth_makes_a_map_metric(
     assert code == 2 and "do not overlap" in err
     code, _, err = command("scale", unitless.path, "--depth", tmp_path / "none")
     assert code == 2 and "no such folder" in err
+
+
+def test_a_network_that_knows_metres_gives_a_scale(
+    unitless: RunDirectory, command: Command, tmp_path: Path
+) -> None:
+    """A stand-in for its depth: the run's own, of which a unit is 1.5 metres."""
+    weights = write_folder(tmp_path / "metric", tiny_single())
+    code, _, err = command("scale", unitless.path, "--scale-from", weights)
+    assert code == 2 and "go together in not one of" in err  # random weights agree with nothing
+    before = read_tum(unitless.trajectory)
+    sequence = sequence_again(unitless)
+    assert sequence is not None
+    depths = {frame.image.tobytes(): frame.depth for frame in sequence}
+
+    def known(self: MetricDepth, image: np.ndarray, camera: Intrinsics) -> np.ndarray:
+        depth = depths[image.tobytes()]
+        assert depth is not None
+        return np.float32(1.5) * depth
+
+    with patch.object(MetricDepth, "depth", known):
+        code, out, _ = command("scale", unitless.path, "--scale-from", weights)
+    assert code == 0 and f"tied to --scale-from {weights}" in out
+    after = read_tum(unitless.trajectory)
+    np.testing.assert_allclose(after.positions, 1.5 * before.positions, rtol=0.02, atol=0.01)

@@ -13,7 +13,7 @@ from mapper.core.frame import Frame
 from mapper.core.intrinsics import Intrinsics
 from mapper.core.prediction import Prediction
 from mapper.errors import ConfigError, InputError
-from mapper.frontends.da3.frontend import Da3Frontend, check_options, rules_of
+from mapper.frontends.da3.frontend import Da3Frontend, check_options
 from mapper.frontends.da3.network import Asked
 from mapper.frontends.da3.options import Da3Options
 from mapper.frontends.da3.preprocess import as_tensor
@@ -112,12 +112,8 @@ def test_other_precisions_are_near(weights: Path, precision: str) -> None:
 
 
 def test_choices_that_make_no_loop_are_refused() -> None:
-    with pytest.raises(ConfigError, match="3 keyframes or more"):
-        check_options(options(active=2))
     with pytest.raises(ConfigError, match=r"less than da3\.chunk, 5"):
         check_options(options(loop="chunks", chunk=5, overlap=5))
-    rules = rules_of(options(active=4))
-    assert (rules.most, rules.least, rules.nearest) == (4, 4, 2)
 
 
 def test_weights_are_of_the_size_that_is_asked_for() -> None:

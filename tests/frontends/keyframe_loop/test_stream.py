@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -121,6 +121,15 @@ def test_an_answer_that_is_not_finite_leaves_the_map_as_it_was() -> None:
     scale = NOMINAL_DEPTH / np.median(np.stack([wall(n) for n in range(6)]))
     assert later.T_world_camera is not None
     assert np.abs(later.T_world_camera[:3, 3] - scale * truth(14)[:3, 3]).max() < 0.02
+
+
+def test_fewer_active_keyframes_are_chosen_among_fewer() -> None:
+    rules = LoopRules().with_most(4)
+    assert (rules.most, rules.least, rules.nearest) == (4, 4, 2)
+    assert LoopRules().with_most(10) == LoopRules()
+    network = Known()
+    run(network, 40, replace(RULES, first=4).with_most(4), Limits())
+    assert max(len(call) for call in network.calls[1:]) <= 4 + RULES.every
 
 
 def test_fewer_frames_than_a_call_are_answered_at_the_end() -> None:

@@ -1,0 +1,1 @@
+"""What networks take, one family a file."""
