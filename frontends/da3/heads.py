@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from mapper.frontends.da3.config import Da3Config
 from mapper.frontends.layers.linear import PointwiseConv2d
+from mapper.frontends.layers.map_positions import add_positions
 from mapper.frontends.vggt.dpt import (
     CHUNK,
     HIDDEN,
@@ -24,7 +25,6 @@ from mapper.frontends.vggt.dpt import (
     Outputs,
     PlainResidualUnit,
 )
-from mapper.frontends.vggt.map_positions import add_positions
 
 EPS: Final = 1e-5
 RAYS: Final = 7  # direction, origin, confidence

@@ -15,8 +15,8 @@ from torch.nn import functional
 
 from mapper.frontends.layers.convolution_pair import ConvolutionPair
 from mapper.frontends.layers.linear import PointwiseConv2d, product
+from mapper.frontends.layers.map_positions import add_positions
 from mapper.frontends.vggt.config import Levels, VggtConfig
-from mapper.frontends.vggt.map_positions import add_positions
 
 EPS = 1e-5
 HIDDEN = 32  # channels before the last convolution

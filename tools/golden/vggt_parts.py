@@ -21,13 +21,13 @@ from golden.vggt_cameras import (
 )
 from golden.vggt_images import run_preprocess
 from golden.vggt_sequences import build
+from mapper.frontends.layers.map_positions import add_positions, axes
 from mapper.frontends.layers.rope import Rope2D, grid_positions
 from mapper.frontends.vggt.aggregator import frame_rope, normalised
 from mapper.frontends.vggt.batch_attention import BatchMixer, FrameMask, visible
 from mapper.frontends.vggt.block import Block, rotated
 from mapper.frontends.vggt.camera_head import activated
 from mapper.frontends.vggt.dpt import confidence_exp, points_inv_log
-from mapper.frontends.vggt.map_positions import add_positions, axes
 from mapper.frontends.vggt.network import Vggt
 from mapper.frontends.vggt.pose_encoding import extrinsics
 from mapper.frontends.vggt.tracks.embeddings import flow_embedding, grid_embedding, sampled

@@ -20,10 +20,10 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from mapper.frontends.layers import cpu_attention, linear
+from mapper.frontends.layers.map_positions import BASE, axes
 from mapper.frontends.layers.rope import Rope2D
 from mapper.frontends.vggt import block, dpt, session
 from mapper.frontends.vggt.cache.pages import CacheShape
-from mapper.frontends.vggt.map_positions import BASE, axes
 from mapper.frontends.vggt.network import Vggt, VggtPrediction
 from mapper.frontends.vggt.session import SessionOptions, StreamSession
 

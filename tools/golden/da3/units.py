@@ -26,8 +26,8 @@ from mapper.frontends.da3.metric import (
 from mapper.frontends.da3.posed import fit_of, moved, samples_of
 from mapper.frontends.da3.rays import cameras_of_rays
 from mapper.frontends.da3.reference_view import Choice, reference_view
+from mapper.frontends.layers.map_positions import add_positions
 from mapper.frontends.layers.rope import Rope2D
-from mapper.frontends.vggt.map_positions import add_positions
 from mapper.vision.rotations import inverse_rigid
 
 SIZE: Final = (56, 84)  # (height, width) of the image whose cameras are recorded
