@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mapper.frontends.layers import rope
-from mapper.frontends.vggt import aggregator, map_positions
+from mapper.frontends.da3 import backbone
+from mapper.frontends.layers import map_positions, rope
+from mapper.frontends.vggt import aggregator
 from mapper.frontends.vggt.cache import kernels
 from mapper.frontends.wint3r import point_head, positions, preprocess
 
 TABLES = (
+    backbone._rope,
     rope.grid_rope,
     rope.state_rope,
     aggregator._frame_rope,
