@@ -1,24 +1,23 @@
 """All frontends by name, and what the front door must know of each before it exists.
 
 Other packages add theirs by an entry point of the group `mapper.frontends`, which names a
-FrontendSpec. Imports nothing heavy: the help of the commands is made from here.
+FrontendSpec (docs/plugins.md). Imports nothing heavy: the help of the commands is made from here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from mapper.errors import ConfigError, InputError, unknown_name
 from mapper.frontends.options import FrontendOptions
 from mapper.frontends.terms import check_terms
+from mapper.runtime.plugins import FRONTENDS, find_plugin, plugin_names
 
 if TYPE_CHECKING:
     from mapper.frontends.base import Frontend
     from mapper.vision.matching import FeatureMatcher
-
-ENTRY_POINTS: Final = "mapper.frontends"
 
 
 Create = Callable[[FrontendOptions, "FeatureMatcher"], "Frontend"]
@@ -164,29 +163,25 @@ def frontend_spec(name: str) -> FrontendSpec:
     """Raises ConfigError, with the nearest name, unless there is such a frontend."""
     if name in BUILT_IN:
         return BUILT_IN[name]
-    added = _added()
-    base, _, rule = name.rpartition("-")
-    if name not in added and base in BUILT_IN and f"cut3r-{rule}" in BUILT_IN:
-        raise ConfigError(
-            f"{base} has no state that the rule {rule!r} could write: only the models of CUT3R do "
-            f"(cut3r-{rule})"
-        )
-    if name not in added:
-        raise ConfigError(unknown_name("frontend", name, [AUTO, *BUILT_IN, *added]))
-    spec = added[name]()
+    spec = find_plugin(FRONTENDS, name)
+    if spec is None:
+        _refuse_unknown(name)
     if not isinstance(spec, FrontendSpec):
         raise ConfigError(
             f"the frontend {name!r} of another package is no FrontendSpec but a "
-            f"{type(spec).__name__}; see mapper.frontends.registry"
+            f"{type(spec).__name__}; see docs/plugins.md"
         )
     return spec
 
 
-def _added() -> dict[str, Callable[[], object]]:
-    """Of other packages: what loads each, by name. None is imported here."""
-    from importlib.metadata import entry_points
-
-    return {point.name: point.load for point in entry_points(group=ENTRY_POINTS)}
+def _refuse_unknown(name: str) -> NoReturn:
+    base, _, rule = name.rpartition("-")
+    if base in BUILT_IN and f"cut3r-{rule}" in BUILT_IN:
+        raise ConfigError(
+            f"{base} has no state that the rule {rule!r} could write: only the models of CUT3R do "
+            f"(cut3r-{rule})"
+        )
+    raise ConfigError(unknown_name("frontend", name, [AUTO, *BUILT_IN, *plugin_names(FRONTENDS)]))
 
 
 def check_frontend(name: str) -> None:

@@ -1,9 +1,13 @@
-"""Opens whatever the user names: finds out the format and reads it."""
+"""Opens whatever the user names: finds out the format and reads it.
+
+Other packages add formats by an entry point of the group `mapper.sequences`, which names a Format
+(docs/plugins.md).
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 from mapper.errors import ConfigError, InputError
 from mapper.io.sequences.bags.bag import is_bag
@@ -25,6 +29,7 @@ from mapper.io.sequences.tum import is_tum, open_tum
 from mapper.io.sequences.video import VIDEO_SUFFIXES, open_video
 from mapper.io.sequences.views.masks import MaskedSequence
 from mapper.io.sequences.views.panorama import PanoramaSequence
+from mapper.runtime.plugins import SEQUENCES, passed_over, working_plugins
 
 
 def _is_video(path: Path) -> bool:
@@ -144,6 +149,8 @@ def sequence_name(path: Path | str) -> str:
 def _format_of(path: Path) -> Format:
     if not path.exists():
         raise InputError(f"{path}: no such file or folder; check the path")
+    if (added := _added_format(path)) is not None:
+        return added
     is_known = _is_video(path) or is_bag(path) or path.suffix.lower() in _FILES
     if path.is_file() and not is_known:
         raise InputError(f"{path}: this file is no sequence; expected {_KNOWN}")
@@ -156,3 +163,15 @@ def _format_of(path: Path) -> Format:
         if known.recognises(path):
             return known
     raise InputError(f"{path}: no sequence found in this folder; expected {_KNOWN}")
+
+
+def _added_format(path: Path) -> Format | None:
+    """Of another package: it is asked first, as it was installed for such files."""
+    for plugin in working_plugins(SEQUENCES):
+        added = cast(Format, plugin.value)
+        try:
+            if added.recognises(path):
+                return added
+        except Exception as error:  # a stranger's code may raise anything
+            passed_over(plugin, error)
+    return None

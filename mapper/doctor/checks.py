@@ -60,7 +60,7 @@ def diagnose() -> list[Check]:
         ("memory", _memory),
         ("disk", _disk),
     )
-    return [_tried(name, trial) for name, trial in trials]
+    return [*(_tried(name, trial) for name, trial in trials), *_plugins()]
 
 
 def print_doctor() -> bool:
@@ -236,6 +236,22 @@ def _disk() -> Check:
     if free < MIN_DISK_GB:
         return Check("disk", "warning", f"{free:.1f} GB free here", "free space before a long run")
     return Check("disk", "ok", f"{free:.1f} GB free here")
+
+
+def _plugins() -> list[Check]:
+    """What other packages bring: docs/plugins.md. Without one that is broken, mapping works."""
+    from mapper.runtime.plugins import all_plugins
+
+    checks = []
+    for plugin in all_plugins():
+        what = f"{plugin.group.rpartition('.')[2][:-1]} {plugin.name}"
+        package = plugin.package or "another package"
+        if plugin.fault:
+            remedy = f"repair or uninstall {package}; it is passed over"
+            checks.append(Check("plugin", "warning", f"{what}: {plugin.fault}", remedy))
+        else:
+            checks.append(Check("plugin", "ok", f"{what}, by {package}"))
+    return checks
 
 
 def _package(name: str, module: str, without: Status, remedy: str) -> Check:

@@ -1,10 +1,10 @@
 """All layouts by name. Other packages add theirs by an entry point of the group `mapper.adapters`,
-which names an Adapter."""
+which names an Adapter (docs/plugins.md)."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from mapper.errors import ConfigError, InputError, unknown_name
 from mapper.frontends.predictions.adapter import Adapter
@@ -14,8 +14,14 @@ from mapper.frontends.predictions.adapters.depth_folder import DepthFolderAdapte
 from mapper.frontends.predictions.adapters.per_frame import PerFrameAdapter
 from mapper.frontends.predictions.adapters.replay import ReplayAdapter
 from mapper.frontends.predictions.adapters.vggt import VggtAdapter
+from mapper.runtime.plugins import (
+    ADAPTERS,
+    find_plugin,
+    passed_over,
+    plugin_names,
+    working_plugins,
+)
 
-ENTRY_POINTS: Final = "mapper.adapters"
 # In the order in which they are asked: those that know their files for certain first.
 BUILT_IN: Final[tuple[Adapter, ...]] = (
     ReplayAdapter(),
@@ -35,31 +41,27 @@ def choose_adapter(name: str, path: Path) -> Adapter:
     if not path.exists():
         raise InputError(f"{path}: there is nothing; predictions.path names what a model saved")
     if name != "auto":
-        adapters = {adapter.name: adapter for adapter in (*BUILT_IN, *_added())}
-        if name not in adapters:
-            known = ["auto", *adapters]
-            raise ConfigError(unknown_name("layout of predictions", name, known))
-        return adapters[name]
-    for adapter in (*_added(), *BUILT_IN):
+        return _named(name)
+    for plugin in working_plugins(ADAPTERS):
+        adapter = cast(Adapter, plugin.value)
+        try:
+            if adapter.detect(path):
+                return adapter
+        except Exception as error:  # a stranger's code may raise anything
+            passed_over(plugin, error)
+    for adapter in BUILT_IN:
         if adapter.detect(path):
             return adapter
     every = "; ".join(f"{adapter.name} ({adapter.what})" for adapter in BUILT_IN)
     raise InputError(f"{path}: no predictions that are known here: {every}")
 
 
-def _added() -> list[Adapter]:
-    """Of other packages."""
-    from importlib.metadata import entry_points
-
-    added = []
-    for point in entry_points(group=ENTRY_POINTS):
-        adapter = point.load()
-        adapter = adapter() if isinstance(adapter, type) else adapter
-        missing = [name for name in ("name", "detect", "open") if not hasattr(adapter, name)]
-        if missing:
-            raise ConfigError(
-                f"the adapter {point.name!r} of another package has no {', '.join(missing)}; see "
-                "mapper.frontends.predictions.adapter"
-            )
-        added.append(adapter)
-    return added
+def _named(name: str) -> Adapter:
+    for adapter in BUILT_IN:
+        if adapter.name == name:
+            return adapter
+    added = find_plugin(ADAPTERS, name)
+    if added is None:
+        known = ["auto", *(adapter.name for adapter in BUILT_IN), *plugin_names(ADAPTERS)]
+        raise ConfigError(unknown_name("layout of predictions", name, known))
+    return cast(Adapter, added)

@@ -7,6 +7,16 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mapper.commands.maps.export_formats import (
+    CLOUDS,
+    DEFAULTS,
+    SCENES,
+    TRAJECTORIES,
+    WHOLE,
+    every_frames,
+    file_of,
+    formats_of,
+)
 from mapper.commands.options import add_run
 
 if TYPE_CHECKING:
@@ -19,6 +29,7 @@ EPILOG = """formats:
   colmap, nerfstudio   images, poses, cameras and a point cloud, in a new folder
   ply, pcd, las, e57   coloured point cloud; las and e57 want the extra clouds
   gltf                 the mesh with the keyframes' cameras in it, as one .glb
+  and those that other packages bring (docs/plugins.md); mapper doctor lists them
 
 examples:
   mapper export runs/desk --format colmap                writes runs/desk/export/colmap/
@@ -33,22 +44,6 @@ Works on finished and on interrupted runs. World: the first keyframe's camera, x
 z forward; of a map that GPS has placed: x east, y north, z up. --crs writes such a map in a system
 of surveyors (pip install pyproj); FILE.crs.json says which offset is left out of its coordinates.
 """
-DEFAULTS = {
-    "tum": "trajectory_tum.txt",
-    "kitti": "trajectory_kitti.txt",
-    "euroc": "trajectory_euroc.csv",
-    "colmap": "colmap",
-    "nerfstudio": "nerfstudio",
-    "ply": "cloud.ply",
-    "pcd": "cloud.pcd",
-    "las": "cloud.las",
-    "e57": "cloud.e57",
-    "gltf": "scene.glb",
-}
-SCENES = ("colmap", "nerfstudio")
-TRAJECTORIES = ("tum", "kitti", "euroc")
-CLOUDS = ("ply", "pcd", "las", "e57")
-WHOLE = (*TRAJECTORIES, "las", "e57")  # numbers in them have digits enough for any coordinates
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_run(parser)
     parser.add_argument(
         "--format",
-        type=_formats,
+        type=formats_of,
         required=True,
         metavar="NAME[,NAME...]",
         help=f"one or more of {', '.join(DEFAULTS)}",
@@ -75,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     scene = parser.add_argument_group("of colmap and nerfstudio")
     scene.add_argument(
         "--frames",
-        type=_frames,
+        type=every_frames,
         metavar="keyframes|all|every:N",
         help="which images (keyframes)",
     )
@@ -93,27 +88,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _formats(text: str) -> list[str]:
-    names = [name.strip() for name in text.split(",")]
-    for name in names:
-        if name not in DEFAULTS:
-            known = ", ".join(DEFAULTS)
-            raise argparse.ArgumentTypeError(f"invalid choice: {name!r} (choose from {known})")
-    return list(dict.fromkeys(names))
-
-
-def _frames(text: str) -> int | None:
-    """Every how many-th frame; None = keyframes."""
-    word, _, number = text.partition(":")
-    if text == "keyframes":
-        return None
-    if text == "all":
-        return 1
-    if word == "every" and number.isdecimal() and int(number) > 0:
-        return int(number)
-    raise argparse.ArgumentTypeError(f"{text!r}: keyframes, all, or every:N like every:5")
-
-
 def execute(arguments: argparse.Namespace) -> int:
     """Carry the command out; the exit code of the process."""
     from mapper.run.directory import RunDirectory
@@ -121,7 +95,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from mapper.runtime.existing_files import make_way
     from mapper.saved.georeference import crs_of, record_of, write_place
 
-    _check_scene_options(arguments)
+    _check_options(arguments)
     run = RunDirectory.open(arguments.run)
     place = None if arguments.crs is None else crs_of(run, arguments.crs)
     outputs = {format: _output(run, format, arguments) for format in arguments.format}
@@ -145,10 +119,13 @@ def execute(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _check_scene_options(arguments: argparse.Namespace) -> None:
+def _check_options(arguments: argparse.Namespace) -> None:
     """Refuse options that none of the formats knows, rather than pass over them."""
     from mapper.errors import ConfigError
 
+    added = [format for format in arguments.format if format not in DEFAULTS]
+    if added and arguments.crs is not None:
+        raise ConfigError(f"--crs: {added[0]}, of another package, is in the map's own coordinates")
     options = ("frames", "depth", "shared_camera", "points", "refine")
     given = [name for name in options if getattr(arguments, name)]
     if given and not any(format in SCENES for format in arguments.format):
@@ -159,8 +136,8 @@ def _check_scene_options(arguments: argparse.Namespace) -> None:
 def _output(run: RunDirectory, format: str, arguments: argparse.Namespace) -> Path:
     out: Path | None = arguments.out
     if out is None:
-        return run.path / "export" / DEFAULTS[format]
-    return out if len(arguments.format) == 1 else out / DEFAULTS[format]
+        return run.path / "export" / file_of(format)
+    return out if len(arguments.format) == 1 else out / file_of(format)
 
 
 def _export(
@@ -170,6 +147,10 @@ def _export(
     arguments: argparse.Namespace,
     place: MapCrs | None,
 ) -> dict[str, Any]:
+    if format not in DEFAULTS:
+        from mapper.saved.added_exports import export_by_plugin
+
+        return export_by_plugin(format, run, out, arguments.json)
     if format in TRAJECTORIES:
         return _export_trajectory(run, out, format, place)
     if format in CLOUDS:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mapper.errors import InputError
+from mapper.errors import ConfigError, InputError
 from mapper.frontends.predictions.adapter import Source
 from mapper.frontends.predictions.adapters.registry import choose_adapter
 from tests.support.predictions.stored import arrays_of, save, world_points
@@ -127,5 +127,6 @@ def test_another_package_may_bring_a_layout(
     assert choose_adapter("auto", tmp_path).name == "theirs"
     assert choose_adapter("theirs", tmp_path).name == "theirs"
     points.append(Point("broken", "nowhere:broken", "mapper.adapters"))
-    with pytest.raises(Exception, match="'broken' of another package has no name, detect, open"):
-        choose_adapter("theirs", tmp_path)
+    assert choose_adapter("auto", tmp_path).name == "theirs"
+    with pytest.raises(ConfigError, match="its object has no name, what, detect, open"):
+        choose_adapter("broken", tmp_path)

@@ -1,0 +1,1 @@
+"""A frontend, a reader, an exporter and an adapter for mapper."""
