@@ -113,6 +113,12 @@ class Keyframe:
     turning: float = 0.0
 
     @property
+    def is_adjusted(self) -> bool:
+        """Its frontend knows how good its poses are but not their unit: it adjusted them together,
+        and its depths came of that."""
+        return self.uncertainty is not None and not self.is_metric
+
+    @property
     def frame_index(self) -> int:
         """Of the frame that opened it."""
         return self.frames[0].frame_index

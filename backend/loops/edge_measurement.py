@@ -122,7 +122,7 @@ def measure_odometry(
     kind = EdgeKind.OVERLAP if shared else EdgeKind.ODOMETRY
     start = previous.frames[-1].T_keyframe_camera if shared else new.T_previous_keyframe
     assert start is not None
-    if new.uncertainty is not None and not new.is_metric and not shared:
+    if new.is_adjusted and not shared:
         information = _vouched_information(new, start, config)
         return OdometryMeasurement(
             Edge(previous.id, new.id, start, information, EdgeKind.ADJUSTED), None, aligned=False

@@ -79,6 +79,8 @@ class LoopCloser:
         by_id = {keyframe.id: keyframe for keyframe in keyframes}
         for candidate in self.finder.propose(new, poses, maps):
             old = by_id[candidate.i]
+            if candidate.kind == EdgeKind.COVISIBILITY and _were_adjusted(old, new):
+                continue
             S_old_new = inverse_similarity(poses.get(old.id, poses[new.id])) @ poses[new.id]
             pair = Pair(old, new, S_old_new, candidate, free_scale)
             edge, decision = self.verify(pair, maps)
@@ -178,6 +180,12 @@ class LoopCloser:
         if measured.probability is not None and measured.probability < config.min_probability:
             return Refusal.UNLIKELY, config.min_probability
         return None
+
+
+def _were_adjusted(old: Keyframe, new: Keyframe) -> bool:
+    """Whether their frontend adjusted both together: its points tie neighbours better than depths
+    that came of them."""
+    return new.is_adjusted and old.segment == new.segment
 
 
 @dataclass(frozen=True, slots=True)

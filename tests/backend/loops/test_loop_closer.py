@@ -17,6 +17,7 @@ from mapper.backend.loops.loop_decision import LoopDecision, Refusal
 from mapper.backend.loops.odometry_chain import OdometryChain
 from mapper.backend.loops.view_consistency import two_way_consistency
 from mapper.core.geometry import exp_se3, inverse
+from mapper.core.pose_uncertainty import PoseUncertainty
 from mapper.core.sim3 import rigid_part, scale_of
 from mapper.vision.orb import OrbMatcher
 from tests.support.room_views import Room, distance, in_units, keyframe_of
@@ -109,6 +110,22 @@ def test_a_neighbour_that_shares_the_view_is_covisible_and_no_loop(room: Room) -
     edges, _ = closer.close(keyframes[2], keyframes, poses, maps)
     # The direct predecessor is left to the odometry.
     assert [(e.i, e.j, e.kind) for e in edges] == [(0, 2, EdgeKind.COVISIBILITY)]
+
+
+@pytest.mark.parametrize(("segment", "is_tied"), [(0, False), (1, True)])
+def test_neighbours_that_their_frontend_adjusted_together_are_not_measured_anew(
+    room: Room, segment: int, is_tied: bool
+) -> None:
+    closer, maps = LoopCloser(LoopCloserConfig(), EdgeConfig(), OrbMatcher()), MapCache(None, 10)
+    predictions = [in_units(room.prediction(index), 1.0) for index in (0, 3, 6)]
+    keyframes = [keyframe_of(k, p) for k, p in enumerate(predictions)]
+    keyframes[2].uncertainty = PoseUncertainty(3, 1e-6 * np.eye(6))
+    keyframes[2].segment = segment
+    for k, prediction in enumerate(predictions):
+        maps.put(k, KeyframeMap.of(prediction))
+    poses = {k: p.T_world_camera for k, p in enumerate(predictions)}
+    edges, _ = closer.close(keyframes[2], keyframes, poses, maps, free_scale=True)
+    assert any(e.kind == EdgeKind.COVISIBILITY for e in edges) == is_tied
 
 
 def judged(
