@@ -12,6 +12,7 @@ from mapper.frontends.mono.calibration.known import KnownCamera, Source
 HIGH_RMS: Final = 1.0  # pixels
 FEW_WINDOWS: Final = 8
 APART: Final = 1.1  # times: focal lengths that one camera does not have
+TOLD_READOUT: Final = 0.004  # seconds: less may be next to nothing
 LOW_KEPT: Final = 0.3  # of the pixels of a depth map
 MOVING: Final = 0.6  # of the points that should show: with fewer found something moves
 MOVING_FRAMES: Final = 10
@@ -43,7 +44,7 @@ class Findings:
         camera = {
             "fx": lens.fx, "fy": lens.fy, "cx": lens.cx, "cy": lens.cy, "k1": lens.k1,
             "width": lens.width, "height": lens.height, "source": self.camera.source.value,
-            "windows": self.camera.windows, "rms_px": self.rms,
+            "windows": self.camera.windows, "rms_px": self.rms, "readout_s": lens.readout,
         }  # fmt: skip
         return {"found_camera": camera, "depth_share": self._kept}
 
@@ -57,6 +58,11 @@ class Findings:
             f"{self.rms:.2f} px; {self._kept:.0%} of the pixels of keyframes have depth; the unit "
             "of the map is arbitrary"
         ]
+        if abs(lens.readout) > TOLD_READOUT:
+            found.append(
+                f"the rows of an image are read out over {1000 * lens.readout:.0f} ms (a rolling "
+                "shutter), which the poses allow for and the depth maps do not"
+            )
         if self.rms > HIGH_RMS:
             found.append(f"points are off by {self.rms:.2f} px: the camera may be another kind")
         if self.camera.source == Source.GUESSED:

@@ -150,7 +150,7 @@ class MonoFrontend:
     def _start(self, record: Record) -> list[Prediction]:
         assert self.camera is not None
         self._waiting.append(record)
-        begun = self._starter.offer(record.levels, self.camera.lens, self._prior)
+        begun = self._starter.offer(record.levels, record.timestamp, self.camera.lens, self._prior)
         self._offered += 1
         self.state = TrackingState.TRACKING
         self.values = {"parallax": self._starter.parallax, "tracks": float(self._starter.tracks)}
@@ -226,7 +226,7 @@ class MonoFrontend:
         refines = self.config.refine != "off"
         at_once = ended or self.camera.source == Source.GIVEN or not refines
         prior = self.camera.prior if refines else None
-        return self._firmness.judge(segment.map, FEWEST if at_once else SURE_AT, prior)
+        return self._firmness.judge(segment.map, FEWEST if at_once else SURE_AT, prior, ended)
 
     def _end_segment(self) -> list[Prediction]:
         segment, self._segment = self._segment, None

@@ -13,6 +13,8 @@ import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from mapper.frontends.mono.geometry.bundle_kernels import (
+    LENS,
+    READOUT,
     normal_equations,
     residual_norms,
     robust_cost,
@@ -28,17 +30,26 @@ HUBER: Final = 1.0  # sigmas
 LARGEST_DAMPING: Final = 1e6
 ENOUGH: Final = 1e-6
 SIGMA_K1: Final = 0.1  # what lenses are like
+SIGMA_READOUT: Final = 0.02  # seconds, and what shutters are like
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Observations:
     """What was seen, sorted by points. starts: (P + 1,), the first of each point's. views: (N,),
-    into the poses. pixels: (N, 2). weights: (N,), 1/sigma [1/px]."""
+    into the poses. pixels: (N, 2). weights: (N,), 1/sigma [1/px]. drifts: (N, 2), px/s, see
+    rolling.py; None where nobody knows how the cameras moved."""
 
     starts: Int64[np.ndarray, " p+1"]
     views: Int64[np.ndarray, " n"]
     pixels: Float64[np.ndarray, "n 2"]
     weights: Float64[np.ndarray, " n"]
+    drifts: Float64[np.ndarray, "n 2"] | None = None
+
+    def straight(self, lens: Lens) -> Float64[np.ndarray, "n 2"]:
+        """The pixels (N, 2), had all rows been read out at once."""
+        if self.drifts is None or lens.readout == 0:
+            return self.pixels
+        return self.pixels - lens.readout * self.drifts
 
     @classmethod
     def sorted_by(
@@ -139,7 +150,21 @@ class _Equations:
     V: Float64[np.ndarray, "p 3 3"]
     gp: Float64[np.ndarray, "p 3"]
     W: Float64[np.ndarray, "k 6 3"]
-    Wc: Float64[np.ndarray, "p 2 3"]
+    Wc: Float64[np.ndarray, "p l 3"]
+
+
+class _LensPrior:
+    """What is known of log f, k1 and the readout before anything is seen. precision: (LENS,)."""
+
+    def __init__(self, focal: FocalPrior, shutter: bool) -> None:
+        """shutter: how the cameras moved is known, without which no readout is told."""
+        self._focal, self._shutter = focal.focal, shutter
+        self.precision = np.array([focal.sigma, SIGMA_K1, SIGMA_READOUT / READOUT]) ** -2
+
+    def off(self, lens: Lens) -> Float64[np.ndarray, " l"]:
+        """By how much a lens is off."""
+        readout = lens.readout / READOUT if self._shutter else 0.0
+        return np.array([np.log(lens.fx / self._focal), lens.k1, readout])
 
 
 class _Problem:
@@ -147,9 +172,10 @@ class _Problem:
 
     def __init__(self, scene: Scene, seen: Observations, refine: FocalPrior | None) -> None:
         self._seen = seen
-        self._prior = refine
+        self._drifts = np.zeros_like(seen.pixels) if seen.drifts is None else seen.drifts
+        self._prior = None if refine is None else _LensPrior(refine, seen.drifts is not None)
         self._slots = np.where(scene.free, np.cumsum(scene.free) - 1, -1).astype(np.int64)
-        self._unknowns = 6 * int(scene.free.sum()) + (2 if refine else 0)
+        self._unknowns = 6 * int(scene.free.sum()) + (LENS if refine else 0)
 
     def equations(self, scene: Scene) -> _Equations:
         """The normal equations at the scene, which must have a cost."""
@@ -160,19 +186,18 @@ class _Problem:
             np.zeros((points, 3, 3)),
             np.zeros((points, 3)),
             np.zeros((len(self._seen.views), 6, 3)),
-            np.zeros((points, 2, 3)),
+            np.zeros((points, LENS, 3)),
         )
         seen = self._seen
         normal_equations(
             scene.lens.vector, scene.poses, scene.points, seen.starts, seen.views, seen.pixels,
-            seen.weights, self._slots, HUBER, self._prior is not None,
+            seen.weights, self._drifts, self._slots, HUBER, self._prior is not None,
             made.H, made.g, made.V, made.gp, made.W, made.Wc,
         )  # fmt: skip
         if self._prior is not None:
-            off = np.log(scene.lens.fx / self._prior.focal)
-            precision = np.array([self._prior.sigma**-2, SIGMA_K1**-2])
-            made.g[-2:] += precision * [off, scene.lens.k1]
-            made.H[[-2, -1], [-2, -1]] += precision
+            made.g[-LENS:] += self._prior.precision * self._prior.off(scene.lens)
+            own = np.arange(n - LENS, n)
+            made.H[own, own] += self._prior.precision
         return made
 
     def tried(self, scene: Scene, made: _Equations, damping: float) -> Scene | None:
@@ -191,7 +216,8 @@ class _Problem:
         )  # fmt: skip
         lens = scene.lens
         if refine:
-            lens = lens.changed(float(step[-2]), lens.k1 + float(step[-1]))
+            log_focal, k1, readout = step[-LENS:].tolist()
+            lens = lens.changed(log_focal, lens.k1 + k1, lens.readout + READOUT * readout)
         return self.measured(replace(scene, lens=lens, poses=poses, points=points))
 
     def reduced(
@@ -212,10 +238,9 @@ class _Problem:
         seen = self._seen
         errors = residual_norms(
             scene.lens.vector, scene.poses, scene.points, seen.starts, seen.views, seen.pixels,
-            seen.weights,
+            seen.weights, self._drifts,
         )  # fmt: skip
         cost = float(robust_cost(errors, HUBER))
         if self._prior is not None:
-            off = np.log(scene.lens.fx / self._prior.focal)
-            cost += 0.5 * ((off / self._prior.sigma) ** 2 + (scene.lens.k1 / SIGMA_K1) ** 2)
+            cost += 0.5 * float(self._prior.precision @ self._prior.off(scene.lens) ** 2)
         return replace(scene, errors=errors, cost=cost)

@@ -2,8 +2,9 @@
 
 Observations are sorted by their points: those of point p are starts[p] up to starts[p + 1].
 views: int64 (N,), into poses (V, 3, 4), T_camera_world. slots: int64 (V,), the pose's place among
-the unknowns, or -1 where it stays. weights: (N,), 1/sigma [1/px]. Unknowns are 6 for each free
-pose, then, where the lens is refined, log f and k1.
+the unknowns, or -1 where it stays. weights: (N,), 1/sigma [1/px]. drifts: (N, 2), px/s, see
+rolling.py. Unknowns are 6 for each free pose, then, where the lens is refined, LENS of it: log f,
+k1 and the readout in hundredths of a second.
 """
 
 from __future__ import annotations
@@ -15,10 +16,18 @@ from mapper.frontends.mono.geometry.motion import in_camera, moved_pose
 from mapper.runtime.kernels import kernel
 
 NEAREST = 1e-6  # units: what is nearer has no pixel
+LENS = 3  # unknowns of the lens
+READOUT = 0.01  # seconds: the unit of the readout, in which it is as large as the others
+
+
+@kernel(inline="always")
+def off_by(camera, u, v, pixel, drift):
+    """(u, v) beside a pixel (2,), had all rows been read out at once. drift: (2,)."""
+    return u + camera[5] * drift[0] - pixel[0], v + camera[5] * drift[1] - pixel[1]
 
 
 @kernel()
-def residual_norms(camera, poses, points, starts, views, pixels, weights):
+def residual_norms(camera, poses, points, starts, views, pixels, weights, drifts):
     """Weighted errors (N,); infinite behind a camera."""
     errors = np.empty(len(views))
     for p in range(len(points)):
@@ -28,7 +37,8 @@ def residual_norms(camera, poses, points, starts, views, pixels, weights):
                 errors[i] = np.inf
                 continue
             u, v = project(camera, x, y, z)
-            errors[i] = weights[i] * np.hypot(u - pixels[i, 0], v - pixels[i, 1])
+            r0, r1 = off_by(camera, u, v, pixels[i], drifts[i])
+            errors[i] = weights[i] * np.hypot(r0, r1)
     return errors
 
 
@@ -74,8 +84,8 @@ def twist_derivatives(J, x, y, z, Jt):
 
 
 @kernel(inline="always")
-def lens_derivatives(camera, x, y, z, Jc):
-    """Jc (2, 2): of the pixel by log f and by k1."""
+def lens_derivatives(camera, x, y, z, drift, Jc):
+    """Jc (2, LENS): of the pixel by log f, k1 and the readout. drift: (2,)."""
     a, b = x / z, y / z
     r2 = a * a + b * b
     factor = 1.0 + camera[4] * r2
@@ -83,18 +93,22 @@ def lens_derivatives(camera, x, y, z, Jc):
     Jc[1, 0] = camera[1] * b * factor
     Jc[0, 1] = camera[0] * a * r2
     Jc[1, 1] = camera[1] * b * r2
+    Jc[0, 2] = READOUT * drift[0]
+    Jc[1, 2] = READOUT * drift[1]
 
 
 @kernel()
 def normal_equations(
-    camera, poses, points, starts, views, pixels, weights, slots, huber, refine, H, g, V, gp, W, Wc
-):
-    """Fill the lower half of H (n, n), g (n,), V (P, 3, 3), gp (P, 3), W (N, 6, 3), Wc (P, 2, 3).
+    camera, poses, points, starts, views, pixels, weights, drifts, slots, huber, refine,
+    H, g, V, gp, W, Wc,
+):  # fmt: skip
+    """Fill the lower half of H (n, n), g (n,), V (P, 3, 3), gp (P, 3), W (N, 6, 3) and
+    Wc (P, LENS, 3).
 
     V and gp are of the points; W and Wc stand between poses or lens and points.
     """
     n = len(g)
-    J, Jt, Jc = np.zeros((2, 3)), np.zeros((2, 6)), np.zeros((2, 2))
+    J, Jt, Jc = np.zeros((2, 3)), np.zeros((2, 6)), np.zeros((2, LENS))
     for p in range(len(points)):
         for i in range(starts[p], starts[p + 1]):
             T = poses[views[i]]
@@ -103,7 +117,7 @@ def normal_equations(
                 W[i] = 0.0
                 continue
             u, v = project(camera, x, y, z)
-            r0, r1 = u - pixels[i, 0], v - pixels[i, 1]
+            r0, r1 = off_by(camera, u, v, pixels[i], drifts[i])
             error = weights[i] * np.hypot(r0, r1)
             w = weights[i] * weights[i]
             if error > huber:
@@ -118,14 +132,16 @@ def normal_equations(
                     for c in range(r + 1):
                         H[k + r, k + c] += w * (Jt[0, r] * Jt[0, c] + Jt[1, r] * Jt[1, c])
             if refine:
-                lens_derivatives(camera, x, y, z, Jc)
-                for r in range(2):
-                    g[n - 2 + r] += w * (Jc[0, r] * r0 + Jc[1, r] * r1)
+                lens_derivatives(camera, x, y, z, drifts[i], Jc)
+                for r in range(LENS):
+                    g[n - LENS + r] += w * (Jc[0, r] * r0 + Jc[1, r] * r1)
                     for c in range(r + 1):
-                        H[n - 2 + r, n - 2 + c] += w * (Jc[0, r] * Jc[0, c] + Jc[1, r] * Jc[1, c])
+                        H[n - LENS + r, n - LENS + c] += w * (
+                            Jc[0, r] * Jc[0, c] + Jc[1, r] * Jc[1, c]
+                        )
                     if slot >= 0:
                         for c in range(6):
-                            H[n - 2 + r, 6 * slot + c] += w * (
+                            H[n - LENS + r, 6 * slot + c] += w * (
                                 Jc[0, r] * Jt[0, c] + Jc[1, r] * Jt[1, c]
                             )
             for a in range(3):  # by the point in the world: J R
@@ -139,7 +155,7 @@ def normal_equations(
                 for r in range(6):
                     W[i, r, a] = w * (Jt[0, r] * j0 + Jt[1, r] * j1) if slot >= 0 else 0.0
                 if refine:
-                    for r in range(2):
+                    for r in range(LENS):
                         Wc[p, r, a] += w * (Jc[0, r] * j0 + Jc[1, r] * j1)
 
 
@@ -163,7 +179,7 @@ def inverse3(A, out):
 def without_points(starts, views, slots, refine, damping, V, gp, W, Wc, S, b, inverses):
     """Take the points out of S (n, n), lower half, and b (n,); inverses (P, 3, 3) of damped V."""
     n = len(b)
-    A, Y, Yc = np.zeros((3, 3)), np.zeros((6, 3)), np.zeros((2, 3))
+    A, Y, Yc = np.zeros((3, 3)), np.zeros((6, 3)), np.zeros((LENS, 3))
     for p in range(len(V)):
         for r in range(3):
             for c in range(3):
@@ -191,21 +207,21 @@ def without_points(starts, views, slots, refine, damping, V, gp, W, Wc, S, b, in
                             Y[r, 0] * W[j, c, 0] + Y[r, 1] * W[j, c, 1] + Y[r, 2] * W[j, c, 2]
                         )
             if refine:
-                for r in range(2):
+                for r in range(LENS):
                     for c in range(6):
-                        S[n - 2 + r, 6 * si + c] -= (
+                        S[n - LENS + r, 6 * si + c] -= (
                             Wc[p, r, 0] * Y[c, 0] + Wc[p, r, 1] * Y[c, 1] + Wc[p, r, 2] * Y[c, 2]
                         )
         if refine:
-            for r in range(2):
+            for r in range(LENS):
                 for c in range(3):
                     total = 0.0
                     for k in range(3):
                         total += Wc[p, r, k] * inverses[p, k, c]
                     Yc[r, c] = total
-                b[n - 2 + r] -= Yc[r, 0] * gp[p, 0] + Yc[r, 1] * gp[p, 1] + Yc[r, 2] * gp[p, 2]
-                for c in range(2):
-                    S[n - 2 + r, n - 2 + c] -= (
+                b[n - LENS + r] -= Yc[r, 0] * gp[p, 0] + Yc[r, 1] * gp[p, 1] + Yc[r, 2] * gp[p, 2]
+                for c in range(LENS):
+                    S[n - LENS + r, n - LENS + c] -= (
                         Yc[r, 0] * Wc[p, c, 0] + Yc[r, 1] * Wc[p, c, 1] + Yc[r, 2] * Wc[p, c, 2]
                     )
 
@@ -223,7 +239,8 @@ def stepped(step, poses, points, starts, views, slots, refine, gp, W, Wc, invers
         for a in range(3):
             rest[a] = -gp[p, a]
             if refine:
-                rest[a] -= Wc[p, 0, a] * step[n - 2] + Wc[p, 1, a] * step[n - 1]
+                for r in range(LENS):
+                    rest[a] -= Wc[p, r, a] * step[n - LENS + r]
         for i in range(starts[p], starts[p + 1]):
             s = slots[views[i]]
             if s >= 0:

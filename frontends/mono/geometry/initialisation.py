@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from mapper.frontends.mono.geometry import rolling
 from mapper.frontends.mono.geometry.bundle import (
     FocalPrior,
     Observations,
@@ -21,7 +22,7 @@ from mapper.frontends.mono.geometry.triangulation import triangulate
 from mapper.frontends.mono.geometry.two_views import APART, likely_motions, rotation_between
 
 if TYPE_CHECKING:
-    from jaxtyping import Float64, Int64
+    from jaxtyping import Float, Float64, Int64
 
 MIN_SHARE: Final = 0.6  # of the tracks, that agree with one motion
 MIN_GOOD: Final = 40
@@ -67,23 +68,31 @@ def parallax(lens: Lens, a: Float64[np.ndarray, "n 2"], b: Float64[np.ndarray, "
     """Median pixels by which tracks (N, 2) move more than a turning camera explains."""
     if len(a) < 3:
         return 0.0
-    rays_a, rays_b = _unit(lens.rays(a)), _unit(lens.rays(b))
+    rays_a, rays_b = unit_rays(lens, a), unit_rays(lens, b)
     off = rays_b - rays_a @ rotation_between(rays_a, rays_b).T
     return float(np.median(np.linalg.norm(off, axis=1)) * lens.fx)
 
 
-def _unit(rays: Float64[np.ndarray, "n 2"]) -> Float64[np.ndarray, "n 3"]:
+def unit_rays(lens: Lens, pixels: Float[np.ndarray, "n 2"]) -> Float64[np.ndarray, "n 3"]:
+    """Directions (N, 3) in which pixels (N, 2) are seen."""
+    rays = lens.rays(pixels)
     full = np.hstack([rays, np.ones((len(rays), 1))])
     return full / np.linalg.norm(full, axis=1, keepdims=True)
 
 
 def find_start(
-    lens: Lens, tracks: Float64[np.ndarray, "v n 2"], refine: FocalPrior | None = None
+    lens: Lens,
+    pixels: Float64[np.ndarray, "v n 2"],
+    refine: FocalPrior | None = None,
+    spins: Float64[np.ndarray, "v 3"] | None = None,
 ) -> Start | NoStart:
-    """The start that explains tracks (V, N, 2) best, the first and last view being the furthest
-    apart. refine: the lens is unknown too: where its focal length is a third off, so is the
-    direction of most motions, and the right motion tells it to a few per cent."""
-    first, last = (_unit(lens.rays(view)) for view in (tracks[0], tracks[-1]))
+    """The start that explains tracks, pixels (V, N, 2), best, the first and last view being the
+    furthest apart. refine: the lens is unknown too: where its focal length is a third off, so is
+    the direction of most motions, and the right motion tells it to a few per cent. spins: rad/s,
+    (V, 3), how the camera turned in each view, as far as that is known."""
+    tracks = _Tracks(pixels, None if spins is None else _drifts(lens, pixels, spins))
+    straight = tracks.straight(lens)
+    first, last = (unit_rays(lens, view) for view in (straight[0], straight[-1]))
     tried = [_adjusted(lens, tracks, T, refine) for T in likely_motions(first, last, 1 / lens.fx)]
     found = sorted((t for t in tried if t is not None), key=lambda t: t.cost)
     if not found:
@@ -91,6 +100,58 @@ def find_start(
     if any(_is_as_good(other, found[0]) for other in found[1:]):
         return NoStart("two motions of the camera fit what it sees: move sideways, and longer")
     return _start(found[0], tracks, refine)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Tracks:
+    """Every point in every view: pixels (V, N, 2) and their drifts, px/s, see rolling.py."""
+
+    pixels: Float64[np.ndarray, "v n 2"]
+    drifts: Float64[np.ndarray, "v n 2"] | None
+
+    def views(self, which: list[int]) -> _Tracks:
+        """Those views."""
+        drifts = None if self.drifts is None else self.drifts[which]
+        return _Tracks(self.pixels[which], drifts)
+
+    def points(self, which: np.ndarray) -> _Tracks:
+        """Those points."""
+        drifts = None if self.drifts is None else self.drifts[:, which]
+        return _Tracks(self.pixels[:, which], drifts)
+
+    def straight(self, lens: Lens) -> Float64[np.ndarray, "v n 2"]:
+        """Pixels (V, N, 2), had all rows been read out at once."""
+        return self.pixels if self.drifts is None else self.pixels - lens.readout * self.drifts
+
+    @property
+    def seen(self) -> Observations:
+        """Sorted by points."""
+        views, count = self.pixels.shape[:2]
+        return Observations(
+            np.arange(count + 1) * views,
+            np.tile(np.arange(views), count),
+            _by_point(self.pixels),
+            np.ones(views * count),
+            None if self.drifts is None else _by_point(self.drifts),
+        )
+
+
+def _by_point(values: Float64[np.ndarray, "v n 2"]) -> Float64[np.ndarray, "m 2"]:
+    return np.ascontiguousarray(values.transpose(1, 0, 2).reshape(-1, 2))
+
+
+def _drifts(
+    lens: Lens, pixels: Float64[np.ndarray, "v n 2"], spins: Float64[np.ndarray, "v 3"]
+) -> Float64[np.ndarray, "v n 2"]:
+    """By the turning alone: how far the points are is not known yet."""
+    views, count = pixels.shape[:2]
+    flat = np.ascontiguousarray(pixels.reshape(-1, 2))
+    nowhere, known = np.zeros((len(flat), 3)), np.zeros(len(flat), bool)
+    found = rolling.drifts(
+        lens, np.repeat(np.eye(3, 4)[None], views, 0), np.hstack([spins, np.zeros((views, 3))]),
+        np.repeat(np.arange(views), count), nowhere, known, flat,
+    )  # fmt: skip
+    return found.reshape(pixels.shape)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,61 +181,56 @@ def _is_as_good(other: _Motion, best: _Motion) -> bool:
 
 def _adjusted(
     lens: Lens,
-    tracks: Float64[np.ndarray, "v n 2"],
+    tracks: _Tracks,
     T_last_first: Float64[np.ndarray, "3 4"],
     refine: FocalPrior | None,
 ) -> _Motion | None:
     """Points by the two outer views, the views between them placed by these, all adjusted."""
     ends = np.stack([np.eye(3, 4), T_last_first])
-    points, near = _points(lens, ends, tracks[[0, -1]], NEAR_PIXELS)
+    points, near = _points(lens, ends, tracks.views([0, -1]), NEAR_PIXELS)
     if len(near) < MIN_GOOD:
         return None
     scale = 1 / float(np.median(points[:, 2]))
     ends[1, :, 3] *= scale
-    between = _between(lens, tracks[1:-1, near], points * scale, ends)
+    between = _between(lens, tracks.straight(lens)[1:-1, near], points * scale, ends)
     poses = np.stack([ends[0], *between, ends[1]])
     for _ in range(ROUNDS):
         points, near = _points(lens, poses, tracks, NEAR_PIXELS)
         if len(near) < MIN_GOOD:
             return None
         scene = Scene(lens, poses, points, np.arange(len(poses)) > 0)
-        scene = adjust(scene, _seen(tracks[:, near]), ITERATIONS, refine)
+        scene = adjust(scene, tracks.points(near).seen, ITERATIONS, refine)
         lens, poses = scene.lens, scene.poses
     return _Motion(lens, poses, _cost(lens, poses, tracks))
 
 
 def _points(
-    lens: Lens, poses: Float64[np.ndarray, "v 3 4"], tracks: Float64[np.ndarray, "v n 2"],
-    most: float,
+    lens: Lens, poses: Float64[np.ndarray, "v 3 4"], tracks: _Tracks, most: float
 ) -> tuple[Float64[np.ndarray, "p 3"], Int64[np.ndarray, " p"]]:  # fmt: skip
     """Of the tracks that are off by less than `most` pixels in all views; and which they are."""
-    made = triangulate(lens, poses, _seen(tracks))
+    made = triangulate(lens, poses, tracks.seen)
     kept = np.flatnonzero((made.worst < most) & (made.points[:, 2] > 0))
     return made.points[kept], kept
 
 
-def _cost(
-    lens: Lens, poses: Float64[np.ndarray, "v 3 4"], tracks: Float64[np.ndarray, "v n 2"]
-) -> float:
-    seen = _seen(tracks)
+def _cost(lens: Lens, poses: Float64[np.ndarray, "v 3 4"], tracks: _Tracks) -> float:
+    seen = tracks.seen
     points = triangulate(lens, poses, seen).points
     errors = adjust(Scene(lens, poses, points, np.zeros(len(poses), bool)), seen, 0).errors
     assert errors is not None
     return float(np.mean(np.minimum(errors, GOOD_PIXELS) ** 2))
 
 
-def _start(
-    motion: _Motion, tracks: Float64[np.ndarray, "v n 2"], refine: FocalPrior | None
-) -> Start | NoStart:
+def _start(motion: _Motion, tracks: _Tracks, refine: FocalPrior | None) -> Start | NoStart:
     """What agrees with a motion, if that is enough and tells the direction well."""
     points, kept = _points(motion.lens, motion.poses, tracks, GOOD_PIXELS)
-    share = len(kept) / tracks.shape[1]
+    share = len(kept) / tracks.pixels.shape[1]
     if len(kept) < MIN_GOOD or share < MIN_SHARE:
         return NoStart(
             f"the motion that fits best explains {share:.0%} of the points (wanted {MIN_SHARE:.0%}"
             f" and {MIN_GOOD}): does most of what the camera sees move?"
         )
-    seen = _seen(tracks[:, kept])
+    seen = tracks.points(kept).seen
     scene = Scene(motion.lens, motion.poses, points, np.arange(len(motion.poses)) > 0)
     scene = adjust(scene, seen, ITERATIONS, refine)
     assert scene.errors is not None
@@ -216,14 +272,3 @@ def _between(
     for view in tracks:
         T = place_camera(lens, T, points, np.ascontiguousarray(view), weights, 2.0).T
         yield T
-
-
-def _seen(tracks: Float64[np.ndarray, "v n 2"]) -> Observations:
-    """Every track in every view."""
-    views, count = tracks.shape[:2]
-    return Observations(
-        np.arange(count + 1) * views,
-        np.tile(np.arange(views), count),
-        np.ascontiguousarray(tracks.transpose(1, 0, 2).reshape(-1, 2)),
-        np.ones(views * count),
-    )

@@ -1,4 +1,4 @@
-"""A pinhole camera with one radial term, and the only function that projects by it."""
+"""A pinhole camera with a radial term and a shutter, and the only function that projects by it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ UNDISTORTING_STEPS: Final = 10
 class Lens:
     """u = fx x (1 + k1 r^2) + cx with x = X/Z and r^2 = x^2 + y^2; v likewise.
 
-    Pixels are of an image of width x height, their centres at integer coordinates.
+    Pixels are of an image of width x height, their centres at integer coordinates. readout: seconds
+    from its first row to its last, see rolling.py; a pose is that of the row in the middle.
     """
 
     fx: float
@@ -31,6 +32,7 @@ class Lens:
     k1: float
     width: int
     height: int
+    readout: float = 0.0
 
     @classmethod
     def of(cls, intrinsics: Intrinsics) -> Lens:
@@ -45,18 +47,18 @@ class Lens:
 
     @property
     def vector(self) -> Float64[np.ndarray, " 5"]:
-        """float64 (5,): fx fy cx cy k1, for kernels."""
-        return np.array([self.fx, self.fy, self.cx, self.cy, self.k1])
+        """float64 (6,): fx fy cx cy k1 readout, for kernels."""
+        return np.array([self.fx, self.fy, self.cx, self.cy, self.k1, self.readout])
 
     @property
     def pinhole(self) -> Intrinsics:
         """Of the image once its distortion is removed."""
         return Intrinsics(self.fx, self.fy, self.cx, self.cy, self.width, self.height)
 
-    def changed(self, log_focal: float, k1: float) -> Lens:
-        """Both focal lengths times exp(log_focal), and another k1."""
+    def changed(self, log_focal: float, k1: float, readout: float) -> Lens:
+        """Both focal lengths times exp(log_focal), and another k1 and readout."""
         factor = float(np.exp(log_focal))
-        return replace(self, fx=self.fx * factor, fy=self.fy * factor, k1=k1)
+        return replace(self, fx=self.fx * factor, fy=self.fy * factor, k1=k1, readout=readout)
 
     def rays(self, pixels: Float[np.ndarray, "n 2"]) -> Float64[np.ndarray, "n 2"]:
         """x/z and y/z, float64 (N, 2), of what is seen at pixels (N, 2)."""
@@ -103,7 +105,7 @@ def _lookup(
 
 @kernel(inline="always")
 def project(camera, x, y, z):
-    """Pixel of a point in front of the camera. camera: float64 (5,), see Lens.vector."""
+    """Pixel of a point in front of the camera. camera: float64 (6,), see Lens.vector."""
     a = x / z
     b = y / z
     factor = 1.0 + camera[4] * (a * a + b * b)

@@ -33,8 +33,9 @@ def triangulate(
     lens: Lens, poses: Float64[np.ndarray, "v 3 4"], seen: Observations
 ) -> Triangulated:
     """Midpoints of the rays, then the least errors in the images. poses: T_camera_world."""
-    rays = rays_of(lens.vector, seen.pixels)
-    found = _triangulate(lens.vector, poses, rays, seen.starts, seen.views, seen.pixels)
+    pixels = seen.straight(lens)
+    rays = rays_of(lens.vector, pixels)
+    found = _triangulate(lens.vector, poses, rays, seen.starts, seen.views, pixels)
     return Triangulated(*found)
 
 

@@ -10,8 +10,8 @@ from mapper.frontends.mono.geometry.bundle import FocalPrior
 from mapper.frontends.mono.mapping.local_map import LocalMap
 
 FEWEST: Final = 6  # keyframes: with fewer the errors that are left say little
-# Of the keyframes' places, as a share of the way they spread, by independent errors: others make it
-# several times as much.
+# Of the keyframes' places, as a share of their reach, by independent errors: others make it several
+# times as much.
 UNSURE: Final = 0.03
 # Times as much by what parts of the points say: of errors that have nothing in common one map in
 # a hundred would say more (chi squared of the three differences between four parts).
@@ -32,9 +32,14 @@ class Firmness:
         self._uncertainty = np.inf
         self._apart = 0.0
 
-    def judge(self, local_map: LocalMap, least: int, refine: FocalPrior | None) -> bool:
-        """Whether it is firm by now; least: keyframes before which nobody asks."""
-        least = max(least, SETTLED) if local_map.contradiction >= TOLD else least
+    def judge(
+        self, local_map: LocalMap, least: int, refine: FocalPrior | None, ended: bool = False
+    ) -> bool:
+        """Whether it is firm by now; least: keyframes before which nobody asks. ended: there will
+        be no more of them; else the more contradicts it, the more are waited for."""
+        share = local_map.contradiction / TOLD
+        if share >= 1:
+            least = max(least, SETTLED if ended else round(SETTLED * share))
         if not self.is_firm and len(local_map.keyframes) >= least:
             self._uncertainty = local_map.uncertainty(refine)
             limit = UNSURE * (1 - local_map.contradiction / CONTRADICTED)
@@ -51,9 +56,9 @@ class Firmness:
         if len(local_map.keyframes) < FEWEST:
             return f"by {len(local_map.keyframes)} keyframes of {FEWEST}: move longer"
         if self._apart:
-            return f"near and far points put them {self._apart:.0%} of the way they spread apart"
+            return f"near and far points put them {self._apart:.0%} of their reach apart"
         against = f"; {local_map.contradiction:.0%} of what they see does not fit"
         return (
-            f"to {self._uncertainty:.0%} of the way they spread: move sideways, and longer"
+            f"to {self._uncertainty:.0%} of their reach: move sideways, and longer"
             f"{against if local_map.contradiction >= TOLD else ''}"
         )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from mapper.frontends.mono.geometry.pose_from_points import place_camera, search_camera
+from mapper.frontends.mono.geometry.rolling import STANDING, straightened, velocity
 from mapper.frontends.mono.mapping.local_map import LocalMap
 from mapper.frontends.mono.mapping.points import GONE, POINT
 from mapper.frontends.mono.tracking.flow import FlowTracker
@@ -35,12 +36,13 @@ YOUNG: Final = 0.3
 @dataclass(frozen=True, slots=True, eq=False)
 class Track:
     """Where the newest image is and what it shows. T: T_camera_world (3, 4). ids: points and seeds
-    (N,), at pixels (N, 2)."""
+    (N,), at pixels (N, 2). time: seconds."""
 
     levels: Levels
     T: Float64[np.ndarray, "3 4"]
     ids: Int64[np.ndarray, " n"]
     pixels: Float64[np.ndarray, "n 2"]
+    time: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,7 +50,7 @@ class Placed:
     """An image placed. T: T_camera_world (3, 4). ids, pixels, weights: inliers, (N,).
 
     track: to follow from here. visible: points that it should have shown. followed: share of the
-    tracks that were followed. rms: pixels.
+    tracks that were followed. rms: pixels. velocity: (6,), see rolling.py.
     """
 
     T: Float64[np.ndarray, "3 4"]
@@ -59,6 +61,7 @@ class Placed:
     visible: int
     followed: float
     rms: float
+    velocity: Float64[np.ndarray, " 6"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +78,10 @@ class Follower:
         self._flow = flow
         self._most = most
 
-    def follow(self, local_map: LocalMap, track: Track, levels: Levels) -> Placed | Unplaced:
-        """The image after (or before) that of the track."""
+    def follow(
+        self, local_map: LocalMap, track: Track, levels: Levels, time: float
+    ) -> Placed | Unplaced:
+        """The image after (or before) that of the track. time: seconds, of the image."""
         alive = local_map.points.state[track.ids] != GONE
         ids, start = track.ids[alive], track.pixels[alive]
         followed = self._flow.follow(track.levels, levels, start.astype(np.float32))
@@ -86,7 +91,12 @@ class Follower:
         T = _by_flow(local_map, track.T, ids[is_point], pixels[is_point])
         if T is None:
             return Unplaced(f"{int(is_point.sum())} points could be followed, {share:.0%} of all")
-        return self.place(local_map, levels, T, ids, pixels, share)
+        moving = velocity(track.T, T, time - track.time)
+        placed = self.place(local_map, levels, T, ids, pixels, time, moving)
+        if isinstance(placed, Unplaced):
+            return placed
+        moving = velocity(track.T, placed.T, time - track.time)
+        return replace(placed, followed=share, velocity=moving)
 
     def place(
         self,
@@ -95,15 +105,19 @@ class Follower:
         T: Float64[np.ndarray, "3 4"],
         ids: Int64[np.ndarray, " n"],
         pixels: Float64[np.ndarray, "n 2"],
-        share: float = 1.0,
+        time: float,
+        moving: Float64[np.ndarray, " 6"] = STANDING,
     ) -> Placed | Unplaced:
-        """An image near T by the map's patches and by what was followed: ids at pixels."""
+        """An image near T by the map's patches and by what was followed: ids at pixels.
+
+        time: seconds. moving: its velocity, see rolling.py.
+        """
         points = local_map.points
         is_point = points.state[ids] == POINT
         seeds, seed_pixels = ids[~is_point], pixels[~is_point]
         wanted = self._wanted(local_map, ids[is_point])
         found = align_patches(
-            local_map.lens, levels, T, points.places[wanted], local_map.hosts(wanted)
+            local_map.lens, levels, T, points.places[wanted], local_map.hosts(wanted), moving
         )
         seen = found.found >= HALF
         # What was followed to where its patch is not is trusted only where there is little else.
@@ -119,8 +133,9 @@ class Follower:
             ]
         )
         trust = np.where(points.views[all_ids] < YOUNG_VIEWS, YOUNG, 1.0)
+        straight = straightened(local_map.lens, T, moving, points.places[all_ids], all_pixels)
         placed = place_camera(
-            local_map.lens, T, points.places[all_ids], all_pixels, weights * trust, HUBER
+            local_map.lens, T, points.places[all_ids], straight, weights * trust, HUBER
         )
         errors = placed.errors / trust
         good = errors < INLIER
@@ -135,10 +150,12 @@ class Follower:
             placed.T,
             np.concatenate([all_ids[good], seeds]),
             np.concatenate([all_pixels[good], seed_pixels]),
+            time,
         )
         return Placed(
-            placed.T, all_ids[good], all_pixels[good], weights[good], track, len(due), share, rms
-        )
+            placed.T, all_ids[good], all_pixels[good], weights[good], track, len(due), 1.0, rms,
+            moving,
+        )  # fmt: skip
 
     def _wanted(self, local_map: LocalMap, followed: Int64[np.ndarray, " n"]) -> np.ndarray:
         """Points to look for: those that were followed, then the newest of the candidates."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from mapper.frontends.mono.geometry.rolling import STANDING
 from mapper.frontends.mono.tracking.levels import Levels
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ SHARED: Final = 15  # points in view that an older keyframe must see for its own
 @dataclass(eq=False)
 class MonoKeyframe:
     """T: T_camera_world (3, 4). ids: (N,), points and seeds that it sees, at pixels (N, 2), with
-    weights (N,) [1/px]."""
+    weights (N,) [1/px]. velocity: (6,), see rolling.py; 0 as long as nobody knows it."""
 
     number: int
     frame_index: int
@@ -28,6 +29,7 @@ class MonoKeyframe:
     ids: Int64[np.ndarray, " n"]
     pixels: Float64[np.ndarray, "n 2"]
     weights: Float64[np.ndarray, " n"]
+    velocity: Float64[np.ndarray, " 6"] = field(default_factory=lambda: STANDING)
 
     def add(
         self,
@@ -69,6 +71,11 @@ class KeyframeStore:
     def poses(self) -> Float64[np.ndarray, "k 3 4"]:
         """T_camera_world of all."""
         return np.stack([keyframe.T for keyframe in self._all])
+
+    @property
+    def velocities(self) -> Float64[np.ndarray, "k 6"]:
+        """Of all, in their cameras."""
+        return np.stack([keyframe.velocity for keyframe in self._all])
 
     def add(self, frame_index: int, T: Float64[np.ndarray, "3 4"], levels: Levels) -> MonoKeyframe:
         """A keyframe that sees nothing yet."""

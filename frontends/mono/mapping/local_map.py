@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -14,6 +15,7 @@ from mapper.frontends.mono.geometry.bundle import (
 )
 from mapper.frontends.mono.geometry.firmness import disagreement, place_uncertainty
 from mapper.frontends.mono.geometry.lens import Lens
+from mapper.frontends.mono.geometry.rolling import drifts
 from mapper.frontends.mono.geometry.triangulation import triangulate
 from mapper.frontends.mono.mapping.keyframes import (
     RECENT,
@@ -139,7 +141,7 @@ class LocalMap:
             these = keyframe.ids[rows]
             found = align_patches(
                 self.lens, store.levels(number), keyframe.T, self.points.places[these],
-                self.hosts(these),
+                self.hosts(these), keyframe.velocity,
             )  # fmt: skip
             full = found.found == FULL
             keyframe.pixels[rows[full]] = found.pixels[full]
@@ -178,11 +180,11 @@ class LocalMap:
         return disagreement(*self._everything(), refine)
 
     def _everything(self) -> tuple[Scene, Observations]:
-        """All keyframes and points, the first keyframe held."""
-        numbers = np.arange(len(self.keyframes))
+        """All keyframes in the order of time, the first of the start held, and all points."""
+        numbers = np.argsort([keyframe.frame_index for keyframe in self.keyframes])
         seen, ids = self._observations(np.flatnonzero(self.points.state == POINT), numbers, 2)
         places = self.points.places[ids].copy()
-        return Scene(self.lens, self.keyframes.poses, places, numbers > 0), seen
+        return Scene(self.lens, self.keyframes.poses[numbers], places, numbers > 0), seen
 
     def _adjust(
         self,
@@ -246,4 +248,21 @@ class LocalMap:
             np.concatenate([k.pixels for k in chosen])[kept],
             np.concatenate([k.weights for k in chosen])[kept],
         )
-        return seen, ids[enough]
+        return self._with_drifts(seen, ids[enough], numbers), ids[enough]
+
+    def _with_drifts(
+        self,
+        seen: Observations,
+        ids: Int64[np.ndarray, " q"],
+        numbers: Int64[np.ndarray, " k"],
+    ) -> Observations:
+        """The same, and how the keyframes moved meanwhile, where that is known."""
+        velocities = self.keyframes.velocities[numbers]
+        if not velocities.any():
+            return seen
+        of = np.repeat(ids, np.diff(seen.starts))
+        found = drifts(
+            self.lens, self.keyframes.poses[numbers], velocities, seen.views,
+            self.points.places[of], self.points.state[of] == POINT, seen.pixels,
+        )  # fmt: skip
+        return replace(seen, drifts=found)

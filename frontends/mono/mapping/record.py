@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import cv2
 
 from mapper.core.frame import Frame
+from mapper.frontends.mono.geometry.rolling import STANDING
 from mapper.frontends.mono.mapping.following import Placed
 from mapper.frontends.mono.tracking.levels import Levels
 from mapper.vision.image_sizes import reduced_mask
@@ -25,8 +26,8 @@ class Record:
     T: T_camera_world (3, 4) as last known; None = not placed.
     ids, pixels, weights: of the points that place it. keyframe: its number, if it is one.
     was_lost: so it was said of it when it came.
-    information: of a twist from the left of T, once it was placed again. answered: the ids of
-    points that a keyframe saw when it was answered, and how deep they were.
+    information: of a twist from the left of T, once it was placed again. velocity: see rolling.py.
+    answered: the ids of points that a keyframe saw when it was answered, and how deep they were.
     """
 
     index: int
@@ -40,6 +41,7 @@ class Record:
     keyframe: int | None = None
     was_lost: bool = False
     information: Float64[np.ndarray, "6 6"] | None = None
+    velocity: Float64[np.ndarray, " 6"] = field(default_factory=lambda: STANDING)
     answered: tuple[Int64[np.ndarray, " m"], Float64[np.ndarray, " m"]] | None = None
     mask: Bool[np.ndarray, "H W"] | None = None
 
@@ -55,6 +57,7 @@ class Record:
         """What placed it."""
         self.T, self.ids = placed.T, placed.ids
         self.pixels, self.weights = placed.pixels, placed.weights
+        self.velocity = placed.velocity
 
     @property
     def levels(self) -> Levels:

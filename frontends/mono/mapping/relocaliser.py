@@ -60,11 +60,12 @@ class Relocaliser:
         self._features: dict[int, LocalFeatures] = {}  # by keyframe
         self._index = PlaceIndex()
 
-    def locate(self, local_map: LocalMap, levels: Levels) -> Placed | None:
+    def locate(self, local_map: LocalMap, levels: Levels, time: float) -> Placed | None:
         """The image where it looks like a known place, or None.
 
         Features say where to look; the patches of the points there must show where they should,
         all over the image, and all places that pass must be one. The map then looks around there.
+        time: seconds, of the image.
         """
         self._look_at_more(local_map)
         seen = self._extract(levels.grey).within(levels.used)
@@ -72,7 +73,7 @@ class Relocaliser:
             return None
         before, found = local_map.active, []
         for number, _ in self._index.query(seen.descriptors, CANDIDATES):
-            tried = self._try(local_map, levels, seen, number)
+            tried = self._try(local_map, levels, seen, number, time)
             found += [] if tried is None else [tried]
         if not found or not all(_agree(found[0], other) for other in found[1:]):
             local_map.active = before
@@ -99,7 +100,12 @@ class Relocaliser:
         return self._matcher.extract(cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB), nowhere)
 
     def _try(
-        self, local_map: LocalMap, levels: Levels, seen: LocalFeatures, number: int
+        self,
+        local_map: LocalMap,
+        levels: Levels,
+        seen: LocalFeatures,
+        number: int,
+        time: float,
     ) -> _Found | None:
         """The image where its matches with one keyframe put it, if the patches there agree."""
         lens, keyframe = local_map.lens, local_map.keyframes[number]
@@ -115,7 +121,7 @@ class Relocaliser:
         local_map.look_around(ids, recent=False)
         T = inverse(matched.T_a_b)[:3] @ np.vstack([keyframe.T, [0.0, 0.0, 0.0, 1.0]])
         none = np.zeros(0, np.int64), np.zeros((0, 2))
-        placed = self._follower.place(local_map, levels, T, *none)
+        placed = self._follower.place(local_map, levels, T, *none, time)
         if not isinstance(placed, Placed) or len(placed.ids) < MIN_POINTS:
             return None
         if _covered(lens, placed.pixels) < MIN_CELLS:

@@ -11,6 +11,7 @@ import numpy as np
 from mapper.frontends.mono.geometry.bundle import FocalPrior
 from mapper.frontends.mono.geometry.lens import Lens
 from mapper.frontends.mono.geometry.pose_from_points import ITERATIONS, place_camera
+from mapper.frontends.mono.geometry.rolling import straightened, velocity
 from mapper.frontends.mono.mapping.following import (
     HUBER,
     MIN_INLIERS,
@@ -71,9 +72,9 @@ class Segment:
 
         relocaliser: looks for it in all of the map, where it is not next to the one before.
         """
-        placed = self._follower.follow(self.map, self._track, record.levels)
+        placed = self._follower.follow(self.map, self._track, record.levels, record.timestamp)
         if isinstance(placed, Unplaced) and relocaliser is not None:
-            placed = relocaliser.locate(self.map, record.levels) or placed
+            placed = relocaliser.locate(self.map, record.levels, record.timestamp) or placed
         return self.take(record, placed)
 
     def take(self, record: Record, placed: Placed | Unplaced) -> Unplaced | None:
@@ -93,8 +94,20 @@ class Segment:
 
     def adjust_all(self, iterations: int, refine: FocalPrior | None) -> None:
         """All keyframes together; refine: with the lens. What is tracked next follows."""
+        self._look_how_it_moved()
         self.map.adjust_all(iterations, refine)
         self._track = replace(self._track, T=self._last.T)
+
+    def _look_how_it_moved(self) -> None:
+        """The velocity of each frame, by the one before and the one after it."""
+        placed = [record for record in self.records if record.T is not None]
+        for before, record, after in zip(placed, placed[1:], placed[2:], strict=False):
+            assert before.T is not None and after.T is not None
+            found = velocity(before.T, after.T, after.timestamp - before.timestamp)
+            if found.any():
+                record.velocity = found
+            if record.keyframe is not None:
+                self.map.keyframes[record.keyframe].velocity = record.velocity
 
     def place_again(self, records: Sequence[Record]) -> None:
         """Frames by the points that they saw, as these and the lens are known now."""
@@ -135,10 +148,11 @@ class Segment:
         if alive.sum() < MIN_INLIERS:  # the others turned out to be wrong, and with them its place
             record.T = None
             return
+        places, pixels = points.places[record.ids[alive]], record.pixels[alive]
+        straight = straightened(self.lens, record.T, record.velocity, places, pixels)
         placed = place_camera(
-            self.lens, record.T, points.places[record.ids[alive]], record.pixels[alive],
-            record.weights[alive], HUBER, iterations,
-        )  # fmt: skip
+            self.lens, record.T, places, straight, record.weights[alive], HUBER, iterations
+        )
         record.T, record.information = placed.T, placed.information
 
     def _begin(self, begun: Begun) -> None:
@@ -151,6 +165,7 @@ class Segment:
             record = self.records[place]
             keyframe = self.map.keyframes.add(record.index, start.poses[view], record.levels)
             record.keyframe, record.T = keyframe.number, keyframe.T
+            record.velocity = keyframe.velocity = np.concatenate([begun.spins[view], np.zeros(3)])
             record.ids, record.pixels, record.weights = ids, begun.pixels[view], weights
             self.map.observe(keyframe, ids, begun.pixels[view], weights if view else exact)
         self.map.sharpen(ids)
@@ -183,7 +198,7 @@ class Segment:
     ) -> Track:
         record = self.records[place]
         assert record.T is not None
-        return Track(record.levels, record.T, ids, pixels)
+        return Track(record.levels, record.T, ids, pixels, record.timestamp)
 
     def _along(self, track: Track, places: range, grows: bool) -> None:
         """Track frames that came before, in any direction, until one cannot be placed."""
@@ -191,7 +206,7 @@ class Segment:
         self._inliers = []
         for place in places:
             record = self.records[place]
-            placed = self._follower.follow(self.map, track, record.levels)
+            placed = self._follower.follow(self.map, track, record.levels, record.timestamp)
             if isinstance(placed, Unplaced):
                 return
             if record.keyframe is not None:
@@ -237,7 +252,7 @@ class Segment:
     def _make_keyframe(self, record: Record, placed: Placed) -> Track:
         track, local_map = placed.track, self.map
         keyframe = local_map.keyframes.add(record.index, placed.T, track.levels)
-        record.keyframe = keyframe.number
+        record.keyframe, keyframe.velocity = keyframe.number, placed.velocity
         local_map.observe(keyframe, placed.ids, placed.pixels, placed.weights)
         is_seed = local_map.points.state[track.ids] == SEED
         seeds, pixels = track.ids[is_seed], track.pixels[is_seed]
@@ -247,7 +262,7 @@ class Segment:
         local_map.adjust_locally()
         record.T = keyframe.T
         local_map.look_around(np.concatenate([placed.ids, ripe]))
-        return self._with_seeds(Track(track.levels, keyframe.T, track.ids, track.pixels), keyframe)
+        return self._with_seeds(replace(track, T=keyframe.T), keyframe)
 
     def _with_seeds(self, track: Track, keyframe: MonoKeyframe) -> Track:
         """New corners are followed too."""
@@ -255,9 +270,8 @@ class Segment:
         corners = new_corners(track.levels.grey, taken, MOST_SEEDS, track.levels.used).astype(float)
         ids = self.map.points.add(keyframe.number, corners)
         self.map.observe(keyframe, ids, corners, np.ones(len(ids)))
-        return Track(
-            track.levels,
-            track.T,
-            np.concatenate([track.ids, ids]),
-            np.concatenate([track.pixels, corners]),
+        return replace(
+            track,
+            ids=np.concatenate([track.ids, ids]),
+            pixels=np.concatenate([track.pixels, corners]),
         )

@@ -15,6 +15,7 @@ import numpy as np
 from mapper.frontends.mono.geometry.bundle_kernels import NEAREST, point_derivatives
 from mapper.frontends.mono.geometry.lens import Lens, project, rays_of
 from mapper.frontends.mono.geometry.motion import in_camera
+from mapper.frontends.mono.geometry.rolling import STANDING, rolled
 from mapper.frontends.mono.tracking.levels import Levels
 from mapper.runtime.kernels import kernel
 
@@ -61,13 +62,17 @@ def align_patches(
     T: Float64[np.ndarray, "3 4"],
     points: Float64[np.ndarray, "n 3"],
     hosts: Hosts,
+    velocity: Float64[np.ndarray, " 6"] = STANDING,
 ) -> Aligned:
-    """Points (N, 3) of the world in the view T (T_camera_world); HIDDEN where it is masked."""
+    """Points (N, 3) of the world in the view T (T_camera_world); HIDDEN where it is masked.
+
+    velocity: of the camera, see rolling.py.
+    """
     rays = rays_of(lens.vector, hosts.pixels)
     aligned = Aligned(
         *_align(
             lens.vector, levels.grey, levels.half, T, points, hosts.images, hosts.halves,
-            hosts.slots, hosts.poses, hosts.pixels, rays,
+            hosts.slots, hosts.poses, hosts.pixels, rays, lens.readout * velocity,
         )
     )  # fmt: skip
     aligned.found[~levels.may_be_at(aligned.pixels)] = HIDDEN
@@ -75,7 +80,7 @@ def align_patches(
 
 
 @kernel()
-def _align(camera, grey, half, T, points, images, halves, slots, poses, pixels, rays):
+def _align(camera, grey, half, T, points, images, halves, slots, poses, pixels, rays, roll):
     found = np.zeros(len(points), np.int64)
     where = np.zeros((len(points), 2))
     unwarp = np.zeros((2, 2))
@@ -83,6 +88,10 @@ def _align(camera, grey, half, T, points, images, halves, slots, poses, pixels, 
     height, width = grey.shape
     for i in range(len(points)):
         x, y, z = in_camera(T, points[i])
+        if z <= NEAREST:
+            continue
+        u, v = project(camera, x, y, z)
+        x, y, z = rolled(x, y, z, roll, v / (height - 1.0) - 0.5)
         if z <= NEAREST:
             continue
         u, v = project(camera, x, y, z)

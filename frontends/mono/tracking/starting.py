@@ -5,11 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import cv2
 import numpy as np
 
 from mapper.frontends.mono.geometry.bundle import FocalPrior
-from mapper.frontends.mono.geometry.initialisation import NoStart, Start, find_start, parallax
+from mapper.frontends.mono.geometry.initialisation import (
+    NoStart,
+    Start,
+    find_start,
+    parallax,
+    unit_rays,
+)
 from mapper.frontends.mono.geometry.lens import Lens
+from mapper.frontends.mono.geometry.rolling import LONGEST
+from mapper.frontends.mono.geometry.two_views import rotation_between
 from mapper.frontends.mono.tracking.corners import new_corners
 from mapper.frontends.mono.tracking.flow import FlowTracker
 from mapper.frontends.mono.tracking.levels import Levels
@@ -37,12 +46,13 @@ VIEWS: Final = (0.0, 1 / 3, 2 / 3, 1.0)  # of the way, which must agree
 class Begun:
     """A start, and which frames its views are, by their place among those that were offered.
 
-    pixels: (V, P, 2), of its points in each.
+    pixels: (V, P, 2), of its points in each. spins: (V, 3), rad/s, how the camera turned there.
     """
 
     start: Start
     frames: tuple[int, ...]
     pixels: Float64[np.ndarray, "v p 2"]
+    spins: Float64[np.ndarray, "v 3"]
 
 
 class Starter:
@@ -61,6 +71,7 @@ class Starter:
         self.corners = 0
         self._last: Levels | None = None
         self._tracks: list[Float32[np.ndarray, "n 2"]] = []
+        self._times: list[float] = []  # seconds, of the same
         self._wait = 0
         self._refused = "hardly a point was followed through four of them"
 
@@ -74,9 +85,13 @@ class Starter:
         """That are left in the newest image."""
         return len(self._tracks[-1])
 
-    def offer(self, levels: Levels, lens: Lens, refine: FocalPrior | None = None) -> Begun | None:
-        """Another image; what begins with it, if anything does. refine: the lens is unknown too."""
+    def offer(
+        self, levels: Levels, time: float, lens: Lens, refine: FocalPrior | None = None
+    ) -> Begun | None:
+        """Another image, of a time in seconds; what begins with it, if anything does. refine: the
+        lens is unknown too."""
         place, self._offered = self._offered, self._offered + 1
+        self._times.append(time)
         if self._last is None:
             self._begin(levels, place)
             return None
@@ -124,7 +139,7 @@ class Starter:
 
     def _begin(self, levels: Levels, place: int) -> None:
         corners = new_corners(levels.grey, np.zeros((0, 2), np.float32), MOST_CORNERS, levels.used)
-        self._tracks = [corners]
+        self._tracks, self._times = [corners], self._times[-1:]
         self._first, self._last, self.parallax, self._wait = place, levels, 0.0, 0
         self._begun_with = len(corners)
         self.corners = max(self.corners, len(corners))
@@ -133,13 +148,23 @@ class Starter:
         last = len(self._tracks) - 1
         places = [round(share * last) for share in VIEWS]
         tracks = np.stack([self._tracks[place] for place in places]).astype(float)
+        spins = np.stack([self._spin(lens, place) for place in places])
         still = np.linalg.norm(tracks[-1] - tracks[0], axis=1) < STILL
         if still.mean() > STANDS:
             start: Start | NoStart = NoStart(f"{still.mean():.0%} of the points stand still")
         else:
-            start = find_start(lens, tracks, refine)
+            start = find_start(lens, tracks, refine, spins)
         if isinstance(start, NoStart):
             self._refused, self._wait = start.reason, AGAIN
             return None
         frames = tuple(self._first + place for place in places)
-        return Begun(start, frames, tracks[:, start.tracks])
+        return Begun(start, frames, tracks[:, start.tracks], spins)
+
+    def _spin(self, lens: Lens, place: int) -> Float64[np.ndarray, " 3"]:
+        """How fast the camera turned at an image, rad/s, by the ones around it."""
+        before, after = max(place - 1, 0), min(place + 1, len(self._tracks) - 1)
+        seconds = self._times[after] - self._times[before]
+        if not 0 < seconds <= LONGEST:
+            return np.zeros(3)
+        a, b = (unit_rays(lens, self._tracks[each]) for each in (before, after))
+        return np.asarray(cv2.Rodrigues(rotation_between(a, b))[0].ravel() / seconds)

@@ -72,7 +72,7 @@ def test_poses_are_those_of_gtsam() -> None:
 def test_focal_length_and_distortion_are_found() -> None:
     made = sparse_scene(views=6, count=150)
     free = np.arange(6) > 1
-    start = replace(disturbed(made, free), lens=LENS.changed(0.04, 0.0))
+    start = replace(disturbed(made, free), lens=LENS.changed(0.04, 0.0, 0.0))
     prior = FocalPrior(LENS.fx, 1.0)
     found = adjust(start, made.seen, 50, prior)
     assert found.lens.fx == pytest.approx(500, rel=2e-3)
@@ -111,11 +111,11 @@ def test_observations_are_sorted_by_point() -> None:
 
 def test_derivatives_are_those_of_differences() -> None:
     x, y, z = 0.4, -0.3, 1.7
-    J, Jt, Jc = np.zeros((2, 3)), np.zeros((2, 6)), np.zeros((2, 2))
-    vector = LENS.vector
+    J, Jt, Jc = np.zeros((2, 3)), np.zeros((2, 6)), np.zeros((2, bundle_kernels.LENS))
+    vector, drift = LENS.vector, np.array([30.0, -8.0])
     bundle_kernels.point_derivatives(vector, x, y, z, J)
     bundle_kernels.twist_derivatives(J, x, y, z, Jt)
-    bundle_kernels.lens_derivatives(vector, x, y, z, Jc)
+    bundle_kernels.lens_derivatives(vector, x, y, z, drift, Jc)
     here, step = np.array(project(vector, x, y, z)), 1e-6
     for a in range(3):
         moved = np.array([x, y, z]) + step * np.eye(3)[a]
@@ -125,7 +125,11 @@ def test_derivatives_are_those_of_differences() -> None:
         moved = T[:, :3] @ [x, y, z] + T[:, 3]
         there = np.array(project(vector, *moved))
         assert (there - here) / step == pytest.approx(Jt[:, a], abs=1e-2)
-    longer = np.array(project(LENS.changed(step, LENS.k1).vector, x, y, z))
-    rounder = np.array(project(LENS.changed(0, LENS.k1 + step).vector, x, y, z))
+    longer = np.array(project(LENS.changed(step, LENS.k1, 0.0).vector, x, y, z))
+    rounder = np.array(project(LENS.changed(0, LENS.k1 + step, 0.0).vector, x, y, z))
     assert (longer - here) / step == pytest.approx(Jc[:, 0], abs=1e-2)
     assert (rounder - here) / step == pytest.approx(Jc[:, 1], abs=1e-2)
+    later = LENS.changed(0, LENS.k1, step).vector
+    u, v = here
+    slower = np.array(bundle_kernels.off_by(later, u, v, here, drift))
+    assert slower / step * bundle_kernels.READOUT == pytest.approx(Jc[:, 2], rel=1e-6)

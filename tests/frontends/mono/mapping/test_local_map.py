@@ -100,7 +100,7 @@ def test_adjusting_all_puts_keyframes_and_points_right() -> None:
 
 def test_adjusting_all_finds_the_lens() -> None:
     local_map, _, _ = placed(views=10, noise=0.1)
-    local_map.lens = LENS.changed(0.05, 0.0)
+    local_map.lens = LENS.changed(0.05, 0.0, 0.0)
     local_map.adjust_all(50, FocalPrior(local_map.lens.fx, 0.3))
     assert local_map.lens.fx == pytest.approx(LENS.fx, rel=0.01)
     assert local_map.lens.k1 == pytest.approx(LENS.k1, abs=0.01)
@@ -197,4 +197,4 @@ def test_a_firm_map_is_told_and_another_one_says_what_is_the_matter() -> None:
     loose.adjust_all(10, None)
     unsure = Firmness()
     assert not unsure.judge(loose, FEWEST, FocalPrior(LENS.fx, 0.3))
-    assert "of the way they spread" in unsure.doubt(loose)
+    assert "of their reach" in unsure.doubt(loose)

@@ -43,7 +43,7 @@ def begun(walk: Sequence, frames: list[Frame]) -> tuple[Segment, list[Record]]:
     records = [record(frame, k) for k, frame in enumerate(frames)]
     starter = Starter(flow)
     for place, each in enumerate(records):
-        found = starter.offer(each.levels, lens)
+        found = starter.offer(each.levels, each.timestamp, lens)
         if found is not None:
             segment = Segment(lens, Follower(flow, 1000), found, records[: place + 1])
             return segment, records[place + 1 :]
@@ -110,7 +110,7 @@ def test_an_image_of_elsewhere_is_unplaced(tracked: Segment, walk: Sequence) -> 
     mirrored = replace(walk[FIRST], image=np.ascontiguousarray(cv2.flip(walk[FIRST].image, -1)))
     follower = Follower(FlowTracker(), 1000)
     assert tracked.newest is not None
-    found = follower.follow(tracked.map, tracked.newest.track, _levels(mirrored))
+    found = follower.follow(tracked.map, tracked.newest.track, _levels(mirrored), 2.0)
     assert isinstance(found, Unplaced)
 
 
