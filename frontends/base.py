@@ -11,6 +11,7 @@ import numpy as np
 from mapper.core.frame import Frame
 from mapper.core.image_pairs import ImagePair
 from mapper.core.prediction import Prediction
+from mapper.core.trajectory import Trajectory
 
 if TYPE_CHECKING:
     from jaxtyping import UInt8
@@ -63,6 +64,16 @@ class CountingFrontend(Protocol):
 
     def expect(self, frames: int) -> None:
         """Raises InputError where the sequence has another number; called before the first."""
+        ...
+
+
+@runtime_checkable
+class GuidedFrontend(Protocol):
+    """A frontend that can be shown where the cameras are known to have been."""
+
+    def guide(self, poses: Trajectory | None) -> None:
+        """poses: T_world_camera in metres, by the frames' clock; None where nobody knows them.
+        Called before the first frame. Raises ConfigError where it was asked to use them."""
         ...
 
 

@@ -15,7 +15,6 @@ from mapper.config.settings import MapperConfig
 from mapper.core.camera_noise import CameraNoise
 from mapper.errors import ConfigError, InputError
 from mapper.frontends.base import (
-    CountingFrontend,
     Frontend,
     PreparingFrontend,
     ReportingFrontend,
@@ -29,6 +28,7 @@ from mapper.io.sequences.open_sequence import open_chosen, sequence_name
 from mapper.io.sequences.prefetch import Prefetch
 from mapper.io.sequences.sequence import Sequence
 from mapper.known.gather import gather
+from mapper.known.guiding import tell_ahead
 from mapper.known.stored import read_knowledge, write_knowledge
 from mapper.measured.asked import check_scalable, measurements
 from mapper.request import RunRequest
@@ -96,8 +96,7 @@ def map_into(
         # Before a folder is made: this may be refused.
         check_alignment_device(config)
         frontend = create_frontend(config, name, matcher)
-        if isinstance(frontend, CountingFrontend):
-            frontend.expect(len(sequence))
+        tell_ahead(frontend, len(sequence), known)
         check_scalable(asked, frontend.is_metric, name)
         run = before or stack.enter_context(_begun(request, out, sequence, frontend, config))
         write_knowledge(run, known)

@@ -14,6 +14,7 @@ from mapper.core.frame import Frame
 from mapper.core.geometry import inverse, orthonormalised, transform
 from mapper.core.image_pairs import ImagePair
 from mapper.core.prediction import Prediction
+from mapper.core.trajectory import Trajectory
 from mapper.errors import ConfigError, InputError
 from mapper.frontends.cut3r.frame_step import FrameStep, FrameStepper
 from mapper.frontends.cut3r.loading import load_cut3r
@@ -22,6 +23,7 @@ from mapper.frontends.cut3r.model import Cut3r
 from mapper.frontends.cut3r.options import VARIANTS, Cut3rOptions
 from mapper.frontends.cut3r.pose_encoding import pose_matrix
 from mapper.frontends.cut3r.preprocess import as_tensor, layout_of, preprocessed
+from mapper.frontends.cut3r.rays import known_at, rays_of
 from mapper.frontends.cut3r.rollouts import rollout_pairs
 from mapper.frontends.cut3r.rules.chosen import BRAKED, chosen_rule
 from mapper.frontends.cut3r.state import Cut3rState
@@ -41,13 +43,8 @@ logger = logging.getLogger(__name__)
 CROSS_VIEW: Final = tuple(
     f"downstream_head.{name}" for name in ("dpt_cross", "cross_proj", "final_transform")
 )
-UNASKED: Final = (
-    "downstream_head.dpt_rgb",
-    "downstream_head.rgb_proj",
-    "patch_embed_ray_map",
-    "enc_blocks_ray_map",
-    "enc_norm_ray_map",
-)
+UNASKED: Final = ("downstream_head.dpt_rgb", "downstream_head.rgb_proj")
+OF_RAYS: Final = ("patch_embed_ray_map", "enc_blocks_ray_map", "enc_norm_ray_map")
 
 
 # Whose frame loop is TTT3R's, not CUT3R's.
@@ -73,17 +70,29 @@ class Cut3rFrontend(LearnedFrontend):
         self._step_options = StepOptions(rule, rollout, world=options.cross_view)
         set_precision(model, self.precision, self._device)
         self._model = model
-        move(model, self._device, UNASKED if options.cross_view else [*UNASKED, *CROSS_VIEW])
+        resting = [*UNASKED, *(() if options.cross_view else CROSS_VIEW)]
+        move(model, self._device, resting if options.known_poses else [*resting, *OF_RAYS])
         self._image_size = options.image_size or _native_size(self._model)
         if options.compile == "on":
             compile_blocks(self._model)
         graphs = Graphs(self._device, options.compile != "off")
         self._stepper = FrameStepper(self._model, self._step_options, graphs)
         self._memory: Cut3rState | None = None
+        self._known: Trajectory | None = None
+        self._T_known_first: np.ndarray | None = None
         self.reset()
         logger.info(
             "%s: %s on %s, images at %d", name, self.weights, self._device, self._image_size
         )
+
+    def guide(self, poses: Trajectory | None) -> None:
+        """Raises ConfigError where it is to show the network poses, and there are none."""
+        if self.options.known_poses and poses is None:
+            raise ConfigError(
+                "cut3r.known_poses: there are no known poses in metres; --poses gives them, or "
+                "leave the setting out"
+            )
+        self._known = poses if self.options.known_poses else None
 
     def rollout_pairs(
         self, images: Sequence[np.ndarray], progress: Callable[[int], None] | None = None
@@ -104,6 +113,7 @@ class Cut3rFrontend(LearnedFrontend):
             self._frames_in_segment,
             self._T_world_segment,
             self._memory,
+            self._T_known_first,
         )
 
     def restore(self, note: dict[str, Any], read_frame: Callable[[int], Frame]) -> None:
@@ -120,6 +130,7 @@ class Cut3rFrontend(LearnedFrontend):
         self._segment, self._memory = memory.segment, memory.state
         self._frames_in_segment = memory.frames_in_segment
         self._T_world_segment = memory.T_world_segment
+        self._T_known_first = memory.T_known_first
 
     def _layout_of(self, width: int, height: int) -> Layout:
         return layout_of(width, height, self._image_size)
@@ -131,6 +142,7 @@ class Cut3rFrontend(LearnedFrontend):
         self._frames_in_segment = 0
         self._T_world_segment = np.eye(4)
         self._memory = None
+        self._T_known_first = None
 
     def _see(self, shown: Shown) -> list[Prediction]:
         """The frame's prediction; two at a reset, which begins the next segment with it."""
@@ -153,8 +165,8 @@ class Cut3rFrontend(LearnedFrontend):
         """One step of the network; None, and the state as it was, where that is not finite."""
         with self._inference():
             state = self._memory or self._model.initial_state(1)
-            pixels = sent(shown.image, self._device)
-            step = self._stepper.step(pixels, state, focal=shown.camera is None)
+            pixels, rays = sent(shown.image, self._device), self._rays(shown)
+            step = self._stepper.step(pixels, state, shown.camera is None, rays)
             points, *rest = brought(self._asked_for(shown, step))
         confidence, pose, descriptor, *focal = rest
         if not finite(points, confidence, pose):
@@ -171,6 +183,21 @@ class Cut3rFrontend(LearnedFrontend):
             camera=lambda: camera_with(float(focal[0][0]), confidence.shape),
             descriptor=descriptor.copy(),  # which stays, when all that came with it can go
         )
+
+    def _rays(self, shown: Shown) -> Tensor | None:
+        """Of a frame whose pose is known, in the frame of the state's first one; which shows none,
+        as in the training."""
+        if self._known is None:
+            return None
+        if shown.camera is None:
+            raise InputError("cut3r.known_poses: rays need the camera's intrinsics; give --calib")
+        T = known_at(self._known, shown.timestamp)
+        if self._memory is None:
+            self._T_known_first = T
+            return None
+        if T is None or self._T_known_first is None:
+            return None
+        return rays_of(inverse(self._T_known_first) @ T, shown.camera).to(self._device)
 
     def _asked_for(self, shown: Shown, step: FrameStep) -> list[Tensor]:
         """Points or depths, confidence, pose, descriptor; and the focal length where there is one.

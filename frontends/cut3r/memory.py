@@ -23,6 +23,7 @@ class Cut3rMemory:
 
     rule: which it is, with its numbers: another one could not take up the state.
     frames_in_segment: since the state began. T_world_segment: of the segment's first frame.
+    T_known_first: of that frame by the poses that are known from elsewhere; None where it has none.
     """
 
     rule: str
@@ -30,6 +31,7 @@ class Cut3rMemory:
     frames_in_segment: int
     T_world_segment: Float64[np.ndarray, "4 4"]
     state: Cut3rState | None
+    T_known_first: Float64[np.ndarray, "4 4"] | None = None
 
     def note(self) -> dict[str, Any]:
         """As plain values; the state's tensors are text, 13 MB of it at the published sizes."""
@@ -39,6 +41,7 @@ class Cut3rMemory:
             "frames_in_segment": self.frames_in_segment,
             "T_world_segment": self.T_world_segment.tolist(),
             "state": None if self.state is None else _text(self.state),
+            "T_known_first": None if self.T_known_first is None else self.T_known_first.tolist(),
         }
 
     @staticmethod
@@ -47,7 +50,15 @@ class Cut3rMemory:
         state = None if note["state"] is None else _state(str(note["state"]), device)
         T_world_segment = np.array(note["T_world_segment"], dtype=np.float64)
         frames = int(note["frames_in_segment"])
-        return Cut3rMemory(str(note["rule"]), int(note["segment"]), frames, T_world_segment, state)
+        known = note.get("T_known_first")
+        return Cut3rMemory(
+            str(note["rule"]),
+            int(note["segment"]),
+            frames,
+            T_world_segment,
+            state,
+            None if known is None else np.array(known, dtype=np.float64),
+        )
 
 
 def _text(state: Cut3rState) -> str:

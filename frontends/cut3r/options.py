@@ -51,6 +51,9 @@ class Cut3rOptions:
     resume_state: write the state into the checkpoint at every keyframe, 13 MB at the published
         sizes, so that --resume goes on as if nothing had happened; else in a new segment.
     use_calibration: where the camera is known, its rays replace the predicted ones.
+    known_poses: show the network the known poses of --poses too, as ray maps beside the images: in
+        metres, of a known camera. Its training shows it such in a fifth of the views; what it
+        makes of them with trained weights has not been measured.
     cross_view: take the points from the cross-view head, which predicts them in the world, carried
         into the camera by its pose; costs a second dense head.
     device: where the network runs; auto = a GPU if there is one.
@@ -74,6 +77,7 @@ class Cut3rOptions:
     chain_resets: Switch = False
     resume_state: Switch = False
     use_calibration: Switch = True
+    known_poses: Switch = False
     cross_view: Switch = False
     device: Device = "auto"
     precision: ProductType = "auto"

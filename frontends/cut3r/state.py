@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class StreamInput:
     """One time step of a batch of sequences.
 
-    No frontend shows ray maps: the published training does, and the recorded run
-    cut3r_raymap_recurrent_dpt proves that the network takes them as published.
+    Ray maps are shown where known_poses asks for it; the recorded run cut3r_raymap_recurrent_dpt
+    proves that the network takes them as published.
 
     image: (B, 3, H, W) in [-1, 1]; rows where image_mask is false may hold anything, NaN included.
     ray_map: (B, H, W, 6), per pixel ray origin then direction in the world; likewise ray_mask.

@@ -1,4 +1,4 @@
-"""Which views a network is given the image of, the rays of, or both, and what rays are.
+"""Which views a network is given the image of, the rays of, or both.
 
 Section 7.5 of the training specification.
 """
@@ -8,14 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-import torch
-from torch import Tensor, nn
-
-from mapper.vision.rotations import inverse_rigid
-
 if TYPE_CHECKING:
     import numpy as np
-    from jaxtyping import Float
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,24 +40,3 @@ def draw_shown(
         rays_alone = not image_alone and drawn < shares.image + shares.rays
         shown.append(Shown(image=not rays_alone, rays=not image_alone))
     return shown
-
-
-def ray_maps(
-    T_world_camera: Float[Tensor, "b v 4 4"],
-    intrinsics: Float[Tensor, "b v 3 3"],
-    size: tuple[int, int],
-) -> Float[Tensor, "b v h w 6"]:
-    """Origin and unit direction of each pixel's ray in the first camera's frame. size: (H, W).
-
-    As published, and as the released weights expect it, the camera's translation is added to the
-    direction before that is made a unit: it is the ray's own only where the camera did not move.
-    """
-    T = inverse_rigid(T_world_camera[:, :1]) @ T_world_camera
-    rows = torch.arange(size[0], device=T.device, dtype=T.dtype)
-    columns = torch.arange(size[1], device=T.device, dtype=T.dtype)
-    pixels = torch.stack([*torch.meshgrid(columns, rows, indexing="xy"), rows.new_ones(size)], -1)
-    R, t = T[..., None, None, :3, :3], T[..., None, None, :3, 3]
-    seen = torch.linalg.inv(intrinsics)[:, :, None, None] @ pixels[..., None]
-    directions = (R @ seen)[..., 0] + t
-    origins = t.expand_as(directions)
-    return torch.cat([origins, nn.functional.normalize(directions, dim=-1)], -1)

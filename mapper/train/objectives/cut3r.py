@@ -15,12 +15,12 @@ from torch import Tensor
 
 from mapper.frontends.cut3r.model import Cut3r, blend, gate_of
 from mapper.frontends.cut3r.pose_encoding import pose_matrix
+from mapper.frontends.cut3r.rays import ray_maps
 from mapper.frontends.cut3r.state import Cut3rPrediction, Cut3rState, StreamInput
 from mapper.frontends.cut3r.stepping import StepOptions, whole_sequence
 from mapper.frontends.cut3r.update_rules import ReplaceRule
 from mapper.frontends.layers.encoded import Encoded
 from mapper.train.batch import TrainingBatch
-from mapper.train.data.rays import ray_maps
 from mapper.train.losses.cut3r import Cut3rCriterion, cut3r_loss
 from mapper.train.losses.cut3r_units import Cut3rOutput
 from mapper.train.losses.terms import Loss

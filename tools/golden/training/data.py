@@ -11,9 +11,10 @@ from torch import Tensor
 
 from golden.recording import Golden
 from mapper.errors import InputError
+from mapper.frontends.cut3r.rays import ray_maps
 from mapper.train.batch import points_of
 from mapper.train.data.cropping import Crop
-from mapper.train.data.rays import ShownShares, draw_shown, ray_maps
+from mapper.train.data.rays import ShownShares, draw_shown
 from mapper.train.data.sampling import BatchPlan, resized, stream3r_rows
 from mapper.train.data.scene import View
 from mapper.train.data.view_selection import ViewRule, choose_views
