@@ -20,7 +20,7 @@ def test_each_half_holds_thirty_at_least_and_as_many_of_every_kind() -> None:
     for trait in ("camera", "path", "rate", "richness"):
         counts = [Counter(case.traits[trait] for case in half) for half in halves.values()]
         tune, seen, final = counts
-        assert tune == final and seen == tune + tune
+        assert tune == final and seen == tune + tune + tune
         assert max(counts[0].values()) - min(counts[0].values()) <= 1
     assert {c.traits["camera"] for c in cases} == set(CAMERA_KINDS)
     assert {c.traits["path"] for c in cases} == set(PATHS)
@@ -35,9 +35,10 @@ def test_no_seed_is_in_two_halves_and_the_final_ones_are_crossed_anew() -> None:
         for half in HALVES
     }
     each = len(kinds["tune"])
-    first, later = kinds["seen"][:each], kinds["seen"][each:]
-    assert kinds["tune"] == first != later
-    assert kinds["final"] not in (first, later)
+    rounds = [kinds["seen"][at : at + each] for at in range(0, len(kinds["seen"]), each)]
+    assert kinds["tune"] == rounds[0]
+    for k, crossed in enumerate([*rounds, kinds["final"]]):
+        assert crossed not in rounds[:k]
 
 
 def test_the_half_that_is_only_looked_at_in_the_end_is_left_out(tmp_path: Path) -> None:
