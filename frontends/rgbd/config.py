@@ -12,7 +12,7 @@ from mapper.vision.dense_alignment import AlignmentConfig
 
 def _of_frames() -> AlignmentConfig:
     """Between frames near readings count little more than others: a wearer's arms are near."""
-    return AlignmentConfig(evenness=0.8)
+    return AlignmentConfig(evenness=0.9)
 
 
 @settings

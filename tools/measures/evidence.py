@@ -1,6 +1,6 @@
 """Fits the weights of mapper/vision/belief.py, and says what they are worth.
 
-    python tools measures.evidence [--pairs N] [--workers N]
+    python tools measures.evidence [--pairs N] [--workers N] [--evenness E]
 
 Pairs of frames of the gauntlet's half for tuning are aligned from the truth, from beside it, from
 standing still and from matched features. Ends within 4 cm and 2 degrees of the truth are right,
@@ -21,9 +21,10 @@ from gauntlet.running import open_case, true_poses
 from scipy.optimize import minimize
 
 from mapper.core.geometry import exp_se3, inverse, rotation_angle
+from mapper.frontends.rgbd.config import RgbdConfig
 from mapper.frontends.rgbd.view import View
 from mapper.vision.alignment_evidence import Evidence, evidence_of
-from mapper.vision.belief import signs_of
+from mapper.vision.belief import LEAST_SEEN, signs_of
 from mapper.vision.dense_alignment import AlignmentConfig, align
 from mapper.vision.orb import OrbMatcher
 
@@ -31,7 +32,6 @@ RIGHT = 0.04, np.radians(2.0)
 WRONG = 0.08, np.radians(5.0)
 MOST_APART = 6  # frames
 BESIDE = 0.08, 0.15  # radians and metres: deviation of starts beside the truth
-MAX_DEPTH = 8.0
 REAL_WEIGHT = 2.0  # a recording tells more than a made-up sequence
 RIDGE = 1e-3
 
@@ -46,9 +46,9 @@ class Sample:
     is_right: bool
 
 
-def samples_of(job: tuple[Case, int]) -> list[Sample]:
+def samples_of(job: tuple[Case, int, AlignmentConfig]) -> list[Sample]:
     """Of one sequence; the same at each call."""
-    case, pairs = job
+    case, pairs, config = job
     cv2.setNumThreads(1)
     rng = np.random.default_rng(1)
     sequence, matcher = open_case(case, 1024), OrbMatcher()
@@ -57,7 +57,7 @@ def samples_of(job: tuple[Case, int]) -> list[Sample]:
     for _ in range(pairs):
         first = int(rng.integers(0, len(sequence) - 1))
         second = min(len(sequence) - 1, first + int(rng.integers(1, MOST_APART + 1)))
-        a, b = (View.of(sequence[i], matcher, MAX_DEPTH) for i in (first, second))
+        a, b = (View.of(sequence[i], matcher) for i in (first, second))
         true = inverse(truth[first]) @ truth[second]
         if not np.isfinite(true).all():
             continue
@@ -67,14 +67,16 @@ def samples_of(job: tuple[Case, int]) -> list[Sample]:
         if matched := b.pose_among(a.features):
             starts.append(matched.T_a_b)
         for start in starts:
-            sample = _sample(case, a, b, start, true)
+            sample = _sample(case, a, b, start, true, config)
             if sample is not None:
                 found.append(sample)
     return found
 
 
-def _sample(case: Case, a: View, b: View, start: np.ndarray, true: np.ndarray) -> Sample | None:
-    aligned = align(a.pyramid, b.pyramid, start, AlignmentConfig())
+def _sample(
+    case: Case, a: View, b: View, start: np.ndarray, true: np.ndarray, config: AlignmentConfig
+) -> Sample | None:
+    aligned = align(a.pyramid, b.pyramid, start, config)
     if not (aligned.inliers and aligned.converged):
         return None
     T = aligned.S_reference_source
@@ -83,7 +85,7 @@ def _sample(case: Case, a: View, b: View, start: np.ndarray, true: np.ndarray) -
     metres, radians = float(np.linalg.norm(off[:3, 3])), rotation_angle(off[:3, :3])
     is_right = metres < RIGHT[0] and radians < RIGHT[1]
     is_wrong = metres > WRONG[0] or radians > WRONG[1]
-    if evidence.seen < 0.2 or not (is_right or is_wrong):
+    if evidence.seen < LEAST_SEEN or not (is_right or is_wrong):
         return None
     signs = tuple(signs_of(evidence, aligned.weakest))
     return Sample(case.name, case.spec is None, signs, is_right)
@@ -110,9 +112,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--pairs", type=int, default=12, help="of each sequence")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--evenness", type=float, default=RgbdConfig().alignment.evenness)
     options = parser.parse_args()
+    config = AlignmentConfig(evenness=options.evenness)
     cases = Selection(half="tune").cases()
-    jobs = [(case, options.pairs * (3 if case.spec is None else 1)) for case in cases]
+    jobs = [(case, options.pairs * (3 if case.spec is None else 1), config) for case in cases]
     with multiprocessing.get_context("spawn").Pool(options.workers) as pool:
         samples = [each for found in pool.map(samples_of, jobs, 1) for each in found]
     print("weights", np.round(fitted(samples), 2).tolist())

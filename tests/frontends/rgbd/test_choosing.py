@@ -30,11 +30,11 @@ def test_of_two_that_explain_as_much_the_more_probable_is_taken() -> None:
 
 def test_a_place_that_nearly_would_be_believed_makes_the_best_ambiguous() -> None:
     config = EvidenceConfig()
-    best, rival = there(0.0, 10.0, 0.8), there(0.3, 9.0, 0.5, front=0.008)
+    best, rival = there(0.0, 10.0, 0.8), there(0.3, 9.0, 0.35, front=0.008)
     assert 0.5 * config.min_probability < rival.probability < config.min_probability
     assert best.probability > config.min_probability
     assert best_of([best, rival], LOOSE, config) == (best, True)
-    worse = there(0.3, 1.0, 0.5, front=0.008)
+    worse = there(0.3, 1.0, 0.35, front=0.008)
     assert best_of([best, worse], LOOSE, config) == (best, False)
 
 
