@@ -47,7 +47,8 @@ class TsdfConfig:
     max_depth: what is farther is not fused. 0 fits the frontend: a depth camera counts up to where
         its noise is 4 cm and at least 5 m, a network up to 2.5 times the median depth of each
         keyframe and at least 5 units. With a larger one the frontend rgbd tracks as far too (else 8
-        m), and keyframes are compared that are further apart than 0.8 times what fits the frontend.
+        m, and on to where readings deviate by 11 cm), and keyframes are compared that are further
+        apart than 0.8 times what fits the frontend.
     truncation_voxels: half width of the band around a surface, near the camera.
     truncation_sigmas: that width in deviations of the depth, which take over far away.
     truncation_across: that width in voxels across the surface, which take over where it is seen

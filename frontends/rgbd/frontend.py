@@ -29,7 +29,6 @@ from mapper.vision.orb import OrbMatcher
 
 logger = logging.getLogger(__name__)
 
-MAX_DEPTH = 8.0  # metres, where a reading deviates by 11 cm; each counts by its noise
 # Lost frames after which a camera is believed to be in a place that it could hardly have come to:
 # it was carried there, or the stream was cut. Until then a place that looks alike is likelier.
 JUMPED_AFTER = 5
@@ -54,9 +53,9 @@ class RgbdFrontend:
         max_depth: float = 0.0,
         matcher: FeatureMatcher | None = None,
     ) -> None:
-        """max_depth: metres; where the map reaches further than MAX_DEPTH, tracking does too."""
+        """max_depth: metres; as far as the map reaches, noisy readings count too."""
         self.config = config or RgbdConfig()
-        self._max_depth = max(MAX_DEPTH, max_depth)
+        self._max_depth = max_depth
         self.state = TrackingState.LOST
         self.values: dict[str, float] = {}
         self._matcher = matcher or OrbMatcher()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Final
 
 import numpy as np
 
@@ -16,6 +17,11 @@ from mapper.errors import InputError
 from mapper.vision.depth_pyramid import DepthPyramid, build_pyramid
 from mapper.vision.local_features import LocalFeatures, MatchedPose, pose_from_matches
 from mapper.vision.matching import FeatureMatcher
+
+# Metres. Until NEAR every reading counts, by its noise; beyond it one that deviates by no more than
+# that of a structured-light camera there.
+NEAR: Final = 8.0
+FAR: Final = STRUCTURED_LIGHT.sigma(NEAR)
 
 
 @dataclass(frozen=True)
@@ -36,15 +42,17 @@ class View:
     mask: np.ndarray | None = None
 
     @classmethod
-    def of(cls, frame: Frame, matcher: FeatureMatcher, max_depth: float) -> View:
-        """max_depth: metres; readings beyond it are left out."""
+    def of(cls, frame: Frame, matcher: FeatureMatcher, max_depth: float = 0.0) -> View:
+        """max_depth: metres; as far as that readings count however noisy."""
         if frame.depth is None:
             raise InputError(
                 f"frame {frame.index} has no depth: the frontend rgbd needs a depth camera"
             )
         if frame.intrinsics is None:
             raise InputError("the camera's intrinsics are unknown: give them with --calib FILE")
-        depth = np.where(frame.depth <= max_depth, frame.depth, np.float32(0))
+        noise = frame.noise or STRUCTURED_LIGHT
+        reach = max(NEAR, max_depth, noise.depth_at(FAR))
+        depth = np.where(frame.depth <= reach, frame.depth, np.float32(0))
         return cls(
             frame.index,
             frame.timestamp,
@@ -52,7 +60,7 @@ class View:
             depth,
             frame.intrinsics,
             matcher,
-            frame.noise or STRUCTURED_LIGHT,
+            noise,
             frame.mask,
         )
 

@@ -112,7 +112,7 @@ def test_light_counts_fully_along_a_wall_and_little_against_it() -> None:
 def test_an_alignment_stays_where_it_has_come_to_rest(room: Room, kind: CameraKind) -> None:
     """However little planes are believed: steps that light and planes take together do not grow."""
     noise = NOISE_BY_KIND[kind]
-    views = [View.of(replace(room.frame(i), noise=noise), OrbMatcher(), 8.0) for i in (24, 31)]
+    views = [View.of(replace(room.frame(i), noise=noise), OrbMatcher()) for i in (24, 31)]
     reference, source = (view.pyramid for view in views)
     T = room.relative(24, 31)
     for _ in range(4):
@@ -128,7 +128,7 @@ def test_what_is_near_draws_the_camera_along_less_where_it_counts_evenly(
     """A sleeve goes with the camera: its readings are the surest, and say that nothing moved."""
     noise = NOISE_BY_KIND[kind]
     frames = [replace(with_arm(room.frame(i), 120), noise=noise) for i in (20, 21)]
-    reference, source = (View.of(frame, OrbMatcher(), 8.0).pyramid for frame in frames)
+    reference, source = (View.of(frame, OrbMatcher()).pyramid for frame in frames)
     off = {}
     for evenness in (0.0, 1.0):
         config = AlignmentConfig(evenness=evenness)

@@ -107,8 +107,8 @@ class StereoSequence(NumberedFrames):
         middle = float(np.median([order.middle for order in orders])) if orders else np.nan
         if middle > OUTDOORS:
             self.notes += (
-                f"stereo: half of the readings lie beyond {middle:.0f} m; --config street follows "
-                "and maps what is so far",
+                f"stereo: half of the readings lie beyond {middle:.0f} m; --config street maps "
+                "what is so far",
             )
 
     @property

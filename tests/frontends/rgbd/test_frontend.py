@@ -291,5 +291,5 @@ def test_the_noise_of_the_frames_camera_is_that_of_the_prediction(room: Room) ->
     sigma = TIME_OF_FLIGHT.sigma(float(frame.depth[seen][0]))
     expected = (TIME_OF_FLIGHT.sigma(1.0) / sigma) ** 2
     assert known.confidence[seen][0] == pytest.approx(expected, rel=1e-4)
-    view = View.of(dataclasses.replace(frame, noise=TIME_OF_FLIGHT), OrbMatcher(), 8.0)
+    view = View.of(dataclasses.replace(frame, noise=TIME_OF_FLIGHT), OrbMatcher())
     assert {level.noise for level in view.pyramid.levels} == {TIME_OF_FLIGHT}

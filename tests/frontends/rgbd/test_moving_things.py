@@ -41,7 +41,7 @@ def test_what_the_reference_does_not_place_the_last_view_may(
 ) -> None:
     """The reference says nothing of one frame; the track goes on from the frame before."""
     config = RgbdConfig()
-    views = [View.of(room.frame(index), OrbMatcher(), 8.0) for index in range(3)]
+    views = [View.of(room.frame(index), OrbMatcher()) for index in range(3)]
     track = follow(begin(views[0]), views[1], config)
     assert track is not None and track.reference.view is views[0]
 
