@@ -11,7 +11,7 @@ from mapper.core.depth_noise import LIDAR, STEREO, STRUCTURED_LIGHT, DepthNoise
 from mapper.frontends.rgbd.view import FAR, NEAR, View
 from mapper.vision.orb import OrbMatcher
 
-DEPTHS = np.arange(0.5, 60.0, 0.5, np.float32)
+DEPTHS = np.arange(0.5, 60.0, 0.5, dtype=np.float32)
 
 
 @pytest.mark.parametrize("noise", [STRUCTURED_LIGHT, STEREO, LIDAR, DepthNoise(0.001, 0.0, 2e-4)])
