@@ -43,6 +43,7 @@ COMMANDS: Final = {
         "config": "every setting with unit, default and meaning; what a configuration changes",
         "weights": "list, fetch, verify and convert the weights of learned frontends",
         "doctor": "what works on this machine",
+        "completion": "a script that completes commands and options in bash, zsh or fish",
     },
 }
 

@@ -17,6 +17,7 @@ from typing import Final, Literal
 
 from mapper.errors import MapperError
 from mapper.runtime.distributions import how_to_install
+from mapper.runtime.terminal import RED, YELLOW, coloured
 
 Status = Literal["ok", "missing", "warning"]
 
@@ -24,6 +25,7 @@ MIN_PYTHON: Final = (3, 11)
 MIN_MEMORY_GB: Final = 4.0
 MIN_DISK_GB: Final = 2.0
 MARKS: Final = {"ok": "ok", "missing": "MISSING", "warning": "warning"}
+COLOURS: Final = {"missing": RED, "warning": YELLOW}
 WEIGHT_PATTERNS: Final = ("*.safetensors", "*.pth", "*.pt", "*.bin")
 IMAGE_TYPES: Final = (".jpg", ".png", ".webp")
 
@@ -69,7 +71,10 @@ def print_doctor() -> bool:
     names = max(len(check.name) for check in checks)
     marks = max(len(mark) for mark in MARKS.values())
     for check in checks:
-        print(f"{check.name:<{names}}  {MARKS[check.status]:<{marks}}  {check.detail}")
+        mark = f"{MARKS[check.status]:<{marks}}"
+        if check.status in COLOURS:
+            mark = coloured(mark, COLOURS[check.status], sys.stdout)
+        print(f"{check.name:<{names}}  {mark}  {check.detail}")
         if check.remedy:
             print(f"{'':<{names}}  {'':<{marks}}  -> {check.remedy}")
     missing = [check.name for check in checks if check.status == "missing"]

@@ -37,6 +37,7 @@ DISTRIBUTIONS: Final = {
     "safetensors": "safetensors",
     "scipy": "scipy",
     "tensorboard": "tensorboard",
+    "shtab": "shtab",
     "torch": "torch",
     "tqdm": "tqdm",
     "yaml": "pyyaml",

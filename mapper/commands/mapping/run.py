@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import signal
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -168,8 +169,10 @@ def print_summary(metrics: dict[str, Any]) -> None:
 
 def print_warnings(metrics: dict[str, Any]) -> None:
     """Why there is little of a map, where there is."""
+    from mapper.runtime.terminal import YELLOW, coloured
+
     for warning in metrics.get("warnings", []):
-        print(f"  WARNING: {warning}")
+        print(f"  {coloured('WARNING', YELLOW, sys.stdout)}: {warning}")
 
 
 def stop_on_sigterm() -> None:
