@@ -37,13 +37,15 @@ class Aggregated:
 
     taps: layer to (B, S, P, 2C), output of its frame block, then of its global block; P = special
     tokens, then patches. camera_tokens: (B, S, 2C) of the last layer. descriptor: (B, S, C), the
-    mean of a frame's encoder tokens. grid: (h, w) in patches.
+    mean of a frame's encoder tokens. grid: (h, w) in patches. residuals: (layers, B, S, P), the
+    length of what each global block's feed-forward network adds to a token, where that was asked.
     """
 
     taps: dict[int, Tensor]
     camera_tokens: Tensor
     descriptor: Tensor
     grid: tuple[int, int]
+    residuals: Tensor | None = None
 
 
 class Aggregator(nn.Module):
@@ -66,10 +68,13 @@ class Aggregator(nn.Module):
         tapped = {*config.dpt_layer_idx, *(config.track.dpt_layer_idx if config.track else ())}
         self.tapped = frozenset(tapped)
 
-    def forward(self, images: Tensor, mix: FrameMixer, anchored: bool = True) -> Aggregated:
-        """images (B, S, 3, H, W) in [0, 1]. anchored: the first is the sequence's first frame."""
+    def forward(
+        self, images: Tensor, mix: FrameMixer, anchored: bool = True, measured: bool = False
+    ) -> Aggregated:
+        """images (B, S, 3, H, W) in [0, 1]. anchored: the first is the sequence's first frame.
+        measured: with residuals."""
         patches = self.patch_embed(normalised(images.flatten(0, 1)))
-        return self.mixed(patches, images.shape[:2], self.grid(images), mix, anchored)
+        return self.mixed(patches, images.shape[:2], self.grid(images), mix, anchored, measured)
 
     def mixed(
         self,
@@ -78,26 +83,35 @@ class Aggregator(nn.Module):
         grid: tuple[int, int],
         mix: FrameMixer,
         anchored: bool = True,
+        measured: bool = False,
     ) -> Aggregated:
         """What follows the encoder, whose patches (B * S, h w, C) depend on each frame alone.
 
-        frames: (B, S). grid: (h, w).
+        frames: (B, S). grid: (h, w). measured: with residuals.
         """
         special = self.special_tokens(frames[0], frames[1], anchored)
         tokens = torch.cat([special, patches], 1)
         rope = frame_rope(grid, self.config, tokens.device)
         taps: dict[int, Tensor] = {}
+        residuals: list[Tensor] = []
         for layer, (frame_block, global_block) in enumerate(
             zip(self.frame_blocks, self.global_blocks, strict=True)
         ):
             local = frame_block(tokens, rope)
             together = local.unflatten(0, frames).flatten(1, 2)
-            mixed = global_block(together, rope, partial(mix, layer))
+            if measured:
+                assert isinstance(global_block, Block)
+                mixed, residual = global_block.measured(together, rope, partial(mix, layer))
+                residuals.append(residual.unflatten(1, (frames[1], -1)))
+            else:
+                mixed = global_block(together, rope, partial(mix, layer))
             tokens = mixed.view_as(local)
             if layer in self.tapped:
                 taps[layer] = torch.cat([local, tokens], -1).unflatten(0, frames)
         camera = torch.cat([local[:, 0], tokens[:, 0]], -1).unflatten(0, frames)
-        return Aggregated(taps, camera, patches.mean(1).unflatten(0, frames), grid)
+        descriptor = patches.mean(1).unflatten(0, frames)
+        lengths = torch.stack(residuals) if measured else None
+        return Aggregated(taps, camera, descriptor, grid, lengths)
 
     def grid(self, images: Tensor) -> tuple[int, int]:
         """(h, w) in patches; InputError for images that are no whole number of patches."""

@@ -126,3 +126,9 @@ class Block(nn.Module):
         """(B, n, width) to the same."""
         tokens = self.ls1(tokens, self.attn(self.norm1(tokens), rope, mix))
         return self.ls2(tokens, self.mlp(self.norm2(tokens)))
+
+    def measured(self, tokens: Tensor, rope: Rope2D | None, mix: Mix) -> tuple[Tensor, Tensor]:
+        """The same, and the length (B, n) of what the perceptron adds to each token."""
+        tokens = self.ls1(tokens, self.attn(self.norm1(tokens), rope, mix))
+        after = self.ls2(tokens, self.mlp(self.norm2(tokens)))
+        return after, (after - tokens).float().norm(dim=-1)

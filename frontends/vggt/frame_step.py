@@ -43,11 +43,13 @@ class FrameStepper:
         cameras: CameraMixer,
         heads: Heads,
         anchored: bool,
+        measured: bool = False,
     ) -> FrameStep:
-        """images: in [0, 1], on the device. anchored: the first is the sequence's first frame."""
+        """images: in [0, 1], on the device. anchored: the first is the sequence's first frame.
+        measured: tell the lengths of feed-forward residuals, too."""
 
         def computed(mixers: Mapping[str, Mixer], images: Tensor) -> FrameStep:
-            aggregated = self._model.aggregator(images, mixers["frames"], anchored)
+            aggregated = self._model.aggregator(images, mixers["frames"], anchored, measured)
             prediction = self._model.read(aggregated, mixers["cameras"], heads)
             sound = is_finite(prediction)
             if self._graphs.wanted:
@@ -55,7 +57,8 @@ class FrameStepper:
             return FrameStep(prediction, sound)
 
         mixers: dict[str, Mixer] = {"frames": frames, "cameras": cameras}
-        return self._graphs.run((images.shape, anchored, heads), computed, [images], mixers)
+        key = (images.shape, anchored, heads, measured)
+        return self._graphs.run(key, computed, [images], mixers)
 
 
 def is_finite(prediction: VggtPrediction) -> Bool[Tensor, ""]:

@@ -25,6 +25,7 @@ from mapper.frontends.vggt.anchors import Anchor, next_anchor
 from mapper.frontends.vggt.answers import HEAD, Answers
 from mapper.frontends.vggt.cache.budget import default_budget, free_bytes
 from mapper.frontends.vggt.cache.heap import keep_freed_memory
+from mapper.frontends.vggt.cache.session_options import SessionOptions
 from mapper.frontends.vggt.cache.storage import AUTO, Storage
 from mapper.frontends.vggt.keyframes import JointVggt
 from mapper.frontends.vggt.loading import load_vggt
@@ -37,7 +38,7 @@ from mapper.frontends.vggt.options import (
     parse_bytes,
 )
 from mapper.frontends.vggt.preprocess import as_tensor, layout_of, preprocessed
-from mapper.frontends.vggt.session import NotFiniteError, SessionOptions, StreamSession
+from mapper.frontends.vggt.session import NotFiniteError, StreamSession
 
 logger = logging.getLogger(__name__)
 
@@ -109,6 +110,7 @@ class StreamingFrontend(VggtFrontend):
                 storage=options.cache,
                 budget=self._budget,
                 policy=options.kv_policy,
+                cache_every=options.cache_every,
                 frame_ms=options.kv_ms,
                 heads=self._answers.heads,
             ),

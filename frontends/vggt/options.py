@@ -123,9 +123,12 @@ class StreamVggtOptions(CommonOptions):
     kv_ms: what a frame may take before the cache stops growing as if it were full; 0 = any. On a
         GPU of 141 GB the budget alone lets a frame take 0.2 s. What is mapped then depends on the
         machine.
-    kv_policy: which frame goes when the cache is full: overlap = the one whose view the others
-        show best, attention = the one the later frames looked at least, recency = the oldest; the
-        first frame always stays.
+    kv_policy: what goes when the cache is full: overlap = the frame whose view the others show
+        best, attention = the one the later frames looked at least, recency = the oldest, special =
+        as overlap, but its camera and register tokens stay, tokens = single tokens of all frames,
+        layer by layer, that changed little or are much like the others. The first frame always
+        stays.
+    cache_every: only every so many frames stay in the cache; those between see the past and go.
     anchor_every: frames after which the cache starts anew with the last frame as its first one,
         carried on in the same world; 0 = never. For networks that were trained on a few frames.
     anchor_turn: the same as soon as the camera has turned so far from the first frame; 0 = never.
@@ -134,7 +137,8 @@ class StreamVggtOptions(CommonOptions):
     cache: Literal["auto", "float32", "bfloat16", "float16", "int8", "float8"] = "auto"
     kv_budget: Budget = ""
     kv_ms: Annotated[NonNegative, Unit("ms")] = 0.0
-    kv_policy: Literal["overlap", "attention", "recency"] = "overlap"
+    kv_policy: Literal["overlap", "attention", "recency", "special", "tokens"] = "overlap"
+    cache_every: Frames = 1
     anchor_every: FramesOrZero = 0
     anchor_turn: Radians = 0.0
 

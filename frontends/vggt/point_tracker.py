@@ -15,11 +15,12 @@ from mapper.errors import InputError
 from mapper.frontends.learned import Shown
 from mapper.frontends.transfer import brought, sent
 from mapper.frontends.vggt.cache.budget import default_budget
+from mapper.frontends.vggt.cache.session_options import SessionOptions
 from mapper.frontends.vggt.frontend import FULL, VggtFrontend
 from mapper.frontends.vggt.network import Heads
 from mapper.frontends.vggt.options import StreamVggtOptions, VggtOptions, parse_bytes
 from mapper.frontends.vggt.preprocess import as_tensor
-from mapper.frontends.vggt.session import NotFiniteError, SessionOptions, StreamSession
+from mapper.frontends.vggt.session import NotFiniteError, StreamSession
 from mapper.frontends.vggt.tracks.tracker import Tracks
 
 if TYPE_CHECKING:

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from mapper.errors import ConfigError, InputError
+from mapper.errors import InputError
 from mapper.frontends.graphs import Graphs
 from mapper.frontends.layers.precision import answer_type
-from mapper.frontends.vggt.cache.budget import SMALLEST_CAPACITY, TimeBudget, capacity
+from mapper.frontends.vggt.cache.budget import TimeBudget
 from mapper.frontends.vggt.cache.cached_attention import CachedCameras, CachedFrames
+from mapper.frontends.vggt.cache.frame_memory import Answered, CacheShapes, FrameMemory
+from mapper.frontends.vggt.cache.later_anchors import LaterAnchors
 from mapper.frontends.vggt.cache.pages import CacheShape, FrameCache
-from mapper.frontends.vggt.cache.retention import KeptFrame, policy_of, victim
+from mapper.frontends.vggt.cache.session_options import SPECIAL, TOKENS, SessionOptions
 from mapper.frontends.vggt.cache.storage import AUTO, Storage
+from mapper.frontends.vggt.cache.token_memory import TokenMemory
+from mapper.frontends.vggt.cache.tokens import TokenCache
 from mapper.frontends.vggt.config import ITERATIONS
 from mapper.frontends.vggt.frame_step import FrameStepper
-from mapper.frontends.vggt.network import Heads, Vggt, VggtPrediction
+from mapper.frontends.vggt.network import Vggt, VggtPrediction
 from mapper.frontends.vggt.tracks.memory import TrackMemory
 
 if TYPE_CHECKING:
@@ -28,41 +32,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-WINDOW = 5  # past frames besides the anchor that a session keeps; a batch has one fewer
-PAGE_FRAMES = 32
-CAMERA_PAGE_FRAMES = 256
-
 
 class NotFiniteError(InputError):
     """The network's output has NaN or infinities; the session is as it was before the frame."""
-
-
-@dataclass(frozen=True, slots=True)
-class SessionOptions:
-    """How a session remembers.
-
-    mode: "causal" keeps all frames, or as many as the budget holds; "window" the first and the
-    last five. shared_camera_cache: StreamVGGT's rule, by which the four refinements of the camera
-    share one cache; STream3R has one for each. storage: of the aggregator's cache, or "auto", the
-    type that it computes in. budget: bytes of all caches, None = no limit. policy: which frame goes
-    when the budget is spent, see retention. frame_ms: what a frame may take before the cache stops
-    growing, 0 = any. heads: which dense heads run.
-    track_window: recent frames in whose company query points are tracked; 0 = the first alone.
-    """
-
-    mode: Literal["causal", "window"] = "causal"
-    shared_camera_cache: bool = False
-    storage: str = AUTO
-    budget: int | None = None
-    policy: str = "overlap"
-    frame_ms: float = 0.0
-    heads: Heads = field(default_factory=Heads)
-    track_window: int = 8
-
-    def __post_init__(self) -> None:
-        if self.mode not in ("causal", "window"):
-            raise ConfigError(f"mode {self.mode!r}: a session is causal or window")
-        policy_of(self.policy)
 
 
 class StreamSession:
@@ -90,26 +62,34 @@ class StreamSession:
     def reset(self) -> None:
         """Forget everything; the next frame is the anchor of a new sequence."""
         self.frames_seen = 0
-        self.frames: FrameCache | None = None  # keys and values of the aggregator
-        self.cameras: FrameCache | None = None  # and of the camera head
-        self._capacity: int | None = None
+        self.memory: FrameMemory | TokenMemory | None = None  # once the size of frames is known
+        self._anchors = LaterAnchors()
         # A window does not grow.
         self._time = TimeBudget(self.options.frame_ms if self.options.mode == "causal" else 0)
         self._size: tuple[int, ...] = ()
-        self._kept: dict[int, KeptFrame] = {}
         self._tracks: TrackMemory | None = None
         if self._query_points is not None:
             self._tracks = TrackMemory(self._query_points, self.options.track_window)
 
     @property
+    def frames(self) -> FrameCache | TokenCache | None:
+        """Keys and values of the aggregator."""
+        return None if self.memory is None else self.memory.frames
+
+    @property
+    def cameras(self) -> FrameCache | None:
+        """And of the camera head."""
+        return None if self.memory is None else self.memory.cameras
+
+    @property
     def cache_bytes(self) -> int:
         """What the frames in the caches take."""
-        return sum(cache.used_bytes for cache in (self.frames, self.cameras) if cache)
+        return 0 if self.memory is None else self.memory.used_bytes
 
     @property
     def allocated_bytes(self) -> int:
         """What the caches take, with the room for frames to come."""
-        return sum(cache.allocated_bytes for cache in (self.frames, self.cameras) if cache)
+        return 0 if self.memory is None else self.memory.allocated_bytes
 
     @torch.inference_mode()
     def step(self, images: Float[Tensor, "b 3 h w"] | Float[Tensor, "b s 3 h w"]) -> VggtPrediction:
@@ -134,15 +114,19 @@ class StreamSession:
             self._retreat()  # outside the handler, which keeps the failed step's tensors alive
 
     def _step(self, images: Tensor) -> VggtPrediction:
-        assert self.frames is not None and self.cameras is not None
+        assert self.memory is not None
         batch = range(self.frames_seen, self.frames_seen + images.shape[1])
-        self._make_room(len(batch))
-        self.frames.claim(batch)
-        watched = self.model.aggregator.tapped if self._watches else frozenset()
-        mixer = CachedFrames(self.frames, watched, self.model.config.special_tokens)
-        cameras = CachedCameras(self.cameras, batch, self.options.shared_camera_cache)
+        self._tell_once(self.memory.claim(batch))
+        watched = self.model.aggregator.tapped if self.memory.watches else frozenset()
+        mixer = CachedFrames(self.memory.frames, watched, self.model.config.special_tokens)
+        cameras = CachedCameras(self.memory.cameras, batch, self.options.shared_camera_cache)
         step = self._stepper.step(
-            images, mixer, cameras, self.options.heads, anchored=self.frames_seen == 0
+            images,
+            mixer,
+            cameras,
+            self.options.heads,
+            anchored=self.frames_seen == 0,
+            measured=self.options.policy == TOKENS,
         )
         prediction = step.prediction
         if not bool(step.is_finite):
@@ -155,8 +139,9 @@ class StreamSession:
 
     def _prepare(self, images: Tensor) -> None:
         """Caches for frames of this size; a change of size on the way is refused."""
-        if self.frames is None:
-            self._create_caches(images)
+        if self.memory is None:
+            self.memory = self._made_memory(images)
+            self._size = (images.shape[0], *images.shape[-2:])
         size = (images.shape[0], *images.shape[-2:])
         if size != self._size:
             raise InputError(
@@ -165,22 +150,14 @@ class StreamSession:
                 "of one size; start a new one"
             )
 
-    def _create_caches(self, images: Tensor) -> None:
-        options = self.options
-        frames, cameras = self._shapes(images)
-        entries = ITERATIONS if options.shared_camera_cache else 1  # of the camera's cache, a frame
-        if options.budget is not None:
-            per_frame = frames.bytes_per_frame + entries * cameras.bytes_per_frame
-            self._capacity = capacity(options.budget, per_frame)
-        room = None if self._capacity is None else entries * self._capacity
-        # In a window the anchor, the last frames and the current one fill one page exactly.
+    def _made_memory(self, images: Tensor) -> FrameMemory | TokenMemory:
+        options, shapes, device = self.options, self._shapes(images), self.model.device
+        if options.policy in (TOKENS, SPECIAL):
+            return TokenMemory(shapes, device, options.budget, options.policy == SPECIAL)
         window = options.mode == "window"
-        page, small = (WINDOW + 2,) * 2 if window else (PAGE_FRAMES, CAMERA_PAGE_FRAMES)
-        self.frames = FrameCache(frames, self.model.device, page, self._capacity)
-        self.cameras = FrameCache(cameras, self.model.device, entries * small, room)
-        self._size = (images.shape[0], *images.shape[-2:])
+        return FrameMemory(shapes, device, options.budget, options.policy, window)
 
-    def _shapes(self, images: Tensor) -> tuple[CacheShape, CacheShape]:
+    def _shapes(self, images: Tensor) -> CacheShapes:
         """Of a frame in the aggregator's cache, and of an entry in the camera head's."""
         config, options = self.model.config, self.options
         height, width = self.model.aggregator.grid(images)
@@ -201,93 +178,72 @@ class StreamSession:
             head_dim=2 * config.embed_dim // config.cam_heads,
             storage=Storage("float32"),
         )
-        return frames, cameras
+        entries = ITERATIONS if options.shared_camera_cache else 1
+        return CacheShapes(frames, cameras, entries, config.special_tokens, (height, width))
 
     def _compute_type(self) -> str:
         qkv = self.model.aggregator.global_blocks[0].get_submodule("attn.qkv")
         return str(answer_type(qkv)).removeprefix("torch.")
 
-    @property
-    def _watches(self) -> bool:
-        """Whether the policy needs to know who is attended to."""
-        return self._capacity is not None and self.options.policy == "attention"
-
     def _commit(self, batch: range, prediction: VggtPrediction, mixer: CachedFrames) -> None:
-        assert self.frames is not None and self.cameras is not None
-        self.frames.commit()
-        self.cameras.commit()
+        assert self.memory is not None
         self.frames_seen += len(batch)
-        for frame, share in mixer.shares().items():
-            if frame in self._kept:
-                self._kept[frame] = self._kept[frame].after(share)
-        for number, frame in enumerate(batch):
-            self._kept[frame] = KeptFrame(frame, prediction.descriptor[:, number].flatten())
-        if self.options.mode == "window":
-            for frame in sorted(self._kept)[1:-WINDOW]:
-                self._drop(frame)
-
-    def _make_room(self, count: int) -> None:
-        """Drop frames until `count` more fit into the budget."""
-        while self._capacity is not None and len(self._kept) + count > self._capacity:
-            if len(self._kept) < 2:
-                raise ConfigError(f"{count} frames at once do not fit into the kv_budget")
-            frame = victim(self._kept, self.options.policy)
-            self._tell_once(frame)
-            self._drop(frame)
-
-    def _drop(self, frame: int) -> None:
-        assert self.frames is not None and self.cameras is not None
-        del self._kept[frame]
-        self.frames.drop(frame)
-        self.cameras.drop(frame)
+        residuals = prediction.aggregated.residuals
+        passing = {frame for frame in batch if not self.options.stays(frame)}
+        answered = []
+        for place, frame in enumerate(batch):
+            is_anchor = False
+            if residuals is not None and frame not in passing:
+                is_anchor = self._anchors.is_next(frame, prediction, place)
+            own = None if residuals is None else residuals[:, :, place]
+            descriptor = prediction.descriptor[:, place].flatten()
+            answered.append(Answered(frame, descriptor, own, is_anchor))
+        self.memory.commit(answered, mixer.shares(), passing)
 
     def _rollback(self) -> None:
-        assert self.frames is not None and self.cameras is not None
-        self.frames.rollback()
-        self.cameras.rollback()
+        assert self.memory is not None
+        self.memory.rollback()
 
     def _retreat(self) -> None:
-        """Half as many frames from here on, because memory ran out; InputError where none is left
-        to forget."""
-        assert self.frames is not None and self.cameras is not None
-        remaining = max(SMALLEST_CAPACITY, len(self._kept) // 2)
-        if len(self._kept) <= 1 or remaining == self._capacity:
+        """Half as much of the past from here on, because memory ran out; InputError where none is
+        left to forget."""
+        assert self.memory is not None
+        if not self.memory.retreat():
             raise InputError(
                 "memory runs out even without a past: use a smaller image_size, "
                 "precision=bfloat16, or another device"
             )
         logger.log(
             logging.DEBUG if self._told_memory else logging.WARNING,
-            "memory ran out at frame %d: from here on the cache holds %d frames; what was mapped "
-            "is kept",
+            "memory ran out at frame %d: from here on the cache holds %s; what was mapped is kept",
             self.frames_seen,
-            remaining,
+            self.memory.holds,
         )
         self._told_memory = self._told_budget = True  # the budget is no longer what binds
-        self._capacity = remaining
-        while len(self._kept) >= remaining:
-            self._drop(victim(self._kept, self.options.policy))
-        self.frames.shrink(remaining)
-        self.cameras.shrink(remaining * (ITERATIONS if self.options.shared_camera_cache else 1))
         if self.model.device.type == "cuda":
             torch.cuda.empty_cache()
 
     def _grow_no_more(self) -> None:
-        """From here on as many frames as now."""
-        held = max(SMALLEST_CAPACITY, len(self._kept))
-        if self._capacity is None or held < self._capacity:
-            logger.warning("frames take longer than kv_ms: the cache stays at %d frames", held)
-            self._capacity = held
-
-    def _tell_once(self, frame: int) -> None:
-        if not self._told_budget:
+        """From here on as much as now."""
+        assert self.memory is not None
+        if self.memory.grow_no_more():
             logger.warning(
-                "the kv_budget holds %d frames: from frame %d on older ones are dropped (policy "
-                "%s), frame %d first; results are no longer those of the unbounded model",
-                self._capacity,
+                "frames take longer than kv_ms: the cache stays at %s", self.memory.holds
+            )
+
+    def _tell_once(self, dropped: int | None) -> None:
+        """dropped: the frame of which something was forgotten, if anything was."""
+        if dropped is None:
+            return
+        if not self._told_budget:
+            assert self.memory is not None
+            logger.warning(
+                "the kv_budget holds %s: from frame %d on older ones are dropped (policy %s), "
+                "frame %d first; results are no longer those of the unbounded model",
+                self.memory.holds,
                 self.frames_seen,
                 self.options.policy,
-                frame,
+                dropped,
             )
         self._told_budget = True
 

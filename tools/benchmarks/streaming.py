@@ -2,6 +2,7 @@
 
     python tools benchmarks.streaming --model stream3r --size 518x392 --frames 200
     python tools benchmarks.streaming --long 2000
+    python tools benchmarks.streaming --config tiny --long 10000 --policy tokens
     python tools benchmarks.streaming --policies ../shared/golden/vggt
 
 Random weights: the published sizes on a GPU, those of specs/vggt_cost.json on a CPU (one thread,
@@ -35,6 +36,7 @@ from benchmarks.parts.streaming_measures import (
     measured,
 )
 from benchmarks.parts.streaming_policies import print_policies
+from mapper.frontends.vggt.cache.session_options import ALL_POLICIES
 
 ROWS: Final = (1, 20, 40, 80, 100, 120, 140, 180, 200)
 COMPARED_FRAME: Final = 16  # at which the mid-size reference was recorded
@@ -106,6 +108,12 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--no-baseline", dest="baseline", action="store_false")
     parser.add_argument("--long", type=int, metavar="N", help="only N frames in window mode")
     parser.add_argument(
+        "--policy",
+        choices=ALL_POLICIES,
+        default="",
+        help="of --long: in causal mode, with a cache of nine frames' worth",
+    )
+    parser.add_argument(
         "--policies",
         type=Path,
         metavar="DIR",
@@ -130,6 +138,7 @@ def stream_of(options: argparse.Namespace) -> Stream:
         device=device,
         dtype=options.dtype or ("float32" if device == "cpu" else "bfloat16"),
         rows=tuple(n for n in sorted({*ROWS, COMPARED_FRAME}) if n <= options.frames),
+        policy=options.policy,
     )
 
 
@@ -217,10 +226,13 @@ def reference(stream: Stream, frame: int) -> tuple[float | None, float | None]:
 
 
 def print_long(stream: Stream, frames: int) -> None:
-    """Whether a long stream in window mode stays as fast and as large as it was."""
+    """Whether a long stream of bounded memory stays as fast and as large as it was."""
     rows = tuple(sorted({1, WINDOW_SEEN, *(max(frames * k // 8, 1) for k in range(1, 9))}))
-    found = apart(replace(stream, mode="window", rows=rows))
-    print("| window, frame | s | peak MiB | cache MB |\n| --- | --- | --- | --- |")
+    mode = "causal" if stream.policy else "window"
+    found = apart(replace(stream, mode=mode, rows=rows))
+    print(
+        f"| {stream.policy or mode}, frame | s | peak MiB | cache MB |\n| --- | --- | --- | --- |"
+    )
     for row in found:
         peak = row.peak_bytes / 2**20
         print(f"| {row.frame} | {row.seconds:.4f} | {peak:.1f} | {row.cache_bytes / 1e6:.2f} |")

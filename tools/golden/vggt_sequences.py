@@ -13,9 +13,10 @@ from torch import Tensor
 from golden.recording import Golden, load_tensors
 from mapper.errors import ConfigError, InputError
 from mapper.frontends.vggt.cache.pages import FrameCache
+from mapper.frontends.vggt.cache.session_options import SessionOptions
 from mapper.frontends.vggt.config import VggtConfig
 from mapper.frontends.vggt.network import Vggt, VggtPrediction
-from mapper.frontends.vggt.session import SessionOptions, StreamSession
+from mapper.frontends.vggt.session import StreamSession
 from mapper.frontends.vggt.tracks.tracker import Tracks
 
 STREAMVGGT: Final = "streamvggt"  # of the three, the one whose camera cache is shared
@@ -207,7 +208,7 @@ def cache_tensors(
 ) -> Iterator[tuple[str, Tensor]]:
     """Keys and values after the last frame, in the recorded order."""
     frames, cameras = session.frames, session.cameras
-    assert frames is not None and cameras is not None
+    assert isinstance(frames, FrameCache) and cameras is not None
     blocks = session.model.config.cam_trunk_depth
     for name, tensor in expected.items():
         if match := re.fullmatch(r"cache\.agg\.(\d+)\.([kv])", name):

@@ -34,10 +34,11 @@ from mapper.frontends.layers import attention
 from mapper.frontends.layers.packed_linear import CAN_PACK, pack_linears
 from mapper.frontends.layers.precision import Precision, set_precision
 from mapper.frontends.vggt.cache import kernels
+from mapper.frontends.vggt.cache.session_options import SessionOptions
 from mapper.frontends.vggt.config import VggtConfig
 from mapper.frontends.vggt.frontend import prepare_for_cpu
 from mapper.frontends.vggt.network import Heads, Vggt
-from mapper.frontends.vggt.session import SessionOptions, StreamSession
+from mapper.frontends.vggt.session import StreamSession
 from mapper.frontends.wint3r.config import Wint3rConfig
 from mapper.frontends.wint3r.session import Wint3rSession
 

@@ -22,10 +22,12 @@ from torch.utils.checkpoint import checkpoint
 from mapper.frontends.layers import cpu_attention, linear
 from mapper.frontends.layers.map_positions import BASE, axes
 from mapper.frontends.layers.rope import Rope2D
-from mapper.frontends.vggt import block, dpt, session
+from mapper.frontends.vggt import block, dpt
+from mapper.frontends.vggt.cache import frame_memory
 from mapper.frontends.vggt.cache.pages import CacheShape
+from mapper.frontends.vggt.cache.session_options import SessionOptions
 from mapper.frontends.vggt.network import Vggt, VggtPrediction
-from mapper.frontends.vggt.session import SessionOptions, StreamSession
+from mapper.frontends.vggt.session import StreamSession
 
 
 class JoinedCache:
@@ -104,7 +106,7 @@ def reference_work() -> Iterator[None]:
     """Caches, products, rotary positions and dense heads as the reference computes them."""
     with ExitStack() as stack:
         for owner, name, replacement in (
-            (session, "FrameCache", JoinedCache),
+            (frame_memory, "FrameCache", JoinedCache),
             (linear, "suits", lambda *_: False),
             (cpu_attention, "suits", lambda *_: False),
             (block, "rotated", gathered_rotation),

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from torch import Tensor
 
 from mapper.frontends.vggt.cache.pages import FrameCache
+from mapper.frontends.vggt.cache.tokens import TokenCache
 from mapper.frontends.vggt.config import ITERATIONS
 
 
@@ -17,7 +18,9 @@ class CachedFrames:
     first `watchers` tokens.
     """
 
-    def __init__(self, cache: FrameCache, watched: Collection[int], watchers: int) -> None:
+    def __init__(
+        self, cache: FrameCache | TokenCache, watched: Collection[int], watchers: int
+    ) -> None:
         self._cache, self._watched, self._watchers = cache, watched, watchers
         self._received: list[Tensor] = []
 
@@ -25,12 +28,13 @@ class CachedFrames:
         """(B, frames * tokens, heads, d) each; returns (B, frames * tokens, heads * d)."""
         self._cache.store(layer, key, value)
         if layer in self._watched:
+            assert isinstance(self._cache, FrameCache), "tokens do not tell whose they are"
             self._received.append(self._cache.received(layer, query[:, : self._watchers]))
         return self._cache.attend(layer, query)
 
     def shares(self) -> dict[int, float]:
         """Frame to its mean share of the attention, in units of an even share."""
-        if not self._received:
+        if not self._received or not isinstance(self._cache, FrameCache):
             return {}
         mean = sum(self._received[1:], start=self._received[0]) / len(self._received)
         frames = self._cache.frames

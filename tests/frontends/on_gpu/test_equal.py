@@ -31,6 +31,8 @@ EXACT = [
     ("stream3r", 3, {"cache": "int8"}),
     ("streamvggt", 3, {"cache": "float8"}),
     ("streamvggt", 5, {"kv_budget": 400_000, "kv_policy": "attention"}),
+    ("streamvggt", 6, {"kv_budget": 400_000, "kv_policy": "tokens"}),
+    ("stream3r", 6, {"kv_budget": 400_000, "kv_policy": "special", "cache_every": 2}),
     ("vggt", 2, {}),
     ("wint3r", 9, {"pool_slots": 8, "use_calibration": False}),
     ("wint3r", 4, {"rotary": "fallback", "window": 2}),

@@ -12,7 +12,9 @@ from mapper.frontends.cut3r.state import StreamInput
 from mapper.frontends.cut3r.stepping import StepOptions, whole_sequence
 from mapper.frontends.cut3r.update_rules import TemporalSpatialRule
 from mapper.frontends.vggt.cache import kernels
-from mapper.frontends.vggt.session import SessionOptions, StreamSession
+from mapper.frontends.vggt.cache.pages import FrameCache
+from mapper.frontends.vggt.cache.session_options import SessionOptions
+from mapper.frontends.vggt.session import StreamSession
 from tests.support.networks import tiny_cut3r, vggt_networks
 from tests.support.networks.cut3r_streams import stream
 from tests.support.pretended_gpu.device import PretendedGpu
@@ -85,14 +87,14 @@ def test_masks_permissions_resets_and_ray_maps_of_a_batch() -> None:
 def test_memory_that_runs_out_costs_the_past_and_not_the_run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("mapper.frontends.vggt.session.PAGE_FRAMES", 3)
-    monkeypatch.setattr("mapper.frontends.vggt.session.CAMERA_PAGE_FRAMES", 3)
+    monkeypatch.setattr("mapper.frontends.vggt.cache.frame_memory.PAGE_FRAMES", 3)
+    monkeypatch.setattr("mapper.frontends.vggt.cache.frame_memory.CAMERA_PAGE_FRAMES", 3)
     images = vggt_networks.random_images(1)
     with pretended_gpu(values=False) as gpu:
         session = StreamSession(vggt_networks.random_network().to("cuda"))
         image = images.to("cuda")
         session.step(image)
-        assert session.frames is not None
+        assert isinstance(session.frames, FrameCache)
         gpu.memory = gpu.tally.peak + 2 * session.frames.allocated_bytes + 1
         for _ in range(10):
             session.step(image)

@@ -9,9 +9,10 @@ import torch
 from benchmarks.parts import streaming_measures
 from torch import Tensor
 
+from mapper.frontends.vggt.cache.session_options import SessionOptions
 from mapper.frontends.vggt.config import VggtConfig
 from mapper.frontends.vggt.frontend import prepare_for_cpu
-from mapper.frontends.vggt.session import SessionOptions, StreamSession
+from mapper.frontends.vggt.session import StreamSession
 from tests.support.networks.vggt_networks import random_images, random_network
 
 

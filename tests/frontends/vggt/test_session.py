@@ -12,8 +12,10 @@ from torch import Tensor
 
 from mapper.errors import ConfigError, InputError
 from mapper.frontends.layers.precision import set_products
+from mapper.frontends.vggt.cache.pages import FrameCache
+from mapper.frontends.vggt.cache.session_options import SessionOptions
 from mapper.frontends.vggt.network import Heads, Vggt, VggtPrediction
-from mapper.frontends.vggt.session import NotFiniteError, SessionOptions, StreamSession
+from mapper.frontends.vggt.session import NotFiniteError, StreamSession
 from tests.support.networks.vggt_networks import HEIGHT, TRACK, WIDTH, random_images, random_network
 
 pytestmark = pytest.mark.usefixtures("without_gradients")
@@ -59,7 +61,14 @@ def test_the_windows_of_session_and_batch_part_at_the_seventh_frame(model: Vggt)
     session = StreamSession(model, SessionOptions(mode="window"))
     off = apart(depths(session, images), batch_depths(model, images, "window"))
     assert off[:6].max() < 1e-4 and off[6:].min() > 1e-4
-    assert session.frames is not None and sorted(session.frames.frames) == [0, 4, 5, 6, 7, 8]
+    assert isinstance(session.frames, FrameCache) and sorted(session.frames.frames) == [
+        0,
+        4,
+        5,
+        6,
+        7,
+        8,
+    ]
 
 
 def test_frames_of_one_call_see_one_another(model: Vggt) -> None:
@@ -74,7 +83,7 @@ def test_calls_of_several_frames_pass_through_a_window(model: Vggt) -> None:
     images = random_images(12)
     for at, size in ((0, 1), (1, 4), (5, 3), (8, 1), (9, 3)):
         session.step(images[None, at : at + size])
-    assert session.frames is not None and session.cameras is not None
+    assert isinstance(session.frames, FrameCache) and session.cameras is not None
     assert sorted(session.frames.frames) == [0, 7, 8, 9, 10, 11]
     assert sorted(session.cameras.frames) == [0, 7, 8, 9, 10, 11]
 
@@ -84,7 +93,7 @@ def test_a_window_takes_no_more_memory_with_time(model: Vggt) -> None:
     sizes = []
     for image in random_images(40):
         session.step(image[None])
-        assert session.frames is not None
+        assert isinstance(session.frames, FrameCache)
         sizes.append((session.frames.allocated_bytes, session.cache_bytes))
     assert len({allocated for allocated, _ in sizes}) == 1
     assert sizes[10][1] == sizes[-1][1]
@@ -138,7 +147,9 @@ def test_bfloat16_caches_bfloat16_and_stays_close() -> None:
     session = StreamSession(model)
     ours = depths(session, images)
     assert 0 < (ours - exact).norm() / exact.norm() < 0.05
-    assert session.frames is not None and session.frames.shape.storage.name == "bfloat16"
+    assert (
+        isinstance(session.frames, FrameCache) and session.frames.shape.storage.name == "bfloat16"
+    )
 
 
 def test_a_change_of_resolution_is_refused(model: Vggt) -> None:
@@ -178,10 +189,10 @@ def test_a_budget_is_never_exceeded_and_told_once(
     with caplog.at_level(logging.WARNING):
         for image in random_images(14):
             session.step(image[None])
-            assert session.frames is not None and session.cameras is not None
+            assert isinstance(session.frames, FrameCache) and session.cameras is not None
             taken = session.allocated_bytes
             assert taken <= budget
-    assert session.frames is not None
+    assert isinstance(session.frames, FrameCache)
     assert len(session.frames.frames) == 5 and {0, 12, 13} <= set(session.frames.frames)
     assert len([r for r in caplog.records if "kv_budget holds 5" in r.message]) == 1
 
@@ -227,7 +238,7 @@ def test_memory_that_runs_out_shortens_the_memory_and_loses_no_frame(
     session = StreamSession(model)
     with caplog.at_level(logging.WARNING):
         assert depths(session, random_images(15)).isfinite().all()
-    assert session.frames is not None and len(session.frames.frames) == 3  # half of six
+    assert isinstance(session.frames, FrameCache) and len(session.frames.frames) == 3  # half of six
     assert 0 in session.frames.frames
     assert len([r for r in caplog.records if "memory ran out" in r.message]) == 1
 
@@ -249,7 +260,7 @@ def test_other_faults_are_not_taken_for_it(model: Vggt, monkeypatch: pytest.Monk
     session = StreamSession(model)
     with pytest.raises(RuntimeError, match="another fault"):
         session.step(random_images(1))
-    assert session.frames is not None and session.frames.frames == []
+    assert isinstance(session.frames, FrameCache) and session.frames.frames == []
 
 
 def test_memory_that_runs_out_at_once_is_an_error_with_a_remedy(

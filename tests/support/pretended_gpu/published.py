@@ -21,6 +21,7 @@ from mapper.frontends.cut3r.model import Cut3r
 from mapper.frontends.cut3r.options import Cut3rOptions
 from mapper.frontends.learned import LearnedFrontend
 from mapper.frontends.vggt import frontend as vggt
+from mapper.frontends.vggt.cache.frame_memory import FrameMemory
 from mapper.frontends.vggt.config import TrackConfig, VggtConfig
 from mapper.frontends.vggt.network import Vggt
 from mapper.frontends.vggt.options import Stream3rOptions, StreamVggtOptions, VggtOptions
@@ -98,13 +99,14 @@ def fill(frontend: LearnedFrontend, past: int) -> None:
     """Frames in the cache that nobody computed."""
     assert isinstance(frontend, vggt.StreamingFrontend)
     session = frontend._session
-    assert session.frames is not None and session.cameras is not None
+    memory = session.memory
+    assert isinstance(memory, FrameMemory)
     for frame in range(session.frames_seen, past):
-        session.frames.claim([frame])
-        session.frames.commit()
-        session.cameras.claim([frame])
-        session.cameras.commit()
-        session._kept[frame] = session._kept[0]
+        memory.frames.claim([frame])
+        memory.frames.commit()
+        memory.cameras.claim([frame])
+        memory.cameras.commit()
+        memory.kept[frame] = memory.kept[0]
     session.frames_seen = past
 
 

@@ -6,7 +6,7 @@ import statistics
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 import torch
@@ -16,10 +16,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from mapper.frontends.layers.linear import product
 from mapper.frontends.layers.precision import set_products
+from mapper.frontends.vggt.cache.session_options import SessionOptions
 from mapper.frontends.vggt.config import VggtConfig
 from mapper.frontends.vggt.frontend import prepare_for_cpu
 from mapper.frontends.vggt.network import Heads, Vggt
-from mapper.frontends.vggt.session import SessionOptions, StreamSession
+from mapper.frontends.vggt.session import StreamSession
 from mapper.runtime.process_health import peak_memory_mb
 
 OURS, BASELINE = "ours", "baseline"
@@ -58,6 +59,7 @@ CONFIGS: Final = {
 SIZES: Final = {"published": (518, 392), "mid": (224, 168), "tiny": (70, 56)}  # width, height
 MEDIAN_OF: Final = 3  # frames up to the one that is named
 IMAGES: Final = 8  # different ones in a stream
+BOUNDED: Final = 9  # frames' worth of a cache with a policy
 # Sustained by an H200: what specs/vggt_cost.json computes its limits with.
 H200_FLOPS: Final = 790e12
 H200_BYTES: Final = 4.3e12
@@ -65,7 +67,8 @@ H200_BYTES: Final = 4.3e12
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """What to run. who: OURS or BASELINE. size: (width, height). rows: frames to report, from 1."""
+    """What to run. who: OURS or BASELINE. size: (width, height). rows: frames to report, from 1.
+    policy: of a cache that holds BOUNDED frames' worth; empty: all frames stay."""
 
     who: str
     model: str
@@ -75,6 +78,7 @@ class Stream:
     device: str
     dtype: str
     rows: tuple[int, ...]
+    policy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +104,7 @@ def measured(stream: Stream) -> list[Row]:
     rows = []
     with reference_work() if stream.who == BASELINE else nullcontext():
         new_session(model, stream).step(images[0])  # warm
-        session = new_session(model, stream)
+        session = new_session(model, stream, budget_of(model, stream, images[0]))
         for number in range(1, max(stream.rows) + 1):
             times.append(seconds_of(session, images[number % IMAGES]))
             if number in stream.rows:
@@ -109,10 +113,23 @@ def measured(stream: Stream) -> list[Row]:
     return rows
 
 
-def new_session(model: Vggt, stream: Stream) -> StreamSession | ReferenceSession:
+def new_session(
+    model: Vggt, stream: Stream, budget: int | None = None
+) -> StreamSession | ReferenceSession:
     mode: Literal["causal", "window"] = "window" if stream.mode == "window" else "causal"
     options = SessionOptions(mode, shared_camera_cache=stream.model == STREAMVGGT)
+    if budget is not None:
+        options = replace(options, policy=stream.policy, budget=budget)
     return (ReferenceSession if stream.who == BASELINE else StreamSession)(model, options)
+
+
+def budget_of(model: Vggt, stream: Stream, image: Tensor) -> int | None:
+    """Bytes of a bounded cache."""
+    if not stream.policy:
+        return None
+    session = new_session(model, stream)
+    session.step(image)
+    return BOUNDED * session.cache_bytes
 
 
 def random_model(stream: Stream) -> Vggt:

@@ -13,9 +13,9 @@ from golden.recording import Golden, load_tensors
 from golden.vggt_sequences import build
 from torch import Tensor
 
-from mapper.frontends.vggt.cache.retention import POLICIES
+from mapper.frontends.vggt.cache.session_options import ALL_POLICIES, SessionOptions
 from mapper.frontends.vggt.network import Vggt
-from mapper.frontends.vggt.session import SessionOptions, StreamSession
+from mapper.frontends.vggt.session import StreamSession
 
 # Out, a rest, back, another rest, out again: what a camera in a room does.
 WALK: Final = (*range(9), 8, 8, *range(7, -1, -1), 0, 0, *range(1, 9), 8, 8, *range(7, -1, -1))
@@ -45,9 +45,12 @@ def compare(name: str, model: Vggt, images: Tensor) -> None:
     plain = SessionOptions(shared_camera_cache=name == "streamvggt")
     exact, size = outputs(model, images, plain)
     for frames in CAPACITIES:
-        for policy in POLICIES:
+        for policy in ALL_POLICIES:
             bounded = replace(plain, budget=size // len(images) * frames, policy=policy)
             report(f"{name} | {frames} frames, {policy}", outputs(model, images, bounded)[0], exact)
+        every = replace(bounded, policy="overlap", cache_every=2)
+        label = f"{name} | {frames} frames, overlap, every second"
+        report(label, outputs(model, images, every)[0], exact)
     for storage in STORED:
         rounded, taken = outputs(model, images, replace(plain, storage=storage))
         report(f"{name} | all in {storage}, {taken / size:.2f} of the bytes", rounded, exact)

@@ -13,8 +13,10 @@ from mapper.frontends.vggt.cache.budget import (
     free_bytes,
     free_in_container,
 )
+from mapper.frontends.vggt.cache.pages import FrameCache
+from mapper.frontends.vggt.cache.session_options import SessionOptions
 from mapper.frontends.vggt.options import parse_bytes
-from mapper.frontends.vggt.session import SessionOptions, StreamSession
+from mapper.frontends.vggt.session import StreamSession
 from tests.support.networks.vggt_networks import random_images, random_network
 
 
@@ -53,7 +55,7 @@ def test_a_cache_that_makes_frames_slow_grows_no_more(
     held = []
     for image in random_images(6):
         session.step(image[None])
-        assert session.frames is not None
+        assert isinstance(session.frames, FrameCache)
         held.append(len(session.frames.frames))
     assert held == [1, 2, 3, 3, 3, 3]
     assert caplog.text.count("the cache stays at 3 frames") == 1
@@ -61,4 +63,4 @@ def test_a_cache_that_makes_frames_slow_grows_no_more(
     window = StreamSession(random_network(), SessionOptions(mode="window", frame_ms=10.0))
     for image in random_images(8):
         window.step(image[None])
-    assert window.frames is not None and len(window.frames.frames) == 6
+    assert isinstance(window.frames, FrameCache) and len(window.frames.frames) == 6

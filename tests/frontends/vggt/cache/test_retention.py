@@ -12,8 +12,9 @@ from torch import Tensor
 
 from mapper.errors import ConfigError
 from mapper.frontends.vggt.cache.retention import POLICIES, KeptFrame, victim
+from mapper.frontends.vggt.cache.session_options import SessionOptions
 from mapper.frontends.vggt.network import Heads, Vggt
-from mapper.frontends.vggt.session import SessionOptions, StreamSession
+from mapper.frontends.vggt.session import StreamSession
 from tests.support.paths import COMMITTED_GOLDEN
 
 FOLDER = COMMITTED_GOLDEN / "vggt"

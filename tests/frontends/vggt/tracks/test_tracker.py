@@ -8,8 +8,9 @@ from golden.recording import Golden, load_tensors
 from golden.vggt_sequences import build
 
 from mapper.errors import ConfigError, InputError
+from mapper.frontends.vggt.cache.session_options import SessionOptions
 from mapper.frontends.vggt.network import Vggt
-from mapper.frontends.vggt.session import SessionOptions, StreamSession
+from mapper.frontends.vggt.session import StreamSession
 from tests.support.networks.vggt_networks import TRACK, random_images, random_network
 from tests.support.paths import COMMITTED_GOLDEN
 
