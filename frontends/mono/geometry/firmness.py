@@ -1,4 +1,4 @@
-"""How firm a map is: how far its cameras may be from where they are, as a share of their reach."""
+"""How firm a map is: how far its cameras may be from where they are, as a share of their spread."""
 
 from __future__ import annotations
 
@@ -24,17 +24,16 @@ LEAST_POINTS: Final = 10
 SMALLEST: Final = 1e-12  # of a squared spread
 PARTS: Final = 4  # of the points, by their distance
 ITERATIONS: Final = 8
-MOST_WINDING: Final = 3.0  # a way that is longer still may be made up of errors
 
 
 def place_uncertainty(
     scene: Scene, seen: Observations, rms: float, refine: FocalPrior | None
 ) -> float:
-    """Root mean square of the free cameras' places, as a share of the reach of all.
+    """Root mean square of the free cameras' places, as a share of the way that all spread.
 
-    The poses are in the order of time; the first in the world alone is held. By the errors of the
-    points, rms pixels at the weight 1, which are taken as independent; what they have in common
-    comes on top.
+    The first camera alone is held. By the errors of the points, rms pixels at the weight 1, which
+    are taken as independent; what they have in common comes on top. It is not held against the
+    length of the way: one that went to and fro was told then and off by a quarter of its spread.
     refine: the lens is unknown too. Infinite where there is next to nothing to go by.
     """
     if len(scene.points) < LEAST_POINTS or len(scene.poses) < LEAST_VIEWS:
@@ -43,7 +42,7 @@ def place_uncertainty(
     covariance = pose_covariance(scene, seen, refine)
     places = covariance.reshape(free, 6, free, 6)[:, 3:, :, 3:]
     variance = np.mean([np.trace(places[k, :, k]) for k in range(free)])
-    return float(rms * np.sqrt(variance)) / _reach(_centres(scene))
+    return float(rms * np.sqrt(variance)) / _spread(_centres(scene))
 
 
 def disagreement(scene: Scene, seen: Observations, refine: FocalPrior | None) -> float:
@@ -70,7 +69,7 @@ def disagreement(scene: Scene, seen: Observations, refine: FocalPrior | None) ->
         scale, T = umeyama(moved, centres, with_scale=True)
         off = scale * moved @ T[:3, :3].T + T[:3, 3] - centres
         squares.append(np.mean((off**2).sum(1)))
-    return float(np.sqrt((PARTS - 1) / PARTS * np.sum(squares))) / _reach(centres)
+    return float(np.sqrt((PARTS - 1) / PARTS * np.sum(squares))) / _spread(centres)
 
 
 def _centres(scene: Scene) -> Float64[np.ndarray, "k 3"]:
@@ -81,14 +80,6 @@ def _centres(scene: Scene) -> Float64[np.ndarray, "k 3"]:
 def _spread(centres: Float64[np.ndarray, "k 3"]) -> float:
     """Root mean square of their distances from their mean."""
     return float(np.sqrt(max(np.mean(((centres - centres.mean(0)) ** 2).sum(1)), SMALLEST)))
-
-
-def _reach(centres: Float64[np.ndarray, "k 3"]) -> float:
-    """How far they would spread, had their way been straight; at most MOST_WINDING times as far as
-    they do. Who goes to and fro has gone as far."""
-    way = float(np.linalg.norm(np.diff(centres, axis=0), axis=1).sum())
-    spread = _spread(centres)
-    return float(np.clip(way / np.sqrt(12), spread, MOST_WINDING * spread))
 
 
 def _of_points(seen: Observations, kept: Bool[np.ndarray, " p"]) -> Observations:

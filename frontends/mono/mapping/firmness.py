@@ -10,8 +10,8 @@ from mapper.frontends.mono.geometry.bundle import FocalPrior
 from mapper.frontends.mono.mapping.local_map import LocalMap
 
 FEWEST: Final = 6  # keyframes: with fewer the errors that are left say little
-# Of the keyframes' places, as a share of their reach, by independent errors: others make it several
-# times as much.
+# Of the keyframes' places, as a share of the way they spread, by independent errors: others make it
+# several times as much.
 UNSURE: Final = 0.03
 # Times as much by what parts of the points say: of errors that have nothing in common one map in
 # a hundred would say more (chi squared of the three differences between four parts).
@@ -56,9 +56,9 @@ class Firmness:
         if len(local_map.keyframes) < FEWEST:
             return f"by {len(local_map.keyframes)} keyframes of {FEWEST}: move longer"
         if self._apart:
-            return f"near and far points put them {self._apart:.0%} of their reach apart"
+            return f"near and far points put them {self._apart:.0%} of the way they spread apart"
         against = f"; {local_map.contradiction:.0%} of what they see does not fit"
         return (
-            f"to {self._uncertainty:.0%} of their reach: move sideways, and longer"
+            f"to {self._uncertainty:.0%} of the way they spread: move sideways, and longer"
             f"{against if local_map.contradiction >= TOLD else ''}"
         )

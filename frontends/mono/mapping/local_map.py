@@ -180,11 +180,11 @@ class LocalMap:
         return disagreement(*self._everything(), refine)
 
     def _everything(self) -> tuple[Scene, Observations]:
-        """All keyframes in the order of time, the first of the start held, and all points."""
-        numbers = np.argsort([keyframe.frame_index for keyframe in self.keyframes])
+        """All keyframes and points, the first keyframe held."""
+        numbers = np.arange(len(self.keyframes))
         seen, ids = self._observations(np.flatnonzero(self.points.state == POINT), numbers, 2)
         places = self.points.places[ids].copy()
-        return Scene(self.lens, self.keyframes.poses[numbers], places, numbers > 0), seen
+        return Scene(self.lens, self.keyframes.poses, places, numbers > 0), seen
 
     def _adjust(
         self,

@@ -69,7 +69,7 @@ def test_what_was_told_stays_told() -> None:
 def test_a_doubt_says_what_is_the_matter() -> None:
     for known, word in (
         (Known(FEWEST - 1, 0.0), "keyframes"),
-        (Known(SETTLED, 0.5), "50% of their reach"),
+        (Known(SETTLED, 0.5), "50% of the way"),
         (Known(SETTLED, UNSURE, 0.3), "30% of what they see does not fit"),
         (Known(SETTLED, 0.0, 0.9), "against 90%"),
         (Known(SETTLED, 0.0, apart=0.2), "near and far points put them 20%"),

@@ -197,4 +197,4 @@ def test_a_firm_map_is_told_and_another_one_says_what_is_the_matter() -> None:
     loose.adjust_all(10, None)
     unsure = Firmness()
     assert not unsure.judge(loose, FEWEST, FocalPrior(LENS.fx, 0.3))
-    assert "of their reach" in unsure.doubt(loose)
+    assert "of the way they spread" in unsure.doubt(loose)
