@@ -12,17 +12,21 @@ from mapper.core.intrinsics import Intrinsics
 from mapper.core.prediction import Prediction
 from mapper.frontends.cut3r.frontend import Cut3rFrontend
 from mapper.frontends.cut3r.options import Cut3rOptions
+from mapper.frontends.da3.frontend import Da3Frontend
+from mapper.frontends.da3.options import Da3Options
 from mapper.frontends.learned import LearnedFrontend
 from mapper.frontends.vggt.frontend import create
 from mapper.frontends.vggt.options import Stream3rOptions, StreamVggtOptions, VggtOptions
 from mapper.frontends.wint3r.frontend import Wint3rFrontend
 from mapper.frontends.wint3r.options import Wint3rOptions
+from tests.support.networks.da3_networks import write_folder as write_da3
 from tests.support.networks.tiny_cut3r import write_checkpoint
 from tests.support.networks.tiny_wint3r import save_tiny, smooth, tiny_model
 from tests.support.networks.vggt_networks import write_flat, write_folder
 
 # Of the frames: one that each network shows as it is, but for WinT3R's, which are 512 wide.
-SIZES = {"cut3r": (64, 48), "vggt": (56, 42), "wint3r": (64, 28)}
+SIZES = {"cut3r": (64, 48), "vggt": (56, 42), "wint3r": (64, 28), "da3": (42, 28)}
+LOOP: dict[str, Any] = {"first": 3, "every": 2, "active": 3}  # of da3
 VGGT = {"stream3r": Stream3rOptions, "streamvggt": StreamVggtOptions, "vggt": VggtOptions}
 
 
@@ -33,6 +37,7 @@ class Families:
         self._cut3r = write_checkpoint(folder / "cut3r.pth")
         self._stream3r = write_folder(folder / "stream3r")
         self._flat = write_flat(folder / "flat")
+        self._da3 = write_da3(folder / "da3")
         self._wint3r = save_tiny(folder / "wint3r.bin", smooth(tiny_model()))
 
     def build(self, name: str, device: str, **options: Any) -> LearnedFrontend:
@@ -40,6 +45,8 @@ class Families:
         if name == "wint3r":
             return Wint3rFrontend(Wint3rOptions(device=device, **options), str(self._wint3r))
         options = {"min_confidence": 0.0, "device": device, **options}
+        if name == "da3":
+            return Da3Frontend(Da3Options(image_size=42, **LOOP, **options), str(self._da3))
         if name.startswith("cut3r"):
             chosen = Cut3rOptions(image_size=64, **options)
             return Cut3rFrontend(name, chosen, str(self._cut3r))
@@ -49,7 +56,7 @@ class Families:
 
 def frames(name: str, count: int, calibrated: bool = False) -> list[Frame]:
     """Noise, of the family's size."""
-    kind = "cut3r" if name.startswith("cut3r") else "wint3r" if name == "wint3r" else "vggt"
+    kind = next((kind for kind in SIZES if name.startswith(kind)), "vggt")
     rng = np.random.default_rng(3)
     width, height = SIZES[kind]
     camera = Intrinsics(50.0, 52.0, width / 2 - 1, height / 2 - 1, width, height)

@@ -8,6 +8,7 @@ from typing import Final
 from tests.support.pretended_gpu.published import (
     Configuration,
     of_cut3r,
+    of_da3,
     of_stream3r,
     of_streamvggt,
     of_vggt,
@@ -31,4 +32,5 @@ CONFIGURATIONS: Final[Mapping[str, Configuration]] = {
     "streamvggt frame 200": Configuration("vggt", of_streamvggt(), frames=3, past=199),
     "vggt, of 8 frames": Configuration("vggt", of_vggt(), frames=0, per=8),
     "wint3r": Configuration("wint3r", of_wint3r(), frames=8, per=2),
+    "da3-small, loop": Configuration("da3", of_da3(), frames=16, per=8),
 }

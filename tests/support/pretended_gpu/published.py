@@ -19,6 +19,14 @@ from mapper.frontends.cut3r import frontend as cut3r
 from mapper.frontends.cut3r.config import Cut3rConfig
 from mapper.frontends.cut3r.model import Cut3r
 from mapper.frontends.cut3r.options import Cut3rOptions
+from mapper.frontends.da3 import frontend as da3
+from mapper.frontends.da3 import preparing
+from mapper.frontends.da3.config import PUBLISHED
+from mapper.frontends.da3.joint import JointDa3
+from mapper.frontends.da3.network import Da3
+from mapper.frontends.da3.options import Da3Options
+from mapper.frontends.keyframe_loop.loop import MappedFrame
+from mapper.frontends.keyframe_loop.stream import KeyframeStream, _View
 from mapper.frontends.learned import LearnedFrontend
 from mapper.frontends.vggt import frontend as vggt
 from mapper.frontends.vggt.cache.frame_memory import FrameMemory
@@ -32,7 +40,14 @@ from mapper.frontends.wint3r.options import Wint3rOptions
 from tests.support.pretended_gpu.tally import Tally
 from tests.support.pretended_gpu.torch_cuda import pretended_gpu
 
-SIZES: Final = {"cut3r": (512, 384), "linear": (224, 224), "vggt": (518, 392), "wint3r": (512, 384)}
+SIZES: Final = {
+    "cut3r": (512, 384),
+    "linear": (224, 224),
+    "vggt": (518, 392),
+    "wint3r": (512, 384),
+    "da3": (504, 378),
+}
+ACTIVE: Final = 10  # keyframes of the loop
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +145,7 @@ def without_weights() -> Iterator[None]:
     loaders: dict[Any, tuple[str, Callable[..., nn.Module]]] = {
         cut3r: ("load_cut3r", lambda path: hollow(Cut3r, cut3r_config(path))),
         vggt: ("load_vggt", lambda _, name: hollow(Vggt, vggt_config(name))),
+        preparing: ("load_da3", lambda _, size: hollow(Da3, PUBLISHED[size])),
         wint3r: ("load_wint3r", lambda _: hollow(Wint3r, Wint3rConfig())),
     }
     with ExitStack() as stack:
@@ -180,3 +196,42 @@ def of_streamvggt(**options: Any) -> Callable[[], LearnedFrontend]:
 
 def of_vggt(**options: Any) -> Callable[[], LearnedFrontend]:
     return lambda: vggt.create("vggt", VggtOptions(device="cuda", **options), "zero")
+
+
+def of_da3(**options: Any) -> Callable[[], LearnedFrontend]:
+    def build() -> LearnedFrontend:
+        frontend = da3.Da3Frontend(Da3Options(device="cuda", **options), "zero")
+        assert isinstance(frontend._stream, KeyframeStream)
+        remember(frontend._stream, frontend)
+        return frontend
+
+    return build
+
+
+def remember(stream: KeyframeStream, frontend: da3.Da3Frontend) -> None:
+    """Keyframes of which the network said nothing. It is asked as ever, and what it answers without
+    weights is not taken for an answer."""
+    width, height = SIZES["da3"]
+    image = np.zeros((height, width, 3), np.uint8)
+    for number in range(ACTIVE):
+        with frontend._inference():
+            kept = frontend._joint.own(image)
+        stream._views[number] = _View(image, None, kept)
+        points = np.zeros((1, 1, 3))
+        stream.map.frames[number] = MappedFrame(np.eye(4), points, np.ones((1, 1)))
+    stream.map.keyframes = stream.map.active = list(range(ACTIVE))
+    stream.frames = ACTIVE
+    stream._network = Unheard(frontend._joint)
+
+
+@dataclass(frozen=True)
+class Unheard:
+    """A network whose answers do not count."""
+
+    joint: JointDa3
+
+    def own(self, image: np.ndarray) -> Any:
+        return self.joint.own(image)
+
+    def together(self, views: Any, cameras: Any, wanted: int) -> None:
+        self.joint.together(views, cameras, wanted)

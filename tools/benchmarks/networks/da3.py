@@ -123,7 +123,8 @@ def told(model: Da3, shown: Tensor) -> Tensor:
 
 def least(call: Run, repeat: int) -> float:
     """CPU seconds."""
-    call()
+    if repeat > 1:
+        call()  # to warm up
     spent = []
     for _ in range(repeat):
         start = time.process_time()
