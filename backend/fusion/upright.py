@@ -105,6 +105,17 @@ def find_floor(
     return found
 
 
+def camera_height(mesh: Mesh, T_world_camera: np.ndarray) -> float | None:
+    """Of cameras (N, 4, 4) over the floor, in the middle; None where the map has none."""
+    if not len(mesh.faces) or not len(T_world_camera):
+        return None
+    try:
+        floor = find_floor(mesh, held=held_up(T_world_camera))
+    except InputError:
+        return None
+    return float(np.median(T_world_camera[:, :3, 3] @ floor.up) - floor.height)
+
+
 def upright_frame(floor: Floor, mesh: Mesh) -> np.ndarray:
     """T_upright_world (4, 4): z up with 0 at the floor, the origin below the world's.
 

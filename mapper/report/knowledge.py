@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
+
+FOOT: Final = 0.3048  # m
+HELD: Final = (0.8, 2.0)  # m over the floor, by hand
 
 
 def untied(metrics: Mapping[str, Any]) -> list[str]:
@@ -12,6 +15,18 @@ def untied(metrics: Mapping[str, Any]) -> list[str]:
     if not refused:
         return []
     return [f"What is known of the map was left out, and the map is as if it were not: {refused}."]
+
+
+def in_feet(metrics: Mapping[str, Any]) -> list[str]:
+    """A warning where a hand would hold the camera as high, were its metres feet. metrics:
+    camera_height."""
+    height = metrics.get("camera_height")
+    if height is None or not HELD[0] <= height * FOOT <= HELD[1]:
+        return []
+    return [
+        f"By what is known of the map its camera was {height:.1f} m over the floor. If it was "
+        f"carried by hand, its metres are feet ({height * FOOT:.1f} m then)."
+    ]
 
 
 def tied_in_words(metrics: Mapping[str, Any]) -> list[str]:

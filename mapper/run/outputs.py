@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 import yaml
 
-from mapper.backend.fusion.upright import estimate_up, held_up
+from mapper.backend.fusion.upright import camera_height, estimate_up, held_up
 from mapper.backend.loops.loop_decision import Refusal
 from mapper.core.geometry import umeyama
 from mapper.core.mesh import Mesh
@@ -24,7 +24,7 @@ from mapper.io.trajectory_files import write_tum
 from mapper.io.viewer.map_logger import MapLogger
 from mapper.report.data import AlignedTruth, ReportData
 from mapper.report.doubts import doubts
-from mapper.report.knowledge import untied
+from mapper.report.knowledge import in_feet, untied
 from mapper.report.loops import LoopRow
 from mapper.report.page import write_report
 from mapper.report.scene.of_result import scene_of
@@ -97,8 +97,10 @@ def write_results(
     The metrics get "warnings": sentences about a map that is probably wrong, empty or nearly so.
     recordings: those that lie elsewhere and belong into the report's list of files.
     """
+    metrics |= _height_metrics(result)
     metrics["warnings"] = [
         *untied(metrics),
+        *in_feet(metrics),
         *units_apart(metrics),
         *doubts(metrics),
         *shortfalls(metrics, result.fusion),
@@ -155,6 +157,16 @@ def map_metrics(
     if result.held is not None and tracked:
         metrics["weak_frames"] = held_metrics(result.held, float(result.trajectory.timestamps[0]))
     return metrics if truth is None else metrics | _errors(result, truth, without_depth)
+
+
+def _height_metrics(result: MappingResult) -> dict[str, float]:
+    """Of a map that others than a receiver made metric: places on the Earth are in no other unit.
+    Nothing where there is no floor."""
+    tie = result.tie
+    if tie is None or tie.refused or not tie.is_metric or tie.origin is not None:
+        return {}
+    height = camera_height(result.mesh, result.trajectory.T_world_camera)
+    return {} if height is None else {"camera_height": height}
 
 
 def _errors(result: MappingResult, truth: Trajectory, without_depth: int) -> dict[str, Any]:

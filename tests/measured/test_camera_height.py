@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from mapper.backend.fusion.upright import camera_height
 from mapper.backend.global_map import GlobalMap
 from mapper.backend.keyframes.keyframe import Keyframe, TrackedFrame
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
@@ -80,3 +83,12 @@ def test_keyframes_that_do_not_see_it_say_nothing() -> None:
 def test_a_height_is_more_than_nothing(metres: float) -> None:
     with pytest.raises(ConfigError, match="--camera-height"):
         check_height(metres)
+
+
+def test_the_height_of_a_way() -> None:
+    T = np.tile(np.eye(4), (5, 1, 1))
+    T[:, 0, 3] = np.linspace(0, 1, 5)
+    assert camera_height(floor(), T) == pytest.approx(HEIGHT, abs=0.02)
+    wall = replace(floor(), vertices=floor().vertices[:, [0, 2, 1]])
+    assert camera_height(wall, T) is None
+    assert camera_height(replace(floor(), faces=np.zeros((0, 3), np.int32)), T) is None

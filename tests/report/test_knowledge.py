@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from mapper.report.knowledge import tied_in_words, untied
+import pytest
+
+from mapper.report.knowledge import in_feet, tied_in_words, untied
 from mapper.report.notes import notes
 
 SOURCE = {"name": "track.gpx", "readings": 215, "agreeing": 194}
@@ -22,6 +24,15 @@ def test_poses_without_a_unit() -> None:
     poses = {"name": "sparse/0", "readings": 9, "agreeing": 9, "units_per_unit": 2.0}
     account = {"priors": {"metric": False, "sources": [poses], "origin": []}}
     assert tied_in_words(account)[1] == "the map is in the unit of those poses"
+
+
+@pytest.mark.parametrize(("height", "is_odd"), [(1.5, False), (4.9, True), (9.0, False)])
+def test_what_would_be_a_hands_height_in_feet_is_told(height: float, is_odd: bool) -> None:
+    told = in_feet({"camera_height": height})
+    assert bool(told) == is_odd
+    if is_odd:
+        assert "was 4.9 m over the floor" in told[0] and "(1.5 m then)" in told[0]
+    assert in_feet({}) == []
 
 
 def test_an_upright_map() -> None:
