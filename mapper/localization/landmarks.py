@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import zip_longest
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from mapper.backend.global_map import GlobalMap, MapOf
 from mapper.backend.keyframes.keyframe import Keyframe
-from mapper.backend.loops.descriptor_index import DescriptorIndex
 from mapper.core.depth_noise import DepthNoise
 from mapper.core.geometry import backproject, transform
 from mapper.core.intrinsics import Intrinsics
@@ -61,40 +59,24 @@ class Landmarks:
         self.is_metric = saved.is_metric or all(k.is_metric for k in saved.keyframes)
         self._map_of, self._poses = map_of, saved.fused_poses
         self._keyframes = {k.id: k for k in saved.keyframes if k.id in self._poses}
-        self._places, self._descriptors = PlaceIndex(), DescriptorIndex()
+        self._places = PlaceIndex()
         self.view: Callable[[int], Landmark] = lru_cache(KEPT)(self._view)
         self.pyramid: Callable[[int], DepthPyramid] = lru_cache(KEPT)(self._pyramid)
         for keyframe in self._keyframes.values():
             self._places.add(keyframe.id, self._features(keyframe).descriptors)
-            if keyframe.descriptor is not None:
-                self._descriptors.add(keyframe.id, keyframe.descriptor)
-
-    def __len__(self) -> int:
-        return len(self._keyframes)
 
     @property
     def ids(self) -> tuple[int, ...]:
         """Of all keyframes, in the order of time."""
         return tuple(self._keyframes)
 
-    def intrinsics(self, keyframe_id: int) -> Intrinsics:
-        """A keyframe's camera."""
-        return self._keyframes[keyframe_id].intrinsics
-
     def pose(self, keyframe_id: int) -> np.ndarray:
         """T_world_camera (4, 4) of a keyframe."""
         return rigid_part(self._poses[keyframe_id])
 
-    def alike(
-        self, features: LocalFeatures, count: int, descriptor: np.ndarray | None = None
-    ) -> list[int]:
-        """The keyframes that look most like a view, best first; by a frontend's descriptor float32
-        (d,) and by local features in turn."""
-        by_features = [k for k, _ in self._places.query(features.descriptors, count)]
-        found = [] if descriptor is None else self._descriptors.query(descriptor, count)
-        by_descriptor = [k for k, _ in found]
-        pairs = zip_longest(by_descriptor, by_features)
-        return list(dict.fromkeys(k for pair in pairs for k in pair if k is not None))[:count]
+    def alike(self, features: LocalFeatures, count: int) -> list[int]:
+        """The keyframes that look most like a view, best first."""
+        return [k for k, _ in self._places.query(features.descriptors, count)]
 
     def around(
         self, T_world_camera: Float64[np.ndarray, "4 4"], reach: float, count: int
