@@ -65,7 +65,9 @@ def placed_by_depth(
         T, information = _joined(parts)
     seen_most = max(parts, key=lambda part: part.evidence.seen)
     ids = tuple(part.keyframe for part in parts)
-    return DensePlace(T, np.linalg.inv(information), ids, seen_most.evidence)
+    # What neighbouring keyframes are off by they have in common.
+    covariance = np.linalg.inv(information) + np.diag(IN_MAP**2)
+    return DensePlace(T, covariance, ids, seen_most.evidence)
 
 
 def _aligned(

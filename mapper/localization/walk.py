@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from typing import Final, Protocol
@@ -37,6 +38,32 @@ class Frames(Protocol):
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int, /) -> Frame: ...
+
+
+def each_by_itself(
+    localizer: Localizer, frames: Frames, left_out: Callable[[InputError], None]
+) -> list[Localization | None]:
+    """Places of frames of one camera; None of those that cannot be read.
+
+    Where nobody knows the camera, what was found of it so far is where the next frame begins.
+    left_out: is told of what cannot be read.
+    """
+    found: list[Localization | None] = []
+    focals: list[float] = []  # shares of the longer side
+    for index in range(len(frames)):
+        try:
+            frame = frames[index]
+        except InputError as error:
+            found.append(None)
+            left_out(error)
+            continue
+        if focals and frame.intrinsics is None:
+            frame = replace(frame, exif_focal=float(np.median(focals)))
+        place = localizer.localize(frame)
+        if place.is_found and place.is_estimated and place.intrinsics is not None:
+            focals.append(place.intrinsics.fx / max(frame.image.shape))
+        found.append(place)
+    return found
 
 
 def carried(

@@ -7,9 +7,10 @@ import pytest
 
 from mapper.core.frame import Frame
 from mapper.core.geometry import inverse
+from mapper.errors import InputError
 from mapper.localization.localization import Localization, Reason
 from mapper.localization.localizer import Localizer
-from mapper.localization.walk import carried
+from mapper.localization.walk import carried, each_by_itself
 from tests.support.room_views import Room
 from tests.support.views.saved_room import room_landmarks
 
@@ -57,3 +58,21 @@ def test_without_depth_or_metres_nothing_is_carried(room: Room, localizer: Local
     assert carried(localizer, colour, list(found)) == found
     unknown = Localizer(room_landmarks(room, scale=2.0), 0)
     assert carried(unknown, seen(room), list(found)) == found
+
+
+def test_the_camera_of_a_walk_is_looked_for_once(room: Room, localizer: Localizer) -> None:
+    class Walk:
+        def __len__(self) -> int:
+            return 3
+
+        def __getitem__(self, index: int, /) -> Frame:
+            if index == 1:
+                raise InputError("frame 1 is damaged")
+            return replace(room.frame(40 + index), depth=None, intrinsics=None)
+
+    told: list[InputError] = []
+    found = each_by_itself(localizer, Walk(), told.append)
+    assert len(told) == 1 and found[1] is None
+    for place in (found[0], found[2]):
+        assert place is not None and place.is_estimated and place.intrinsics is not None
+        assert place.intrinsics.fx == pytest.approx(room.intrinsics.fx, rel=0.03)

@@ -99,7 +99,7 @@ def _located(opened: Map, path: Path, arguments: argparse.Namespace) -> Iterator
     """The images of one path, in their order; those of a sequence that cannot be read are told of
     and left out."""
     from mapper.io.sequences.captures.photograph import is_photograph
-    from mapper.localization.walk import carried
+    from mapper.localization.walk import carried, each_by_itself
 
     path = path.expanduser()
     alone = is_photograph(path)
@@ -107,7 +107,7 @@ def _located(opened: Map, path: Path, arguments: argparse.Namespace) -> Iterator
         if alone:
             yield _Located(str(path), None, opened.localizer.localize(sequence[0]))
             return
-        found = _each(opened, sequence)
+        found = each_by_itself(opened.localizer, sequence, _left_out)
         found = carried(opened.localizer, sequence, found)
         for index, place in enumerate(found):
             if place is not None:
@@ -115,18 +115,8 @@ def _located(opened: Map, path: Path, arguments: argparse.Namespace) -> Iterator
                 yield _Located(f"{sequence.name} {index}", time, place)
 
 
-def _each(opened: Map, sequence: Sequence) -> list[Localization | None]:
-    """Each frame by itself; None of those that cannot be read."""
-    from mapper.errors import InputError
-
-    found: list[Localization | None] = []
-    for index in range(len(sequence)):
-        try:
-            found.append(opened.localizer.localize(sequence[index]))
-        except InputError as error:
-            found.append(None)
-            print(f"mapper: left out: {error}", file=sys.stderr)
-    return found
+def _left_out(error: Exception) -> None:
+    print(f"mapper: left out: {error}", file=sys.stderr)
 
 
 def _opened(path: Path, alone: bool, arguments: argparse.Namespace) -> Sequence:
