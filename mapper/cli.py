@@ -28,6 +28,7 @@ COMMANDS: Final = {
         "screenshot": "a picture or a film of the map of a run, without a display",
         "align": "align the keyframes of a run globally, and fuse its map anew",
         "merge": "join several runs of one place into one map",
+        "diff": "what appeared and what vanished between two runs of one place",
         "scale": "make a run metric by lengths, tags or its height, or upright by its floor",
         "mesh": "fuse the map of a run again, at any resolution",
         "localize": "where photographs or the frames of a sequence were taken in the map of a run",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 from mapper.backend.config import BackendConfig
 from mapper.backend.finalisation import contradicted_loops, fused_map
 from mapper.backend.global_map import GlobalMap
+from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.backend.keyframes.map_cache import MapCache
 from mapper.backend.self_doubt.doubt import SelfDoubt, doubt
 from mapper.backend.sessions.anchoring import anchored
@@ -55,6 +56,19 @@ class MergedMap:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class PlacedRuns:
+    """Runs in one world. joint: the graph of all their keyframes, at its optimum. met, scales,
+    compared: as of a MergedMap. maps: of all keyframes. matcher: of their features."""
+
+    joint: JoinedSessions
+    met: list[Meeting]
+    scales: list[float]
+    compared: dict[tuple[int, int], Compared]
+    maps: MapCache
+    matcher: FeatureMatcher
+
+
 def merge(
     runs: Sequence[MergedRun], config: BackendConfig, say: Say = lambda line: None
 ) -> MergedMap:
@@ -64,8 +78,28 @@ def merge(
     do not overlap or contradict each other.
     """
     started = time.perf_counter()
-    sessions = [each.session for each in runs]
     store = MergedKeyframes(runs)
+    placed = place(runs, store, config, say)
+    joint = placed.joint
+    cull(joint, [each.session for each in runs], placed.maps, config)
+    final = map_of_runs(runs, joint.keyframes, joint.graph.poses)
+    final = replace(final, dropped_loops=contradicted_loops(joint.graph))
+    source = final.maps_to_fuse(config.refinement, store.load_recorded)
+    mesh = fused_map(final, config.fusion, source).extract_mesh()
+    doubts = doubt(final, joint.graph, placed.maps, placed.matcher, config.edges.alignment)
+    seconds = time.perf_counter() - started
+    found = placed.met, placed.scales, placed.compared
+    return MergedMap(list(runs), joint, final, mesh, config, *found, doubts, store, seconds)
+
+
+def place(
+    runs: Sequence[MergedRun],
+    store: MergedKeyframes,
+    config: BackendConfig,
+    say: Say = lambda line: None,
+) -> PlacedRuns:
+    """All runs in one world, by verified pairs of keyframes; see merge."""
+    sessions = [each.session for each in runs]
     maps = MapCache(store, config.cached_keyframes, config.fusion.tsdf.max_depth)
     for session in sessions:
         for keyframe in session.readable:
@@ -86,16 +120,7 @@ def merge(
     for pair, found in compared.items():
         if found.agreeing + found.conflicting and found.share < MIN_AGREEMENT:
             refuse_contradiction(runs, pair, found, MIN_AGREEMENT)
-    scales = _scales(runs, joint)
-    cull(joint, sessions, maps, config)
-    final = _final(runs, joint)
-    source = final.maps_to_fuse(config.refinement, store.load_recorded)
-    mesh = fused_map(final, config.fusion, source).extract_mesh()
-    doubts = doubt(final, joint.graph, maps, matcher, config.edges.alignment)
-    seconds = time.perf_counter() - started
-    return MergedMap(
-        list(runs), joint, final, mesh, config, met, scales, compared, doubts, store, seconds
-    )
+    return PlacedRuns(joint, met, _scales(runs, joint), compared, maps, matcher)
 
 
 def merging_config(runs: Sequence[MergedRun], changes: Sequence[str] = ()) -> BackendConfig:
@@ -150,9 +175,12 @@ def _scales(runs: Sequence[MergedRun], joint: JoinedSessions) -> list[float]:
     ]
 
 
-def _final(runs: Sequence[MergedRun], joint: JoinedSessions) -> GlobalMap:
-    """With what alignments of the single runs made of their keyframes' depth."""
-    kept = {keyframe.id for keyframe in joint.keyframes}
+def map_of_runs(
+    runs: Sequence[MergedRun], keyframes: list[Keyframe], poses: Mapping[int, np.ndarray]
+) -> GlobalMap:
+    """Keyframes of the runs where they are in one world, with what alignments of the single runs
+    made of their depth."""
+    kept = {keyframe.id for keyframe in keyframes}
     corrections: dict[int, np.ndarray] = {}
     pairs: list[tuple[int, int]] = []
     left_out: list[int] = []
@@ -162,10 +190,9 @@ def _final(runs: Sequence[MergedRun], joint: JoinedSessions) -> GlobalMap:
         pairs += [(i + added, j + added) for i, j in each.saved.pairs]
         left_out += sorted(each.session.left_out)
     return GlobalMap(
-        joint.keyframes,
-        {k.id: joint.graph.poses[k.id] for k in joint.keyframes},
+        keyframes,
+        {k.id: poses[k.id] for k in keyframes},
         {k: grid for k, grid in corrections.items() if k in kept},
         [(i, j) for i, j in pairs if i in kept and j in kept],
-        left_out,
-        contradicted_loops(joint.graph),
+        [k for k in left_out if k in kept],
     )

@@ -23,7 +23,8 @@ from mapper.core.intrinsics import Intrinsics
 from mapper.io.trajectory_files import read_tum
 from mapper.rooms.room import Room
 from mapper.rooms.sample.depth import MAX_DEPTH
-from mapper.rooms.sample.furniture import ROOM, sample_room
+from mapper.rooms.sample.furniture import sample_room
+from mapper.rooms.sample.walls import ROOM
 from mapper.run.directory import RunDirectory
 from mapper.runtime.open3d_loader import load_open3d
 from mapper.saved.map import load_map

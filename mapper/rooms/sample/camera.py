@@ -8,7 +8,7 @@ import numpy as np
 
 from mapper.core.geometry import pose
 from mapper.core.intrinsics import Intrinsics
-from mapper.rooms.sample.furniture import ROOM
+from mapper.rooms.sample.walls import ROOM
 
 HEIGHT = 1.35
 

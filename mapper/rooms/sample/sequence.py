@@ -13,6 +13,7 @@ from mapper.core.intrinsics import Intrinsics
 from mapper.core.mesh import Mesh
 from mapper.errors import ConfigError
 from mapper.rooms.renderer import RoomRenderer
+from mapper.rooms.room import Room
 from mapper.rooms.sample.camera import sample_intrinsics, sample_poses
 from mapper.rooms.sample.depth import sensed_depth
 from mapper.rooms.sample.furniture import sample_room
@@ -40,12 +41,14 @@ def make_sample(
     progress: Callable[[int, int], None] | None = None,
     *,
     clean: bool = False,
+    room: Room | None = None,
 ) -> Path:
     """Write a loop through the room to `folder` and return it; the same arguments, the same bytes.
 
     Motion is that of a hand-held camera at 240 frames; fewer frames walk the same loop in larger
-    steps. clean leaves out the noise of both cameras and the holes in depth. progress is called
-    with (frames done, frames in all). The folder must not exist, or be empty.
+    steps. clean leaves out the noise of both cameras and the holes in depth. room: another one than
+    the sample room, of its size. progress is called with (frames done, frames in all). The folder
+    must not exist, or be empty.
     """
     if frames < 2 or width < 16 or height < 16:
         raise ConfigError(
@@ -54,7 +57,7 @@ def make_sample(
         )
     intrinsics = sample_intrinsics(width, height)
     poses = sample_poses(frames)
-    renderer = RoomRenderer(sample_room())
+    renderer = RoomRenderer(room or sample_room())
 
     def write(index: int, target: Path) -> None:
         rng = None if clean else np.random.default_rng(seed + index)

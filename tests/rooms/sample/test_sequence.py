@@ -21,8 +21,9 @@ from mapper.core.intrinsics import Intrinsics
 from mapper.errors import ConfigError, OutputError
 from mapper.rooms.renderer import RoomRenderer
 from mapper.rooms.sample.camera import sample_intrinsics, sample_poses
-from mapper.rooms.sample.furniture import ROOM, sample_room
+from mapper.rooms.sample.furniture import sample_room
 from mapper.rooms.sample.sequence import make_sample, render_sample, room_mesh
+from mapper.rooms.sample.walls import ROOM
 
 WIDTH, HEIGHT, FRAMES = 160, 120, 24
 

@@ -1,1 +1,1 @@
-"""What finished maps are good for, and how well."""
+"""Benchmarks of what is done with finished maps."""

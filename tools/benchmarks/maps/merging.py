@@ -1,7 +1,7 @@
 """How mapper merge joins: redkitchen in three parts, one of them simulated; rooms by seed.
 
-    python tools benchmarks.merging kitchen --out DIR [--data ../shared/data]
-    python tools benchmarks.merging rooms --out DIR [--first 3000] [--rooms 8]
+    python tools benchmarks.maps.merging kitchen --out DIR [--data ../shared/data]
+    python tools benchmarks.maps.merging rooms --out DIR [--first 3000] [--rooms 8]
 
 kitchen: frames 0-399, 300-699 and 600-999, each a run of its own that begins at its own origin, the
 third once by the depth camera and once as a streaming network that does not know the unit is

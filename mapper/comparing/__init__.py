@@ -1,0 +1,1 @@
+"""Two runs of one place compared: what appeared and what vanished."""
