@@ -15,7 +15,7 @@ from mapper.core.sim3 import scale_of
 
 FEWEST_PLACES: Final = 5  # positions without rotations: three fit almost any three of the map
 MAX_UNCERTAINTY: Final = 0.1  # of the scale by odometry: of a way that stands still it is anything
-# Squared sigmas that one length may move the edges by, against another. Right ones do so by up to 30
+# Squared sigmas that a length may move the edges by, against another. Right ones do so by up to 30
 # where a map's scale sinks by 1 % a keyframe, and twofold contradictions there by 46 to 61.
 MAX_PULL: Final = 36.0
 DEPTHS_M: Final = (0.005, 500.0)  # of what a camera sees: beyond them the unit is another
