@@ -22,6 +22,7 @@ MOST: Final = 0.5  # of the directions have to agree with the map
 TURNED_DEG: Final = 30.0  # from most others: a direction that is wrong
 TRIED: Final = 100  # directions, as what most of them agree about
 HELD_DEG: Final = 60.0  # from the image's top: so far an upright camera never is, on average
+OVERTURNED_DEG: Final = 120.0  # ... and so far no camera is that looks down
 AXES_DEG: Final = 8.0  # that directions may be off where the axes are right
 CLEARLY: Final = 0.5  # of that: so much better other axes must fit
 AXES: Final = ("x", "y", "z")
@@ -99,6 +100,25 @@ def other_up(problem: TieProblem, solution: TieSolution) -> str:
         if why := _not_as_held(mine, solution, A):
             return f"{name}: {why}"
     return ""
+
+
+def upside_down(problem: TieProblem, solution: TieSolution, number: int) -> str:
+    """Why a track of places cannot be right: one that is level is its own mirror image when it is
+    turned over, and so is the map then."""
+    mine = [prior for prior in problem.priors.poses if prior.source == number]
+    told = problem.priors.ups or any(prior.R_source_camera is not None for prior in mine)
+    if not problem.priors.sources[number].is_upright or told:
+        return ""
+    up = rigid_part(solution.anchors[number])[:3, 2]
+    R = np.array([rigid_part(solution.poses[p.keyframe] @ p.S_keyframe_camera) for p in mine])
+    angle = float(np.degrees(np.median(np.arccos(np.clip(-R[:, :3, 1] @ up, -1, 1)))))
+    if angle <= OVERTURNED_DEG:
+        return ""
+    return (
+        f"by it the camera was held upside down, up {angle:.0f} degrees from the images' tops; is "
+        "it of another way, that leads to the left where this one does to the right? If the camera "
+        "was held so, --gravity tells it"
+    )
 
 
 def agreeing_ups(problem: TieProblem, solution: TieSolution) -> dict[str, np.ndarray]:

@@ -13,7 +13,7 @@ from mapper.backend.graph.prior_solver import FIRST_TAG, TieProblem, TieSolution
 from mapper.backend.graph.priors import LengthPrior, Measured
 from mapper.backend.priors.conventions import other_convention
 from mapper.backend.priors.fit import Compared
-from mapper.backend.priors.gravity import agreeing_ups, other_up
+from mapper.backend.priors.gravity import agreeing_ups, other_up, upside_down
 from mapper.core.sim3 import inverse_similarity, scale_of
 
 MOST: Final = 0.5  # of a source's readings have to agree with the map
@@ -39,6 +39,7 @@ def refusal(
         why = (
             other_convention(both)
             or _elsewhere(problem, solution, number)
+            or upside_down(problem, solution, number)
             or _standing_still(problem, solution, number)
         )
         if why:

@@ -118,6 +118,17 @@ def test_a_straight_way_that_a_receiver_leaves_open_is_stood_upright() -> None:
     assert leaning(made, tied.poses).max() < 1.5
 
 
+def test_a_track_that_is_mirrored_turns_the_map_over() -> None:
+    made = walk(keyframes=60, step=1.0, has_corners=True)
+    gps = made.readings(
+        every=5, sigma=0.5, rotations=None, drifts=False, origin=GeoOrigin(47, 8, 400)
+    )
+    assert gps.positions is not None
+    mirrored = replace(gps, positions=gps.positions * [1, -1, 1])
+    assert tie(made.task, Knowledge((gps,))).tie.refused == ""
+    assert "upside down" in tie(made.task, Knowledge((mirrored,))).tie.refused
+
+
 def test_lengths_that_contradict_each_other_still_do_with_gravity() -> None:
     made = walk()
     here = np.zeros(3)
