@@ -171,4 +171,4 @@ class Stream3rMiniOptions(Stream3rOptions):
     precision: ProductType = "float32"
     anchor_every: FramesOrZero = 6
     anchor_turn: Radians = 0.2
-    depth_error: PositiveShare = 0.1
+    depth_error: PositiveShare = 0.05

@@ -193,6 +193,11 @@ REGISTRY: Final = (
         "b5b21d47ea24f2c5e501aec9c91b9716e4c8c3429a4dc1e615c133c4c9378335",
         47_631_405,
     ),
+    _shipped(
+        "stream3r-mini",
+        "1ce88f8070f686150eb6dd05aaa808d52216de3c0bc9c1702c80836e43ab15aa",
+        9_902_296,
+    ),
 )
 MODELS: Final = tuple(dict.fromkeys(entry.model for entry in REGISTRY))
 # Names that several models give to their files say nothing when they lie about in one folder.
