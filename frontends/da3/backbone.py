@@ -33,12 +33,14 @@ class OwnTokens:
     """What the first layers make of views, each by itself: it does not depend on the others.
 
     tokens: (N, P, C), the class token first. class_tokens: (N, C) one layer earlier, by which the
-    reference view is chosen. grid: (h, w) in patches, P = h w + 1.
+    reference view is chosen. grid: (h, w) in patches, P = h w + 1. as_others: (N, P, C) one layer
+    later, of views that are not the reference; None where that layer sees other views.
     """
 
     tokens: Float[Tensor, "n p c"]
     class_tokens: Float[Tensor, "n c"]
     grid: tuple[int, int]
+    as_others: Float[Tensor, "n p c"] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,32 +95,44 @@ class Backbone(nn.Module):
 
     def own(self, images: Float[Tensor, "n 3 h w"]) -> OwnTokens:
         """The layers before the first in which views see one another."""
-        tokens = self.embedded(images)
-        for block in self.blocks[: self.config.alt_start - 1]:
-            tokens = block(tokens)
-        return OwnTokens(
-            self.blocks[self.config.alt_start - 1](tokens), tokens[:, 0], self.grid(images)
-        )
+        config, grid = self.config, self.grid(images)
+        before = self.embedded(images)
+        for block in self.blocks[: config.alt_start - 1]:
+            before = block(before)
+        tokens, others = self.blocks[config.alt_start - 1](before), None
+        if not config.is_global(config.alt_start) and config.alt_start not in config.out_layers:
+            first = self.camera_token[:, 1].expand(len(tokens), -1)
+            others = self.began(tokens, first, grid)
+        return OwnTokens(tokens, before[:, 0], grid, others)
+
+    def began(
+        self, tokens: Float[Tensor, "n p c"], first: Float[Tensor, "n c"], grid: tuple[int, int]
+    ) -> Float[Tensor, "n p c"]:
+        """The layer alt_start, of views by themselves, once it is known what they begin with."""
+        tokens = torch.cat([first[:, None], tokens[:, 1:]], 1)
+        rope = local_rope(grid, self.config, tokens.device)
+        return self.blocks[self.config.alt_start](tokens, rope)
 
     def joint(
         self,
         tokens: Float[Tensor, "b s p c"],
-        first: Float[Tensor, "b s c"],
+        first: Float[Tensor, "b s c"] | None,
         grid: tuple[int, int],
         wanted: int | None = None,
     ) -> Tapped:
         """The layers in which views see one another.
 
-        first: what becomes of each view's first token. wanted: of how many views, the last ones,
-        the patches are read; None = of all. The others' are not computed in the last layer, which
-        changes no number.
+        first: what becomes of each view's first token; None = tokens are those of `began`.
+        wanted: of how many views, the last ones, the patches are read; None = of all. The others'
+        are not computed in the last layer, which changes no number.
         """
         config, (batch, views) = self.config, tokens.shape[:2]
         seen = views if wanted is None else wanted
-        tokens = torch.cat([first[:, :, None], tokens[:, :, 1:]], 2).flatten(0, 1)
-        local = tokens
+        if first is not None:
+            tokens = torch.cat([first[:, :, None], tokens[:, :, 1:]], 2)
+        local = tokens = tokens.flatten(0, 1)
         taps: dict[int, Tensor] = {}
-        for layer in range(config.alt_start, config.depth):
+        for layer in range(config.alt_start + (first is None), config.depth):
             block = self.blocks[layer]
             assert isinstance(block, Block)
             if not config.is_global(layer):

@@ -60,22 +60,25 @@ class JointDa3:
         wanted: int,
     ) -> Together | None:
         """See JointNetwork."""
-        tokens = torch.cat([view.tokens for view in views])
-        class_tokens = torch.cat([view.class_tokens for view in views])
-        grid, count = views[0].grid, len(views)
+        kept = joined(views)
+        grid, count = kept.grid, len(views)
         seen = count if self.rays else wanted
         asked = Asked(self.choice, seen, self.rays)
 
-        def computed(_: Mapping[str, Mixer], tokens: Tensor, first: Tensor) -> list[Tensor]:
-            raw = self.model.joint(OwnTokens(tokens, first, grid), (1, count), asked)
+        def computed(
+            _: Mapping[str, Mixer], tokens: Tensor, first: Tensor, *others: Tensor
+        ) -> list[Tensor]:
+            raw = self.model.joint(OwnTokens(tokens, first, grid, *others), (1, count), asked)
             last = raw.tapped.taps[max(raw.tapped.taps)]
             said = [raw.depth[0], raw.confidence[0], raw.pose_encoding[0], last[0].mean(1)]
             if raw.rays is not None and raw.ray_confidence is not None:
                 said += [raw.rays[0], raw.ray_confidence[0]]
             return said
 
-        key = ("joint", tokens.shape, asked)
-        told = brought(self.graphs.run(key, computed, [tokens, class_tokens]))
+        inputs = [kept.tokens, kept.class_tokens]
+        inputs += [] if kept.as_others is None else [kept.as_others]
+        key = ("joint", kept.tokens.shape, asked)
+        told = brought(self.graphs.run(key, computed, inputs))
         if not finite(*told):
             return None
         depth, confidence, encoding, descriptors, *rays = told
@@ -98,9 +101,8 @@ class JointDa3:
     ) -> tuple[np.ndarray, np.ndarray] | None:
         """Depth and confidence (H, W) of the last view under known poses; None where they are not
         finite. The depth's scale is not that of the poses."""
-        tokens = torch.cat([view.tokens for view in views])
-        class_tokens = torch.cat([view.class_tokens for view in views])
-        grid, count = views[0].grid, len(views)
+        kept = joined(views)
+        grid, count = kept.grid, len(views)
         width, height = cameras[0].width, cameras[0].height
         given = torch.from_numpy(np.linalg.inv(T_world_camera.astype(np.float64)))[None]
         K = torch.tensor([[[c.fx, 0, c.cx], [0, c.fy, c.cy], [0, 0, 1]] for c in cameras])
@@ -112,8 +114,8 @@ class JointDa3:
             raw = self.model.joint(own, (1, count), Asked(wanted=1), told[2])
             return [raw.depth[0, 0], raw.confidence[0, 0]]
 
-        key = ("posed", tokens.shape)
-        inputs = [tokens, class_tokens, encoding.to(self.model.device)]
+        key = ("posed", kept.tokens.shape)
+        inputs = [kept.tokens, kept.class_tokens, encoding.to(self.model.device)]
         depth, confidence = brought(self.graphs.run(key, computed, inputs))
         return (depth, confidence) if finite(depth, confidence) else None
 
@@ -128,6 +130,17 @@ class JointDa3:
             numbers = torch.from_numpy(encoding).double()
             T, K = poses_of(numbers).numpy(), intrinsics_of(numbers, height, width).numpy()
         return T, [camera_of(each, height, width) for each in K]
+
+
+def joined(views: Sequence[OwnTokens]) -> OwnTokens:
+    """Of several views as of a batch."""
+    others = [view.as_others for view in views if view.as_others is not None]
+    return OwnTokens(
+        torch.cat([view.tokens for view in views]),
+        torch.cat([view.class_tokens for view in views]),
+        views[0].grid,
+        torch.cat(others) if others else None,
+    )
 
 
 def camera_of(K: Float[np.ndarray, "3 3"], height: int, width: int) -> Intrinsics:

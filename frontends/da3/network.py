@@ -115,23 +115,33 @@ class Da3(nn.Module):
     ) -> Da3Prediction:
         """The rest. frames: (B, S), whose product is the number of views in `own`."""
         batch, views = frames
-        reference, first = self._first_tokens(own, (batch, views), asked.choice, cameras)
+        backbone = self.backbone.pretrained
         tokens = own.tokens.unflatten(0, (batch, views))
-        tapped = self.backbone.pretrained.joint(tokens, first, own.grid, asked.wanted)
+        first: Tensor | None
+        if cameras is not None:
+            reference = torch.zeros(batch, dtype=torch.long, device=cameras.device)
+            first = self.cam_enc(cameras)
+        else:
+            reference = reference_view(own.class_tokens.unflatten(0, (batch, views)), asked.choice)
+            tokens, first = self._begun(own, tokens, reference)
+        tapped = backbone.joint(tokens, first, own.grid, asked.wanted)
         wanted = views if asked.wanted is None else asked.wanted
         return self._read(tapped, reference, (batch, wanted), asked.rays)
 
-    def _first_tokens(
-        self, own: OwnTokens, frames: tuple[int, int], choice: Choice, cameras: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
-        """The reference views (B,), and what stands in each view's first place (B, S, C)."""
-        if cameras is not None:
-            zero = torch.zeros(frames[0], dtype=torch.long, device=cameras.device)
-            return zero, self.cam_enc(cameras)
-        reference = reference_view(own.class_tokens.unflatten(0, frames), choice)
-        index = torch.ones(frames, dtype=torch.long, device=reference.device)
-        index = index.scatter(1, reference[:, None], 0)
-        return reference, self.backbone.pretrained.camera_token[0][index]
+    def _begun(
+        self, own: OwnTokens, tokens: Tensor, reference: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
+        """Tokens (B, S, P, C), and what stands first in each view (B, S, C); None where that
+        is in them: of all views but the reference a further layer is known."""
+        backbone, batch = self.backbone.pretrained, len(tokens)
+        if own.as_others is None:
+            index = torch.ones(tokens.shape[:2], dtype=torch.long, device=tokens.device)
+            return tokens, backbone.camera_token[0][index.scatter(1, reference[:, None], 0)]
+        rows = torch.arange(batch, device=tokens.device)
+        first = backbone.camera_token[:, 0].expand(batch, -1)
+        begun = own.as_others.unflatten(0, tokens.shape[:2]).clone()
+        begun[rows, reference] = backbone.began(tokens[rows, reference], first, own.grid)
+        return begun, None
 
     def _read(
         self, tapped: Tapped, reference: Tensor, frames: tuple[int, int], rays: bool

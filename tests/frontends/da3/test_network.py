@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from mapper.errors import InputError
-from mapper.frontends.da3.backbone import OwnTokens
 from mapper.frontends.da3.cameras import encoding_of, intrinsics_of, normalised_poses, poses_of
+from mapper.frontends.da3.joint import joined
 from mapper.frontends.da3.network import SKY, Asked, Da3
 from mapper.frontends.da3.preprocess import as_tensor
 from mapper.vision.rotations import inverse_rigid
@@ -49,12 +51,11 @@ def test_a_fresh_clone_computes_what_the_reference_did(model: Da3, images: Tenso
 
 def test_what_a_view_shows_by_itself_may_be_kept(model: Da3, images: Tensor) -> None:
     apart = [model.own(image[None]) for image in images[0]]
-    own = OwnTokens(
-        torch.cat([part.tokens for part in apart]),
-        torch.cat([part.class_tokens for part in apart]),
-        apart[0].grid,
-    )
+    own = joined(apart)
+    assert own.as_others is not None
     kept, whole = model.joint(own, (1, 4), Asked()), model(images)
+    anew = model.joint(replace(own, as_others=None), (1, 4), Asked())
+    torch.testing.assert_close(kept.depth, anew.depth, rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(kept.depth, whole.depth, rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(kept.pose_encoding, whole.pose_encoding, rtol=1e-5, atol=1e-6)
 

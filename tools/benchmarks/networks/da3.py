@@ -24,6 +24,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from mapper.frontends.da3.backbone import OwnTokens
 from mapper.frontends.da3.config import PUBLISHED
 from mapper.frontends.da3.heads import AUX, LEVELS
+from mapper.frontends.da3.joint import joined
 from mapper.frontends.da3.network import Asked, Da3
 from mapper.frontends.layers.int8_linear import AVAILABLE as HAS_INT8
 from mapper.frontends.layers.linear import product
@@ -83,12 +84,7 @@ def calls_of(model: Da3, shown: Tensor) -> dict[str, Run]:
     @torch.inference_mode()
     def loop() -> object:
         views = [*kept, *(own(model, image) for image in shown[ACTIVE:])]
-        tokens = OwnTokens(
-            torch.cat([view.tokens for view in views]),
-            torch.cat([view.class_tokens for view in views]),
-            views[0].grid,
-        )
-        return model.joint(tokens, (1, len(views)), Asked("first", NEW + ANCHORS))
+        return model.joint(joined(views), (1, len(views)), Asked("first", NEW + ANCHORS))
 
     @torch.inference_mode()
     def whole() -> object:

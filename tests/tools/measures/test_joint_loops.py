@@ -1,0 +1,43 @@
+"""The simulated network of many views, and what streams make of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from measures.joint_loops import Errors, SimulatedNetwork, Truth, error, streamed
+
+from mapper.core.geometry import pose
+from mapper.core.intrinsics import Intrinsics
+from mapper.frontends.da3.chunks.stream import ChunkStream
+from mapper.frontends.keyframe_loop.config import LoopRules
+from mapper.frontends.keyframe_loop.stream import KeyframeStream, Limits
+
+NONE = Errors(turn=0, move=0, depth=0, smooth=0, pixel=0)
+CAMERA = Intrinsics(20.0, 20.0, 11.5, 7.5, 24, 16)
+
+
+@pytest.fixture
+def truth() -> Truth:
+    """Along a wall with a swell."""
+    x = 0.1 * np.arange(40)
+    poses = np.stack([pose(np.eye(3), np.array([each, 0.2 * np.sin(each), 0])) for each in x])
+    columns = (np.arange(24) - 11.5) / 20 * 3
+    depths = 3 + 0.3 * np.sin(2 * (x[:, None, None] + columns) + np.zeros((16, 1)))
+    return Truth(poses, depths.astype(np.float32), CAMERA)
+
+
+def test_a_call_is_the_truth_in_a_scale_of_its_own(truth: Truth) -> None:
+    network = SimulatedNetwork(truth, NONE, 1)
+    said = network.together([4, 5, 6], [None] * 3, 2)
+    scale = said.depth / truth.depths[5:7]
+    np.testing.assert_allclose(scale, scale[0, 0, 0], rtol=1e-5)
+    np.testing.assert_allclose(said.T_world_camera[2, 0, 3], 0.2 * scale[0, 0, 0], rtol=1e-5)
+    assert said.T_world_camera[0, 0, 3] == 0
+
+
+@pytest.mark.parametrize(("errors", "largest"), [(NONE, 0.01), (Errors(), 0.2)])
+def test_streams_come_near_the_truth(truth: Truth, errors: Errors, largest: float) -> None:
+    loop = KeyframeStream(SimulatedNetwork(truth, errors, 2), LoopRules(first=8), Limits())
+    assert error(streamed(loop, 40), truth) < largest
+    chunks = ChunkStream(SimulatedNetwork(truth, errors, 2), 16, 8)
+    assert error(streamed(chunks, 40), truth) < largest
