@@ -1,6 +1,6 @@
 """Installs mapper and what it needs into the environment of the Python that runs this.
 
-    python tools/install.py [--torch-index URL] [--extra dev]
+    python tools/install.py [--torch-index URL] [--extra dev | --only docs]
 
 PyTorch as PyPI has it for Linux brings CUDA, several GB of it. Where there is no NVIDIA GPU its
 CPU build is taken from the index named, if that answers; what is installed already stays.
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+from configparser import ConfigParser
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
@@ -29,7 +30,11 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--torch-index", default="", help="of CPU builds; none: PyPI's build")
     parser.add_argument("--extra", default="", help="of setup.cfg, to install too")
+    parser.add_argument("--only", default="", help="packages of this extra, and no mapper")
     arguments = parser.parse_args(argv)
+    if arguments.only:
+        print(f"installing what the extra {arguments.only} needs into {sys.prefix}", flush=True)
+        return pip("install", "--quiet", *packages_of(arguments.only))
     if arguments.extra:
         print(f"installing the tools of the tests into {sys.prefix}", flush=True)
         return pip("install", "--quiet", "--editable", f"{ROOT}[{arguments.extra}]")
@@ -41,6 +46,13 @@ def main(argv: list[str] | None = None) -> int:
         if pip("install", *options, "torch"):
             print(f"{index} has no such torch; PyPI's is taken: {CUDA}", flush=True)
     return pip("install", "--editable", str(ROOT))
+
+
+def packages_of(extra: str) -> list[str]:
+    """What setup.cfg lists of an extra."""
+    setup = ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    return setup["options.extras_require"][extra].split()
 
 
 def torch_source(index: str) -> tuple[str, str]:

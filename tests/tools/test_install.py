@@ -151,3 +151,8 @@ def test_a_build_of_the_tested_version_counts_as_that() -> None:
 def test_an_older_version_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(install, "version", lambda _: "0.1+cpu")
     assert not install.is_installed("torch")
+
+
+def test_an_extra_may_be_installed_alone(pips: list[Any]) -> None:
+    assert install.main(["--only", "docs"]) == 0
+    assert pips == [("install", "--quiet", "mkdocs-material", "mkdocstrings[python]")]
