@@ -26,8 +26,7 @@ _copy: Path | None = None
 NAMES: Final = {there: here for here, there in OUTSIDE.items()}
 
 
-@event_priority(100)  # before mkdocstrings looks at it
-def on_config(config: Any) -> Any:
+def _with_docstrings(config: Any) -> Any:
     """Have the docstrings read from a copy: mapper/io and its like are links, and folders without
     an __init__.py, which griffe does not look into. Nothing is imported."""
     global _copy
@@ -37,6 +36,9 @@ def on_config(config: Any) -> Any:
         (folder / "__init__.py").touch()
     config.plugins["mkdocstrings"].config.handlers["python"]["paths"] = [str(copy)]
     return config
+
+
+on_config = event_priority(100)(_with_docstrings)  # before mkdocstrings looks at it
 
 
 def on_post_build(**_: Any) -> None:
