@@ -7,11 +7,15 @@ import pytest
 from measures.mini_clips import Clip
 from measures.prediction_errors import fitted, motion_errors, walk_errors
 from scipy.spatial.transform import Rotation
+from simulation.config import SimulationConfig
 
 from mapper.core.frame import Frame
 from mapper.core.geometry import backproject
 from mapper.core.intrinsics import Intrinsics
 from mapper.core.prediction import Prediction
+from mapper.core.settings_model import from_mapping
+from mapper.core.yaml_text import read_mapping
+from tests.support.paths import ROOT
 
 SIZE, FRAMES, UNIT = (42, 56), 60, 0.4
 CAMERA = Intrinsics(50, 50, 28, 21, 56, 42)
@@ -67,3 +71,9 @@ def test_a_perfect_walk_in_another_unit_has_no_error() -> None:
     scaled[:, :3, 3] *= 3
     rotation, translation = motion_errors(scaled, true)
     assert np.abs(rotation).max() < 1e-9 and np.abs(translation).max() < 1e-12
+
+
+def test_the_measured_errors_of_the_small_network_can_be_simulated() -> None:
+    path = ROOT / "tools" / "simulation" / "stream3r_mini.yaml"
+    config = from_mapping(SimulationConfig, read_mapping(path))
+    assert config.depth.warp > SimulationConfig().depth.warp
