@@ -40,4 +40,4 @@ def test_a_budget_for_a_frontend_without_a_cache_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["run", str(tmp_path), "--frontend", "rgbd", "--kv-budget", "8GB"]) == 2
-    assert "stream3r and streamvggt" in capsys.readouterr().err
+    assert "stream3r and stream3r-mini and streamvggt" in capsys.readouterr().err
