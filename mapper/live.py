@@ -28,7 +28,7 @@ from mapper.io.live.recording import FrameRecording, refuse_used
 from mapper.io.live.source import LiveSource
 from mapper.io.live.view import LiveView
 from mapper.io.viewer.map_logger import MapLogger
-from mapper.pipeline import Say, camera_metrics, introduced, prepared, say_nothing
+from mapper.pipeline import Say, introduced, prepared, say_nothing
 from mapper.request import LiveRequest
 from mapper.run.description import describe, described_camera, note_camera, with_whole_paths
 from mapper.run.directory import RunDirectory
@@ -48,6 +48,7 @@ from mapper.saved.resume import (
     settings_of,
 )
 from mapper.slam.devices import check_alignment_device
+from mapper.slam.findings import camera_metrics
 from mapper.slam.live_noise import LiveNoise
 from mapper.slam.live_tracking import LiveTracking
 from mapper.slam.mapper import Mapper
@@ -192,6 +193,8 @@ def run_live(
             "matcher": mapper.matcher.name,
             "warm_up_s": job.warm_up_s,
             **camera_metrics(noise.camera if noise else None),
+            **mapper.guard.metrics(),
+            "input_notes": mapper.guard.notes(),
         }
         metrics = write_outputs(
             job.run, result, None, Course(mapper.stopwatch, seconds), show, extra

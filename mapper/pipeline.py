@@ -17,7 +17,6 @@ from mapper.errors import ConfigError, InputError
 from mapper.frontends.base import (
     Frontend,
     PreparingFrontend,
-    ReportingFrontend,
 )
 from mapper.frontends.registry import AUTO, choose_frontend, create_frontend, frontend_spec
 from mapper.frontends.terms import licences_of
@@ -49,6 +48,7 @@ from mapper.saved.resume import (
     settings_of,
 )
 from mapper.slam.devices import check_alignment_device
+from mapper.slam.findings import found, reported
 from mapper.slam.mapper import Mapper
 from mapper.slam.matchers import choose_matcher
 from mapper.slam.no_map import no_map
@@ -206,30 +206,11 @@ def _run(job: Job, say: Say, progress: Callable[[int], Progress]) -> dict[str, A
             run.write_description(with_tie(run, result.tie))
         course = Course(mapper.stopwatch, time.perf_counter() - started, interrupted)
         extra = {**found(sequence), "matcher": mapper.matcher.name, "warm_up_s": job.warm_up_s}
-        if isinstance(job.frontend, ReportingFrontend):
-            notes = job.frontend.notes()
-            extra |= job.frontend.metrics() | {"input_notes": [*sequence.notes, *notes]}
-            for note in notes:
-                say(f"  {note}")
+        extra |= reported(job.frontend, mapper.guard)
+        for note in extra["frontend_notes"]:
+            say(f"  {note}")
+        extra["input_notes"] += extra.pop("frontend_notes")
         return write_outputs(run, result, sequence.ground_truth, course, show, extra)
-
-
-def found(sequence: BoundedSequence) -> dict[str, Any]:
-    """What the reader has to say, for the metrics.
-
-    without_depth: colour images that are no frames for want of depth; coverage counts them.
-    """
-    return {
-        "input_notes": list(sequence.notes),
-        "without_depth": len(sequence.lonely_times),
-        "original_size": sequence.original,
-        **camera_metrics(sequence.camera),
-    }
-
-
-def camera_metrics(camera: CameraNoise | None) -> dict[str, Any]:
-    """What the depth was taken for; nothing where there is none."""
-    return {} if camera is None else {"depth_camera": camera.as_metrics}
 
 
 def _map_frames(job: Job, mapper: Mapper, first: int, progress: Progress) -> bool:

@@ -31,7 +31,8 @@ class KeyframeConfig:
     """When a frame becomes a keyframe.
 
     min_overlap: a frame that shares less than this with its keyframe becomes one.
-    max_frames: a keyframe carries at most this many frames, however still the camera stands.
+    max_frames: a keyframe carries at most this many frames, however still the camera stands; those
+        of a network that are known to be of a standing camera do not count.
     max_predicted: ... and of a network's frames, whose poses drift against one another, so many.
     """
 
@@ -46,14 +47,15 @@ def needs_keyframe(
     prediction: Prediction,
     T_keyframe_camera: np.ndarray,
     config: KeyframeConfig,
+    standing: int = 0,
 ) -> bool:
     """Whether `prediction` should open a new keyframe instead of hanging on `current`.
 
     current_depth: float32 (H, W), the keyframe's depth map. T_keyframe_camera: (4, 4), where the
-    frame is expected.
+    frame is expected. standing: how many of its frames are of a camera that stood, and add nothing.
     """
     limit = config.max_frames if prediction.noise.is_measured else config.max_predicted
-    if len(current.frames) >= limit:
+    if len(current.frames) - standing >= limit:
         return True
     step = sampling_step(prediction.confidence, STEP)
     believed = prediction.confidence[::step, ::step, None] > 0

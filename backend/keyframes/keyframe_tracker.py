@@ -39,6 +39,7 @@ class KeyframeTracker:
         self._placer = FramePlacer(placement)
         self._matcher = matcher
         self._current: Keyframe | None = None  # open; None at the start and after a restore
+        self._standing = 0  # frames of it during which the camera stood
 
     def resume(self, keyframes: Sequence[Keyframe]) -> None:
         """Go on after the closed keyframes of an earlier run, of which there is at least one."""
@@ -66,12 +67,14 @@ class KeyframeTracker:
     def track(self, prediction: Prediction, expected: np.ndarray) -> None:
         """Place the frame and average it into the open keyframe. expected: T_keyframe_camera.
 
-        Of one without points nothing is known but where its pose says it is.
+        Of one without points nothing is known but where its pose says it is; of one of a standing
+        camera everything is known already.
         """
         current = self._current
         assert current is not None
         placement = Placement(expected, 1.0)
-        if prediction.has_points:
+        self._standing += prediction.is_still
+        if prediction.has_points and not prediction.is_still:
             placement = self._placer.place(self._maps.pyramid(current.id), prediction, expected)
             self._maps.map(current.id).fuse(
                 prediction, placement.T_keyframe_camera, placement.scale
@@ -86,10 +89,10 @@ class KeyframeTracker:
         current = self._current
         if current is None or is_found(prediction):
             return True
-        if not prediction.has_points:
+        if prediction.is_still or not prediction.has_points:
             return False
         depth = self._maps.map(current.id).depth
-        return needs_keyframe(current, depth, prediction, expected, self._config)
+        return needs_keyframe(current, depth, prediction, expected, self._config, self._standing)
 
     def close(self) -> Keyframe | None:
         """Close the open keyframe, whose map is then final; returns it."""
@@ -121,7 +124,7 @@ class KeyframeTracker:
             uncertainty=prediction.uncertainty,
         )
         self._maps.put(keyframe.id, KeyframeMap.of(prediction))
-        self._current = keyframe
+        self._current, self._standing = keyframe, 0
         return keyframe
 
 

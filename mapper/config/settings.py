@@ -23,6 +23,7 @@ from mapper.frontends.vggt.options import (
     VggtOptions,
 )
 from mapper.frontends.wint3r.options import Wint3rOptions
+from mapper.watchman.config import WatchmanConfig
 
 
 @settings
@@ -75,6 +76,7 @@ class MapperConfig:
     da3: of the frontend da3.
     backend: keyframes, pose graph, loops, global alignment, fusion.
     pairwise: of the reference's pairwise alignment.
+    watchman: when a network's predictions are not believed any more.
     recording: the recording and the files that grow while frames arrive.
     """
 
@@ -98,6 +100,7 @@ class MapperConfig:
     da3: Da3Options = field(default_factory=Da3Options)
     backend: BackendConfig = field(default_factory=BackendConfig)
     pairwise: PairwiseConfig = field(default_factory=PairwiseConfig)
+    watchman: WatchmanConfig = field(default_factory=WatchmanConfig)
     recording: RecordingConfig = field(default_factory=RecordingConfig)
 
     @property

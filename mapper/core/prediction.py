@@ -25,7 +25,8 @@ class Prediction:
     image: uint8 (h, w, 3), RGB, at the pointmap's resolution. descriptor: float32 (d,) or None.
     segment: poses and scale are mutually consistent within one segment only.
     noise: of the pointmap along z, where the confidence is good.
-    uncertainty: of the pose, where the frontend knows it.
+    uncertainty: of the pose, where the frontend knows it. is_still: the camera stands where it
+    stood when the frame before was taken, which the images tell.
     """
 
     frame_index: int
@@ -40,6 +41,7 @@ class Prediction:
     descriptor: Float32[np.ndarray, " d"] | None = None
     noise: DepthNoise = LEARNED
     uncertainty: PoseUncertainty | None = None
+    is_still: bool = False
 
     @property
     def has_points(self) -> bool:

@@ -36,6 +36,7 @@ from mapper.slam.matchers import choose_matcher
 from mapper.slam.recorder import NullRecorder, Recorder
 from mapper.slam.result import MappingResult
 from mapper.vision.matching import FeatureMatcher
+from mapper.watchman.guard import Guard
 
 logger = logging.getLogger(__name__)
 SKIPS_NAMED = 3
@@ -83,6 +84,7 @@ class Mapper(Closing):
         most = MOST if live else 0  # of a sequence, each frame counts
         self._tracking = Patience("an image could not be tracked", most)
         self._mapping = Patience("an image could not be mapped", most)
+        self.guard = Guard(self.config.watchman)
         self._first_segment = 0  # of the frontend, after the segments of an interrupted run
         thin = least_missed if live else None
         self._worker: Worker[FrameJob] = Worker(self._process, self.config.threads, thin)
@@ -122,14 +124,13 @@ class Mapper(Closing):
         frontend = self._frontend or self._create_frontend(frame)
         checkpoint = self._checkpoint(frontend)
         with self.stopwatch.measure("track"):
-            predictions = self._tracking.attempt(lambda: frontend.step(frame))
+            predictions = self._tracking.attempt(lambda: self.guard.step(frontend, frame))
         if predictions is None:  # what it remembers may be half done
             self.skip(InputError("an image could not be tracked"))
             frontend.reset()
             return base.TrackingState.LOST
         self.counts.stepped(frontend)
-        track_ms = self.stopwatch.last_ms("track")
-        values = {**frontend.values, **(values or {}), "track_ms": track_ms}
+        values = {**frontend.values, **(values or {}), "track_ms": self.stopwatch.last_ms("track")}
         job = FrameJob(frame, predictions, frontend.state, values, checkpoint)
         self._count_left_out(self._worker.put(job))
         return frontend.state
@@ -139,7 +140,7 @@ class Mapper(Closing):
         if (frontend := self._frontend) is None:
             return
         checkpoint = self._checkpoint(frontend)
-        if predictions := frontend.flush():
+        if predictions := self.guard.flush(frontend):
             self.counts.recover(frontend)
             job = FrameJob(None, predictions, frontend.state, {}, checkpoint)
             self._count_left_out(self._worker.put(job))
@@ -198,7 +199,7 @@ class Mapper(Closing):
         """The frontend's last predictions, as far as it has any and, live, can give them."""
         try:
             checkpoint = self._checkpoint(frontend)
-            for prediction in frontend.flush():
+            for prediction in self.guard.flush(frontend):
                 self._take(prediction, checkpoint)
             self.counts.recover(frontend)
             if isinstance(frontend, base.CorrectingFrontend):
@@ -226,18 +227,17 @@ class Mapper(Closing):
     ) -> None:
         """Take up an interrupted run where its checkpoint was made.
 
-        read_frame: None where its frames are gone, as a camera's are. What comes is then in a world
-        of its own, until the backend recognises a place.
+        read_frame: None where its frames are gone; what comes is then in a world of its own.
         """
         self.backend.restore(keyframes, edges)
         self.counts = FrameCounts(**checkpoint["counts"])
+        self.guard.restore(checkpoint.get("watchman", {}))
         if checkpoint["frontend"] is None or read_frame is None:  # it forgot
             self._first_segment = max((k.segment for k in keyframes), default=-1) + 1
             if read_frame is not None:
                 self._see_again(keyframes, read_frame)
             return
-        first = read_frame(int(checkpoint["next_frame"]))
-        frontend = self._frontend or self._create_frontend(first)
+        frontend = self._frontend or self._create_frontend(read_frame(checkpoint["next_frame"]))
         assert isinstance(frontend, base.ResumableFrontend)
         frontend.restore(checkpoint["frontend"], read_frame)
 
@@ -259,7 +259,7 @@ class Mapper(Closing):
     def _checkpoint(self, frontend: Frontend) -> Checkpoint:
         """Of the frame that comes next."""
         memory = frontend.snapshot() if isinstance(frontend, base.ResumableFrontend) else None
-        return Checkpoint(replace(self.counts), memory)
+        return Checkpoint(replace(self.counts), memory, self.guard.note())
 
     def _count_left_out(self, job: FrameJob | None) -> None:
         """The backend may be so far behind that a job is left out for a newer one."""

@@ -1,0 +1,29 @@
+"""When a network's predictions are not believed any more; imports nothing heavy."""
+
+from __future__ import annotations
+
+from mapper.core.quantities import Frames, PositiveLogScale, Share, Switch
+from mapper.core.settings_model import settings
+
+
+@settings
+class WatchmanConfig:
+    """Watches over the predictions of networks, read from files or computed.
+
+    on: whether anything is watched. A fault begins a new segment, which the backend joins again.
+        Off until it has been judged in more rooms than one.
+    collapse: depth is taken for collapsed where it varies by less than this share of what the frame
+        before leads to expect.
+    jump: a pose has jumped where, of the light where the motion puts the points, so much less is
+        explained than by no motion at all.
+    scale: logarithm by which depth may differ from the depth that earlier frames expect.
+    patience: frames by which a border of segments waits for a fast turn to end.
+    still: share by which light may differ from that of a standing camera; 0 = never standing.
+    """
+
+    on: Switch = False
+    collapse: Share = 0.25
+    jump: Share = 0.2
+    scale: PositiveLogScale = 0.35
+    patience: Frames = 5
+    still: Share = 0.001

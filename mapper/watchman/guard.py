@@ -1,0 +1,126 @@
+"""Stands between a frontend and the backend: what is not believed begins a new segment."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any, Final
+
+from mapper.core.frame import Frame
+from mapper.core.prediction import Prediction
+from mapper.frontends.base import Frontend, TrackingState
+from mapper.frontends.registry import BUILT_IN
+from mapper.watchman.config import WatchmanConfig
+from mapper.watchman.watchman import Event, Fault, Watchman
+from mapper.watchman.words import notes, told
+
+logger = logging.getLogger(__name__)
+
+SAVED: Final = ("replay", "predictions")  # frontends that read what a network said
+RESTARTS_APART: Final = 10  # frames; a network that fails at once again is not asked again sooner
+
+
+class Guard:
+    """Of networks' predictions alone, saved or computed; those of others pass.
+
+    A network forgets and is shown the last good frame again, which joins the new segment to the
+    old one. What was saved goes on as it is, in a new segment that the backend joins by what both
+    see.
+    """
+
+    def __init__(self, config: WatchmanConfig) -> None:
+        self._config, self._watchman = config, Watchman(config)
+        self._offset = 0  # of the segments, for those that were begun here
+        self._last_good: Frame | None = None
+        self._restarted = -RESTARTS_APART
+
+    @property
+    def events(self) -> list[Event]:
+        """What was found so far."""
+        return self._watchman.events
+
+    def step(self, frontend: Frontend, frame: Frame) -> list[Prediction]:
+        """What is to be mapped of a frame's predictions; sets the frontend's state and values."""
+        predictions = frontend.step(frame)
+        if not self._watches(frontend):
+            return predictions
+        passed, event = self._judged(frontend, predictions)
+        if event is not None and self._forgets(frontend):
+            passed += self._begin_anew(frontend, frame)
+        if predictions and not passed:
+            frontend.state = TrackingState.LOST
+        if any(p.frame_index == frame.index for p in passed):
+            self._last_good = frame
+        return passed
+
+    def flush(self, frontend: Frontend) -> list[Prediction]:
+        """What is to be mapped of the last predictions."""
+        predictions = frontend.flush()
+        if not self._watches(frontend):
+            return predictions
+        return self._judged(frontend, predictions)[0]
+
+    def note(self) -> dict[str, Any]:
+        """What a resumed run must know."""
+        return {"offset": self._offset}
+
+    def restore(self, note: dict[str, Any]) -> None:
+        """Take up what `note` wrote; runs of before have none."""
+        self._offset = int(note.get("offset", 0))
+
+    def metrics(self) -> dict[str, Any]:
+        """For metrics.json; nothing where nothing was found."""
+        return self._watchman.metrics() if self.events else {}
+
+    def notes(self) -> list[str]:
+        """Sentences for whoever mapped the sequence."""
+        return notes(self.events)
+
+    def _watches(self, frontend: Frontend) -> bool:
+        return self._config.on and (frontend.name in SAVED or self._forgets(frontend))
+
+    def _forgets(self, frontend: Frontend) -> bool:
+        spec = BUILT_IN.get(frontend.name)
+        return spec is not None and spec.is_learned
+
+    def _judged(
+        self, frontend: Frontend, predictions: Iterable[Prediction]
+    ) -> tuple[list[Prediction], Event | None]:
+        """What passes, and what was found, where the network is to begin anew."""
+        passed = []
+        for prediction in predictions:
+            if prediction.noise.is_measured or not prediction.has_points:
+                passed.append(replace(prediction, segment=prediction.segment + self._offset))
+                continue
+            verdict = self._watchman.judge(
+                replace(prediction, segment=prediction.segment + self._offset)
+            )
+            frontend.values.update(verdict.values)
+            if verdict.prediction is not None:
+                passed.append(verdict.prediction)
+            if verdict.event is None:
+                continue
+            logger.warning("%s", told(verdict.event))
+            if self._forgets(frontend):
+                return passed, verdict.event
+            self._offset += 1
+            if verdict.event.fault is not Fault.COLLAPSE:  # in a world of its own it may be right
+                first = replace(prediction, segment=prediction.segment + self._offset)
+                again = self._watchman.judge(first).prediction
+                passed += [] if again is None else [again]
+        return passed, None
+
+    def _begin_anew(self, frontend: Frontend, frame: Frame) -> list[Prediction]:
+        """The network forgets; the last good frame, and this one, in its new segment."""
+        if frame.index - self._restarted < RESTARTS_APART:
+            frontend.reset()
+            return []
+        self._restarted = frame.index
+        self._watchman.forgive()
+        frontend.reset()
+        passed: list[Prediction] = []
+        for shown in (self._last_good, frame):
+            if shown is not None:
+                passed += self._judged(frontend, frontend.step(shown))[0]
+        return passed
