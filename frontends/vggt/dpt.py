@@ -177,17 +177,20 @@ class Dpt(nn.Module):
         return chunks[0] if len(chunks) == 1 else torch.cat(chunks)
 
     def _chunk(self, levels: list[Tensor], grid: tuple[int, int]) -> Tensor:
-        image = self.fused(self.reduced(levels, grid))
         if self.outputs:
-            return self.scratch.output_conv2(self.enlarged(image, grid))
+            # The fused map gets no name here: it is let go of before its enlargement is made.
+            return self.scratch.output_conv2(
+                self.enlarged(self.fused(self.reduced(levels, grid)), grid)
+            )
         height, width = (side * self.sizes.patch_size for side in grid)
-        return resized(self.scratch.output_conv1(image), (height // 2, width // 2))
+        image = self.scratch.output_conv1(self.fused(self.reduced(levels, grid)))
+        return resized(image, (height // 2, width // 2))
 
     def enlarged(self, image: Tensor, grid: tuple[int, int]) -> Tensor:
         """The fused map at the image's size, as the output's layers take it."""
         height, width = (side * self.sizes.patch_size for side in grid)
-        image = resized(self.scratch.output_conv1(image), (height, width))
-        return self.placed(image, width / height)
+        image = self.scratch.output_conv1(image)
+        return self.placed(resized(image, (height, width)), width / height)
 
     def reduced(self, levels: list[Tensor], grid: tuple[int, int]) -> list[Tensor]:
         """Tokens of the four taps as maps of as many channels, finest first."""
