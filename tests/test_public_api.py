@@ -28,7 +28,8 @@ CALLED = {
     "Mapper": "(config=None, *, frontend=None, matcher=None, recorder=None, store=None, "
     "live=False, known=Knowledge())",
     "Prediction": "(frame_index, timestamp, pointmap, confidence, T_world_camera, intrinsics, "
-    "image, is_metric, segment=0, descriptor=None, noise=DepthNoise(), uncertainty=None)",
+    "image, is_metric, segment=0, descriptor=None, noise=DepthNoise(), uncertainty=None, "
+    "is_still=False)",
     "Trajectory": "(timestamps, T_world_camera)",
     "UpdateEvent": "(poses, is_final)",
     "load_config": "(profile=None, changes=(), given=None)",

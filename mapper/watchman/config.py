@@ -10,8 +10,8 @@ from mapper.core.settings_model import settings
 class WatchmanConfig:
     """Watches over the predictions of networks, read from files or computed.
 
-    on: whether anything is watched. A fault begins a new segment, which the backend joins again.
-        Off until it has been judged in more rooms than one.
+    enabled: whether anything is watched. A fault begins a new segment, which the backend joins
+        again. Off until it has been judged in more rooms than one.
     collapse: depth is taken for collapsed where it varies by less than this share of what the frame
         before leads to expect.
     jump: a pose has jumped where, of the light where the motion puts the points, so much less is
@@ -21,7 +21,7 @@ class WatchmanConfig:
     still: share by which light may differ from that of a standing camera; 0 = never standing.
     """
 
-    on: Switch = False
+    enabled: Switch = False
     collapse: Share = 0.25
     jump: Share = 0.2
     scale: PositiveLogScale = 0.35

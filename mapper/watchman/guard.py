@@ -78,7 +78,7 @@ class Guard:
         return notes(self.events)
 
     def _watches(self, frontend: Frontend) -> bool:
-        return self._config.on and (frontend.name in SAVED or self._forgets(frontend))
+        return self._config.enabled and (frontend.name in SAVED or self._forgets(frontend))
 
     def _forgets(self, frontend: Frontend) -> bool:
         spec = BUILT_IN.get(frontend.name)

@@ -59,7 +59,7 @@ def run(network: Network, guard: Guard, room: Room, count: int = 12) -> list[Pre
 
 
 def test_a_network_is_reset_and_shown_the_last_good_frame_again(room: Room) -> None:
-    network, guard = Network(room, "cut3r"), Guard(WatchmanConfig(on=True))
+    network, guard = Network(room, "cut3r"), Guard(WatchmanConfig(enabled=True))
     passed = run(network, guard, room)
     (event,) = guard.events
     assert BAD <= event.frame_index <= BAD + 3
@@ -71,12 +71,12 @@ def test_a_network_is_reset_and_shown_the_last_good_frame_again(room: Room) -> N
 
 
 def test_saved_predictions_go_on_in_a_new_segment(room: Room) -> None:
-    network, guard = Network(room, "predictions"), Guard(WatchmanConfig(on=True))
+    network, guard = Network(room, "predictions"), Guard(WatchmanConfig(enabled=True))
     passed = run(network, guard, room)
     assert len(guard.events) == 1 and len(passed) == 12
     assert [p.segment for p in passed] == sorted(p.segment for p in passed)
     assert passed[-1].segment == 1 and network.segment == 0
-    resumed = Guard(WatchmanConfig(on=True))
+    resumed = Guard(WatchmanConfig(enabled=True))
     resumed.restore(guard.note())
     (later,) = resumed.step(network, replace(room.frame(12), index=12))
     assert later.segment == 1
@@ -84,14 +84,14 @@ def test_saved_predictions_go_on_in_a_new_segment(room: Room) -> None:
 
 @pytest.mark.parametrize("name", ["rgbd", "mono", "of another package"])
 def test_other_frontends_are_not_watched(room: Room, name: str) -> None:
-    network, guard = Network(room, name), Guard(WatchmanConfig(on=True))
+    network, guard = Network(room, name), Guard(WatchmanConfig(enabled=True))
     assert len(run(network, guard, room)) == 12 and not guard.events
-    off = Guard(WatchmanConfig(on=False))
+    off = Guard(WatchmanConfig(enabled=False))
     assert len(run(Network(room, "cut3r"), off, room)) == 12 and not off.events
 
 
 def test_a_standing_camera_opens_one_keyframe_in_two_hundred_frames(room: Room) -> None:
-    config = MapperConfig(threads=False, watchman=WatchmanConfig(on=True))
+    config = MapperConfig(threads=False, watchman=WatchmanConfig(enabled=True))
     network = Network(room, "predictions")
     view = room.frame(0)
     rng = np.random.default_rng(1)

@@ -115,7 +115,8 @@ def delay(found: Sequence[str], first: int) -> int | None:
 def ate(case: Shown, predictions: Sequence[Prediction]) -> tuple[float, int]:
     """Error of the whole mapper [m, RMSE after Sim(3)], and how many frames it placed."""
     with Mapper(
-        MapperConfig(threads=False, watchman=WatchmanConfig(on=True)), frontend=Saved(predictions)
+        MapperConfig(threads=False, watchman=WatchmanConfig(enabled=True)),
+        frontend=Saved(predictions),
     ) as mapper:
         for frame in case.frames:
             mapper.step(frame)
@@ -133,7 +134,7 @@ def main() -> None:
     parser.add_argument("--map", action="store_true", help="also the error of the whole mapper")
     options = parser.parse_args()
     cv2.setNumThreads(1)
-    config = WatchmanConfig(on=True)
+    config = WatchmanConfig(enabled=True)
     delays: dict[str, list[int | None]] = {kind: [] for kind in FAULTS}
     alarms = frames = 0
     for seed in range(*options.seeds):
