@@ -30,7 +30,9 @@ def localization_in_words(found: Localization, units: str) -> str:
         else f"{found.sigma_translation:.3f} units"
     )
     by = "by depth and features" if found.by_depth else "by features"
-    where = f"at {x:.3f} {y:.3f} {z:.3f} (off by {off}, {np.degrees(found.sigma_rotation):.2f} deg)"
+    where = (
+        f"at {x:.3f} {y:.3f} {z:.3f} (known to {off}, {np.degrees(found.sigma_rotation):.2f} deg)"
+    )
     if found.is_carried:
         return f"{where}, by the step from the next frame and {len(found.keyframes)} keyframes"
     text = f"{where}, {by}: {found.inliers} agree, {len(found.keyframes)} keyframes"
