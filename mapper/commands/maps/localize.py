@@ -112,7 +112,16 @@ def _located(opened: Map, path: Path, arguments: argparse.Namespace) -> Iterator
         for index, place in enumerate(found):
             if place is not None:
                 time = float(sequence.timestamps[index])
-                yield _Located(f"{sequence.name} {index}", time, place)
+                yield _Located(_name(sequence, index), time, place)
+
+
+def _name(sequence: Sequence, index: int) -> str:
+    """The image that a frame is read from, else (of a film) the sequence's name and a number."""
+    from mapper.io.sequences.captures.photograph import is_photograph
+
+    source_files = getattr(getattr(sequence, "stored", sequence), "source_files", None)
+    first = next(iter(source_files(index)), None) if source_files else None
+    return str(first) if first and is_photograph(first) else f"{sequence.name} {index}"
 
 
 def _left_out(error: Exception) -> None:

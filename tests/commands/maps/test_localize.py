@@ -31,6 +31,8 @@ def test_a_sequence_is_placed_where_it_was_mapped(
     code, out, _ = command("localize", finished.path, sample, *asked, "--out", poses)
     assert code == 0 and out.count("by depth and features") == 3
     assert "3 of 3 images are in this map" in out
+    images = sorted((sample / "rgb").iterdir())[10:61:25]
+    assert [line.split(": ")[0] for line in out.splitlines()[:3]] == [str(path) for path in images]
     found, known = read_tum(poses), read_tum(finished.trajectory)
     for time, T in zip(found.timestamps, found.T_world_camera, strict=True):
         there = known.T_world_camera[np.abs(known.timestamps - time).argmin()]
