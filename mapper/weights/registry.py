@@ -294,5 +294,5 @@ def _missing(frontend: str, model: str) -> str:
     remedy = f"run mapper weights fetch {names[0]}, or give" if names else "give"
     return (
         f"{frontend} needs weights and there are none in {weights_folder()}; {remedy} "
-        "--weights PATH; the frontend rgbd works without weights"
+        "--weights PATH; the frontends rgbd (depth) and mono (colour) need none"
     )

@@ -98,7 +98,7 @@ def test_resolving(folder: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("choice", "frontend", "expected"),
     [
-        (None, "cut3r-ttsa", "run mapper weights fetch cut3r-512-dpt.*rgbd works without"),
+        (None, "cut3r-ttsa", "run mapper weights fetch cut3r-512-dpt.*mono .colour. need none"),
         (None, "unheard-of", "give --weights PATH"),
         ("absent.pth", "cut3r", r"no such file.*known: cut3r-512-dpt, cut3r-224-linear"),
         ("wint3r", "cut3r", "are weights of wint3r, but cut3r needs cut3r's"),
