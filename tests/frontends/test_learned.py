@@ -219,5 +219,5 @@ def test_missing_weights_say_how_to_get_them(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MAPPER_WEIGHTS", str(tmp_path))
-    with pytest.raises(InputError, match=r"mapper weights fetch.*rgbd works without"):
+    with pytest.raises(InputError, match=r"mapper weights fetch.*rgbd .depth. and mono"):
         create_frontend(MapperConfig(), name, OrbMatcher())
