@@ -17,6 +17,8 @@ class MonoConfig:
     focal: length, of the images as they are worked on; 0 = as the sequence knows it, else found.
     refine: focal length and radial distortion, by all keyframes; auto = from what is known of them,
         off = they stay.
+    loops: what keyframes see of places of another time ties the map together in the end, where the
+        images are explained better with it; off = it does not.
     depth_every: keyframes from one with a depth map to the next.
     depth_width: of the depth maps.
     planes: depths that are tried.
@@ -26,6 +28,7 @@ class MonoConfig:
 
     focal: Annotated[NonNegative, Unit("px")] = 0.0
     refine: Annotated[Literal["auto", "off"], WORD] = "auto"
+    loops: Annotated[Literal["auto", "off"], WORD] = "auto"
     depth_every: Keyframes = 2
     depth_width: Pixels = 320
     planes: Annotated[Count, Ge(8), Le(256)] = 80

@@ -22,13 +22,15 @@ MOVING_FRAMES: Final = 10
 class Findings:
     """camera: as known in the end. rms: pixels, of the last adjustment. kept: shares of pixels with
     depth, of the depth maps. focals: lengths that the segments were told with, pixels. moving: the
-    most frames in a row that found few points."""
+    most frames in a row that found few points. loops: views of places of another time that tie
+    the map together."""
 
     camera: KnownCamera | None = None
     rms: float = 0.0
     kept: list[float] = field(default_factory=list)
     focals: list[float] = field(default_factory=list)
     moving: int = 0
+    loops: int = 0
     _now: int = 0
 
     def frame(self, found: int, visible: int) -> None:
@@ -46,7 +48,7 @@ class Findings:
             "width": lens.width, "height": lens.height, "source": self.camera.source.value,
             "windows": self.camera.windows, "rms_px": self.rms, "readout_s": lens.readout,
         }  # fmt: skip
-        return {"found_camera": camera, "depth_share": self._kept}
+        return {"found_camera": camera, "depth_share": self._kept, "adjusted_loops": self.loops}
 
     def notes(self) -> list[str]:
         """Sentences for whoever mapped the sequence."""
@@ -62,6 +64,11 @@ class Findings:
             found.append(
                 f"the rows of an image are read out over {1000 * lens.readout:.0f} ms (a rolling "
                 "shutter), which the poses allow for and the depth maps do not"
+            )
+        if self.loops:
+            found.append(
+                f"{self.loops} views of places seen before tie the map together: with them the "
+                "images are explained better"
             )
         if self.rms > HIGH_RMS:
             found.append(f"points are off by {self.rms:.2f} px: the camera may be another kind")

@@ -23,6 +23,7 @@ from mapper.frontends.mono.findings import Findings
 from mapper.frontends.mono.geometry.bundle import FocalPrior
 from mapper.frontends.mono.mapping.firmness import FEWEST, Firmness
 from mapper.frontends.mono.mapping.following import Follower
+from mapper.frontends.mono.mapping.keyframe_features import KeyframeFeatures
 from mapper.frontends.mono.mapping.record import Record
 from mapper.frontends.mono.mapping.relocaliser import Relocaliser
 from mapper.frontends.mono.mapping.segment import Segment
@@ -76,7 +77,8 @@ class MonoFrontend:
         self._segment: Segment | None = None
         self._answers = Answers(self.config, self._number)
         self._starter = Starter(self._flow)
-        self._relocaliser = Relocaliser(self._follower, self._matcher)
+        self._features = KeyframeFeatures(self._matcher)
+        self._relocaliser = Relocaliser(self._follower, self._features)
         self._waiting: list[Record] = []  # for the camera, for a start, or to be found
         self._offered = 0  # of those to the starter
         self._lost = 0
@@ -235,9 +237,12 @@ class MonoFrontend:
             self._waiting = []
             return []
         assert self.camera is not None
-        segment.adjust_all(FINAL, None if self.config.refine == "off" else self.camera.prior)
+        refine = None if self.config.refine == "off" else self.camera.prior
+        segment.adjust_all(FINAL, refine)
         if not self._is_sure(segment, ended=True):
             return self._give_up(segment)
+        if self.config.loops != "off":
+            self._findings.loops += segment.close_loops(self._features, FINAL, refine)
         answers = self._answers.finish(segment)
         self.recovered += self._answers.recovered
         self._correct(segment)

@@ -51,6 +51,12 @@ class Observations:
             return self.pixels
         return self.pixels - lens.readout * self.drifts
 
+    def part(self, kept: Bool[np.ndarray, " n"]) -> Observations:
+        """Some of them, of the same points: of some there may be none left."""
+        starts = np.concatenate([[0], np.cumsum(kept)])[self.starts]
+        drifts = None if self.drifts is None else self.drifts[kept]
+        return Observations(starts, self.views[kept], self.pixels[kept], self.weights[kept], drifts)
+
     @classmethod
     def sorted_by(
         cls,
@@ -125,6 +131,11 @@ def adjust(
         if gain < enough * scene.cost:
             break
     return scene
+
+
+def measured(scene: Scene, seen: Observations) -> Scene:
+    """The same scene with its errors and cost, by what was seen."""
+    return _Problem(scene, seen, None).measured(scene)
 
 
 def pose_covariance(

@@ -173,18 +173,20 @@ class LocalMap:
 
         refine: the lens is unknown too.
         """
-        return place_uncertainty(*self._everything(), self.rms, refine)
+        scene, seen, _ = self.everything()
+        return place_uncertainty(scene, seen, self.rms, refine)
 
     def disagreement(self, refine: FocalPrior | None) -> float:
         """The same by what parts of the points say, see there."""
-        return disagreement(*self._everything(), refine)
+        scene, seen, _ = self.everything()
+        return disagreement(scene, seen, refine)
 
-    def _everything(self) -> tuple[Scene, Observations]:
-        """All keyframes and points, the first keyframe held."""
+    def everything(self) -> tuple[Scene, Observations, Int64[np.ndarray, " p"]]:
+        """All keyframes and points, the first keyframe held, and the points' ids."""
         numbers = np.arange(len(self.keyframes))
         seen, ids = self._observations(np.flatnonzero(self.points.state == POINT), numbers, 2)
         places = self.points.places[ids].copy()
-        return Scene(self.lens, self.keyframes.poses, places, numbers > 0), seen
+        return Scene(self.lens, self.keyframes.poses, places, numbers > 0), seen, ids
 
     def _adjust(
         self,
@@ -248,15 +250,15 @@ class LocalMap:
             np.concatenate([k.pixels for k in chosen])[kept],
             np.concatenate([k.weights for k in chosen])[kept],
         )
-        return self._with_drifts(seen, ids[enough], numbers), ids[enough]
+        return self.with_drifts(seen, ids[enough], numbers), ids[enough]
 
-    def _with_drifts(
+    def with_drifts(
         self,
         seen: Observations,
         ids: Int64[np.ndarray, " q"],
         numbers: Int64[np.ndarray, " k"],
     ) -> Observations:
-        """The same, and how the keyframes moved meanwhile, where that is known."""
+        """What keyframes saw of points, and how those moved meanwhile, where that is known."""
         velocities = self.keyframes.velocities[numbers]
         if not velocities.any():
             return seen

@@ -21,8 +21,11 @@ from mapper.frontends.mono.mapping.following import (
     Track,
     Unplaced,
 )
+from mapper.frontends.mono.mapping.keyframe_features import KeyframeFeatures
 from mapper.frontends.mono.mapping.keyframes import MonoKeyframe
 from mapper.frontends.mono.mapping.local_map import LocalMap
+from mapper.frontends.mono.mapping.loop_closing import close_loops
+from mapper.frontends.mono.mapping.loops import find_loops, observe_loops
 from mapper.frontends.mono.mapping.points import POINT, SEED
 from mapper.frontends.mono.mapping.record import Record
 from mapper.frontends.mono.mapping.relocaliser import Relocaliser
@@ -97,6 +100,17 @@ class Segment:
         self._look_how_it_moved()
         self.map.adjust_all(iterations, refine)
         self._track = replace(self._track, T=self._last.T)
+
+    def close_loops(
+        self, features: KeyframeFeatures, iterations: int, refine: FocalPrior | None
+    ) -> int:
+        """Adjust all with what is seen of places of another time, where that explains the images
+        better; how many such views there are. features: of the map's keyframes."""
+        loops = close_loops(self.map, find_loops(self.map, features), refine)
+        if loops:
+            observe_loops(self.map, loops)
+            self.adjust_all(iterations, refine)
+        return len(loops)
 
     def _look_how_it_moved(self) -> None:
         """The velocity of each frame, by the one before and the one after it."""
