@@ -1,6 +1,7 @@
 """Renders rooms to learn from: a file each of images, depth, poses and intrinsics.
 
     python tools make_rooms --rooms 300 --out DIR [--split train|validation|test] [--first N]
+        [--walk 200]
 
 Rooms that are there already are left as they are.
 """
@@ -24,10 +25,17 @@ def main() -> None:
     parser.add_argument("--split", choices=tuple(FIRST_SEEDS), default="train")
     parser.add_argument("--size", type=int, nargs=2, default=(112, 84), metavar=("W", "H"))
     parser.add_argument("--frames", type=int, default=48, help="of each room")
+    parser.add_argument(
+        "--walk", type=int, default=0, metavar="N",
+        help="frames of the walk, of which a file holds a stretch: the longer, the more of it is "
+        "moving, not turning; 0 = as many as a file",
+    )  # fmt: skip
     options = parser.parse_args()
+    if options.walk and options.walk < options.frames:
+        parser.error(f"--walk {options.walk}: fewer than the {options.frames} frames of a file")
     cv2.setNumThreads(1)
     options.out.mkdir(parents=True, exist_ok=True)
-    files = RoomFiles(options.split, tuple(options.size), options.frames)
+    files = RoomFiles(options.split, tuple(options.size), options.frames, options.walk)
     started = time.process_time()
     made = 0
     for number in range(options.first, options.first + options.rooms):

@@ -133,10 +133,12 @@ class Cut3rFrontend(LearnedFrontend):
         self._T_known_first = memory.T_known_first
 
     def _layout_of(self, width: int, height: int) -> Layout:
-        return layout_of(width, height, self._image_size)
+        patch = self._model.config.patch_size
+        return layout_of(width, height, self._image_size, patch=patch)
 
     def _preprocessed(self, image: np.ndarray) -> np.ndarray:
-        return preprocessed(image, self._image_size)
+        patch = self._model.config.patch_size
+        return preprocessed(image, self._image_size, patch=patch)
 
     def _forget(self) -> None:
         self._frames_in_segment = 0

@@ -18,10 +18,13 @@ PATCH = 16
 SQUARE_SIZE = 224  # the size of the linear checkpoint, which only knows squares
 
 
-def layout_of(width: int, height: int, size: int, square_ok: bool = False) -> Layout:
+def layout_of(
+    width: int, height: int, size: int, square_ok: bool = False, patch: int = PATCH
+) -> Layout:
     """Of an image of width x height for a model of `size`.
 
-    square_ok: leave square images square where the size allows it; published: cut to 4:3.
+    square_ok: leave square images square where the size allows it; published: cut to 4:3. patch:
+    pixels that both sides are a multiple of.
     """
     longest = size
     if size == SQUARE_SIZE:  # the short side becomes 224
@@ -33,9 +36,10 @@ def layout_of(width: int, height: int, size: int, square_ok: bool = False) -> La
     if size == SQUARE_SIZE:
         half_width = half_height = min(cx, cy)
     else:
-        half_width, half_height = (2 * c // PATCH * (PATCH // 2) for c in (cx, cy))
+        half = patch // 2
+        half_width, half_height = (c // half * half for c in (cx, cy))
         if new[0] == new[1] and not square_ok:
-            half_height = 3 * half_width // 4
+            half_height = 3 * half_width // 4 // half * half
     if half_width == 0 or half_height == 0:
         raise too_narrow(width, height)
     return Layout(new, (cx - half_width, cy - half_height), (2 * half_width, 2 * half_height))
@@ -46,13 +50,14 @@ def preprocessed(
     size: int,
     crop: bool = True,
     square_ok: bool = False,
+    patch: int = PATCH,
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """uint8 (H, W, 3) RGB, both sides multiples of 16 (224: exactly square), of an RGB image.
+    """uint8 (H, W, 3) RGB of an RGB image, both sides multiples of `patch` (224: exactly square).
 
     crop=False squeezes instead of cutting, as the published evaluation does.
     """
     picture = as_picture(image)
-    layout = layout_of(*picture.size, size, square_ok)
+    layout = layout_of(*picture.size, size, square_ok, patch)
     kind = resampling(shrinks=max(picture.size) > max(layout.resized))
     picture = picture.resize(layout.resized, kind)
     if crop:

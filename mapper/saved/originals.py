@@ -185,6 +185,7 @@ def _published(frontend: str, width: int, height: int, side: int) -> Iterator[La
 
     makers = {
         "cut3r": partial(cut3r.layout_of, width, height, side),
+        "cut3r of small patches": partial(cut3r.layout_of, width, height, side, patch=14),
         "wint3r": partial(wint3r.layout_of, width, height),
         "vggt": partial(vggt.layout_of, width, height, side),
         "da3": partial(da3.layout_of, width, height, side, "upper_bound_crop"),

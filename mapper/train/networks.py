@@ -21,13 +21,16 @@ from mapper.frontends.vggt.network import Vggt
 from mapper.frontends.wint3r.config import Wint3rConfig
 from mapper.frontends.wint3r.network import Wint3r
 from mapper.train.batch import TrainingBatch
+from mapper.train.encoder_start import cut3r_encoder
 from mapper.train.looking import seen_errors
 from mapper.train.losses.cut3r import Cut3rCriterion
 from mapper.train.objectives.cut3r import Cut3rObjective
+from mapper.train.objectives.emphasis import Emphasis
 from mapper.train.objectives.objective import Looking, MixedPrecision, Objective
-from mapper.train.objectives.stream3r import Emphasis, Stream3rObjective
+from mapper.train.objectives.stream3r import Stream3rObjective
 from mapper.train.objectives.streamvggt import DistillationObjective, PointsObjective
 from mapper.train.objectives.taught_attention import TaughtAttention
+from mapper.train.objectives.taught_state import TaughtState
 from mapper.train.objectives.vggt import VggtObjective
 from mapper.train.objectives.wint3r import Wint3rObjective
 from mapper.train.recipe import Recipe
@@ -91,7 +94,9 @@ def objective_of(recipe: Recipe, model: nn.Module, teacher: Vggt | None = None) 
     precision = MixedPrecision(recipe.precision == "bfloat16")
     if isinstance(model, Cut3r):
         criterion = Cut3rCriterion(recipe.loss != "all_alike", recipe.last_view_decides)
-        return Cut3rObjective(model, criterion, recipe.long, precision)
+        kept = TaughtState(model, recipe.matching_block) if recipe.matching else None
+        emphasis = Emphasis(recipe.cameras, matching=recipe.matching, taught=kept)
+        return Cut3rObjective(model, criterion, recipe.long, precision, emphasis)
     if isinstance(model, Wint3r):
         return Wint3rObjective(model, precision)
     assert isinstance(model, Vggt)
@@ -109,15 +114,16 @@ def objective_of(recipe: Recipe, model: nn.Module, teacher: Vggt | None = None) 
 
 def take_over(model: nn.Module, start: Path) -> None:
     """The tensors of a checkpoint that fit by name and shape; the others stay as drawn, and are
-    told. Raises InputError where hardly any does."""
+    told. CUT3R takes STream3R's encoder. Raises InputError where hardly any tensor fits."""
     tensors = add_state_decoder(load_checkpoint(start).tensors)
+    encoder = cut3r_encoder(tensors) if isinstance(model, Cut3r) else {}
     own = model.state_dict()
     fitting = {
         name: tensor
-        for name, tensor in tensors.items()
+        for name, tensor in (encoder or tensors).items()
         if name in own and own[name].shape == tensor.shape
     }
-    if len(fitting) < LEAST_KNOWN * len(own):
+    if len(fitting) < (len(encoder) or LEAST_KNOWN * len(own)):
         raise InputError(
             f"{start}: {len(fitting)} of {len(own)} tensors fit the recipe's network; "
             "give a checkpoint of this model and these sizes"

@@ -114,9 +114,10 @@ class Recipe:
     last_view_decides: CUT3R's published rule that a sequence whose last view shows rays alone has
         no loss of poses.
     limit_images: STream3R's published bound on what an image's edges may cost.
-    cameras: what the cameras' part of STream3R's loss weighs. matching: weight of what the first
-        head of global attention matching_block is told of where patches are seen again, of
-        STream3R alone; 0 = nothing, as published.
+    cameras: what the cameras' part of STream3R's or CUT3R's loss weighs. matching: weight of what
+        the first head of global attention matching_block of STream3R, of cross attention
+        matching_block of CUT3R (from 1 on), is told of where patches are seen again; 0 = nothing,
+        as published.
     data: what batches are drawn.
     rate: of learning.
     steps: of the optimiser. accumulate: batches of each. clip: norm of the gradient at most, 0 =
@@ -178,14 +179,17 @@ class Recipe:
             raise ValueError(f"{chosen[0]}: of cut3r alone, not of {self.model}")
         if self.loss == "points" and self.model not in ("vggt", "streamvggt"):
             raise ValueError(f"loss points: of vggt and streamvggt, not of {self.model}")
-        of_stream3r = {
-            "loss cameras": self.loss == "cameras",
+        told = {
             "cameras": self.cameras != 1,
             "matching": self.matching > 0,
         }
-        chosen = [name for name, value in of_stream3r.items() if value]
-        if chosen and self.model != "stream3r":
-            raise ValueError(f"{chosen[0]}: of stream3r alone, not of {self.model}")
+        chosen = [name for name, value in told.items() if value]
+        if chosen and self.model not in ("stream3r", "cut3r"):
+            raise ValueError(f"{chosen[0]}: of stream3r and cut3r, not of {self.model}")
+        if chosen and self.long:
+            raise ValueError(f"{chosen[0]}: of whole sequences, not of long ones")
+        if self.loss == "cameras" and self.model != "stream3r":
+            raise ValueError(f"loss cameras: of stream3r alone, not of {self.model}")
         if self.step_each_chunk and (not self.long or self.accumulate > 1):
             raise ValueError("step_each_chunk: needs long, and accumulate 1")
 

@@ -25,11 +25,17 @@ PATHS: Final = ("hand_held", "head_worn", "robot", "rotation")
 
 @dataclass(frozen=True, slots=True)
 class RoomFiles:
-    """What is drawn of each room. size: (W, H) pixels. frames: of each walk."""
+    """What is drawn of each room.
+
+    size: (W, H) pixels. frames: of each file. walk: frames of the walk, of which they are a stretch
+    that the seed draws; 0 = all of it. A walk goes once around whatever it takes: a short one turns
+    much and hardly moves, and what it shows tells little of how far it went.
+    """
 
     split: Split
     size: tuple[int, int] = (112, 84)
     frames: int = 48
+    walk: int = 0
 
     def spec(self, number: int) -> SequenceSpec:
         """The number-th room of the split: nothing in it moves, and the way never breaks."""
@@ -41,8 +47,14 @@ class RoomFiles:
             moving="nothing",
             width=width,
             height=height,
-            frames=self.frames,
+            frames=max(self.walk, self.frames),
         )
+
+    def stretch(self, number: int) -> range:
+        """The frames of the number-th room's walk that its file holds."""
+        left = max(self.walk - self.frames, 0)
+        first = int(np.random.default_rng([FIRST_SEEDS[self.split] + number]).integers(left + 1))
+        return range(first, first + self.frames)
 
     def path(self, number: int, folder: Path) -> Path:
         """Of a room's file."""
@@ -52,7 +64,7 @@ class RoomFiles:
         """Render a room; the path of its file, which is whole or not there."""
         path = self.path(number, folder)
         sequence = RoomSequence(self.spec(number))
-        rendered = list(sequence)
+        rendered = [sequence[index] for index in self.stretch(number)]
         with atomic_write(path, "wb") as file:
             np.savez(
                 file,

@@ -24,6 +24,7 @@ from mapper.train.batch import TrainingBatch
 from mapper.train.losses.cut3r import Cut3rCriterion, cut3r_loss
 from mapper.train.losses.cut3r_units import Cut3rOutput
 from mapper.train.losses.terms import Loss
+from mapper.train.objectives.emphasis import AS_PUBLISHED, Emphasis
 from mapper.train.objectives.objective import FULL, MixedPrecision, Seen
 
 BY_KIND: Final = Cut3rCriterion()
@@ -40,6 +41,7 @@ class Cut3rObjective:
     criterion: Cut3rCriterion = BY_KIND
     long: bool = False
     precision: MixedPrecision = FULL
+    emphasis: Emphasis = AS_PUBLISHED
 
     def __call__(self, batch: TrainingBatch) -> Iterator[Loss]:
         """One loss, or one of each chunk of a long sequence."""
@@ -50,7 +52,7 @@ class Cut3rObjective:
             views = encoded_views(self.model, batch)
             state = self.model.initial_state(len(batch.images))
             output, _ = self._decoded(views, state, batch)
-        yield cut3r_loss(output, batch, self.criterion)
+        yield self.emphasis.of(cut3r_loss(output, batch, self.criterion), "poses", batch)
 
     def seen(self, batch: TrainingBatch) -> Seen:
         """View after view, in one go however long the sequence is."""

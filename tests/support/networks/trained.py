@@ -24,6 +24,10 @@ CUT3R: Final[dict[str, Any]] = {
     "dec_num_heads": 2, "state_dec_num_heads": 2, "state_size": 9, "local_mem_size": 4,
     "ray_enc_depth": 1, "dpt": {"feature_dim": 8, "last_dim": 8, "layer_dims": [8, 8, 8, 8]},
 }  # fmt: skip
+SMALL_PATCHES: Final[dict[str, Any]] = {  # a place in the state for each of a square image
+    **CUT3R, "img_size": SIDE, "patch_size": 14, "state_size": 64, "head_type": "linear",
+    "rgb_head": False,
+}  # fmt: skip
 WINT3R: Final[dict[str, Any]] = {
     "enc_embed_dim": 32, "enc_depth": 1, "enc_num_heads": 2, "dec_embed_dim": 32, "dec_depth": 2,
     "dec_num_heads": 2, "state_dec_num_heads": 2, "state_size": 9, "window_size": 2,

@@ -26,7 +26,8 @@ def wall(right: float, near: bool = False) -> View:
 
 def test_a_camera_moved_by_a_patch_sees_all_a_patch_aside() -> None:
     views = [wall(0), wall(PATCH * DEPTH / FOCAL)]
-    where, shown = seen_again(joined([views], [PLAIN]), PATCH)
+    again = seen_again(joined([views], [PLAIN]), PATCH)
+    where, shown = again.nearest, again.shown
     patches = torch.arange(9).view(3, 3)
     assert torch.equal(where[0, 0, 0], patches.flatten()) and shown[0, 0, 0].all()
     # What the second sees in its first column, the first has in its second one.
@@ -35,8 +36,24 @@ def test_a_camera_moved_by_a_patch_sees_all_a_patch_aside() -> None:
     assert torch.equal(shown[0, 0, 1].view(3, 3), torch.tensor([[False, True, True]] * 3))
 
 
+def test_a_place_between_patches_is_shared_by_them() -> None:
+    """A quarter of a patch to the right of where it was, and beyond the last centre all of it."""
+    views = [wall(0), wall(-0.25 * PATCH * DEPTH / FOCAL)]
+    again = seen_again(joined([views], [PLAIN]), PATCH).of(0, 1)
+    shares = torch.zeros(1, 9, 9).scatter_add(2, again.patches, again.shares)
+    expected = 0.75 * torch.eye(9)
+    for patch in range(9):
+        expected[patch, min(patch + 1, patch // 3 * 3 + 2)] += 0.25
+    torch.testing.assert_close(shares[0], expected, rtol=0, atol=1e-6)
+    logits = (expected[None] + 1e-9).log()
+    entropy = -(0.75 * np.log(0.75) + 0.25 * np.log(0.25))
+    between = (torch.arange(9) % 3 < 2)[again.shown[0]]
+    costs = again.costs(logits)[between]
+    assert torch.allclose(costs, torch.tensor(entropy, dtype=torch.float32), atol=1e-5)
+
+
 def test_what_is_hidden_there_is_not_seen_again() -> None:
-    _, shown = seen_again(joined([[wall(0, near=True), wall(0)]], [PLAIN]), PATCH)
+    shown = seen_again(joined([[wall(0, near=True), wall(0)]], [PLAIN]), PATCH).shown
     assert torch.equal(shown[0, 1, 0].view(3, 3)[:, 0], torch.tensor([True, False, True]))
 
 

@@ -27,12 +27,16 @@ from mapper.train.objectives.wint3r import window_frames
 from mapper.train.recipe import DataRecipe, Recipe
 from mapper.train.recomputing import recompute
 from mapper.train.stepping import Told
-from tests.support.networks.trained import CUT3R, SIDE, VGGT, WINT3R, Wall
+from tests.support.networks.trained import CUT3R, SIDE, SMALL_PATCHES, VGGT, WINT3R, Wall
 from tests.support.pretended_gpu.torch_cuda import pretended_gpu
 
 RECIPES: dict[str, dict[str, Any]] = {
     "cut3r": {"model": "cut3r", "network": CUT3R},
     "cut3r_alike_long": {"model": "cut3r", "network": CUT3R, "loss": "all_alike", "long": True},
+    "cut3r_taught": {
+        **{"model": "cut3r", "network": SMALL_PATCHES},
+        **{"cameras": 10.0, "matching": 1.0, "matching_block": 1},
+    },
     "stream3r": {"model": "stream3r", "network": VGGT},
     "stream3r_cameras": {
         **{"model": "stream3r", "network": VGGT, "loss": "cameras"},
@@ -59,6 +63,7 @@ START = "camera_head.empty_pose_tokens"
 UNUSED = {
     "cut3r": OF_CUT3R,
     "cut3r_alike_long": (*OF_CUT3R, *BEFORE),
+    "cut3r_taught": OF_CUT3R,
     "stream3r_cameras": ("depth_head", "point_head"),
     "streamvggt": (START,),
     "streamvggt_points": (START, "depth_head", "track_head"),
