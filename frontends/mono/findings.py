@@ -63,7 +63,7 @@ class Findings:
         if abs(lens.readout) > TOLD_READOUT:
             found.append(
                 f"the rows of an image are read out over {1000 * lens.readout:.0f} ms (a rolling "
-                "shutter), which the poses allow for and the depth maps do not"
+                "shutter), which poses and depth maps allow for"
             )
         if self.loops:
             found.append(

@@ -16,12 +16,15 @@ from mapper.core.prediction import Prediction
 from mapper.frontends.masking import masked
 from mapper.frontends.mono.config import MonoConfig
 from mapper.frontends.mono.depth.consistency import consistent
-from mapper.frontends.mono.depth.neighbours import neighbours_of, points_of
+from mapper.frontends.mono.depth.neighbours import neighbours_of
 from mapper.frontends.mono.depth.plane_sweep import sweep
 from mapper.frontends.mono.depth.sparse import sparse_depth
 from mapper.frontends.mono.depth.view import DepthMap, RawDepth, SweptView
 from mapper.frontends.mono.geometry.pose_from_points import covariance_seen_from
+from mapper.frontends.mono.geometry.straightening import Motion, straight_image, straight_mask
 from mapper.frontends.mono.mapping.keyframes import MonoKeyframe
+from mapper.frontends.mono.mapping.local_map import LocalMap
+from mapper.frontends.mono.mapping.points import POINT
 from mapper.frontends.mono.mapping.record import Record
 from mapper.frontends.mono.mapping.segment import Segment
 
@@ -30,7 +33,7 @@ WITNESSES: Final = 8  # depth maps that are asked about another
 LATER_WITNESSES: Final = 2  # of them that must be there, before it is answered
 MOST_WAITING: Final = 100  # frames
 LEAST_FIRST: Final = 0.05  # of the pixels: a first view with fewer depths has none
-OUTER: Final = (2, 98)  # percentiles of the points' depths, between which most lie
+SPREAD: Final = (2, 50, 98)  # percentiles of the points' depths: most lie between the outer ones
 NOISE: Final = DepthNoise(0.0, 0.02, 0.0)  # median error 1.4 % of the depth, measured
 
 
@@ -119,6 +122,7 @@ class Answers:
             found = sparse_depth(segment.map, record, camera)  # whose units would nobody know
         self._has_begun = True
         none = np.zeros((height, width), np.float32)
+        motion = Motion(record.velocity, _depths(segment.map, record.T, record.ids)[1])
         T_world_camera = inverse(np.vstack([record.T, [0.0, 0.0, 0.0, 1.0]]))
         uncertainty = self._uncertainty(record, T_world_camera, in_time)
         told = Prediction(
@@ -128,7 +132,7 @@ class Answers:
             none if found is None else found.confidence,
             T_world_camera,
             camera,
-            segment.lens.undistorted(record.image, width, height),
+            straight_image(segment.lens, record.image, (width, height), motion),
             is_metric=False,
             segment=self._number,
             noise=NOISE,
@@ -136,7 +140,7 @@ class Answers:
         )
         if record.mask is None:
             return told
-        return masked(told, segment.lens.undistorted_mask(record.mask, width, height))
+        return masked(told, straight_mask(segment.lens, record.mask, (width, height), motion))
 
     @staticmethod
     def _uncertainty(
@@ -173,17 +177,15 @@ class Answers:
         return replace(raw, view=replace(raw.view, T=keyframe.T))
 
     def _view(self, segment: Segment, keyframe: MonoKeyframe) -> SweptView:
-        points = points_of(segment.map, keyframe)
-        depths = points @ keyframe.T[2, :3] + keyframe.T[2, 3]
-        near, far = np.percentile(depths, OUTER) if len(depths) else (1.0, 1.0)
+        near, middle, far = _depths(segment.map, keyframe.T, keyframe.ids)
         grey = segment.map.keyframes.grey(keyframe.number)
         size = reduced_size(grey.shape[1], grey.shape[0], self._config.depth_width)
         return SweptView(
             keyframe.T,
-            segment.lens.undistorted(grey, *size),
+            straight_image(segment.lens, grey, size, Motion(keyframe.velocity, middle)),
             segment.lens.pinhole.resized(*size),
-            float(near),
-            float(far),
+            near,
+            far,
         )
 
     def _forget(self, in_time: list[MonoKeyframe]) -> None:
@@ -191,6 +193,18 @@ class Answers:
         told = [k.number for k in in_time if self._swept.get(k.number) is not None]
         for number in told[: -2 * WITNESSES]:
             self._swept[number] = None
+
+
+def _depths(
+    local_map: LocalMap, T: np.ndarray, ids: np.ndarray | None
+) -> tuple[float, float, float]:
+    """Nearest, usual and farthest of the points among ids (N,), in a camera T_camera_world; 1 where
+    there are none."""
+    ids = np.zeros(0, np.int64) if ids is None else ids
+    points = local_map.points.places[ids[local_map.points.state[ids] == POINT]]
+    depths = points @ T[2, :3] + T[2, 3]
+    near, middle, far = np.percentile(depths, SPREAD).tolist() if len(depths) else (1.0, 1.0, 1.0)
+    return near, middle, far
 
 
 def recovered_of(records: Sequence[Record]) -> int:
