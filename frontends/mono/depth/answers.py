@@ -33,7 +33,7 @@ WITNESSES: Final = 8  # depth maps that are asked about another
 LATER_WITNESSES: Final = 2  # of them that must be there, before it is answered
 MOST_WAITING: Final = 100  # frames
 LEAST_FIRST: Final = 0.05  # of the pixels: a first view with fewer depths has none
-SPREAD: Final = (2, 50, 98)  # percentiles of the points' depths: most lie between the outer ones
+OUTER: Final = (2, 98)  # percentiles of the points' depths, between which most lie
 NOISE: Final = DepthNoise(0.0, 0.02, 0.0)  # median error 1.4 % of the depth, measured
 
 
@@ -203,7 +203,9 @@ def _depths(
     ids = np.zeros(0, np.int64) if ids is None else ids
     points = local_map.points.places[ids[local_map.points.state[ids] == POINT]]
     depths = points @ T[2, :3] + T[2, 3]
-    near, middle, far = np.percentile(depths, SPREAD).tolist() if len(depths) else (1.0, 1.0, 1.0)
+    near, middle, far = (
+        np.percentile(depths, (OUTER[0], 50, OUTER[1])).tolist() if len(depths) else (1.0, 1.0, 1.0)
+    )
     return near, middle, far
 
 
