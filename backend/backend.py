@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -24,6 +24,9 @@ from mapper.backend.keyframes.keyframe import Keyframe, turning_of
 from mapper.backend.keyframes.keyframe_tracker import KeyframeTracker
 from mapper.backend.keyframes.map_cache import MapCache, MapStore
 from mapper.backend.loops.linker import KeyframeLinker
+from mapper.backend.moving.finding import Moving
+from mapper.backend.moving.layer import MovingPoints, moving_points
+from mapper.backend.moving.marking import leave_features_out, marked, moving_in
 from mapper.backend.priors.knowledge import Knowledge
 from mapper.backend.self_doubt.doubt import SelfDoubt, doubt
 from mapper.backend.self_doubt.held_frames import HeldFrameCounter, HeldFrames
@@ -69,6 +72,7 @@ class Backend:
         self._held = HeldFrameCounter()
         self._final: GlobalMap | None = None  # known at the end
         self._correction = Correction()
+        self.moving = Moving()
         self.known = Knowledge()  # of the map from elsewhere; counts at the end
 
     def add(self, prediction: Prediction) -> GraphUpdate:
@@ -148,8 +152,18 @@ class Backend:
 
     def finalise(self, aligner: Aligner | None = None) -> None:
         """Optimise the graph for good, align, and fuse the maps that this makes better."""
-        final = finalise(self.keyframes, self.graph, self.maps, self.config, aligner, self.known)
+        final = finalise(
+            self.keyframes,
+            self.graph,
+            self.maps,
+            self.config,
+            aligner,
+            self.known,
+            self._take_out,
+        )
         self.graph.poses.update(final.poses)
+        if final.is_aligned:
+            self._take_out(final)
         if final.is_aligned or final.was_tied:
             source = final.maps_to_fuse(self.config.refinement, self.maps.map)
             self.fusion = fused_map(final, self.config.fusion, source)
@@ -161,6 +175,25 @@ class Backend:
                 self.maps.replace(keyframe, final.new_maps[keyframe.id])
         self._final = replace(final, new_maps={})
 
+    def _take_out(self, final: GlobalMap) -> None:
+        """Note what moved in the keyframes' maps, or take it out of them."""
+        config = self.config
+        if config.dynamic == "off" or final.new_maps:
+            return
+        with self._stopwatch.measure("moving"):
+            found = moving_in(final, self.maps.map, config.fusion, config.refinement, config.moving)
+        before = self.moving if config.dynamic == "remove" else Moving()
+        self.moving = before.joined(found)
+        for keyframe in final.keyframes:
+            if (pixels := found.pixels.get(keyframe.id)) is None:
+                continue
+            source = self.maps.map(keyframe.id)
+            without = marked(source, pixels, config.dynamic == "remove")
+            if config.dynamic == "remove":
+                self.fusion.remove(keyframe.id)  # as it went in
+                leave_features_out(keyframe, without.depth)
+            self.maps.replace(keyframe, without)
+
     def close(self) -> None:
         """Let go of what is not memory; the map can still be asked for."""
         self._solver.close()
@@ -170,6 +203,11 @@ class Backend:
         if self._final is not None:
             return self._final
         return connected_map(self.keyframes, self.graph)
+
+    def moving_points(self) -> Iterator[MovingPoints]:
+        """What keyframes saw of things that moved, in the order of time; nothing where none did."""
+        final = self.global_map()
+        return moving_points(final, self.maps.map) if self.moving.pixels else iter(())
 
     def self_doubt(self) -> SelfDoubt:
         """What the map says against itself; asked at the end, of the final one."""

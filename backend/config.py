@@ -17,6 +17,7 @@ from mapper.backend.keyframes.frame_placement import PlacementConfig
 from mapper.backend.keyframes.keyframe_selector import KeyframeConfig
 from mapper.backend.loops.edge_measurement import EdgeConfig
 from mapper.backend.loops.loop_closer import LoopCloserConfig
+from mapper.backend.moving.config import MovingConfig
 from mapper.core.quantities import WORD, Keyframes, Share
 from mapper.core.settings_model import settings
 
@@ -43,6 +44,9 @@ class BackendConfig:
     alignment: global alignment of all keyframes.
     online: alignment of the newest ones while mapping.
     refinement: fusion of the keyframes' maps into one another before the last integration.
+    dynamic: what becomes of things that moved while the map was made: remove = they are taken out
+        of the map, keep = they are found and shown but stay in it, off = nobody looks for them.
+    moving: when a surface counts as moved.
     """
 
     keyframes: KeyframeConfig = field(default_factory=KeyframeConfig)
@@ -59,3 +63,5 @@ class BackendConfig:
     alignment: GlobalAlignmentConfig = field(default_factory=GlobalAlignmentConfig)
     online: OnlineAlignmentConfig = field(default_factory=OnlineAlignmentConfig)
     refinement: RefinementConfig = field(default_factory=RefinementConfig)
+    dynamic: Annotated[Literal["off", "remove", "keep"], WORD] = "off"
+    moving: MovingConfig = field(default_factory=MovingConfig)

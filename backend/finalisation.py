@@ -29,6 +29,13 @@ logger = logging.getLogger(__name__)
 # Another way to align a map than the backend's own. It is given the maps as they were recorded.
 Aligner = Callable[[GlobalMap, MapOf], GlobalMap]
 Progress = Callable[[int, int], None]
+TakeOut = Callable[[GlobalMap], None]  # what moved, of the keyframes' maps
+
+
+def nothing_moves(final: GlobalMap) -> None:
+    """For a map in which nobody looks for what moved."""
+
+
 NOTHING_KNOWN: Final = Knowledge()
 
 
@@ -39,13 +46,16 @@ def finalise(
     config: BackendConfig,
     aligner: Aligner | None = None,
     known: Knowledge = NOTHING_KNOWN,
+    take_out: TakeOut = nothing_moves,
 ) -> GlobalMap:
     """Optimise the graph for good, tie it to what is known from elsewhere, then align the map,
     where that is asked for.
 
-    aligner: in place of the backend's own global alignment.
+    aligner: in place of the backend's own global alignment. take_out: is asked before the maps
+    are aligned by what they show.
     """
     final = optimised_map(keyframes, graph, known)
+    take_out(final)
     if aligner is not None:
         return tied_again(aligner(final, maps.map), graph, known)
     if _is_to_be_aligned(keyframes[0], maps, config):

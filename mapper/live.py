@@ -48,7 +48,7 @@ from mapper.saved.resume import (
     settings_of,
 )
 from mapper.slam.devices import check_alignment_device
-from mapper.slam.findings import camera_metrics
+from mapper.slam.findings import camera_metrics, moved
 from mapper.slam.live_noise import LiveNoise
 from mapper.slam.live_tracking import LiveTracking
 from mapper.slam.mapper import Mapper
@@ -194,6 +194,7 @@ def run_live(
             "warm_up_s": job.warm_up_s,
             **camera_metrics(noise.camera if noise else None),
             **mapper.guard.metrics(),
+            **moved(mapper.backend, result.trajectory),
             "input_notes": mapper.guard.notes(),
         }
         metrics = write_outputs(

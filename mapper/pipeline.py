@@ -48,7 +48,7 @@ from mapper.saved.resume import (
     settings_of,
 )
 from mapper.slam.devices import check_alignment_device
-from mapper.slam.findings import found, reported
+from mapper.slam.findings import found, moved, reported
 from mapper.slam.mapper import Mapper
 from mapper.slam.matchers import choose_matcher
 from mapper.slam.no_map import no_map
@@ -206,7 +206,7 @@ def _run(job: Job, say: Say, progress: Callable[[int], Progress]) -> dict[str, A
             run.write_description(with_tie(run, result.tie))
         course = Course(mapper.stopwatch, time.perf_counter() - started, interrupted)
         extra = {**found(sequence), "matcher": mapper.matcher.name, "warm_up_s": job.warm_up_s}
-        extra |= reported(job.frontend, mapper.guard)
+        extra |= reported(job.frontend, mapper.guard) | moved(mapper.backend, result.trajectory)
         for note in extra["frontend_notes"]:
             say(f"  {note}")
         extra["input_notes"] += extra.pop("frontend_notes")

@@ -21,8 +21,9 @@ class MapRequest:
     """What a run over a sequence and one of a live camera ask alike, named as the options are.
 
     out: run directory. config: YAML file or profile. changes: what --set says, settings like
-    "backend.fusion.tsdf.voxel_size=0.01". frontend, weights, matcher, align, kv_budget: settings
-    with an option of their own, taken as they are given; None = as the configuration says.
+    "backend.fusion.tsdf.voxel_size=0.01". frontend, weights, matcher, align, dynamic,
+    kv_budget: settings with an option of their own, taken as they are given; None = as the
+    configuration says.
     topics: of a ROS bag, like colour=/a,depth=/b,info=/c; None = found out.
     calib: calibration file. camera_kind: of the depth camera, see mapper.core.camera_kinds;
     "auto" = as the input says, else estimated from its depth. commercial: refuse weights that are
@@ -38,6 +39,7 @@ class MapRequest:
     weights: str | None = None
     matcher: str | None = None
     align: str | None = None
+    dynamic: str | None = None
     kv_budget: str | None = None
     commercial: bool = False
     calib: Path | None = None
@@ -61,6 +63,7 @@ class MapRequest:
             "weights": self.weights,
             "matcher": self.matcher,
             "backend.align": self.align,
+            "backend.dynamic": self.dynamic,
             "commercial": self.commercial or None,
             **{f"{part}.kv_budget": self.kv_budget for part in _settings_with_cache()},
         }

@@ -46,6 +46,14 @@ def test_an_option_goes_before_set_and_the_profile(tmp_path: Path) -> None:
     assert config.backend.optimise_every == 7
 
 
+@pytest.mark.parametrize("command", ["run", "live"])
+def test_what_becomes_of_moving_things_is_an_option_and_a_setting(command: str) -> None:
+    for word in ("off", "remove", "keep"):
+        for options in (("--dynamic", word), ("--set", f"backend.dynamic={word}")):
+            request = request_of(command, *options)
+            assert load_config(None, request.changes, request.settings).backend.dynamic == word
+
+
 def test_a_budget_goes_to_every_frontend_with_a_cache_and_to_no_other() -> None:
     settings = MapRequest(kv_budget="8GB").settings
     cached = ("stream3r", "stream3r_mini", "streamvggt")

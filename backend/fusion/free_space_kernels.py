@@ -66,6 +66,14 @@ def carve(grid, depths, camera, motion, noise):
 @kernel(inline="always")
 def nearest_around(depths, u, v, radius):
     """The nearest reading within about radius pixels of (u, v); 0 where most have none."""
+    nearest, share = nearest_and_share(depths, u, v, radius)
+    return nearest if share >= WHOLE and nearest < np.inf else f32(0)
+
+
+@kernel(inline="always")
+def nearest_and_share(depths, u, v, radius):
+    """The nearest reading within about radius pixels of (u, v), inf = none, and the share of the
+    pixels there that have one. u, v: from the image's corner."""
     level = 0
     while level + 1 < len(depths.sizes) and f32(1 << level) < radius:
         level += 1
@@ -80,6 +88,4 @@ def nearest_around(depths, u, v, radius):
             nearest = min(nearest, depths.nearest[square])
             share += depths.share[square]
             count += 1
-    if count == 0 or share < WHOLE * f32(count) or nearest == np.inf:
-        return f32(0)
-    return nearest
+    return nearest, share / f32(max(count, 1))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from mapper.core.depth_noise import STRUCTURED_LIGHT, DepthNoise
@@ -21,8 +23,19 @@ from mapper.vision.reprojection import (
 )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class MovingPixels:
+    """What a keyframe saw of things that moved later. pixels: int32 (N,), flat. depth, weight:
+    float32 (N,), as its map had them."""
+
+    pixels: np.ndarray
+    depth: np.ndarray
+    weight: np.ndarray
+
+
 class KeyframeMap:
     """depth, weight: float32 (H, W), metres along z and summed confidence; image: uint8 (H, W, 3).
+    moving: what is known to have moved later, be it still in the depth or not; None = nothing.
 
     Averaging ten frames into their keyframe costs less than integrating one of them into the
     TSDF, takes out most of the sensor's noise, and leaves a tenth of the views to move when the
@@ -36,12 +49,14 @@ class KeyframeMap:
         image: np.ndarray,
         intrinsics: Intrinsics,
         noise: DepthNoise = STRUCTURED_LIGHT,
+        moving: MovingPixels | None = None,
     ) -> None:
         self.depth = depth
         self.weight = weight
         self.image = image
         self.intrinsics = intrinsics
         self.noise = noise
+        self.moving = moving
 
     @classmethod
     def of(cls, prediction: Prediction) -> KeyframeMap:

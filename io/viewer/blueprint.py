@@ -12,6 +12,7 @@ from rerun.blueprint.encodings import TextLogColumn, TimelineColumn
 BACKGROUND: Final = (16, 19, 26)
 ESTIMATE_COLOR: Final = (255, 176, 46)
 GROUND_TRUTH_COLOR: Final = (176, 186, 204)
+MOVING_COLOR: Final = (240, 80, 200)
 PLOT_COLORS: Final = (
     (74, 144, 255),
     (255, 176, 46),

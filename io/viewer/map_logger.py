@@ -65,6 +65,9 @@ class MapLogger:
     def align_ground_truth(self, T: np.ndarray) -> None:
         """T_world_truth (4, 4), by which the ground truth is shown."""
 
+    def moving(self, points: np.ndarray) -> None:
+        """Points (N, 3) in the world of things that moved, instead of those shown before."""
+
     def mesh(self, mesh: Mesh) -> None:
         """The fused mesh."""
 

@@ -25,6 +25,7 @@ from mapper.io.viewer.blueprint import (
     EDGE_COLORS,
     ESTIMATE_COLOR,
     GROUND_TRUTH_COLOR,
+    MOVING_COLOR,
     OTHER_STATE_COLOR,
     PLOT_COLORS,
     eye_above,
@@ -197,6 +198,11 @@ class RerunLogger(MapLogger):
         self._ground_truth_drawn = True
         positions = transform(np.asarray(T), self._ground_truth.positions)
         self._strip("ground_truth", positions, GROUND_TRUTH_COLOR, static=True)
+
+    def moving(self, points: np.ndarray) -> None:
+        """A layer of its own: what is shown at a time is what was seen then and moved later."""
+        shown = rr.Points3D(points, colors=MOVING_COLOR, radii=ui_points(1.6))
+        self._log("world/moving", shown)
 
     def mesh(self, mesh: Mesh) -> None:
         """The fused map. The keyframes' points vanish from here on: they would fight with it."""

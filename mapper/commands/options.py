@@ -87,6 +87,16 @@ def add_cameras(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_dynamic(parser: argparse.ArgumentParser) -> None:
+    """--dynamic."""
+    parser.add_argument(
+        "--dynamic",
+        choices=("off", "remove", "keep"),
+        help="what moved while the map was made: remove = take it out of the map, keep = find and "
+        "show it, but leave it in, off = do not look (docs/maps.md)",
+    )
+
+
 def add_viewer(parser: argparse.ArgumentParser) -> None:
     """--viewer."""
     parser.add_argument("--viewer", choices=("none", "window", "web"), default="none")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import astuple
 from functools import partial
@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from mapper.backend.keyframes.keyframe import Keyframe
-from mapper.backend.keyframes.keyframe_map import KeyframeMap
+from mapper.backend.keyframes.keyframe_map import KeyframeMap, MovingPixels
 from mapper.core.depth_noise import DepthNoise
 from mapper.core.intrinsics import Intrinsics
 from mapper.core.npz import Array, Layout, stored_intrinsics
@@ -36,6 +36,9 @@ LAYOUT: Final = Layout(
         "feature_vectors": Array("<f2", ("n", "c"), optional=True, finite=True),  # or those
         "feature_points": Array("<f4", ("n", 3)),
         "descriptor": Array("<f4", ("d",), optional=True, finite=True),
+        "moving_pixels": Array("<i4", ("m",), optional=True),
+        "moving_depth": Array("<f4", ("m",), optional=True, finite=True),
+        "moving_weight": Array("<f4", ("m",), optional=True, finite=True),
     },
 )
 FEATURES: Final = (
@@ -44,6 +47,8 @@ FEATURES: Final = (
     "feature_vectors",
     "feature_points",
 )
+MAP: Final = ("depth", "weight", "image_png", "intrinsics", "noise")
+MOVING: Final = ("moving_pixels", "moving_depth", "moving_weight")
 COMPRESSION_LEVEL = 1  # the depth is noise: harder work would save little
 
 
@@ -74,6 +79,8 @@ class KeyframeFiles:
         }
         if keyframe.descriptor is not None:
             arrays["descriptor"] = keyframe.descriptor
+        if (moving := keyframe_map.moving) is not None:
+            arrays |= zip(MOVING, (moving.pixels, moving.depth, moving.weight), strict=True)
         return partial(self._write, keyframe.id, arrays, keyframe_map.image)
 
     def _write(self, keyframe_id: int, arrays: dict[str, np.ndarray], image: np.ndarray) -> None:
@@ -97,7 +104,7 @@ class KeyframeFiles:
     def load(self, keyframe_id: int) -> KeyframeMap:
         """The map of a keyframe as it was written."""
         path = self.path(keyframe_id)
-        arrays = LAYOUT.read(path, ("depth", "weight", "image_png", "intrinsics", "noise"))
+        arrays = LAYOUT.read(path, (*MAP, *MOVING))
         depth, weight = arrays["depth"], arrays["weight"]
         if min(depth.min(initial=0), weight.min(initial=0)) < 0:
             raise LAYOUT.unreadable(path, "it has depths or weights below zero")
@@ -107,6 +114,7 @@ class KeyframeFiles:
             _decoded(path, arrays["image_png"], depth.shape),
             stored_intrinsics(LAYOUT, path, arrays["intrinsics"], depth.shape),
             DepthNoise(*arrays["noise"].tolist()),
+            _moving(path, arrays, depth.size),
         )
 
     def load_image(self, keyframe_id: int) -> np.ndarray:
@@ -130,6 +138,17 @@ class KeyframeFiles:
 def _kind(descriptors: np.ndarray) -> str:
     """The name under which descriptors are stored: of bits, or vectors."""
     return "feature_descriptors" if descriptors.dtype == np.uint8 else "feature_vectors"
+
+
+def _moving(path: Path, arrays: Mapping[str, np.ndarray], size: int) -> MovingPixels | None:
+    """What moved of a map of `size` pixels."""
+    found = [arrays[name] for name in MOVING if name in arrays]
+    if not found:
+        return None
+    pixels = found[0]
+    if len(found) != len(MOVING) or pixels.min(initial=0) < 0 or pixels.max(initial=0) >= size:
+        raise LAYOUT.unreadable(path, "what it says of moving things is damaged")
+    return MovingPixels(*found)
 
 
 def _decoded(path: Path, png: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

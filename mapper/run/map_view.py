@@ -40,17 +40,20 @@ class MapView:
         self._points = ShownPoints()
         self._loop_undrawn, self._drawn_at = False, 0  # of the edges; the newest keyframe's id then
         self._pace = Pace()
+        self._newest = (0, 0.0)  # index and timestamp of the last frame
 
     def resume(self, keyframes: list[Keyframe]) -> None:
         """Go on with the time line of the part before, whose keyframes these are."""
         if keyframes:
             for frame in (keyframes[0].frames[0], keyframes[-1].frames[-1]):
-                self._logger.at(frame.frame_index, frame.timestamp)
+                self._newest = frame.frame_index, frame.timestamp
+                self._logger.at(*self._newest)
 
     def frame(
         self, frame: Frame, T_world_camera: np.ndarray | None, state: str, values: dict[str, float]
     ) -> None:
         """The camera and its image; how the program itself is doing goes with the values."""
+        self._newest = frame.index, frame.timestamp
         health = {
             "health/frames_per_second": self._pace.tick(),
             "health/memory_MB": resident_mb(),
@@ -82,10 +85,24 @@ class MapView:
         self._logger.numbers(drift)
 
     def finish(self, now: MapNow) -> None:
-        """Where everything is in the end."""
+        """Where everything is in the end; what moved is shown at the times at which it was seen."""
+        self._show_moving(now)
         self._logger.keyframe_poses(now.poses)
         self._logger.edges(_drawn(now.edges), now.poses)
         self._logger.trajectory(now.global_map().trajectory()[1].positions)
+
+    def _show_moving(self, now: MapNow) -> None:
+        """Each keyframe's in place of the one's before. Where none is left, the layer is empty."""
+        shown = 0
+        for each in now.moving_points():
+            if shown or len(each.points):
+                step = max(1, len(each.points) // self._points_each)
+                self._logger.at(each.frame_index, each.timestamp)
+                self._logger.moving(each.points[::step])
+            shown = len(each.points)
+        self._logger.at(*self._newest)
+        if shown:
+            self._logger.moving(np.zeros((0, 3), np.float32))
 
     def _forget(self, keyframe_id: int) -> None:
         self._logger.forget(keyframe_id)

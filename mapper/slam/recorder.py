@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -11,6 +11,7 @@ import numpy as np
 from mapper.backend.global_map import GlobalMap
 from mapper.backend.graph.edge import Edge
 from mapper.backend.graph_update import GraphUpdate
+from mapper.backend.moving.layer import MovingPoints
 from mapper.core.frame import Frame
 from mapper.core.prediction import Prediction
 from mapper.runtime.closing import Closing
@@ -29,6 +30,9 @@ class MapNow(Protocol):
     def edges(self) -> Sequence[Edge]: ...  # noqa: D102  # above
     def global_map(self) -> GlobalMap:
         """The connected map, in the end with what came of the last optimisation."""
+
+    def moving_points(self) -> Iterator[MovingPoints]:
+        """What keyframes saw of things that moved, in the order of time."""
 
 
 class Recorder(AbstractContextManager["Recorder", None], Protocol):

@@ -76,7 +76,9 @@ def is_cold() -> bool:
 def _map(source: str, align: bool) -> None:
     """Everything that a run does, with so few frames that only the compiling takes time."""
     frontend: Frontend = RgbdFrontend() if source == RgbdFrontend.name else _MadeUp()
-    backend = BackendConfig(keyframes=A_KEYFRAME, fusion=COARSE, align="final" if align else "off")
+    backend = BackendConfig(
+        keyframes=A_KEYFRAME, fusion=COARSE, align="final" if align else "off", dynamic="remove"
+    )
     with Mapper(
         MapperConfig(matcher="orb", threads=False, backend=backend), frontend=frontend
     ) as mapper:

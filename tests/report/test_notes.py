@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mapper.backend.loops.loop_decision import Refusal
-from mapper.report.notes import notes
+from mapper.report.notes import moved_in_words, notes
 from tests.support.made_up_records import loop
 
 
@@ -23,3 +25,33 @@ def test_refused_loops_are_counted_by_their_reasons() -> None:
     counted = "the views contradict each other (2), given up by the graph (1)"
     counted += ", cameras too far apart (1)"
     assert text == f"4 of 5 proposed loops were refused: {counted}."
+
+
+def thing(area: float) -> dict[str, Any]:
+    return {
+        "seen_from_s": 0.5,
+        "seen_until_s": 4.04,
+        "gone_by_s": 6.0,
+        "keyframes": [0, 1],
+        "centre": [1.0, -2.004, 0.5],
+        "size": [0.4, 0.42, 0.9],
+        "area": area,
+    }
+
+
+def test_what_moved_is_told_with_its_size_place_and_time() -> None:
+    metrics = {"units": "metres", "moving": {"removed": True, "things": [thing(1.0)]}}
+    where = "40 x 42 x 90 cm at (1.00, -2.00, 0.50)"
+    when = "seen there from 0.5 to 4.0 s, gone by 6.0 s"
+    assert moved_in_words(metrics) == [f"a thing of {where} moved: {when}"]
+    assert notes(metrics, []) == [f"A thing of {where} moved: {when}."]
+    (line,) = moved_in_words({**metrics, "units": "units"})
+    assert "0.40 x 0.42 x 0.90 units" in line
+
+
+def test_of_many_things_that_moved_the_largest_are_told() -> None:
+    metrics = {"moving": {"removed": False, "things": [thing(1.0)] * 8}}
+    lines = moved_in_words(metrics)
+    assert len(lines) == 7
+    assert lines[5] == "3 smaller things moved too" and "still in the map" in lines[6]
+    assert moved_in_words({"moving": {"removed": False, "things": []}}) == []

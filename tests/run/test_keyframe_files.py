@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
-from mapper.backend.keyframes.keyframe_map import KeyframeMap
+from mapper.backend.keyframes.keyframe_map import KeyframeMap, MovingPixels
+from mapper.backend.moving.marking import marked
 from mapper.errors import InputError
 from mapper.run.keyframe_files import KeyframeFiles
 from tests.support.room_views import Room, keyframe_of
@@ -116,3 +117,26 @@ def test_features_without_descriptors_are_refused(store: KeyframeFiles) -> None:
     np.savez(store.path(0), **arrays)
     with pytest.raises(InputError, match="no descriptors"):
         store.load_view(0)
+
+
+def test_what_moved_is_read_back_as_it_was(room: Room, tmp_path: Path) -> None:
+    files, prediction = KeyframeFiles(tmp_path), room.prediction(0)
+    pixels = np.arange(1000, 2000, dtype=np.int32)
+    without = marked(KeyframeMap.of(prediction), pixels, take_out=True)
+    files.save(keyframe_of(0, prediction), without)
+    read = files.load(0)
+    assert read.moving is not None and without.moving is not None
+    for name in ("pixels", "depth", "weight"):
+        assert (getattr(read.moving, name) == getattr(without.moving, name)).all()
+    assert (read.depth == without.depth).all()
+
+
+@pytest.mark.parametrize("pixel", [-1, 320 * 240])
+def test_pixels_outside_the_image_are_refused(room: Room, tmp_path: Path, pixel: int) -> None:
+    files, prediction = KeyframeFiles(tmp_path), room.prediction(0)
+    one = np.ones(1, np.float32)
+    hostile = KeyframeMap.of(prediction)
+    hostile.moving = MovingPixels(np.array([pixel], np.int32), one, one)
+    files.save(keyframe_of(0, prediction), hostile)
+    with pytest.raises(InputError, match="moving things"):
+        files.load(0)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import cast
+
 import numpy as np
 import pytest
 
 from mapper.backend.graph.edge import Edge, EdgeKind
 from mapper.backend.graph_update import GraphUpdate
+from mapper.backend.moving.layer import MovingPoints
+from mapper.core.frame import Frame
 from mapper.io.viewer.map_logger import NullLogger
 from mapper.run.map_view import MapView
+from mapper.slam.recorder import MapNow
 
 KEYFRAMES = 100
 
@@ -66,3 +72,45 @@ def test_a_loop_that_moves_the_map_is_drawn_at_once(view: MapView, drawn: Drawn)
     assert drawn.times == 1
     draw(view, 53, EdgeKind.LOOP, moved=KEYFRAMES // 2 + 1)
     assert drawn.times == 2
+
+
+class Layer(NullLogger):
+    """Notes when how much of what moved is shown."""
+
+    def __init__(self) -> None:
+        self.now: tuple[int, float] = (0, 0.0)
+        self.shown: list[tuple[tuple[int, float], int]] = []
+
+    def at(self, index: int, timestamp: float) -> None:
+        self.now = index, timestamp
+
+    def moving(self, points: np.ndarray) -> None:
+        self.shown.append((self.now, len(points)))
+
+
+class Moved:
+    """A map whose keyframes saw so many points of what moved."""
+
+    def __init__(self, counts: list[int]) -> None:
+        self._counts = counts
+
+    def moving_points(self) -> Iterator[MovingPoints]:
+        for number, count in enumerate(self._counts):
+            points = np.zeros((count, 3), np.float32)
+            yield MovingPoints(10 * number, float(number), points, points.astype(np.uint8))
+
+
+def shown(counts: list[int]) -> list[tuple[tuple[int, float], int]]:
+    layer = Layer()
+    view = MapView(layer, 100)
+    view.frame(Frame(99, 9.9, np.zeros((2, 2, 3), np.uint8)), None, "tracking", {})
+    view._show_moving(cast(MapNow, Moved(counts)))
+    assert layer.now == (99, 9.9)  # where the rest of the end is shown
+    return layer.shown
+
+
+def test_what_moved_is_shown_when_it_was_seen_and_vanishes_after() -> None:
+    assert shown([0, 7, 5, 0, 0]) == [((10, 1.0), 7), ((20, 2.0), 5), ((30, 3.0), 0)]
+    assert shown([0, 0, 7]) == [((20, 2.0), 7), ((99, 9.9), 0)]
+    assert shown([500]) == [((0, 0.0), 100), ((99, 9.9), 0)]
+    assert shown([0, 0]) == []

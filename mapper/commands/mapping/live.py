@@ -52,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--record", type=Path, metavar="DIR", help="keep the frames, for mapper run DIR"
     )
     parser.add_argument("--max-seconds", type=positive, metavar="S", help="stop after so long")
+    options.add_dynamic(parser)
     options.add_viewers(parser)
 
 

@@ -79,6 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="global alignment: while mapping and at the end, at the end, not, or the reference's "
         "(auto: at the end, for what comes from a network)",
     )
+    options.add_dynamic(parser)
     options.add_viewers(parser)
     parser.add_argument(
         "--save-rrd",
@@ -147,6 +148,7 @@ def print_summary(metrics: dict[str, Any]) -> None:
     """The figures of a run that matter most, in a few lines."""
     from mapper.report.errors import errors_text
     from mapper.report.knowledge import tied_in_words
+    from mapper.report.notes import moved_in_words
 
     print(
         f"  {metrics['tracked']} of {metrics['frames']} frames placed, {metrics['lost']} lost, "
@@ -157,7 +159,7 @@ def print_summary(metrics: dict[str, Any]) -> None:
         f"  {metrics['fps']:.1f} frames a second ({metrics['wall_time_s']:.1f} s), "
         f"peak memory {metrics['peak_memory_mb']:.0f} MB"
     )
-    for line in tied_in_words(metrics):
+    for line in (*tied_in_words(metrics), *moved_in_words(metrics)):
         print(f"  {line}")
     if "evaluation" in metrics:
         told = errors_text(metrics["evaluation"], metrics["units"] == "metres")

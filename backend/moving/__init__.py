@@ -1,0 +1,1 @@
+"""What moved while a map was made: found by views that later look through where it was."""
