@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 
@@ -30,6 +31,7 @@ from mapper.backend.moving.marking import leave_features_out, marked, moving_in
 from mapper.backend.priors.knowledge import Knowledge
 from mapper.backend.self_doubt.doubt import SelfDoubt, doubt
 from mapper.backend.self_doubt.held_frames import HeldFrameCounter, HeldFrames
+from mapper.backend.settled_poses import SettledPoses
 from mapper.core.mesh import Mesh
 from mapper.core.prediction import Prediction
 from mapper.core.sim3 import rigid_part
@@ -68,6 +70,7 @@ class Backend:
         self._tracker = KeyframeTracker(config.keyframes, config.placement, self.maps, matcher)
         self.linker = KeyframeLinker(self.graph, self.maps, config.edges, config.loops, matcher)
         self._culler = KeyframeCuller(config.reuse, self.graph, self.maps)
+        self._settled = SettledPoses(self.graph)
         self._schedule = OptimisationSchedule(config.optimise_every, config.optimise_share)
         self._held = HeldFrameCounter()
         self._final: GlobalMap | None = None  # known at the end
@@ -102,7 +105,7 @@ class Backend:
             with self._stopwatch.measure("align"):
                 edges = edges + self._align_newest()
         with self._stopwatch.measure("fuse"):
-            self.fusion.sync(self._settled_poses(), self.config.fusion.moves_per_keyframe)
+            self._follow_graph()
         return GraphUpdate(
             self._newest_pose(),
             opened,
@@ -112,6 +115,7 @@ class Backend:
             tuple(edges),
             tuple(decisions),
             self.poses,
+            self._settled.moved(),
             self.edges,
         )
 
@@ -134,7 +138,7 @@ class Backend:
         """
         self._correction = correct(self.keyframes, self.graph, poses, first_segment)
 
-    def restore(self, keyframes: list[Keyframe], edges: list[Edge], fuse: bool = True) -> None:
+    def restore(self, keyframes: list[Keyframe], edges: Sequence[Edge], fuse: bool = True) -> None:
         """Take over the closed keyframes and edges of an earlier run, in their order.
 
         fuse: integrate them into the map again.
@@ -273,15 +277,21 @@ class Backend:
 
     def _align_newest(self) -> list[Edge]:
         """Align the newest closed keyframes of the open one's world."""
-        component = self.graph.component_of()
-        root = component[self.keyframes[-1].id]
-        closed = [k.id for k in self.keyframes[:-1] if component[k.id] == root]
+        world = self.graph.world_of(self.keyframes[-1].id)
+        closed = (k.id for k in islice(reversed(self.keyframes), 1, None) if k.id in world)
+        newest = [*islice(closed, self.config.online.window)][::-1]
         return align_newest(
-            closed, self.graph, self.maps, self.config.online, self.config.alignment
+            newest, self.graph, self.maps, self.config.online, self.config.alignment
         )
 
-    def _settled_poses(self) -> dict[int, np.ndarray]:
-        """Of the keyframes that are closed and will stay."""
+    def _follow_graph(self) -> None:
+        """The dense map takes up the keyframes that are closed and will stay, and moves some."""
+        moves = self.config.fusion.moves_per_keyframe
         newest = self.keyframes[-self._culler.pending(len(self.keyframes)) :]
         pending = {keyframe.id for keyframe in newest}
-        return {k: S for k, S in self.global_map().poses.items() if k not in pending}
+        moved = self._settled.changes(pending)
+        if moved is not None:
+            self.fusion.follow(moved, moves)
+            return
+        poses = self.global_map().poses
+        self.fusion.sync({k: S for k, S in poses.items() if k not in pending}, moves)

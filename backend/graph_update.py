@@ -22,7 +22,8 @@ class GraphUpdate:
     culled: keyframes, or None. opened_map: of the one that opened. edges: of the same.
     decisions: on every pair that was tried.
     With a keyframe that opened, the graph as it is until the next prediction: poses:
-    S_world_keyframe of every keyframe; graph_edges: all.
+    S_world_keyframe of every keyframe; moved: those that were set since the last such update;
+    graph_edges: all.
     At the end, corrected: keyframes that changed after they had closed.
     """
 
@@ -34,5 +35,6 @@ class GraphUpdate:
     edges: tuple[Edge, ...] = ()
     decisions: tuple[LoopDecision, ...] = ()
     poses: Mapping[int, np.ndarray] = field(default_factory=dict)
+    moved: Sequence[int] = ()
     graph_edges: Sequence[Edge] = ()
     corrected: tuple[Keyframe, ...] = ()

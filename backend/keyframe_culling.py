@@ -14,6 +14,7 @@ import numpy as np
 
 from mapper.backend.graph.edge import Edge, EdgeKind, composed
 from mapper.backend.graph.pose_graph import PoseGraph
+from mapper.backend.keyframes.by_id import ById
 from mapper.backend.keyframes.keyframe import Keyframe, Visit
 from mapper.backend.keyframes.map_cache import MapCache
 from mapper.backend.loops.loop_candidates import in_reach, reach_of
@@ -76,7 +77,7 @@ class KeyframeCuller:
         that one and others hold what it shows. The list and the maps are left to the caller."""
         if not self._is_due(len(keyframes)):
             return None
-        return self.cull_one(keyframes[-2], {keyframe.id: keyframe for keyframe in keyframes})
+        return self.cull_one(keyframes[-2], ById(keyframes))
 
     def cull_one(
         self, keyframe: Keyframe, anchors: Mapping[int, Keyframe]
@@ -114,12 +115,10 @@ class KeyframeCuller:
 
     def _is_covered(self, keyframe_id: int) -> bool:
         """By the earlier keyframes of its world. The one after it may be culled itself."""
-        component = self._graph.component_of()
-        world = {
-            k: S for k, S in self._graph.poses.items() if component[k] == component[keyframe_id]
-        }
+        world = self._graph.world_of(keyframe_id)
         reach = reach_of(keyframe_id, world, self._maps)
-        earlier = {*in_reach(keyframe_id, world, reach), keyframe_id - 1} & world.keys()
+        earlier = {*in_reach(keyframe_id, world, reach)}
+        earlier |= {keyframe_id - 1} & world.keys()
         others = ((self._maps.coarse(i), self._relative(i, keyframe_id)) for i in sorted(earlier))
         covered = covered_share(self._maps.coarse(keyframe_id), others)
         return covered >= self.config.min_covered

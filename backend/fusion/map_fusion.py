@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import field
-from heapq import nlargest
 from typing import Final
 
 import numpy as np
@@ -18,6 +17,7 @@ from mapper.backend.fusion.exposure import (
     estimated_exposures,
     samples_of,
 )
+from mapper.backend.fusion.furthest import Furthest
 from mapper.backend.fusion.tsdf import TsdfConfig, TsdfVolume
 from mapper.backend.keyframes.flying_pixels import mask_unreliable
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
@@ -67,31 +67,43 @@ class MapFusion:
         self._integrated: dict[int, np.ndarray] = {}
         self._samples: dict[int, Samples] = {}
         self._exposures: dict[int, Exposure] = {}  # as their colours are in the volume
-        self._judged: dict[int, np.ndarray] = {}  # where each was wanted when last looked at
-        self._far: dict[int, float] = {}  # metres, of those that were to be moved then
+        self._wanted: dict[int, np.ndarray] = {}  # where each of them should be
+        self._far = Furthest()  # metres, of those that are to be moved or, infinitely far, to go
 
-    def sync(self, target: dict[int, np.ndarray], max_moves: int | None = None) -> int:
+    def sync(self, target: Mapping[int, np.ndarray], max_moves: int | None = None) -> int:
         """Bring the volume towards `target` (S_world_keyframe of each closed keyframe).
 
         New keyframes always go in; of those that moved or are no longer wanted at most
         `max_moves` are handled, the furthest off first. Returns how many still wait.
         """
-        for keyframe_id in target:
+        for keyframe_id in self._integrated:
+            if keyframe_id not in target:
+                self._wanted.pop(keyframe_id, None)
+                self._far.note(keyframe_id, np.inf)
+        return self.follow({k: target[k] for k in self._differing(target)}, max_moves)
+
+    def follow(self, moved: Mapping[int, np.ndarray], max_moves: int | None = None) -> int:
+        """As sync, told only of keyframes that are new or may have moved: its cost is their
+        number. All others are wanted where they were."""
+        for keyframe_id, S in moved.items():
             if keyframe_id not in self._integrated:
-                self._integrate(keyframe_id, target[keyframe_id], 1)
-        stale = self._stale(target)
-        todo = nlargest(len(stale) if max_moves is None else max_moves, stale)
-        for _, keyframe_id in todo:
+                self._integrate(keyframe_id, S, 1)
+        if moved:
+            self._judge(list(moved), _stacked(list(moved.values())))
+        for _ in range(len(self._far) if max_moves is None else min(max_moves, len(self._far))):
+            keyframe_id = self._far.pop()
             self._integrate(keyframe_id, self._integrated[keyframe_id], -1)
-            if keyframe_id in target:
-                self._integrate(keyframe_id, target[keyframe_id], 1)
+            if keyframe_id in self._wanted:
+                self._integrate(keyframe_id, self._wanted[keyframe_id], 1)
                 self.moved += 1
-        return len(stale) - len(todo)
+        return len(self._far)
 
     def remove(self, keyframe_id: int) -> None:
         """Take a keyframe out, if it is in."""
         if keyframe_id in self._integrated:
             self._integrate(keyframe_id, self._integrated[keyframe_id], -1)
+            self._wanted.pop(keyframe_id, None)
+            self._far.forget(keyframe_id)
 
     def even_exposures(self) -> int:
         """Bring the colours of all keyframes to one brightness; how many were changed for it."""
@@ -114,22 +126,14 @@ class MapFusion:
         """The surface of the volume as it stands, without crumbs."""
         return without_crumbs(self.volume.extract_mesh(), self.config.min_piece_area)
 
-    def _stale(self, target: dict[int, np.ndarray]) -> list[tuple[float, int]]:
-        """(how far off in metres, keyframe) of those that should move or go."""
-        gone = [(np.inf, k) for k in self._integrated if k not in target]
-        moved = self._moved(target)
-        if moved:
-            self._judge(moved, _stacked([target[k] for k in moved]))
-        return gone + [(distance, k) for k, distance in self._far.items() if k in target]
-
-    def _moved(self, target: dict[int, np.ndarray]) -> list[int]:
+    def _differing(self, target: Mapping[int, np.ndarray]) -> list[int]:
         """Keyframes that are wanted elsewhere than last time: mostly few of many."""
         ids = list(target)
         if not ids:
             return []
-        S_judged = _stacked([self._judged.get(k, UNKNOWN) for k in ids])
-        moved = (_stacked(list(target.values())) != S_judged).any(axis=(1, 2))
-        return [ids[row] for row in np.flatnonzero(moved)]
+        S_wanted = _stacked([self._wanted.get(k, UNKNOWN) for k in ids])
+        differs = (_stacked(list(target.values())) != S_wanted).any(axis=(1, 2))
+        return [ids[row] for row in np.flatnonzero(differs)]
 
     def _judge(self, ids: list[int], S_new: np.ndarray) -> None:
         """Note how far keyframes stand from where they are wanted: S_new (N, 4, 4)."""
@@ -139,10 +143,8 @@ class MapFusion:
         distances = np.linalg.norm(S[:, :3, 3], axis=1) + 2.0 * change / np.sqrt(2)
         tolerance = self.config.move_tolerance * self.config.tsdf.voxel_size
         for row, (keyframe_id, distance) in enumerate(zip(ids, distances.tolist(), strict=True)):
-            self._judged[keyframe_id] = S_new[row].copy()
-            self._far.pop(keyframe_id, None)
-            if distance > tolerance:
-                self._far[keyframe_id] = distance
+            self._wanted[keyframe_id] = S_new[row].copy()
+            self._far.note(keyframe_id, distance if distance > tolerance else 0.0)
 
     def _integrate(self, keyframe_id: int, S_world_keyframe: np.ndarray, sign: int) -> None:
         """A view's depths are in the keyframe's units: its scale brings them into the world's."""
@@ -165,8 +167,6 @@ class MapFusion:
                 self._samples[keyframe_id] = samples_of(source)
         else:
             del self._integrated[keyframe_id]
-            self._judged.pop(keyframe_id, None)
-            self._far.pop(keyframe_id, None)
 
 
 def reliable_depth(source: KeyframeMap, config: FusionConfig) -> np.ndarray:

@@ -14,6 +14,7 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 from scipy.sparse import bsr_array, csc_array, diags_array
 from scipy.sparse.linalg import cg
+from scipy.special import gammaincinv
 
 from mapper.backend.graph.edge import Edge
 from mapper.backend.graph.graph_solver import EdgeFactors, squared_distances
@@ -21,6 +22,7 @@ from mapper.core.sim3 import scale_of
 
 NARROWING = 2.0  # of the kernel from round to round; at 4 some right edges are given up
 MIN_WEIGHT = 1e-6  # an edge may be all that holds a part
+MOST_MODEST = 1e-4  # squared error of edges against what they claim: a hundred times the sigmas
 CONVERGED = 1e-6  # residual of a linear solve against its right side
 
 
@@ -34,24 +36,40 @@ def relaxed_poses(
     """S_world_keyframe of all keyframes, near the optimum over the edges that agree.
 
     held: keyframes that stay, one at least in each connected part; where the others are does not
-    matter. max_squared_distance: Mahalanobis, up to which an edge that may be wrong agrees.
+    matter. max_squared_distance: Mahalanobis, up to which an edge that may be wrong agrees; where
+    most agree far better than they claim to, the kernel narrows further, to what they show.
     Raises LinAlgError where an edge's information is singular or nothing finite comes of it.
     """
     relaxation = Relaxation(poses, edges, held, factors.group.dof)
     doubtful = np.array([not edge.kind.is_trusted for edge in edges])
-    weights, width = np.ones(len(edges)), np.inf
+    weights, width, narrowest = np.ones(len(edges)), np.inf, max_squared_distance
     while True:
         solved = relaxation.solved(weights)
         distances = squared_distances(solved, edges, factors)
         furthest = np.max(distances[doubtful], initial=0.0)
         if not np.isfinite(furthest):
             raise np.linalg.LinAlgError("they have no finite solution")
-        if furthest <= max_squared_distance or width == max_squared_distance:
+        if width == max_squared_distance:
+            narrowest = shown_limit(distances[doubtful], max_squared_distance, factors.group.dof)
+        if furthest <= narrowest or width <= narrowest:
             return solved
         # Of Geman-McClure's kernel, which at first is as good as none
-        width = max(min(width / NARROWING, 2 * furthest), max_squared_distance)
+        width = max(min(width / NARROWING, 2 * furthest), narrowest)
         agreement = np.maximum((width / (distances + width)) ** 2, MIN_WEIGHT)
         weights = np.where(doubtful, agreement, 1.0)
+
+
+def shown_limit(distances: np.ndarray, limit: float, dof: int) -> float:
+    """Squared distance up to which edges agree, by the median of those within the claimed limit.
+
+    Edges that claim to know far less than they do leave a map folded that wrong ones fold: the
+    right ones bear it within their limit. As claimed where they agree about as well as they claim.
+    """
+    agreeing = distances[distances <= limit]
+    if not len(agreeing):
+        return limit
+    share = float(np.median(agreeing)) / (2 * gammaincinv(dof / 2, 0.5))
+    return limit if share > 1 / NARROWING else limit * max(share, MOST_MODEST)
 
 
 class Relaxation:

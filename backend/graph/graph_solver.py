@@ -11,33 +11,48 @@ import numpy as np
 
 from mapper.backend.graph.edge import Edge
 from mapper.backend.graph.graph_problem import Kernel, Problem
-from mapper.core.sim3 import from_gtsam, to_gtsam
+from mapper.core.sim3 import all_to_gtsam, from_gtsam, to_gtsam
 
 HELD_SIGMA = 1e-6  # rad, metres and log scale: of what is held still
 
 
 class EdgeFactors:
-    """GTSAM's factor of each edge, made once: an edge takes part in many solves."""
+    """GTSAM's factors of each edge, made once: an edge takes part in many solves."""
 
     def __init__(self, free_scale: bool) -> None:
         self.group: Group = Similarities() if free_scale else Poses()
-        # The edge is kept too: the id of one that is gone could come back as another's.
-        self._made: dict[int, tuple[Edge, Any]] = {}  # between factors of either group
+        self._made: dict[int, _Made] = {}
 
     def of(self, edge: Edge, kernel: Kernel | None = None) -> gtsam.NonlinearFactor:
         """The kernel holds for an edge that may be wrong; without one the error is Gaussian."""
-        if id(edge) not in self._made:
-            self._made[id(edge)] = edge, _factor(edge, self.group)
-        factor = self._made[id(edge)][1]
+        made = self._made.get(id(edge))
+        if made is None:
+            made = self._made[id(edge)] = _Made(edge, _factor(edge, self.group), {})
         if kernel is None or edge.kind.is_trusted:
-            return factor
-        robust = gtsam.noiseModel.Robust.Create(kernel.created(), factor.noiseModel())
-        return self.group.between(edge.i, edge.j, factor.measured(), robust)
+            return made.factor
+        robust = made.robust.get(kernel)
+        if robust is None:
+            noise = gtsam.noiseModel.Robust.Create(kernel.created(), made.factor.noiseModel())
+            robust = self.group.between(edge.i, edge.j, made.factor.measured(), noise)
+            made.robust[kernel] = robust
+        return robust
 
     def forget(self, edges: Collection[Edge]) -> None:
         """Edges that have left the graph."""
         for edge in edges:
             self._made.pop(id(edge), None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """The factors of an edge, of either group: without a kernel, and with each one asked for.
+
+    The edge is kept too: the id of one that is gone could come back as another's.
+    """
+
+    edge: Edge
+    factor: Any
+    robust: dict[Kernel, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +145,10 @@ class Poses:
         """As GTSAM has it."""
         return gtsam.Pose3(S)
 
+    def wrap_all(self, S: np.ndarray) -> list[Any]:
+        """The same of (N, 4, 4)."""
+        return [gtsam.Pose3(each) for each in S]
+
     def unwrap(self, values: gtsam.Values, keyframe_id: int) -> np.ndarray:
         """S_world_keyframe (4, 4)."""
         return np.asarray(values.atPose3(keyframe_id).matrix())
@@ -146,6 +165,10 @@ class Similarities:
         """As GTSAM has it."""
         return to_gtsam(S)
 
+    def wrap_all(self, S: np.ndarray) -> list[Any]:
+        """The same of (N, 4, 4)."""
+        return all_to_gtsam(S)
+
     def unwrap(self, values: gtsam.Values, keyframe_id: int) -> np.ndarray:
         """S_world_keyframe (4, 4)."""
         return from_gtsam(values.atSimilarity3(keyframe_id))
@@ -157,8 +180,9 @@ Group = Poses | Similarities
 def values_of(poses: Mapping[int, np.ndarray], group: Group) -> gtsam.Values:
     """S_world_keyframe (4, 4) by keyframe, as GTSAM takes them."""
     values = gtsam.Values()
-    for keyframe_id, S in poses.items():
-        values.insert(keyframe_id, group.wrap(S))
+    stacked = np.concatenate([np.empty((0, 4)), *poses.values()]).reshape(-1, 4, 4)
+    for keyframe_id, wrapped in zip(poses, group.wrap_all(stacked), strict=True):
+        values.insert(keyframe_id, wrapped)
     return values
 
 

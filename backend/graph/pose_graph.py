@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Literal
 
 import numpy as np
@@ -11,8 +11,9 @@ from scipy.special import gammaincinv
 
 from mapper.backend.graph.anchors import anchors
 from mapper.backend.graph.edge import Edge
+from mapper.backend.graph.edge_list import EdgeList
 from mapper.backend.graph.graph_problem import Kernel, Problem, SolveOptions
-from mapper.backend.graph.graph_relaxation import relaxed_poses
+from mapper.backend.graph.graph_relaxation import relaxed_poses, shown_limit
 from mapper.backend.graph.graph_solver import (
     EdgeFactors,
     InProcess,
@@ -20,6 +21,8 @@ from mapper.backend.graph.graph_solver import (
     squared_distance,
     squared_distances,
 )
+from mapper.backend.graph.parts import Parts
+from mapper.backend.graph.pose_table import PoseTable, World
 from mapper.core.quantities import Count, Keyframes, Probability, Sigmas
 from mapper.core.settings_model import settings
 from mapper.core.sim3 import inverse_similarity, rigid_part, scale_of, similarity
@@ -30,6 +33,7 @@ HUBER = Kernel("Huber", 1.345)
 FINAL_ROUNDS = 2
 FAR_OFF = 0.25  # share of the doubtful edges that contradict the poses
 NEARLY = 2.0  # squared distances of right edges after the relaxation, against those that agree
+WORSE = 10.0  # squared distances of right edges, against what those of most of them would allow
 
 
 @settings
@@ -68,11 +72,9 @@ class PoseGraph:
         self.config = config or PoseGraphConfig()
         self._solver = solver or InProcess()
         self.free_scale = self.config.scale == "free"
-        self.poses: dict[int, np.ndarray] = {}
-        self.edges: list[Edge] = []
-        self._edges_of: dict[int, list[Edge]] = {}
-        self._root_of: dict[int, int] = {}  # the smallest keyframe id of its component
-        self._members: dict[int, list[int]] = {}  # of each component, by its root
+        self.poses = PoseTable()
+        self.edges = EdgeList()
+        self._parts = Parts()
         self._factors = EdgeFactors(self.free_scale)
 
     def take_units(self, is_metric: bool) -> None:
@@ -84,10 +86,8 @@ class PoseGraph:
     def add_pose(self, keyframe_id: int, S_world_keyframe: np.ndarray) -> None:
         """Take up a keyframe, or set its pose S_world_keyframe (4, 4) anew."""
         self.poses[keyframe_id] = S_world_keyframe
-        if keyframe_id not in self._root_of:
-            self._edges_of[keyframe_id] = []
-            self._root_of[keyframe_id] = keyframe_id
-            self._members[keyframe_id] = [keyframe_id]
+        if keyframe_id not in self._parts.root_of:
+            self._parts.add(keyframe_id)
 
     def add_edge(self, edge: Edge) -> None:
         """The edge that first joins two components carries the later one to where it fits.
@@ -101,31 +101,26 @@ class PoseGraph:
             logger.warning("edge %d-%d is not finite and was left out", edge.i, edge.j)
             return
         self.edges.append(edge)
-        self._edges_of[edge.i].append(edge)
-        self._edges_of[edge.j].append(edge)
-        if self._root_of[edge.i] < self._root_of[edge.j]:
+        root_of = self._parts.root_of
+        if root_of[edge.i] < root_of[edge.j]:
             self._join(edge.i, edge.j, edge.S_i_j)
-        elif self._root_of[edge.i] > self._root_of[edge.j]:
+        elif root_of[edge.i] > root_of[edge.j]:
             self._join(edge.j, edge.i, inverse_similarity(edge.S_i_j))
 
     def edges_at(self, keyframe_id: int) -> list[Edge]:
         """Edges of one keyframe."""
-        return list(self._edges_of[keyframe_id])
+        return self.edges.at(keyframe_id)
 
     def remove(self, keyframe_id: int) -> None:
         """Take a keyframe and its edges out; the others must stay connected without it."""
-        root = self._root_of.pop(keyframe_id)
-        if root == keyframe_id:
-            raise ValueError(f"keyframe {keyframe_id} holds the world of {self._members[root]}")
-        self._members[root].remove(keyframe_id)
-        self._drop(self._edges_of.pop(keyframe_id))
+        self._parts.remove(keyframe_id)
+        self._drop(self.edges.at(keyframe_id))
         del self.poses[keyframe_id]
 
     def edges_among(self, keyframe_ids: Iterable[int]) -> list[Edge]:
         """Edges both of whose keyframes are among the given ones."""
         ids = set(keyframe_ids)
-        edges = {id(e): e for k in ids for e in self._edges_of[k]}.values()
-        return [e for e in edges if e.i in ids and e.j in ids]
+        return [e for e in self.edges.of(ids) if e.i in ids and e.j in ids]
 
     def replace_edges(self, edges: Iterable[Edge]) -> None:
         """Take better edges, where they are finite; those between the same two keyframes go.
@@ -133,17 +128,16 @@ class PoseGraph:
         An edge between keyframes that nothing joined before is added like any other.
         """
         for edge in (e for e in edges if e.is_finite):
-            self._drop([e for e in self._edges_of[edge.i] if {e.i, e.j} == {edge.i, edge.j}])
+            self._drop([e for e in self.edges.at(edge.i) if {e.i, e.j} == {edge.i, edge.j}])
             self.add_edge(edge)
 
     def holds(self, edge: Edge) -> bool:
         """Whether this very edge is in the graph."""
-        return any(each is edge for each in self._edges_of.get(edge.i, ()))
+        return edge in self.edges
 
     def exchange(self, old: Edge, new: Edge) -> None:
         """Take an edge in the place of one between the same keyframes."""
-        for edges in (self.edges, self._edges_of[old.i], self._edges_of[old.j]):
-            edges[:] = [new if each is old else each for each in edges]
+        self.edges.exchange(old, new)
         self._factors.forget([old])
 
     def withdraw(self, edge: Edge) -> None:
@@ -151,31 +145,30 @@ class PoseGraph:
         self._drop([edge])
 
     def _drop(self, edges: list[Edge]) -> None:
-        gone = {id(e) for e in edges}
-        ends = {k for e in edges for k in (e.i, e.j) if k in self._edges_of}
-        for kept in (*(self._edges_of[k] for k in ends), self.edges):
-            kept[:] = [e for e in kept if id(e) not in gone]
+        for edge in edges:
+            self.edges.discard(edge)
         self._factors.forget(edges)
 
     def _join(self, stays: int, moves: int, S_stays_moves: np.ndarray) -> None:
         """Make the components of two keyframes one; its cost is the size of the one that moves."""
         S_new_old = self.poses[stays] @ S_stays_moves @ inverse_similarity(self.poses[moves])
-        root, moving = self._root_of[stays], self._members.pop(self._root_of[moves])
-        for keyframe_id in moving:
+        for keyframe_id in self._parts.join(stays, moves):
             S = S_new_old @ self.poses[keyframe_id]
             # The inverse above multiplies what a rotation lacks of being one; do not let it grow.
             self.poses[keyframe_id] = similarity(float(scale_of(S)), rigid_part(S))
-            self._root_of[keyframe_id] = root
-        self._members[root] += moving
 
     @property
     def is_connected(self) -> bool:
         """Whether there is but one component; known at once."""
-        return len(self._members) == 1
+        return self._parts.count == 1
 
     def component_of(self) -> dict[int, int]:
         """For each keyframe, the smallest keyframe id that it is connected to."""
-        return dict(self._root_of)
+        return dict(self._parts.root_of)
+
+    def world_of(self, keyframe_id: int) -> World:
+        """The poses, now and later, of the keyframes that share a keyframe's world."""
+        return World(self.poses, self._parts.root_of, self._parts.root_of[keyframe_id])
 
     def optimise(self, final: bool = False) -> float:
         """Move all poses to the optimum; returns half the weighted squared error there.
@@ -193,7 +186,7 @@ class PoseGraph:
         if any(not edge.kind.is_trusted for edge in self.edges):
             error = self._solve(self.edges, self._redescending)
         if final:
-            error = self._solve_agreeing()
+            error = self._solve_agreeing(self._max_squared_distance())
         return error
 
     def _solve_anew(self) -> float | None:
@@ -202,49 +195,60 @@ class PoseGraph:
         None, and nothing has moved, if few did or if half as many still do.
         """
         doubtful = sum(not edge.kind.is_trusted for edge in self.edges)
-        contradicted = np.sum(~self._agreeing())
+        limit = self._max_squared_distance()
+        contradicted = np.sum(~self._agreeing(limit))
         if contradicted <= FAR_OFF * doubtful:
             return None
         before, held = dict(self.poses), anchors(self.poses, self.edges)
-        limit = self._max_squared_distance()
         try:
             self.poses.update(relaxed_poses(before, self.edges, held, self._factors, limit))
         except np.linalg.LinAlgError as error:
             logger.warning("the pose graph's edges alone do not place the keyframes: %s", error)
             return None
         # The others are wrong beyond doubt, and without them this is many times as fast.
-        near = [e for e, is_near in zip(self.edges, self._agreeing(NEARLY), strict=True) if is_near]
-        self._solve(near, self._redescending)
-        error_anew = self._solve_agreeing()
-        if np.sum(~self._agreeing()) > contradicted / 2:
+        self._solve(self._chosen(self._agreeing(NEARLY * self._shown_limit())), self._redescending)
+        error_anew = self._solve_agreeing(self._shown_limit())
+        if np.sum(~self._agreeing(limit)) > contradicted / 2:
             self.poses.update(before)
             return None
         return error_anew
 
-    def _solve_agreeing(self) -> float:
+    def _solve_agreeing(self, limit: float) -> float:
         """Solve over the edges that agree, decide again there, and once more if that differs."""
         error, agreed = 0.0, np.zeros(len(self.edges), bool)
         for _ in range(FINAL_ROUNDS):
-            previous, agreed = agreed, self._agreeing()
+            previous, agreed = agreed, self._agreeing(limit)
             if not np.array_equal(agreed, previous):
-                edges = [e for e, agrees in zip(self.edges, agreed, strict=True) if agrees]
-                error = self._solve(edges, None)
+                error = self._solve(self._chosen(agreed), None)
         return error
 
-    def _agreeing(self, leniency: float = 1.0) -> np.ndarray:
-        """bool (N,): is_inlier of every edge, where squared distances may be so often as large."""
+    def _chosen(self, chosen: np.ndarray) -> list[Edge]:
+        return [edge for edge, is_chosen in zip(self.edges, chosen, strict=True) if is_chosen]
+
+    def _agreeing(self, max_squared_distance: float) -> np.ndarray:
+        """bool (N,): of every edge, whether it is trusted or no further off the poses."""
+        trusted, distances = self._distances()
+        return trusted | (distances <= max_squared_distance)
+
+    def _distances(self) -> tuple[np.ndarray, np.ndarray]:
+        """Of every edge bool (N,), whether it is trusted, and its squared distance (N,)."""
         trusted = np.array([edge.kind.is_trusted for edge in self.edges])
-        distances = squared_distances(self.poses, self.edges, self._factors)
-        return trusted | (distances <= leniency * self._max_squared_distance())
+        return trusted, squared_distances(self.poses, self.edges, self._factors)
+
+    def _shown_limit(self) -> float:
+        """Squared distance up to which edges agree, by what most show and with room for others."""
+        (trusted, distances), claimed = self._distances(), self._max_squared_distance()
+        shown = shown_limit(distances[~trusted], claimed, self._factors.group.dof)
+        return min(claimed, WORSE * shown)
 
     def optimise_window(self, keyframe_ids: Iterable[int]) -> float:
         """Move only these keyframes and the last `window` ones; its cost does not grow.
 
         Their neighbours outside the window hold it in place.
         """
-        wanted = {*list(self.poses)[-self.config.window :], *keyframe_ids}
-        moving = [k for k in sorted(wanted) if self._root_of[k] != k]  # a root is its world
-        edges = {id(e): e for k in moving for e in self._edges_of[k]}.values()
+        wanted = {*self.poses.newest(self.config.window), *keyframe_ids}
+        moving = [k for k in sorted(wanted) if self._parts.root_of[k] != k]  # a root is its world
+        edges = self.edges.of(moving)
         involved = {k for e in edges for k in (e.i, e.j)}
         held = involved - set(moving)
         if not edges:
@@ -270,13 +274,13 @@ class PoseGraph:
         """Squared Mahalanobis distance of an edge from the present poses."""
         return squared_distance(edge, self.poses[edge.i], self.poses[edge.j], self.free_scale)
 
-    def _solve(self, edges: list[Edge], kernel: Kernel | None) -> float:
+    def _solve(self, edges: Collection[Edge], kernel: Kernel | None) -> float:
         """All poses over the given edges; the kernel holds for the doubtful ones."""
         held = anchors(self.poses, edges)
         return self._move(self.poses, edges, self._options(kernel, held))
 
     def _move(
-        self, poses: dict[int, np.ndarray], edges: Collection[Edge], options: SolveOptions
+        self, poses: Mapping[int, np.ndarray], edges: Collection[Edge], options: SolveOptions
     ) -> float:
         """Take the poses over that a solve ends with; returns its error."""
         solution = self._solver.solve(Problem(poses, edges, options), self._factors)

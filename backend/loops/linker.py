@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -56,8 +57,7 @@ class KeyframeLinker:
         """
         graph, opened = self._graph, keyframes[-1]
         edges = self._chain_on(previous, opened)
-        component = graph.component_of()
-        poses = {k: S for k, S in graph.poses.items() if component[k] == component[opened.id]}
+        poses = graph.world_of(opened.id)
         loops, decisions = self.loop_closer.close(
             opened, keyframes, poses, self._maps, graph.free_scale
         )
@@ -95,7 +95,7 @@ class KeyframeLinker:
         self.loop_closer.finder.forget(keyframe)
         self._chain.forget(keyframe.id)
 
-    def restore(self, keyframes: list[Keyframe], edges: list[Edge]) -> None:
+    def restore(self, keyframes: list[Keyframe], edges: Sequence[Edge]) -> None:
         """Take over the keyframes and edges of an earlier run, in their order.
 
         What dense alignment had corrected about the chain's steps is not known any more.

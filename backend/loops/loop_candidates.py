@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mapper.backend.graph.edge import EdgeKind
+from mapper.backend.graph.pose_table import PoseTable
 from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.backend.keyframes.map_cache import MapCache
 from mapper.backend.loops.descriptor_index import DescriptorIndex
@@ -71,7 +72,7 @@ class CandidateFinder:
         self._descriptors.remove(keyframe.id)
 
     def propose(
-        self, new: Keyframe, poses: dict[int, np.ndarray], maps: MapCache
+        self, new: Keyframe, poses: Mapping[int, np.ndarray], maps: MapCache
     ) -> list[Candidate]:
         """Recent keyframes and revisited ones by overlap, then look-alikes from anywhere.
 
@@ -133,16 +134,13 @@ def in_reach(new_id: int, poses: Mapping[int, np.ndarray], reach: float) -> list
     reach: units of the world. At most MAX_COMPARED, the most alike in place and direction,
     whatever the number of keyframes.
     """
-    ids = np.array([i for i in poses if i < new_id - 1], int)
-    if not len(ids):
-        return []
     T = rigid_part(poses[new_id])
-    others = np.concatenate([poses[i] for i in ids.tolist()]).reshape(-1, 4, 4)
-    distances = np.linalg.norm(others[:, :3, 3] - T[:3, 3], axis=1)
-    near = distances < reach
-    ids, others, distances = ids[near], others[near], distances[near]
+    ids, others = PoseTable.of(poses).near(T[:3, 3], reach)
+    earlier = ids < new_id - 1
+    ids, others = ids[earlier], others[earlier]
     if not len(ids):
         return []
+    distances = np.linalg.norm(others[:, :3, 3] - T[:3, 3], axis=1)
     traces = np.einsum("ij,nij->n", T[:3, :3], rigid_part(others)[:, :3, :3])
     angles = np.arccos(np.clip((traces - 1) / 2, -1, 1))
     facing = angles < MAX_ANGLE

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from mapper.backend.graph.edge import Edge, EdgeKind
+from mapper.backend.keyframes.by_id import ById
 from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.backend.keyframes.map_cache import MapCache
 from mapper.backend.loops.edge_measurement import EdgeConfig, edge_of, max_residual
@@ -66,7 +68,7 @@ class LoopCloser:
         self,
         new: Keyframe,
         keyframes: list[Keyframe],
-        poses: dict[int, np.ndarray],
+        poses: Mapping[int, np.ndarray],
         maps: MapCache,
         free_scale: bool = False,
     ) -> tuple[list[Edge], list[LoopDecision]]:
@@ -76,7 +78,7 @@ class LoopCloser:
         can only be found by what they look like.
         """
         edges, decisions = [], []
-        by_id = {keyframe.id: keyframe for keyframe in keyframes}
+        by_id = ById(keyframes)
         for candidate in self.finder.propose(new, poses, maps):
             old = by_id[candidate.i]
             if candidate.kind == EdgeKind.COVISIBILITY and _were_adjusted(old, new):

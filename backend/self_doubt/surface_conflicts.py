@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from mapper.backend.graph.pose_table import PoseTable
 from mapper.backend.keyframes.map_cache import MapCache
 from mapper.backend.loops.loop_candidates import in_reach, reach_of
 from mapper.core.sim3 import inverse_similarity
@@ -73,7 +74,7 @@ def surface_conflicts(poses: Mapping[int, np.ndarray], maps: MapCache) -> list[S
 def pairs_in_reach(poses: Mapping[int, np.ndarray], maps: MapCache) -> Iterator[tuple[int, int]]:
     """(i, j), i < j: each keyframe with the one before it and at most MAX_PAIRS earlier ones that
     may see the same, spread over all of the time before."""
-    ids = sorted(poses)
+    ids, poses = sorted(poses), PoseTable.of(poses)
     for before, j in zip([None, *ids], ids, strict=False):
         near = in_reach(j, poses, reach_of(j, poses, maps))
         every = -(-len(near) // MAX_PAIRS) or 1

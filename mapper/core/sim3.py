@@ -62,9 +62,16 @@ def adjoint_sim3(S: Float[np.ndarray, "4 4"]) -> Float64[np.ndarray, "7 7"]:
 
 def to_gtsam(S: Float[np.ndarray, "4 4"]) -> gtsam.Similarity3:
     """GTSAM writes x_a = s (R x_b + t'), so t' = t / s."""
-    scale = float(scale_of(S))
-    R = orthonormalised(S)[:3, :3]
-    return gtsam.Similarity3(gtsam.Rot3(R), S[:3, 3] / scale, scale)
+    return all_to_gtsam(S[None])[0]
+
+
+def all_to_gtsam(S: Float[np.ndarray, "n 4 4"]) -> list[gtsam.Similarity3]:
+    """The same of many, which takes less than half as long for each."""
+    scales, R = scale_of(S), orthonormalised(S)[:, :3, :3]
+    return [
+        gtsam.Similarity3(gtsam.Rot3(each), t / scale, float(scale))
+        for each, t, scale in zip(R, S[:, :3, 3], scales, strict=True)
+    ]
 
 
 def from_gtsam(S: gtsam.Similarity3) -> Float64[np.ndarray, "4 4"]:

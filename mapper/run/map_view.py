@@ -74,7 +74,8 @@ class MapView:
                 self._logger.event(loop_text(decision, update.opened.is_metric))
         S_world_keyframe = update.poses[update.opened.id]
         self._show_points(update.opened.id, update.opened_map, S_world_keyframe)
-        moved = {k: S for k, S in update.poses.items() if self._has_moved(k, S)}
+        set_anew = ((k, update.poses[k]) for k in sorted(update.moved))
+        moved = {k: S for k, S in set_anew if self._has_moved(k, S)}
         drift = {
             "drift/scale": float(scale_of(S_world_keyframe)),
             "drift/largest_correction": self._largest_correction(moved),

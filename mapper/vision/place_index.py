@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,9 @@ class PlaceIndex:
         rng = np.random.default_rng(HASH_SEED)
         self._bits = np.stack([rng.choice(256, BITS, replace=False) for _ in range(TABLES)])
         self._planes: np.ndarray | None = None  # (TABLES * BITS, D), for vectors
-        self._postings: list[dict[int, list[int]]] = [defaultdict(list) for _ in range(TABLES)]
+        self._postings: list[dict[int, array[int]]] = [
+            defaultdict(_no_views) for _ in range(TABLES)
+        ]
         self._views = 0
 
     def __len__(self) -> int:
@@ -55,8 +58,7 @@ class PlaceIndex:
 
     def query(self, descriptors: Shaped[np.ndarray, "n d"], count: int) -> list[tuple[int, float]]:
         """The `count` views with the most votes, best first: (view, score per key asked)."""
-        votes: dict[int, float] = defaultdict(float)
-        asked = 0
+        voters, weights, asked = [], [], 0
         for postings, keys in zip(self._postings, self._keys(descriptors), strict=True):
             unique = np.unique(keys).tolist()
             asked += len(unique)
@@ -64,11 +66,13 @@ class PlaceIndex:
                 views = postings.get(key)
                 if views is None or len(views) > max(20, self._views // 4):
                     continue  # a key that every view has tells nothing
-                weight = np.log1p(self._views / len(views))
-                for view in views:
-                    votes[view] += weight
-        best = sorted(votes.items(), key=lambda item: (-item[1], item[0]))[:count]
-        return [(view, score / max(asked, 1)) for view, score in best]
+                voters.append(np.frombuffer(views, np.int64))
+                weights.append(np.log1p(self._views / len(views)))
+        if not voters:
+            return []
+        counts = [len(views) for views in voters]
+        votes = np.bincount(np.concatenate(voters), np.repeat(weights, counts))
+        return [(view, float(votes[view]) / asked) for view in _most(votes, count)]
 
     def _keys(self, descriptors: np.ndarray) -> np.ndarray:
         """int64 (TABLES, N)."""
@@ -86,3 +90,17 @@ class PlaceIndex:
             rng = np.random.default_rng(HASH_SEED)
             self._planes = rng.standard_normal((TABLES * BITS, dimension)).astype(np.float32)
         return self._planes
+
+
+def _no_views() -> array[int]:
+    return array("q")
+
+
+def _most(votes: np.ndarray, count: int) -> list[int]:
+    """The `count` views with the most votes, if any; of equals the first."""
+    voted = np.flatnonzero(votes)
+    if len(voted) > count:  # sorting all of them would take longer than finding these
+        least = np.partition(votes[voted], -count)[-count]
+        voted = voted[votes[voted] >= least]
+    order = np.lexsort((voted, -votes[voted]))[:count]
+    return [int(view) for view in voted[order]]

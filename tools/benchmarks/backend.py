@@ -14,7 +14,7 @@ import argparse
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -222,7 +222,7 @@ class SpoiledFinder(CandidateFinder):
         self.right = self.injected = 0
 
     def propose(
-        self, new: Keyframe, poses: dict[int, np.ndarray], maps: MapCache
+        self, new: Keyframe, poses: Mapping[int, np.ndarray], maps: MapCache
     ) -> list[Candidate]:
         right = super().propose(new, poses, maps)
         loops = sum(candidate.kind == EdgeKind.LOOP for candidate in right)

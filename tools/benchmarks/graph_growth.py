@@ -6,7 +6,6 @@ import gc
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +15,19 @@ from benchmarks.parts.growing_walk import Walk, WalkOptions
 from mapper.backend.config import BackendConfig
 from mapper.backend.fusion.map_fusion import FusionConfig, MapFusion
 from mapper.backend.fusion.tsdf import TsdfConfig, TsdfVolume
-from mapper.backend.graph.components import main_keyframes
 from mapper.backend.graph.edge import Edge
 from mapper.backend.graph.optimisation_schedule import OptimisationSchedule
 from mapper.backend.graph.pose_graph import PoseGraph, PoseGraphConfig
+from mapper.backend.graph.pose_table import World
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
 from mapper.backend.loops.descriptor_index import DescriptorIndex
 from mapper.backend.loops.loop_candidates import REACH, in_reach
+from mapper.backend.settled_poses import SettledPoses
 from mapper.core.depth_noise import ROOM
 from mapper.core.intrinsics import Intrinsics
 from mapper.vision.place_index import PlaceIndex
 
-MOMENTS = (100, 500, 1000, 5000)
+MOMENTS = (100, 500, 1000, 5000, 10_000, 20_000)
 LAST = 100  # keyframes that a figure is taken over
 FEATURES = 500  # of a view
 VIEWS_OF_A_PLACE = 10
@@ -35,7 +35,7 @@ PARTS = {
     "edges": "poses and edges into the graph",
     "reach": "in_reach",
     "optimise": "optimisation of the newest",
-    "map": "main_keyframes and what the map must move",
+    "map": "what the map must move",
 }
 SPECK = KeyframeMap(
     np.ones((2, 2), np.float32),
@@ -43,18 +43,6 @@ SPECK = KeyframeMap(
     np.zeros((2, 2, 3), np.uint8),
     Intrinsics(1.0, 1.0, 0.5, 0.5, 2, 2),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """What main_keyframes asks of a keyframe."""
-
-    id: int
-
-    @property
-    def frame_count(self) -> int:
-        """As many for each."""
-        return 10
 
 
 class Nowhere(TsdfVolume):
@@ -72,14 +60,21 @@ class GrowingGraph:
         self._schedule = OptimisationSchedule(config.optimise_every, config.optimise_share)
         self._fusion = MapFusion(FusionConfig(), lambda keyframe_id: SPECK)
         self._fusion.volume = Nowhere(TsdfConfig())
-        self._keyframes: list[Stretch] = []
+        self._settled = SettledPoses(self.graph)
+        self._keyframes = 0
         self.seconds: dict[str, list[float]] = defaultdict(list)
         self.whole: dict[int, float] = {}  # keyframes: seconds of the whole optimisation there
 
+    def place(self, edges: list[Edge], S_world_keyframe: np.ndarray) -> None:
+        """A keyframe that is known to be there: into graph and map, and nothing is optimised."""
+        self._extend(self._keyframes, edges)
+        self.graph.add_pose(self._keyframes - 1, S_world_keyframe)
+        self._follow()
+
     def add(self, edges: list[Edge]) -> None:
         """A keyframe with its edges from earlier ones, the odometry's first."""
-        k = len(self._keyframes)
-        self._keyframes.append(Stretch(k))
+        k = self._keyframes
+        self._keyframes += 1
         poses = self._timed("edges", lambda: self._extend(k, edges))
         self._timed("reach", lambda: in_reach(k, poses, REACH * ROOM))
         if self._timed("optimise", lambda: self._schedule.run(self.graph, edges)):
@@ -92,28 +87,30 @@ class GrowingGraph:
         self.seconds[part].append(time.process_time() - start)
         return result
 
-    def _extend(self, k: int, edges: list[Edge]) -> dict[int, np.ndarray]:
+    def _extend(self, k: int, edges: list[Edge]) -> World:
         """Poses of the keyframes that share the new one's world."""
         graph = self.graph
         graph.add_pose(k, graph.poses[k - 1] @ edges[0].S_i_j if edges else np.eye(4))
         for edge in edges:
             graph.add_edge(edge)
-        component = graph.component_of()
-        return {i: S for i, S in graph.poses.items() if component[i] == component[k]}
+        return graph.world_of(k)
 
     def _follow(self) -> None:
-        graph, fusion = self.graph, self._fusion
-        target = {k.id: graph.poses[k.id] for k in main_keyframes(self._keyframes, graph)}
-        fusion.sync(target, fusion.config.moves_per_keyframe)
+        moves, moved = self._fusion.config.moves_per_keyframe, self._settled.changes(frozenset())
+        if moved is None:  # at the first of them
+            self._fusion.sync(self.graph.poses, moves)
+        else:
+            self._fusion.follow(moved, moves)
 
 
-def measure_growth(keyframes: int) -> None:
+def measure_growth(keyframes: int, placed: int) -> None:
     for free_scale in (True, False):
-        grow(keyframes, free_scale)
+        grow(keyframes, free_scale, placed)
     measure_indices(keyframes)
 
 
-def grow(keyframes: int, free_scale: bool) -> None:
+def grow(keyframes: int, free_scale: bool, placed: int) -> None:
+    """placed: keyframes that are put where they truly are; the others find their places."""
     walk = Walk(WalkOptions(keyframes, free_scale))
     growing = GrowingGraph(free_scale)
     gc.collect()
@@ -123,6 +120,9 @@ def grow(keyframes: int, free_scale: bool) -> None:
     print("| --- " * (len(PARTS) + 5) + "|")
     errors = []
     for count, edges in enumerate(walk.arriving(), start=1):
+        if count <= placed:
+            growing.place(edges, walk.truth[count - 1])
+            continue
         growing.add(edges)
         errors.append(growing.graph.poses[count - 1][:3, 3] - walk.truth[count - 1][:3, 3])
         if count in (*MOMENTS, keyframes):
@@ -146,7 +146,7 @@ def report(growing: GrowingGraph, count: int, bytes_each: float) -> None:
         last = 1e3 * np.array(growing.seconds[part][-LAST:])
         cells.append(f"{np.median(last):.2f} ({np.percentile(last, 99):.2f})")
     total = sum(1e3 * float(np.median(growing.seconds[part][-LAST:])) for part in PARTS)
-    whole = growing.whole[max(growing.whole)]
+    whole = growing.whole[max(growing.whole)] if growing.whole else np.nan
     print(
         f"| {count} | {len(growing.graph.edges)} | {' | '.join(cells)} | {total:.2f} "
         f"| {whole * 1e3:.0f} | {bytes_each / 1e3:.1f} |",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -62,7 +65,7 @@ def as_graph(edges: list[Edge], free: bool) -> PoseGraph:
     return graph
 
 
-def position_error(poses: dict[int, np.ndarray], truth: list[np.ndarray]) -> float:
+def position_error(poses: Mapping[int, np.ndarray], truth: list[np.ndarray]) -> float:
     return float(np.mean([np.linalg.norm((poses[k] - S)[:3, 3]) for k, S in enumerate(truth)]))
 
 
@@ -191,3 +194,18 @@ def test_poses_that_few_edges_contradict_are_the_start(monkeypatch: pytest.Monke
     monkeypatch.setattr(pose_graph, "relaxed_poses", refused)
     graph.optimise(final=True)
     assert position_error(graph.poses, truth) < 0.2
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_edges_that_know_more_than_they_claim_do_not_bear_a_fold(seed: int) -> None:
+    """They claim five times their noise; a fourth of all loops join what lies elsewhere. At the
+    kernel that the claims ask for the map stays folded, 1.4 to 1.9 units off."""
+    truth, edges = measured(free=False, wrong=0, seed=seed)
+    rng = np.random.default_rng(seed)
+    for _ in range(100):
+        i, j, a, b = rng.choice(COUNT, 4, replace=False).tolist()
+        S_a_b = inverse_similarity(truth[a]) @ truth[b]
+        edges.append(Edge(min(i, j), max(i, j), S_a_b, INFORMATION, LOOP))
+    modest = [replace(edge, information=INFORMATION / 25) for edge in edges]
+    starts = {0: truth[0]} | {k: np.eye(4) for k in range(1, COUNT)}
+    assert position_error(relaxed(modest, starts, [0], free=False), truth) < 0.4
