@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "mapping": {
         "run": "map a sequence: trajectory, mesh, recording and report",
         "live": "map a camera while it is held: USB, network, RealSense, ROS bag",
+        "ros2": "a ROS 2 node: maps image topics, sends transforms, odometry, cloud and grid",
         "calibrate": "the calibration of a camera from pictures of a chessboard",
         "demo": "render a sample room, map it, and check the result against the exact truth",
         "track": "follow points of the first frame through a sequence",

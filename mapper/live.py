@@ -11,37 +11,35 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from mapper.config.loader import load_config
 from mapper.config.settings import MapperConfig
-from mapper.core.camera_noise import CameraNoise
 from mapper.errors import InputError
 from mapper.frontends.base import Frontend
 from mapper.frontends.registry import choose_frontend, create_frontend, frontend_spec
 from mapper.io.cameras.calibration import Calibration
 from mapper.io.live.capture import LiveCapture
 from mapper.io.live.open_live import open_live
-from mapper.io.live.recording import FrameRecording, refuse_used
+from mapper.io.live.recording import refuse_used
 from mapper.io.live.source import LiveSource
 from mapper.io.live.view import LiveView
 from mapper.io.viewer.map_logger import MapLogger
+from mapper.live_job import Companion, LiveJob, open_mapper, open_record
 from mapper.pipeline import Say, introduced, prepared, say_nothing
 from mapper.request import LiveRequest
-from mapper.run.description import describe, described_camera, note_camera, with_whole_paths
+from mapper.run.description import describe, described_camera, with_whole_paths
 from mapper.run.directory import RunDirectory
 from mapper.run.outputs import Course, write_outputs
 from mapper.run.ownership import created, reopened
-from mapper.run.recorder import RunRecorder
 from mapper.run.stored_run import StoredSequence
 from mapper.run.viewing import open_viewer
 from mapper.runtime.interruption import Interruption
 from mapper.saved.live_camera import calibration_of, known_camera
 from mapper.saved.map import load_decisions
 from mapper.saved.resume import (
-    Past,
     check_live,
     read_live_past,
     set_aside,
@@ -49,13 +47,11 @@ from mapper.saved.resume import (
 )
 from mapper.slam.devices import check_alignment_device
 from mapper.slam.findings import camera_metrics, moved
-from mapper.slam.live_noise import LiveNoise
 from mapper.slam.live_tracking import LiveTracking
 from mapper.slam.mapper import Mapper
 from mapper.slam.matchers import choose_matcher
 from mapper.slam.progress import NullProgress, Progress
 from mapper.slam.result import MappingResult
-from mapper.vision.matching import FeatureMatcher
 
 logger = logging.getLogger(__name__)
 
@@ -68,9 +64,15 @@ APART: Final = (
 
 
 def map_camera(
-    request: LiveRequest, say: Say = say_nothing, progress: Callable[[], Progress] = NullProgress
+    request: LiveRequest,
+    say: Say = say_nothing,
+    progress: Callable[[], Progress] = NullProgress,
+    companion: Callable[[MapperConfig], Companion] | None = None,
 ) -> tuple[RunDirectory, dict[str, Any]]:
-    """Map what a camera sees into a run directory; returns it and the metrics that it holds."""
+    """Map what a camera sees into a run directory; returns it and the metrics that it holds.
+
+    companion: gives the images in place of the camera that the request names, and is told of them.
+    """
     out = request.out or DEFAULT_OUT
     config = with_whole_paths(load_config(request.config, request.changes, request.settings))
     with ExitStack() as stack:
@@ -79,12 +81,8 @@ def map_camera(
             check_live(before)
             config = settings_of(before, config, request.asks_for_settings)
         calibration = calibration_of(request, before)
-        source = open_live(
-            request.camera,
-            realtime=request.realtime,
-            size=_size(calibration),
-            topics=request.topics,
-        )
+        beside = None if companion is None else companion(config)
+        source = _source(request, calibration) if beside is None else beside.source
         name, why = choose_frontend(config, source.has_depth)
         matcher = choose_matcher(config.matcher, say)
         check_alignment_device(config)
@@ -95,6 +93,8 @@ def map_camera(
         seconds = prepared(name, config, say)  # before the first image, or it would be lost
         # All that may fail, before a former run is touched.
         capture = stack.enter_context(LiveCapture(source))
+        if beside is not None:
+            beside.begin()
         spec = frontend_spec(name)
         camera = known_camera(request, before, calibration, source) if spec.needs_depth else None
         if before is None:
@@ -119,31 +119,9 @@ def map_camera(
             matcher,
             spec.needs_depth,
             camera,
+            beside,
         )
         return run, run_live(capture, job, show, request.max_seconds, progress())
-
-
-@dataclass(frozen=True, slots=True)
-class LiveJob:
-    """By whom a camera is mapped and where to.
-
-    calibration: goes before what the camera says of itself. record: folder for the frames.
-    relocalises, needs_depth: see FrontendSpec. past: of the run that is carried on. warm_up_s:
-    seconds until it was ready for the first image. matcher: of features; the default unless given.
-    camera: what the depth is taken for, if known.
-    """
-
-    frontend: Frontend
-    config: MapperConfig
-    run: RunDirectory
-    calibration: Calibration | None = None
-    record: Path | None = None
-    relocalises: bool = False
-    past: Past | None = None
-    warm_up_s: float = 0.0
-    matcher: FeatureMatcher | None = None
-    needs_depth: bool = False
-    camera: CameraNoise | None = None
 
 
 def run_live(
@@ -168,12 +146,15 @@ def run_live(
         stack.callback(capture.close)
         bar = stack.enter_context(progress or NullProgress())
         view = LiveView(job.calibration or capture.source.calibration)
-        record = _open_record(job, view, capture.source, stack)
-        mapper = _open_mapper(job, show, stack)
+        record = open_record(job, view, capture.source, stack)
+        mapper = open_mapper(job, show, stack)
         ended_at = None if job.past is None else job.past.last_timestamp
         max_side = job.config.images.max_side
-        noise = _noise(job)
-        tracking = LiveTracking(mapper, view, record, job.relocalises, noise, ended_at, max_side)
+        noise = job.noise()
+        told = None if job.companion is None else job.companion.seen
+        tracking = LiveTracking(
+            mapper, view, record, job.relocalises, noise, ended_at, max_side, told
+        )
         fault: BaseException | None = tracking.follow(
             capture, _until(interruption, show, max_seconds), bar
         )
@@ -197,6 +178,9 @@ def run_live(
             **moved(mapper.backend, result.trajectory),
             "input_notes": mapper.guard.notes(),
         }
+        if job.companion is not None:
+            extra |= job.companion.metrics()
+            extra["input_notes"] += list(job.companion.notes())
         metrics = write_outputs(
             job.run, result, None, Course(mapper.stopwatch, seconds), show, extra
         )
@@ -220,53 +204,15 @@ def _begun(
         yield run
 
 
-def _noise(job: LiveJob) -> LiveNoise | None:
-    """Of the frames' depth, where that is what is tracked."""
-    if not job.needs_depth:
-        return None
-    return LiveNoise(job.camera, lambda found: note_camera(job.run, found))
-
-
-def _size(calibration: Calibration | None) -> tuple[int, int] | None:
-    """Width and height of the images that a calibration is for."""
-    if calibration is None:
-        return None
-    camera = calibration.color.intrinsics
-    return camera.width, camera.height
-
-
-def _open_mapper(job: LiveJob, show: MapLogger, stack: ExitStack) -> Mapper:
-    """Where the past left off; closed with the stack."""
-    run, config, past = job.run, job.config, job.past
-    written = past.journal_bytes if past else 0
-    recorder = stack.enter_context(
-        RunRecorder(run, config.recording, show, written, threaded=config.threads)
+def _source(request: LiveRequest, calibration: Calibration | None) -> LiveSource:
+    """At the size that the calibration is for."""
+    camera = None if calibration is None else calibration.color.intrinsics
+    return open_live(
+        request.camera,
+        realtime=request.realtime,
+        size=None if camera is None else (camera.width, camera.height),
+        topics=request.topics,
     )
-    mapper = stack.enter_context(
-        Mapper(
-            config,
-            frontend=job.frontend,
-            matcher=job.matcher,
-            recorder=recorder,
-            store=recorder.store,
-            live=True,
-        )
-    )
-    if past is not None:
-        past.restore(mapper)
-        recorder.resume(past.keyframes)
-    return mapper
-
-
-def _open_record(
-    job: LiveJob, view: LiveView, source: LiveSource, stack: ExitStack
-) -> FrameRecording | None:
-    if job.record is None:
-        return None
-    calibration = view.frame_calibration
-    if calibration is not None and job.camera is not None:
-        calibration = replace(calibration, camera_kind=job.camera.told_kind)
-    return stack.enter_context(FrameRecording(job.record, calibration, source.has_depth))
 
 
 def _settled(mapper: Mapper, tracking: LiveTracking, run: RunDirectory) -> MappingResult | None:

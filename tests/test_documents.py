@@ -45,7 +45,7 @@ def test_commands_in_the_documents_exist() -> None:
         for block in re.findall(
             r"^```\w*\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S
         )
-        for command in re.findall(r"^mapper ([a-z]+)", block, re.M)
+        for command in re.findall(r"^mapper ([a-z0-9]+)", block, re.M)
     }
     assert len(typed) > 20
     assert [each for each in sorted(typed) if each[1] not in KNOWN] == []

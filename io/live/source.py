@@ -24,13 +24,15 @@ class LiveImage:
     """timestamp: seconds. image: uint8 (H, W, 3), RGB, as the camera saw it.
 
     depth: float32 (h, w), metres along z, 0 = no reading; None without a depth camera.
-    after_gap: nothing was seen for a while before it, so the camera may be anywhere.
+    after_gap: nothing was seen for a while before it, so the camera may be anywhere. stamp: the
+    same time in nanoseconds, where the source counts them; seconds since 1970 do not hold them.
     """
 
     timestamp: float
     image: np.ndarray
     depth: np.ndarray | None = None
     after_gap: bool = False
+    stamp: int | None = None
 
 
 class LiveSource(Protocol):

@@ -67,6 +67,16 @@ def add_frames(parser: argparse.ArgumentParser) -> None:
 
 def add_cameras(parser: argparse.ArgumentParser) -> None:
     """How the cameras see, and which topics of a bag they are."""
+    add_camera(parser)
+    parser.add_argument(
+        "--topics",
+        metavar="LIST",
+        help="of a ROS bag: colour=TOPIC,depth=TOPIC,info=TOPIC (depth=none: without)",
+    )
+
+
+def add_camera(parser: argparse.ArgumentParser) -> None:
+    """How the cameras see."""
     parser.add_argument(
         "--calib",
         type=Path,
@@ -79,11 +89,6 @@ def add_cameras(parser: argparse.ArgumentParser) -> None:
         default=AUTO,
         help="how the depth camera measures, which tells its noise (auto: as the input says, "
         "else by its depth)",
-    )
-    parser.add_argument(
-        "--topics",
-        metavar="LIST",
-        help="of a ROS bag: colour=TOPIC,depth=TOPIC,info=TOPIC (depth=none: without)",
     )
 
 

@@ -29,7 +29,7 @@ class LiveTracking:
     others a segment begins there. noise: of the frames' depth; None where that is not used.
     ended_at: seconds, timestamp of the last frame of the part before; None where there was none.
     max_side: pixels to which larger images are reduced before
-    they are mapped; 0 = never.
+    they are mapped; 0 = never. told: of each image, and the index of the frame that it becomes.
     """
 
     def __init__(
@@ -41,10 +41,11 @@ class LiveTracking:
         noise: LiveNoise | None = None,
         ended_at: float | None = None,
         max_side: int = 0,
+        told: Callable[[int, LiveImage], None] | None = None,
     ) -> None:
         self._mapper, self._view, self._record = mapper, view, record
         self._relocalises = relocalises
-        self._noise, self._max_side = noise, max_side
+        self._noise, self._max_side, self._told = noise, max_side, told
         self._original_size: tuple[int, int] | None = None
         self._gaps = 0
         self._first = mapper.counts.frames
@@ -86,6 +87,8 @@ class LiveTracking:
             self._gaps += 1
             if not self._relocalises:
                 mapper.start_segment()
+        if self._told is not None:
+            self._told(frame.index, seen)
         if self._record is not None:
             self._record.put(frame)
         self._original_size = frame.image.shape[1], frame.image.shape[0]

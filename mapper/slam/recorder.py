@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from typing import Protocol
 
 import numpy as np
@@ -76,3 +76,38 @@ class NullRecorder(Closing):
 
     def close(self) -> None:
         """Nothing is open."""
+
+
+class Recorders(Closing):
+    """Several as one: each is told, in their order."""
+
+    def __init__(self, *recorders: Recorder) -> None:
+        self._recorders = recorders
+
+    def frame(
+        self, frame: Frame, T_world_camera: np.ndarray | None, state: str, values: dict[str, float]
+    ) -> None:
+        """See Recorder."""
+        for recorder in self._recorders:
+            recorder.frame(frame, T_world_camera, state, values)
+
+    def prediction(self, prediction: Prediction) -> None:
+        """See Recorder."""
+        for recorder in self._recorders:
+            recorder.prediction(prediction)
+
+    def update(self, update: GraphUpdate, now: MapNow, checkpoint: Checkpoint) -> None:
+        """See Recorder."""
+        for recorder in self._recorders:
+            recorder.update(update, now, checkpoint)
+
+    def finish(self, update: GraphUpdate, now: MapNow) -> None:
+        """See Recorder."""
+        for recorder in self._recorders:
+            recorder.finish(update, now)
+
+    def close(self) -> None:
+        """However one of them ends, the others do."""
+        with ExitStack() as stack:
+            for recorder in self._recorders:
+                stack.callback(recorder.close)

@@ -24,7 +24,8 @@ from mapper.errors import InputError
 from mapper.io.cameras.calibration import Calibration
 from mapper.io.cameras.camera import Camera
 from mapper.io.live.capture import LiveCapture
-from mapper.live import LiveJob, run_live
+from mapper.live import run_live
+from mapper.live_job import LiveJob
 from mapper.run.directory import RunDirectory
 from mapper.saved.map import load_decisions
 from mapper.saved.resume import read_live_past

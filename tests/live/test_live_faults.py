@@ -23,7 +23,8 @@ from mapper.io.cameras.camera import Camera
 from mapper.io.live.capture import LiveCapture
 from mapper.io.live.source import LiveImage
 from mapper.io.live.view import LiveView
-from mapper.live import LiveJob, run_live
+from mapper.live import run_live
+from mapper.live_job import LiveJob
 from mapper.run.directory import RunDirectory
 from mapper.runtime.patience import MOST
 from mapper.slam.progress import NullProgress, Progress

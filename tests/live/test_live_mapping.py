@@ -26,7 +26,8 @@ from mapper.io.live.capture import LiveCapture
 from mapper.io.live.retry import RetryOptions
 from mapper.io.trajectory_files import read_tum
 from mapper.io.viewer.map_logger import NullLogger
-from mapper.live import LiveJob, run_live
+from mapper.live import run_live
+from mapper.live_job import LiveJob
 from mapper.run.directory import RunDirectory
 from tests.support.made_up_records import described
 from tests.support.mjpeg_server import Faults, MjpegServer

@@ -21,7 +21,8 @@ from mapper.io.live.capture import LiveCapture
 from mapper.io.sequences.open_sequence import open_sequence
 from mapper.io.trajectory_files import read_tum
 from mapper.io.viewer.map_logger import NullLogger
-from mapper.live import LiveJob, run_live
+from mapper.live import run_live
+from mapper.live_job import LiveJob
 from mapper.run.directory import RunDirectory
 from tests.support.paced_source import PacedSource
 

@@ -25,7 +25,8 @@ from mapper.io.cameras.calibration import Calibration
 from mapper.io.cameras.camera import Camera
 from mapper.io.live.capture import LiveCapture
 from mapper.io.trajectory_files import read_tum
-from mapper.live import LiveJob, run_live
+from mapper.live import run_live
+from mapper.live_job import LiveJob
 from mapper.run.directory import RunDirectory
 from mapper.run.journal import read_journal
 from mapper.saved.map import load_map

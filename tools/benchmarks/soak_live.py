@@ -27,7 +27,8 @@ from mapper.io.cameras.camera import Camera
 from mapper.io.live.camera import CameraSource
 from mapper.io.live.capture import LiveCapture
 from mapper.io.viewer.rerun_logger import RerunLogger
-from mapper.live import LiveJob, run_live
+from mapper.live import run_live
+from mapper.live_job import LiveJob
 from mapper.run.directory import RunDirectory
 from mapper.runtime.process_health import resident_mb
 from tests.support.mjpeg_server import Faults, MjpegServer

@@ -64,11 +64,14 @@ def execute(arguments: argparse.Namespace) -> int:
     stop_on_sigterm()
     told = () if arguments.json else (say, ProgressBar)
     run, metrics = map_camera(options.request_of(LiveRequest, arguments), *told)
-    _print(arguments, run, metrics)
+    print_live_run(arguments, run, metrics)
     return 0
 
 
-def _print(arguments: argparse.Namespace, run: RunDirectory, metrics: dict[str, Any]) -> None:
+def print_live_run(
+    arguments: argparse.Namespace, run: RunDirectory, metrics: dict[str, Any]
+) -> None:
+    """What came of it, as JSON where that was asked for."""
     if arguments.json:
         print(json.dumps({"run": str(run.path), **metrics}))
         return
