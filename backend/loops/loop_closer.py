@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 
@@ -11,7 +12,13 @@ from mapper.backend.graph.edge import Edge, EdgeKind
 from mapper.backend.keyframes.by_id import ById
 from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.backend.keyframes.map_cache import MapCache
-from mapper.backend.loops.edge_measurement import EdgeConfig, edge_of, max_residual
+from mapper.backend.loops.edge_measurement import (
+    EdgeConfig,
+    Seen,
+    edge_information,
+    edge_of,
+    max_residual,
+)
 from mapper.backend.loops.loop_candidates import Candidate, CandidateConfig, CandidateFinder
 from mapper.backend.loops.loop_decision import LoopDecision, Measured, Refusal
 from mapper.backend.loops.odometry_chain import OdometryChain
@@ -26,6 +33,10 @@ from mapper.vision.belief import probability_right
 from mapper.vision.dense_alignment import Alignment, align
 from mapper.vision.matching import FeatureMatcher
 
+# Where both the chain's covariance and the loop's own are counted: one right loop in ten thousand
+# is further off (chi squared, 7 dof).
+ADJUSTED_SIGMAS: Final = 5.5
+
 
 @settings
 class LoopCloserConfig:
@@ -36,7 +47,7 @@ class LoopCloserConfig:
     min_agreement: share of agreeing points among agreeing and conflicting ones, both ways.
     max_distance_ratio: distance between the cameras against the median depth that they see.
     max_chain_sigmas: how far a loop may contradict the chain of odometry, against what the chain
-        may have drifted.
+        may have drifted; 5.5 at most where a frontend adjusted its poses together.
     min_probability: that a depth camera's pair is right, by surfaces and light.
     """
 
@@ -132,7 +143,10 @@ class LoopCloser:
         measured = self._measured(pair, aligned, views, evidence)
         noise = views.a.levels[0].noise
         limit = max_residual(noise, pair.old.median_depth, self._edge_config)
-        return measured, self._fault(aligned.converged, measured, limit)
+        sigmas = self.config.max_chain_sigmas
+        if _were_adjusted(pair.old, pair.new):
+            sigmas = min(sigmas, ADJUSTED_SIGMAS)
+        return measured, self._fault(aligned.converged, measured, limit, sigmas)
 
     def _measured(
         self, pair: Pair, aligned: Alignment, views: ViewPair, evidence: Evidence | None
@@ -150,20 +164,27 @@ class LoopCloser:
             correction=correction,
             scale=float(np.linalg.norm(S[:3, 0])),
             distance_ratio=float(np.linalg.norm(S[:3, 3])) / pair.old.median_depth,
-            chain_sigmas=self._chain_sigmas(pair, S),
+            chain_sigmas=self._chain_sigmas(pair, aligned, views),
             probability=None
             if evidence is None
             else probability_right(evidence, aligned.weakest, is_expected),
         )
 
-    def _chain_sigmas(self, pair: Pair, S_old_new: np.ndarray) -> float | None:
+    def _chain_sigmas(self, pair: Pair, aligned: Alignment, views: ViewPair) -> float | None:
+        """Of poses that were adjusted together the depths are worse than the chain: what a loop
+        measured by them may itself be off by counts then, its scale above all."""
         if self._chain is None or pair.candidate.kind != EdgeKind.LOOP:
             return None
-        squared = self._chain.squared_distance(pair.old.id, pair.new.id, S_old_new)
+        own = None
+        if _were_adjusted(pair.old, pair.new):
+            seen = Seen(views.a.levels[0].noise, pair.old.median_depth)
+            own = np.linalg.inv(edge_information(aligned, self._edge_config, seen))
+        S_old_new = aligned.S_reference_source
+        squared = self._chain.squared_distance(pair.old.id, pair.new.id, S_old_new, own)
         return None if squared is None else float(np.sqrt(squared))
 
     def _fault(
-        self, converged: bool, measured: Measured, max_rmse: float
+        self, converged: bool, measured: Measured, max_rmse: float, max_sigmas: float
     ) -> tuple[Refusal, float | None] | None:
         """Why a pair is refused, and the bound that it misses; None when it passes."""
         config, sigmas = self.config, measured.chain_sigmas
@@ -177,8 +198,8 @@ class LoopCloser:
             return Refusal.RESIDUAL, max_rmse
         if measured.distance_ratio > config.max_distance_ratio:
             return Refusal.DISTANCE, config.max_distance_ratio
-        if sigmas is not None and sigmas > config.max_chain_sigmas:
-            return Refusal.CHAIN, config.max_chain_sigmas
+        if sigmas is not None and sigmas > max_sigmas:
+            return Refusal.CHAIN, max_sigmas
         if measured.probability is not None and measured.probability < config.min_probability:
             return Refusal.UNLIKELY, config.min_probability
         return None

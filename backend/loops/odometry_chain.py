@@ -57,10 +57,14 @@ class OdometryChain:
         for known in (self._poses, self._covariances, self._links):
             known.pop(keyframe_id, None)
 
-    def squared_distance(self, i: int, j: int, S_i_j: np.ndarray) -> float | None:
+    def squared_distance(
+        self, i: int, j: int, S_i_j: np.ndarray, own: np.ndarray | None = None
+    ) -> float | None:
         """Squared Mahalanobis distance of a measured S_i_j from the chain's, i < j.
 
-        None where the chain does not lead from one to the other: then it has nothing to say.
+        own: (7, 7), covariance of a right-multiplied tangent of what was measured; None = next to
+        nothing beside the chain's. None where the chain does not lead from one to the other: then
+        it has nothing to say.
         """
         if self._links.get(i, -1) != self._links.get(j, -2):
             return None
@@ -68,4 +72,7 @@ class OdometryChain:
         # exp(x) S_j = S_i S_i_j: what would have to happen to j in the chain's world.
         x = log_sim3(S_chain_i @ S_i_j @ inverse_similarity(S_chain_j))
         covariance = self._covariances[j] - self._covariances[i] + 1e-8 * np.eye(7)
+        if own is not None:
+            adjoint = adjoint_sim3(S_chain_j)
+            covariance = covariance + adjoint @ own @ adjoint.T
         return float(x @ np.linalg.solve(covariance, x))

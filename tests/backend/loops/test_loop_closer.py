@@ -12,7 +12,12 @@ from mapper.backend.keyframes.keyframe_map import KeyframeMap
 from mapper.backend.keyframes.map_cache import MapCache
 from mapper.backend.loops.edge_measurement import EdgeConfig
 from mapper.backend.loops.loop_candidates import Candidate, CandidateConfig
-from mapper.backend.loops.loop_closer import LoopCloser, LoopCloserConfig, Pair
+from mapper.backend.loops.loop_closer import (
+    ADJUSTED_SIGMAS,
+    LoopCloser,
+    LoopCloserConfig,
+    Pair,
+)
 from mapper.backend.loops.loop_decision import LoopDecision, Refusal
 from mapper.backend.loops.odometry_chain import OdometryChain
 from mapper.backend.loops.view_consistency import two_way_consistency
@@ -129,15 +134,23 @@ def test_neighbours_that_their_frontend_adjusted_together_are_not_measured_anew(
 
 
 def judged(
-    room: Room, chain: OdometryChain | None, config: LoopCloserConfig = CONFIG, units: float = 1.0
+    room: Room,
+    chain: OdometryChain | None,
+    config: LoopCloserConfig = CONFIG,
+    units: float = 1.0,
+    adjusted: bool = False,
 ) -> tuple[list[Edge], list[LoopDecision]]:
-    """Frame 236 against frames 0 and 120, in units of its own; the graph has it where it is."""
+    """Frame 236 against frames 0 and 120, in units of its own; the graph has it where it is.
+
+    adjusted: by a frontend that adjusted all three together.
+    """
     closer, maps = LoopCloser(config, EdgeConfig(), OrbMatcher(), chain), MapCache(None, 10)
     predictions = [room.prediction(index) for index in (0, 120, 236)]
     if units != 1.0:
         factors = (1.0, 1.0, units)
         predictions = [in_units(p, u) for p, u in zip(predictions, factors, strict=True)]
     keyframes = [keyframe_of(k, p) for k, p in enumerate(predictions)]
+    keyframes[2].uncertainty = PoseUncertainty(120, 1e-6 * np.eye(6)) if adjusted else None
     for k, prediction in enumerate(predictions):
         maps.put(k, KeyframeMap.of(prediction))
     for keyframe in keyframes[:2]:
@@ -146,9 +159,11 @@ def judged(
     return closer.close(keyframes[2], keyframes, poses, maps, units != 1.0)
 
 
-def chain_that_says(room: Room, error: np.ndarray, begins: int = 0) -> OdometryChain:
-    """Two steps of known sigma 1e-2, the second of which is `error` off."""
-    chain = OdometryChain(1e-2, 1e-2, 1e-2)
+def chain_that_says(
+    room: Room, error: np.ndarray, begins: int = 0, sigma: float = 1e-2
+) -> OdometryChain:
+    """Two steps of known sigma, the second of which is `error` off."""
+    chain = OdometryChain(sigma, sigma, sigma)
     chain.begin(0)
     steps = (room.relative(0, 120), room.relative(120, 236) @ exp_se3(error))
     for k, T in enumerate(steps):
@@ -189,6 +204,21 @@ def test_a_loop_that_contradicts_the_chain_is_refused_with_its_number(room: Room
     assert (refused.refusal, refused.limit) == (Refusal.CHAIN, CONFIG.max_chain_sigmas)
     assert refused.measured is not None and refused.measured.chain_sigmas is not None
     assert refused.measured.chain_sigmas > CONFIG.max_chain_sigmas
+
+
+@pytest.mark.parametrize(
+    ("error", "adjusted", "limit"),
+    [(0.03, False, CONFIG.max_chain_sigmas), (0.03, True, None), (0.6, True, ADJUSTED_SIGMAS)],
+)
+def test_a_loop_counts_as_what_it_is_worth_against_poses_that_were_adjusted(
+    room: Room, error: float, adjusted: bool, limit: float | None
+) -> None:
+    """The chain is known to a thousandth, better than any loop by depths of a network."""
+    chain = chain_that_says(room, np.array([0, 0, 0, error, 0, 0]), sigma=1e-3)
+    edges, decisions = judged(room, chain, units=1.01, adjusted=adjusted)
+    decision = next(d for d in decisions if d.i == 0)
+    assert decision.limit == limit and (limit is None) == decision.accepted
+    assert [(e.i, e.j) for e in edges] == ([(0, 2)] if limit is None else [])
 
 
 def test_a_chain_that_is_cut_in_between_has_nothing_to_say(room: Room) -> None:

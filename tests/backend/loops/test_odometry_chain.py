@@ -124,3 +124,12 @@ def test_a_correction_counts_from_its_own_step_on() -> None:
     assert distance_in(chain, 0, 1, jump) == before
     assert distance_in(chain, 1, 2, jump) < before / 10
     assert distance_in(chain, 0, 2, inverse_similarity(jump)) < before / 10
+
+
+@pytest.mark.parametrize("direction", range(7))
+def test_what_a_measurement_may_be_off_by_counts_too(direction: int) -> None:
+    chain, jump = chain_of(2), np.zeros(7)
+    jump[direction] = 10 * STEP_SIGMAS[direction]
+    own = np.diag(3 * STEP_SIGMAS**2)
+    found = chain.squared_distance(0, 1, STEP @ exp_sim3(jump), own)
+    assert found == pytest.approx(25.0, rel=0.01)  # four times the variance
