@@ -1,13 +1,14 @@
 """What the frontend mono makes of colour alone: the sample room, rooms by seed, redkitchen.
 
     python tools benchmarks.mono [--only TEXT] [--rooms 36] [--unknown] [--starts 0,10,20,30,40]
-        [--data FOLDER] [--out FILE]
+        [--peers N] [--data FOLDER] [--out FILE]
 
 Poses as the frontend corrects them in the end, without the backend: share of frames placed, ATE
 after the best similarity in cm and as a share of the way, RPE at that scale, focal length found,
 depth errors where depth is known, seconds of the processor for a frame. Rooms are those of the
 gauntlet's half for tuning. A map counts as wrong and confident where it is off by more than 5 % of
-its way: mono does not answer what it is not sure of.
+its way: mono does not answer what it is not sure of. --peers also has pycolmap place every N-th
+frame of each clip, its camera unknown.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import Any, Final
 import numpy as np
 from gauntlet.cases import DATA, Selection
 
+from benchmarks.parts.colmap_peer import placed_by_colmap
 from mapper.commands.mapping.demo import cached_sample
 from mapper.core.frame import Frame
 from mapper.core.intrinsics import Intrinsics
@@ -100,6 +102,7 @@ def main() -> None:
     parser.add_argument("--rooms", type=int, default=36, metavar="N")
     parser.add_argument("--unknown", action="store_true", help="of rooms too the camera is unknown")
     parser.add_argument("--starts", default="0", help="first frames of redkitchen")
+    parser.add_argument("--peers", type=int, default=0, metavar="N", help="every N-th frame")
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--out", type=Path, metavar="FILE")
     arguments = parser.parse_args()
@@ -108,6 +111,8 @@ def main() -> None:
     for clip in clips(arguments):
         rows.append(judged(clip))
         print(rows[-1].line, flush=True)
+        if arguments.peers:
+            print(peer(clip, arguments.peers).line, flush=True)
     placed = sum(row.placed for row in rows) / max(sum(row.frames for row in rows), 1)
     wrong = [row.name for row in rows if row.wrong]
     print(f"\n{placed:.0%} of all frames placed; wrong: {', '.join(wrong) or 'none'}")
@@ -170,6 +175,35 @@ def judged(clip: Clip) -> Row:
     )  # fmt: skip
 
 
+def peer(clip: Clip, every: int) -> Row:
+    """What pycolmap makes of every so-manieth frame of a clip."""
+    frames, truth = clip.frames[::every], clip.truth[::every]
+    found = placed_by_colmap(frames)
+    name, ms = f"... pycolmap, every {every}th", 1000 * found.seconds / len(frames)
+    if found.lens is None:
+        return Row(name, len(frames), 0, ms=ms, why="nothing was placed")
+    errors = _errors_of(found.poses, truth[found.places])
+    assert errors is not None
+    lens, true = found.lens, clip.camera
+    return Row(
+        name, len(frames), len(found.places), 1, errors[1][0], errors[0], focal=lens.fx, k1=lens.k1,
+        true_focal=0.0 if true is None else true.resized(lens.width, lens.height).fx, ms=ms,
+        wrong=errors[1][0] > WRONG * errors[0] + LEAST,
+    )  # fmt: skip
+
+
+def _errors_of(
+    poses: np.ndarray, truth: np.ndarray
+) -> tuple[float, tuple[float, float, float]] | None:
+    """(the way, (ATE, RPE, RPE in degrees)) after the best similarity; None of too few poses."""
+    way = float(np.linalg.norm(np.diff(truth[:, :3, 3], axis=0), axis=1).sum())
+    try:
+        errors = pose_errors(poses, truth, np.arange(len(poses)) / 30.0, with_scale=True)
+    except InputError:
+        return None
+    return way, (errors.ate, errors.rpe_translation, errors.rpe_rotation_deg)
+
+
 def _pose_errors(
     found: list[Prediction], frontend: MonoFrontend, truth: np.ndarray
 ) -> dict[str, Any]:
@@ -180,14 +214,12 @@ def _pose_errors(
         mine = [p for p in found if p.segment == segment]
         poses = np.stack([rigid_part(corrected[segment, p.frame_index]) for p in mine])
         true = truth[[p.frame_index for p in mine]]
-        way = float(np.linalg.norm(np.diff(true[:, :3, 3], axis=0), axis=1).sum())
-        try:
-            errors = pose_errors(poses, true, np.arange(len(mine)) / 30.0, with_scale=True)
-        except InputError:
+        errors = _errors_of(poses, true)
+        if errors is None:
             continue
-        wrong |= errors.ate > WRONG * way + LEAST
-        square = np.square([errors.ate, errors.rpe_translation, errors.rpe_rotation_deg])
-        parts.append((len(mine), way, square))
+        way, each = errors
+        wrong |= each[0] > WRONG * way + LEAST
+        parts.append((len(mine), way, np.square(each)))
     if not parts:
         return {"segments": 0}
     weights = [count for count, _, _ in parts]

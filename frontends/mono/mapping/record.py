@@ -10,6 +10,7 @@ import cv2
 from mapper.core.frame import Frame
 from mapper.frontends.mono.geometry.rolling import STANDING
 from mapper.frontends.mono.mapping.following import Placed
+from mapper.frontends.mono.tracking.fields import one_field
 from mapper.frontends.mono.tracking.levels import Levels
 from mapper.vision.image_sizes import reduced_mask
 
@@ -48,8 +49,9 @@ class Record:
     @classmethod
     def of(cls, frame: Frame, size: tuple[int, int], small: tuple[int, int]) -> Record:
         """size: (width, height) at which it is tracked; small: of the image that is kept."""
-        levels = Levels.of(frame.image, *size)
-        image = cv2.resize(frame.image, small, interpolation=cv2.INTER_AREA)
+        whole = one_field(frame.image)
+        levels = Levels.of(whole, *size)
+        image = cv2.resize(whole, small, interpolation=cv2.INTER_AREA)
         mask = None if frame.mask is None else reduced_mask(frame.mask, size)
         return cls(frame.index, frame.timestamp, image, levels.grey, mask=mask)
 
