@@ -9,12 +9,10 @@ from simulation.config import ConfidenceConfig
 from simulation.processes import Stream, correlated_noise, generator, spread_over
 
 GRID = (6, 8)
-TYPICAL_ERROR = np.float32(0.015)  # relative
-LEAST_ERROR = np.float32(0.003)  # relative, below which confidence cannot tell errors apart
+LEAST_ERROR = 0.2  # of the typical one, below which confidence cannot tell errors apart
 WORST = np.float32(-3.0)
 CORRELATION_FRAMES = 5.0
 WINDOW = (5, 5)  # pixels: a network foresees the error of a neighbourhood, not of a pixel
-WHITE_SHARE = 0.2  # of the variance that tells nothing: from pixel to pixel
 
 
 class SimulatedConfidence:
@@ -33,12 +31,19 @@ class SimulatedConfidence:
         """
         config = self.config
         height, width = relative_error.shape
-        foreseen = cv2.blur(np.abs(relative_error), WINDOW)
-        known = np.maximum(-np.log((foreseen + LEAST_ERROR) / TYPICAL_ERROR), WORST)
+        around = cv2.blur(np.abs(relative_error).astype(np.float32), WINDOW)
+        known = foretold(around, config.typical_error)
         rng = generator(*self._noise_key, frame)
         white = rng.standard_normal((height, width), np.float32)
         smooth = spread_over(self._grid[frame].reshape(GRID), height, width)
-        unknown = np.sqrt(1 - WHITE_SHARE) * smooth + np.sqrt(WHITE_SHARE) * white
+        unknown = np.sqrt(1 - config.white) * smooth + np.sqrt(config.white) * white
         z = config.correlation * known + np.sqrt(1 - config.correlation**2) * unknown
         excess = np.exp(config.level + config.spread * z)
         return 1 + np.where(outlier, config.outlier_factor * excess, excess).astype(np.float32)
+
+
+def foretold(around: np.ndarray, typical: float) -> np.ndarray:
+    """What the mean error around a pixel, (*n) of them, tells of its confidence: about 0 where it
+    is the typical one, more where it is smaller."""
+    ratio = around / np.float32(typical) + np.float32(LEAST_ERROR)
+    return np.maximum(-np.log(ratio), WORST)

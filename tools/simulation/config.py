@@ -12,6 +12,7 @@ from mapper.core.quantities import (
     MetresOrZero,
     NonNegative,
     PixelsOrZero,
+    Positive,
     Share,
     Whole,
 )
@@ -23,18 +24,34 @@ IMAGE_SOURCES: Final = get_args(ImageSource)
 
 
 @settings
+class TailConfig:
+    """How much oftener than a normal distribution's are errors that are many times the usual.
+
+    weight: h of Tukey's distribution, g exp(h g^2 / 2) of a normal g; 0 = normal. With it a
+    standard deviation is that of the middle half of the errors. farthest: so many of those at
+    most, 0 = any.
+    """
+
+    weight: NonNegative = 0.0
+    farthest: NonNegative = 0.0
+
+
+@settings
 class DriftConfig:
     """Errors of the relative motion from one frame to the next, correlated over frames.
 
     rotation_deg: standard deviation a frame and axis, degrees. translation: the same, metres.
     log_scale: standard deviation of the step of the scale's logarithm, a frame.
     correlation_frames: time after which an error has forgotten itself (1/e), frames.
+    rotation_tails, translation_tails: of either.
     """
 
     rotation_deg: NonNegative = 0.155
     translation: MetresOrZero = 0.0033
     log_scale: LogScale = 0.0025
     correlation_frames: NonNegative = 12.0
+    rotation_tails: TailConfig = field(default_factory=TailConfig)
+    translation_tails: TailConfig = field(default_factory=TailConfig)
 
     def scaled(self, factor: float) -> DriftConfig:
         """The same drift with all amplitudes multiplied."""
@@ -51,7 +68,9 @@ class DepthErrorConfig:
     """Errors of one frame's depth map; standard deviations of the logarithm of depth.
 
     bias: of the whole map. warp: of each knot of a smooth grid of offsets over the image.
-    noise: of each pixel alone. bias_correlation_frames, warp_correlation_frames: 1/e times.
+    noise: of each pixel, alike over noise_extent (1/e, as a share of the image's width; 0 = of each
+    alone). warp_tails, noise_tails: of either. bias_correlation_frames, warp_correlation_frames:
+    1/e times.
     edge_blur: radius in pixels over which depth edges are smeared into flying pixels, 0 = sharp.
     """
 
@@ -61,13 +80,18 @@ class DepthErrorConfig:
     bias_correlation_frames: NonNegative = 10.0
     warp_correlation_frames: NonNegative = 30.0
     edge_blur: PixelsOrZero = 1
+    noise_extent: Share = 0.0
+    warp_tails: TailConfig = field(default_factory=TailConfig)
+    noise_tails: TailConfig = field(default_factory=TailConfig)
 
 
 @settings
 class ConfidenceConfig:
     """Confidence 1 + exp(level + spread * z), z of about unit variance.
 
-    correlation: share of z (0 to 1) that tells of the true error; the rest is noise.
+    correlation: share of z (0 to 1) that tells of the true error; the rest is noise, of whose
+    variance `white` is a pixel's own. typical_error: share of the depth at which it is neither sure
+    nor unsure.
     outlier_factor: what the confidence of moving outliers, above 1, is multiplied by.
     """
 
@@ -75,6 +99,8 @@ class ConfidenceConfig:
     spread: NonNegative = 0.8
     correlation: Share = 0.6
     outlier_factor: NonNegative = 0.5
+    typical_error: Positive = 0.015
+    white: Share = 0.2
 
 
 @settings

@@ -6,7 +6,14 @@ import cv2
 import numpy as np
 
 from simulation.config import DepthErrorConfig
-from simulation.processes import Stream, correlated_noise, generator, spread_over
+from simulation.processes import (
+    Stream,
+    blurred_noise,
+    correlated_noise,
+    generator,
+    spread_over,
+    with_tails,
+)
 
 GRID = (3, 4)  # rows and columns of the knots of the warp
 EDGE_STEP = np.float32(0.04)  # relative depth step across one pixel that is an edge
@@ -22,21 +29,17 @@ class DepthErrors:
         self._bias = config.bias * correlated_noise(
             generator(seed, Stream.BIAS, segment), count, 1, config.bias_correlation_frames
         )
-        self._warp = config.warp * correlated_noise(
-            generator(seed, Stream.WARP, segment),
-            count,
-            GRID[0] * GRID[1],
-            config.warp_correlation_frames,
-        )
+        rng, knots = generator(seed, Stream.WARP, segment), GRID[0] * GRID[1]
+        warp = correlated_noise(rng, count, knots, config.warp_correlation_frames)
+        self._warp = config.warp * with_tails(warp, config.warp_tails)
 
     def log_error(self, frame: int, height: int, width: int) -> np.ndarray:
         """float32 (height, width): bias, warp and noise of a frame's log-depth."""
         grid = self._warp[frame].reshape(GRID) + self._bias[frame]
         error = spread_over(grid, height, width)
-        rng = generator(*self._noise_key, frame)
-        return error + np.float32(self.config.noise) * rng.standard_normal(
-            (height, width), np.float32
-        )
+        config, rng = self.config, generator(*self._noise_key, frame)
+        noise = blurred_noise(rng, (height, width), config.noise_extent * width)
+        return error + np.float32(config.noise) * with_tails(noise, config.noise_tails)
 
 
 def smear_edges(depth: np.ndarray, radius: int) -> np.ndarray:

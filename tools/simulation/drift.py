@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from mapper.core.geometry import inverse, orthonormalised
 from simulation.config import DriftConfig
-from simulation.processes import Stream, correlated_noise, generator
+from simulation.processes import Stream, correlated_noise, generator, with_tails
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +51,12 @@ def simulate_drift(T_world_camera: np.ndarray, config: DriftConfig, seed: int) -
     log_step = config.log_scale * errors(Stream.SCALE, 1)[:, 0]
     log_step[:1] = 0.0
     scale = np.exp(np.cumsum(log_step))
-    omega = np.radians(config.rotation_deg) * errors(Stream.ROTATION, 3)
+    turns = with_tails(errors(Stream.ROTATION, 3), config.rotation_tails)
+    shifts = with_tails(errors(Stream.TRANSLATION, 3), config.translation_tails)
+    omega = np.radians(config.rotation_deg) * turns
     motion = np.tile(np.eye(4), (count, 1, 1))
     motion[1:] = inverse(T_world_camera[:-1]) @ T_world_camera[1:]
     motion[:, :3, :3] = motion[:, :3, :3] @ Rotation.from_rotvec(omega).as_matrix()
-    motion[:, :3, 3] += config.translation * errors(Stream.TRANSLATION, 3)
+    motion[:, :3, 3] += config.translation * shifts
     motion[:, :3, 3] *= scale[:, None]
     return Drift(motion, scale)

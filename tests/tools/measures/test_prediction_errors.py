@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from measures.mini_clips import Clip
-from measures.prediction_errors import fitted, motion_errors, walk_errors
+from measures.prediction_errors import fitted, frame_errors, motion_errors, tails_of, walk_errors
 from scipy.spatial.transform import Rotation
-from simulation.config import SimulationConfig
+from simulation.confidence import SimulatedConfidence
+from simulation.config import ConfidenceConfig, DepthErrorConfig, SimulationConfig, TailConfig
+from simulation.depth_errors import DepthErrors
+from simulation.processes import with_tails
 
 from mapper.core.frame import Frame
 from mapper.core.geometry import backproject
@@ -60,9 +63,43 @@ def test_the_fit_finds_what_was_put_in() -> None:
     assert found.drift.translation == pytest.approx(STEP, rel=0.2)
     assert found.drift.log_scale == pytest.approx(WANDER, rel=0.4)
     assert found.drift.correlation_frames < 0.6 and found.depth.warp_correlation_frames > 50
+    # Nothing that was put in lies far off, or is alike from pixel to pixel.
+    assert found.depth.noise_tails.weight < 0.05 and found.depth.noise_extent < 0.02
+    assert found.drift.rotation_tails.weight < 0.1 and found.confidence.white > 0.9
     # A confidence that knows nothing of the error, of level 0 and spread 1.
     assert abs(found.confidence.level) < 0.05 and found.confidence.correlation < 0.05
     assert found.confidence.spread == pytest.approx(1, rel=0.05)
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.3, 0.8])
+def test_tails_that_were_put_in_are_found(weight: float) -> None:
+    normal = np.random.default_rng(1).standard_normal(40000)
+    found = tails_of(with_tails(normal, TailConfig(weight, 60.0)))
+    assert found.weight == pytest.approx(weight, abs=0.04)
+    assert found.farthest == pytest.approx(min(60.0, 3.3 * np.exp(weight * 5.2)), rel=0.25)
+
+
+def test_what_is_simulated_of_a_frame_is_found_in_it() -> None:
+    """How far errors are alike, and what confidence knows of them."""
+    depth = DepthErrorConfig(bias=0.0, warp=0.0, noise=0.05, noise_extent=0.06)
+    errors = DepthErrors(depth, 3, 0, 12)
+    knowing = ConfidenceConfig(correlation=0.9, white=0.1, typical_error=0.04)
+    confidence = SimulatedConfidence(knowing, 3, 0, 12)
+    true, found = np.full((84, 112), 2.0, np.float32), []
+    for frame in range(12):
+        wrong = errors.log_error(frame, *true.shape)
+        sure = confidence.of(frame, wrong, np.zeros(true.shape, bool))
+        points = backproject(true * np.exp(wrong), CAMERA.resized(112, 84))
+        image = np.zeros((84, 112, 3), np.uint8)
+        said = Prediction(
+            frame, 0.0, points, sure, np.eye(4), CAMERA.resized(112, 84), image, False
+        )
+        found.append(frame_errors(said, true))
+    assert np.median([one.alike for one in found]) == pytest.approx(0.06, rel=0.25)
+    told = [-np.corrcoef(np.log(one.around + 1e-3), one.confidence)[0, 1] for one in found]
+    assert np.mean(told) > 0.7
+    # A tenth of what it does not know, which is a fifth of all, is each pixel's own.
+    assert 0.005 < np.mean([one.white for one in found]) < 0.15
 
 
 def test_a_perfect_walk_in_another_unit_has_no_error() -> None:

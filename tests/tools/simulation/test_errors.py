@@ -11,12 +11,21 @@ from simulation.confidence import SimulatedConfidence
 from simulation.config import (
     ConfidenceConfig,
     DepthErrorConfig,
+    DriftConfig,
     OutlierConfig,
     SimulationConfig,
+    TailConfig,
 )
 from simulation.depth_errors import DepthErrors, smear_edges
+from simulation.drift import simulate_drift
 from simulation.outliers import MovingOutliers
-from simulation.processes import Stream, correlated_noise, generator
+from simulation.processes import (
+    Stream,
+    blurred_noise,
+    correlated_noise,
+    generator,
+    with_tails,
+)
 
 from mapper.errors import ConfigError
 
@@ -36,6 +45,62 @@ def test_noise_without_correlation_is_white() -> None:
 def test_a_longer_run_begins_with_the_shorter_one() -> None:
     short, long = (correlated_noise(generator(3, Stream.WARP), n, 4, 7.0) for n in (20, 50))
     np.testing.assert_allclose(long[:20], short, rtol=1e-12)
+
+
+def test_tails_leave_the_middle_half_as_large_and_the_order_as_it_was() -> None:
+    normal = np.random.default_rng(0).standard_normal(20000)
+    grown = with_tails(normal, TailConfig(0.5))
+    assert np.median(np.abs(grown)) == pytest.approx(0.6745, rel=0.02)
+    assert (np.diff(grown[np.argsort(normal)]) >= 0).all()
+    assert 0.06 < (np.abs(grown) > 3).mean() < 0.12  # of normal ones 0.003
+    cut = with_tails(normal, TailConfig(0.5, 4.0))
+    assert np.abs(cut).max() == 4 and (cut[np.abs(grown) < 4] == grown[np.abs(grown) < 4]).all()
+    assert with_tails(normal, TailConfig()) is normal
+
+
+@pytest.mark.parametrize("extent", [3.0, 7.5])
+def test_noise_is_alike_as_far_as_asked(extent: float) -> None:
+    noise = np.stack([blurred_noise(np.random.default_rng(k), (60, 80), extent) for k in range(40)])
+    assert noise.dtype == np.float32 and noise.std((0, 1, 2)) == pytest.approx(1, rel=0.05)
+    corner, middle = noise[:, :5, :5].std(), noise[:, 28:33, 38:43].std()
+    assert corner == pytest.approx(middle, rel=0.25)
+    gaps = [int(np.floor(extent)), int(np.ceil(extent))]
+    near, far = ((noise[..., g:] * noise[..., :-g]).mean() for g in (gaps[0], gaps[-1]))
+    assert far - 0.05 <= np.exp(-1) <= near + 0.05
+
+
+def test_pixels_err_as_their_neighbours_do_and_some_of_them_far() -> None:
+    config = DepthErrorConfig(
+        bias=0.0, warp=0.0, noise=0.04, noise_extent=0.1, noise_tails=TailConfig(0.6, 10.0)
+    )
+    errors = DepthErrors(config, 0, 0, 30)
+    maps = np.array([errors.log_error(k, 60, 80) for k in range(30)])
+    assert np.median(np.abs(maps)) == pytest.approx(0.6745 * 0.04, rel=0.1)
+    assert np.abs(maps).max() == pytest.approx(0.4, rel=0.01)
+    assert (np.sign(maps[..., 1:]) == np.sign(maps[..., :-1])).mean() > 0.9
+
+
+def test_some_motions_are_far_off() -> None:
+    plain = DriftConfig(correlation_frames=0.0)
+    tailed = replace(plain, rotation_tails=TailConfig(0.6), translation_tails=TailConfig(0.0, 0.0))
+    poses = np.tile(np.eye(4), (4000, 1, 1))
+    usual, seldom = (simulate_drift(poses, each, 0).T_previous_frame for each in (plain, tailed))
+    turns = [np.abs(T[1:, 2, 1]) for T in (usual, seldom)]
+    assert np.median(turns[1]) == pytest.approx(np.median(turns[0]), rel=0.05)
+    assert turns[1].max() > 5 * turns[0].max()
+    np.testing.assert_array_equal(usual[:, :3, 3], seldom[:, :3, 3])
+
+
+def test_a_coarse_model_is_as_sure_of_its_errors_as_a_fine_one() -> None:
+    """Confidence is told by the typical error, not by metres or percents."""
+    error = np.random.default_rng(0).normal(0, 0.01, (40, 50)).astype(np.float32)
+    exact, coarse = (
+        SimulatedConfidence(ConfidenceConfig(typical_error=size), 0, 0, 1) for size in (0.015, 0.15)
+    )
+    outlier = np.zeros(error.shape, bool)
+    np.testing.assert_allclose(
+        coarse.of(0, 10 * error, outlier), exact.of(0, error, outlier), rtol=1e-4
+    )
 
 
 def test_bias_has_its_size_and_warp_varies_over_the_image() -> None:
