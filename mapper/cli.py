@@ -37,6 +37,7 @@ COMMANDS: Final = {
         "export": "write a run as TUM, KITTI, EuRoC, COLMAP, nerfstudio or a point cloud",
     },
     "evaluation": {
+        "check": "how good the map of a run is, without ground truth: a grade and where to look",
         "eval": "errors of a run against ground truth: ATE and RPE",
         "bench": "published evaluation protocols: pose, depth, reconstruction",
     },

@@ -32,6 +32,7 @@ FILES: Final = (
     "frame_times.json",
     "alignment.json",
     "eval.json",
+    "check.json",
     "priors.json",
 )
 PARTS: Final = re.compile(r"run\.part\d+\.rrd")

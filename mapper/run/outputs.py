@@ -39,7 +39,7 @@ from mapper.slam.result import MappingResult
 FRAME_TIMES: Final = "frame_times.json"
 ALIGNMENT: Final = "alignment.json"
 # What other commands make of a run, which holds no longer when its poses change.
-LATER_FILES: Final = (ALIGNMENT, "run.aligned.rrd", "eval.json")
+LATER_FILES: Final = (ALIGNMENT, "run.aligned.rrd", "eval.json", "check.json")
 NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 

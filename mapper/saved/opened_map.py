@@ -45,7 +45,7 @@ class Map:
         matcher: by name; "auto": the one that made the run's features, if it can be had.
         """
         run = RunDirectory.open(Path(path).expanduser())
-        _check_version(run)
+        check_version(run)
         if not any((run.path / "keyframes").glob("*.npz")):
             raise InputError(f"{run.path}: a run without keyframe files; map the sequence again")
         saved = load_map(run)
@@ -78,7 +78,7 @@ class Map:
         return self.localizer.localize(Frame(0, 0.0, image, depth, intrinsics))
 
 
-def _check_version(run: RunDirectory) -> None:
+def check_version(run: RunDirectory) -> None:
     """Raise InputError for a run of a later version, which may mean other things by its words."""
     made_by = str(run.read_description().says.versions.get("mapper", "0"))
     if _numbers(made_by) > _numbers(__version__):

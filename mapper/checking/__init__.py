@@ -1,0 +1,1 @@
+"""How good a finished map is, told without ground truth."""

@@ -1,0 +1,69 @@
+"""The fit of mapper check: it finds what an error follows, and never lets a worse figure help."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from runpy import run_path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from benchmarks.maps.checking import Judged, as_text, cross_validated, fit
+from benchmarks.maps.known_maps import Known, known_maps
+from scipy.stats import spearmanr
+
+from mapper.checking.drift import Drift
+from mapper.checking.ghosts import Ghosts
+from mapper.checking.loops import Loops
+from mapper.checking.measures import Measures
+from mapper.checking.revisits import Compared, Comparison
+from mapper.checking.tracking import Tracking
+
+
+def judged(rng: np.random.Generator, source: int) -> Judged:
+    """A map whose error is about twice what its views are off by; its step tells the contrary."""
+    off = float(np.exp(rng.uniform(np.log(0.005), np.log(0.5))))
+    pairs = [Comparison(k, k + 1, 1, off, 0.0, 0.0, off, None, None) for k in range(9)]
+    measures = Measures(
+        *(10.0, 1.5, 2.0, 10),
+        Compared(pairs, []),
+        [],
+        Ghosts(0.0, 0.0, np.zeros((0, 3))),
+        Drift(0.001 / off, 1.0, 0.0),
+        Loops(0, 0, [], 0.0),
+        Tracking(0.0, 0.0, [], 0.0),
+        False,
+    )
+    ate = 2 * off * float(np.exp(rng.normal(0, 0.2)))
+    return Judged(Known("calibrate", str(source)), ate, 10.0, 1.0, measures)
+
+
+def test_it_finds_what_the_error_follows_and_no_weight_is_below_zero() -> None:
+    rng = np.random.default_rng(3)
+    runs = [judged(rng, number // 4) for number in range(40)]
+    fitted = fit(runs)
+    assert all(weight > 0 for weight in fitted.weights.values())
+    assert "step" not in fitted.weights
+    told = fitted.weights["local"] + fitted.weights.get("revisited", 0.0)
+    assert told == pytest.approx(1.0, abs=0.1)
+    assert fitted.spread == pytest.approx(0.2, abs=0.1)
+    assert spearmanr(cross_validated(runs), [run.ate for run in runs])[0] > 0.9
+
+
+def test_what_it_writes_is_what_is_read(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    fitted = fit([judged(rng, number) for number in range(12)])
+    path = tmp_path / "calibrated.py"
+    path.write_text(as_text(fitted))
+    found = SimpleNamespace(**run_path(str(path)))
+    assert fitted.constant == found.CONSTANT and fitted.weights == found.COEFFICIENTS
+    assert (fitted.spread, fitted.spread_untied) == (found.SPREAD, found.SPREAD_UNTIED)
+
+
+def test_the_halves_share_no_room_and_no_frame() -> None:
+    halves = {half: [k for k in known_maps() if k.half == half] for half in ("calibrate", "judge")}
+    assert {len(each) for each in halves.values()} == {23}
+    rooms = [{k.source for k in each if k.source.isdigit()} for each in halves.values()]
+    assert not rooms[0] & rooms[1]
+    assert len({replace(k, half="") for k in known_maps()}) == 46
