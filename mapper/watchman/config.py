@@ -11,7 +11,7 @@ class WatchmanConfig:
     """Watches over the predictions of networks, read from files or computed.
 
     enabled: whether anything is watched. A fault begins a new segment, which the backend joins
-        again. Off until it has been judged in more rooms than one.
+        again. Off: simulated faults are found in nearly all cases, but not in all.
     collapse: depth is taken for collapsed where it varies by less than this share of what the frame
         before leads to expect.
     jump: a pose has jumped where, of the light where the motion puts the points, so much less is

@@ -11,6 +11,7 @@ from mapper.core.frame import Frame
 from mapper.core.prediction import Prediction
 from mapper.frontends.base import Frontend, TrackingState
 from mapper.frontends.registry import BUILT_IN
+from mapper.watchman.bridge import shown_again
 from mapper.watchman.config import WatchmanConfig
 from mapper.watchman.watchman import Event, Fault, Watchman
 from mapper.watchman.words import notes, told
@@ -25,14 +26,15 @@ class Guard:
     """Of networks' predictions alone, saved or computed; those of others pass.
 
     A network forgets and is shown the last good frame again, which joins the new segment to the
-    old one. What was saved goes on as it is, in a new segment that the backend joins by what both
-    see.
+    old one. What was saved goes on as it is, in a new segment; where its first frame can be aligned
+    with the last good one, that is put before it, and else the backend joins it by what both see.
     """
 
     def __init__(self, config: WatchmanConfig) -> None:
         self._config, self._watchman = config, Watchman(config)
         self._offset = 0  # of the segments, for those that were begun here
         self._last_good: Frame | None = None
+        self._believed: Prediction | None = None  # the last that was mapped
         self._restarted = -RESTARTS_APART
 
     @property
@@ -99,6 +101,7 @@ class Guard:
             frontend.values.update(verdict.values)
             if verdict.prediction is not None:
                 passed.append(verdict.prediction)
+                self._believed = verdict.prediction
             if verdict.event is None:
                 continue
             logger.warning("%s", told(verdict.event))
@@ -107,9 +110,18 @@ class Guard:
             self._offset += 1
             if verdict.event.fault is not Fault.COLLAPSE:  # in a world of its own it may be right
                 first = replace(prediction, segment=prediction.segment + self._offset)
-                again = self._watchman.judge(first).prediction
-                passed += [] if again is None else [again]
+                passed += self._begun(passed[-1] if passed else self._believed, first)
         return passed, None
+
+    def _begun(self, last: Prediction | None, first: Prediction) -> list[Prediction]:
+        """The first predictions of a segment that goes on as it was saved: the last frame of the
+        one before, if it can be told where that was, and the one that was at fault."""
+        again = None if last is None else shown_again(last, first)
+        shown = [first] if again is None else [again, first]
+        judged = [self._watchman.judge(prediction).prediction for prediction in shown]
+        passed = [prediction for prediction in judged if prediction is not None]
+        self._believed = passed[-1] if passed else None
+        return passed
 
     def _begin_anew(self, frontend: Frontend, frame: Frame) -> list[Prediction]:
         """The network forgets; the last good frame, and this one, in its new segment."""

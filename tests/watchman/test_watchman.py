@@ -16,6 +16,7 @@ from mapper.core.geometry import inverse, pose
 from mapper.core.prediction import Prediction
 from mapper.io.sequences.open_sequence import open_sequence
 from mapper.rooms.sample.sequence import room_mesh
+from mapper.watchman.comparison import Looks
 from mapper.watchman.config import WatchmanConfig
 from mapper.watchman.watchman import Event, Fault, Verdict, Watchman
 from mapper.watchman.words import notes
@@ -78,6 +79,24 @@ def test_after_a_collapse_the_network_is_believed_when_two_frames_agree(
     watchman, told = verdicts(faulty)
     left_out = [i for i, verdict in enumerate(told) if verdict.prediction is None]
     assert left_out == list(range(FIRST, FIRST + 9)) and len(watchman.events) == 1
+
+
+@pytest.mark.parametrize(("turning", "border"), [(0, 1), (3, 4), (15, 6)])
+def test_a_border_waits_for_a_fast_turn_to_end_but_not_for_ever(
+    predictions: list[Prediction], monkeypatch: pytest.MonkeyPatch, turning: int, border: int
+) -> None:
+    """A lost scale is sure at its second frame; the border may wait five more for the turn."""
+
+    def turn(self: Watchman, new: Looks) -> float:
+        fast = FIRST < new.prediction.frame_index <= FIRST + turning
+        return float(np.deg2rad(10.0 if fast else 1.0))
+
+    monkeypatch.setattr(Watchman, "_turn", turn)
+    faulty = list(with_fault(predictions, InjectedFault("scale", FIRST, 10, 0.45)))
+    watchman, told = verdicts(faulty)
+    (event,) = watchman.events
+    assert (event.fault, event.frame_index) == (Fault.SCALE, FIRST + border)
+    assert [i for i, verdict in enumerate(told) if verdict.event is not None] == [FIRST + border]
 
 
 def test_a_wall_seen_from_before_is_no_collapse(predictions: list[Prediction]) -> None:

@@ -67,8 +67,10 @@ class GrowingGraph:
 
     def place(self, edges: list[Edge], S_world_keyframe: np.ndarray) -> None:
         """A keyframe that is known to be there: into graph and map, and nothing is optimised."""
-        self._extend(self._keyframes, edges)
-        self.graph.add_pose(self._keyframes - 1, S_world_keyframe)
+        k = self._keyframes
+        self._keyframes += 1
+        self._extend(k, edges)
+        self.graph.add_pose(k, S_world_keyframe)
         self._follow()
 
     def add(self, edges: list[Edge]) -> None:

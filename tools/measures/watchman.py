@@ -112,10 +112,20 @@ def delay(found: Sequence[str], first: int) -> int | None:
     return next((late for late in after if late >= 0), None)
 
 
-def ate(case: Shown, predictions: Sequence[Prediction]) -> tuple[float, int]:
+def ates(case: Shown, predictions: Sequence[Prediction], unwatched: bool) -> str:
+    """Error and placed frames with the watchman, and without it if that is asked for."""
+    error, placed = ate(case, predictions, watched=True)
+    told = f"{error:.3f} ({placed})"
+    if unwatched:
+        error, placed = ate(case, predictions, watched=False)
+        told += f", unwatched {error:.3f} ({placed})"
+    return told
+
+
+def ate(case: Shown, predictions: Sequence[Prediction], watched: bool) -> tuple[float, int]:
     """Error of the whole mapper [m, RMSE after Sim(3)], and how many frames it placed."""
     with Mapper(
-        MapperConfig(threads=False, watchman=WatchmanConfig(enabled=True)),
+        MapperConfig(threads=False, watchman=WatchmanConfig(enabled=watched)),
         frontend=Saved(predictions),
     ) as mapper:
         for frame in case.frames:
@@ -131,24 +141,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seeds", type=int, nargs=2, default=(3000, 3006), metavar=("A", "B"))
     parser.add_argument("--frames", type=int, default=90)
+    parser.add_argument("--faults", nargs="+", choices=FAULTS, default=FAULTS)
     parser.add_argument("--map", action="store_true", help="also the error of the whole mapper")
+    parser.add_argument("--unwatched", action="store_true", help="and that without the watchman")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     config = WatchmanConfig(enabled=True)
-    delays: dict[str, list[int | None]] = {kind: [] for kind in FAULTS}
+    delays: dict[str, list[int | None]] = {kind: [] for kind in options.faults}
     alarms = frames = 0
     for seed in range(*options.seeds):
         case = shown(seed, options.frames)
         found = judged(case, case.predictions, config)
         alarms, frames = alarms + len(found), frames + len(case.frames)
-        error = f" {ate(case, case.predictions)}" if options.map else ""
+        error = f" {ates(case, case.predictions, True)}" if options.map else ""
         print(f"{seed} clean: {found}{error}", flush=True)
-        for kind in FAULTS:
+        for kind in options.faults:
             fault = drawn_fault(kind, seed, options.frames)
             faulty = list(with_fault(case.predictions, fault))
             found = judged(case, faulty, config)
             delays[kind].append(delay(found, fault.first))
-            error = f" {ate(case, faulty)}" if options.map else ""
+            error = f" {ates(case, faulty, options.unwatched)}" if options.map else ""
             print(f"{seed} {kind} {fault.size:.2f} at {fault.first}: {found}{error}", flush=True)
     print(f"\nfalse alarms: {alarms} in {frames} frames\n| fault | cases | in time | latest |")
     print("| --- | --- | --- | --- |")

@@ -11,7 +11,7 @@ from mapper.errors import ConfigError
 from mapper.frontends.vggt.cache.frame_memory import CacheShapes
 from mapper.frontends.vggt.cache.later_anchors import LaterAnchors, seen_share, world_points
 from mapper.frontends.vggt.cache.pages import CacheShape
-from mapper.frontends.vggt.cache.session_options import SessionOptions
+from mapper.frontends.vggt.cache.session_options import ALL_POLICIES, SessionOptions
 from mapper.frontends.vggt.cache.storage import Storage
 from mapper.frontends.vggt.cache.token_memory import shared_budget
 from mapper.frontends.vggt.network import Heads, Vggt, VggtPrediction
@@ -53,16 +53,22 @@ def test_the_cache_is_as_large_as_the_budget_and_stays_so(
         assert sizes[-1][0] > 0.99 * budget
 
 
-@pytest.mark.parametrize("policy", ["overlap", "tokens", "special"])
-def test_time_and_memory_are_flat_over_five_hundred_frames(model: Vggt, policy: str) -> None:
-    budget = bytes_of(model, 6)
-    session = StreamSession(model, SessionOptions(budget=budget, policy=policy, heads=NO_MAPS))
+@pytest.mark.parametrize(
+    "options",
+    [*({"policy": name} for name in ALL_POLICIES), {"cache_every": 3}, {"mode": "window"}],
+)
+def test_what_a_frame_sees_and_takes_is_flat_over_five_hundred_frames(
+    model: Vggt, options: dict[str, Any]
+) -> None:
+    budget = None if "mode" in options else bytes_of(model, 6)
+    session = StreamSession(model, SessionOptions(budget=budget, heads=NO_MAPS, **options))
     images, sizes = random_images(7), set()
     for number in range(500):
         session.step(images[number % 7][None])
         if number > 30:
-            sizes.add(session.allocated_bytes)
-    assert len(sizes) == 1
+            sizes.add((session.allocated_bytes, session.cache_bytes))
+    assert len({allocated for allocated, _ in sizes}) == 1
+    assert max(held for _, held in sizes) <= (budget or max(sizes)[0])
 
 
 @pytest.mark.parametrize("policy", ["tokens", "special"])
