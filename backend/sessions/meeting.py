@@ -25,18 +25,25 @@ class Meeting:
 
 
 def meetings(sessions: Sequence[Session], search: EncounterSearch) -> Iterator[Meeting]:
-    """Of every two sessions, one after the other.
+    """Of every two sessions, one after the other."""
+    for (a, earlier), (b, later) in itertools.combinations(enumerate(sessions), 2):
+        yield meeting((a, b), earlier, later, search)
+
+
+def meeting(
+    numbers: tuple[int, int], earlier: Session, later: Session, search: EncounterSearch
+) -> Meeting:
+    """Of two sessions with these numbers.
 
     Between two in metres the scale is one. Only where they meet nowhere so, it is looked for too:
     one of the two may have its depth scale wrong.
     """
-    for (a, earlier), (b, later) in itertools.combinations(enumerate(sessions), 2):
-        both_metric = earlier.is_metric and later.is_metric
-        met = _met(a, b, earlier, later, search, is_free=not both_metric)
-        if both_metric and not met.agreement.is_enough:
-            again = _met(a, b, earlier, later, search, is_free=True)
-            met = again if again.agreement.is_enough else met
-        yield met
+    both_metric = earlier.is_metric and later.is_metric
+    met = _met(*numbers, earlier, later, search, is_free=not both_metric)
+    if both_metric and not met.agreement.is_enough:
+        again = _met(*numbers, earlier, later, search, is_free=True)
+        met = again if again.agreement.is_enough else met
+    return met
 
 
 def _met(

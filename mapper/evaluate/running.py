@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Generator, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from multiprocessing import get_context
 from typing import Any
 
 from mapper.config.loader import to_mapping
-from mapper.errors import ConfigError, InputError, MapperError
+from mapper.errors import InputError, MapperError
 from mapper.evaluate.job import BenchRequest, SequenceJob
 from mapper.evaluate.provenance import code_version, input_fingerprint, request_record, result_key
 from mapper.evaluate.results import SequenceResult, failure
 from mapper.evaluate.selection import benchmark_dataset, preparation_notes, selected_frames
 from mapper.evaluate.tasks import TASKS
+from mapper.runtime.workers import Died, Workers, outcomes
 
 logger = logging.getLogger(__name__)
 
@@ -39,12 +38,8 @@ def done(
     orders: Iterable[Order], processes: int = 1, ray: str | None = None
 ) -> Iterator[SequenceResult]:
     """The results, in the order in which they come. ray: address of a cluster, or "auto"."""
-    if ray is not None:
-        yield from _on_cluster(list(orders), ray)
-    elif processes == 1:
-        yield from map(do, orders)
-    else:
-        yield from _in_processes(list(orders), processes)
+    for order, outcome in outcomes(do, orders, Workers(processes, ray)):
+        yield _died(order, outcome) if isinstance(outcome, Died) else outcome
 
 
 def do(order: Order) -> SequenceResult:
@@ -98,48 +93,6 @@ def _facts(request: BenchRequest) -> dict[str, Any]:
     }
 
 
-def _in_processes(orders: list[Order], processes: int) -> Iterator[SequenceResult]:
-    """A process that dies, of lack of memory for instance, takes down all that go with it: what was
-    left is done again one by one, which shows whose fault it was."""
-    for order, _ in (yield from _in_pool(orders, processes)):
-        for alone, error in (yield from _in_pool([order], 1)):
-            yield _died(alone, error)
-
-
-def _in_pool(
-    orders: list[Order], processes: int
-) -> Generator[SequenceResult, None, list[tuple[Order, BaseException]]]:
-    """Yields the results; returns the orders whose process died."""
-    left = []
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        pending = {pool.submit(do, order): order for order in orders}
-        for future in as_completed(pending):
-            error = future.exception()
-            if error is None:
-                yield future.result()
-            else:
-                left.append((pending[future], error))
-    return left
-
-
-def _on_cluster(orders: list[Order], address: str) -> Iterator[SequenceResult]:
-    """Datasets, and the program, must be at the same paths on all machines."""
-    try:
-        import ray
-    except ImportError as error:
-        raise ConfigError("--ray needs the package ray: pip install ray") from error
-    ray.init(address=address)
-    remote = ray.remote(do)
-    pending = {remote.remote(order): order for order in orders}
-    while pending:
-        (reference, *_), _ = ray.wait(list(pending), num_returns=1)
-        order = pending.pop(reference)
-        try:
-            yield ray.get(reference)
-        except ray.exceptions.RayError as error:
-            yield _died(order, error)
-
-
-def _died(order: Order, error: BaseException) -> SequenceResult:
-    reason = f"its process died ({type(error).__name__}: {error})"
+def _died(order: Order, died: Died) -> SequenceResult:
+    reason = f"its process died ({died.reason})"
     return failure(order.sequence, order.repetition, reason, _facts(order.request))

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from mapper.errors import ConfigError
-from mapper.merging.merge import merge, merging_config
+from mapper.merging.merge import HERE, merge, merging_config
 from mapper.merging.merged_outputs import write_merged
 from mapper.merging.sessions import opened_runs
 from mapper.run.contents import is_left_over
 from mapper.run.directory import RunDirectory, refuse_to_replace
 from mapper.run.ownership import created
+from mapper.runtime.workers import Workers
 
 
 def merge_runs(
@@ -21,11 +22,12 @@ def merge_runs(
     overwrite: bool = False,
     changes: Sequence[str] = (),
     say: Callable[[str], None] = lambda line: None,
+    workers: Workers = HERE,
 ) -> tuple[RunDirectory, dict[str, Any]]:
     """Join runs into a new one at `out`; returns that and its metrics.
 
-    Nothing is written before the runs are joined. Raises InputError, ConfigError and OutputError
-    for what cannot be.
+    workers: who compares runs. Nothing is written before the runs are joined. Raises InputError,
+    ConfigError and OutputError for what cannot be.
     """
     if len(paths) < 2:
         raise ConfigError("name two runs at least that are to be joined")
@@ -35,6 +37,6 @@ def merge_runs(
     if out.exists() and not (out.is_dir() and is_left_over(out)):
         refuse_to_replace(out, overwrite, remedy="")
     runs = opened_runs(paths)
-    merged = merge(runs, merging_config(runs, changes), say)
+    merged = merge(runs, merging_config(runs, changes), say, workers)
     with created(out, overwrite) as run:
         return run, write_merged(run, merged)

@@ -16,25 +16,25 @@ from mapper.backend.global_map import GlobalMap
 from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.backend.keyframes.map_cache import MapCache
 from mapper.backend.self_doubt.doubt import SelfDoubt, doubt
-from mapper.backend.sessions.anchoring import anchored
 from mapper.backend.sessions.contradictions import Compared, surfaces_compared
 from mapper.backend.sessions.encounters import EncounterSearch
 from mapper.backend.sessions.joining import JoinedSessions, cull, joined
-from mapper.backend.sessions.meeting import Meeting, agreed_edges, meetings
-from mapper.core.geometry import backproject
+from mapper.backend.sessions.meeting import Meeting
 from mapper.core.mesh import Mesh
 from mapper.core.sim3 import scale_of
 from mapper.merging.keyframe_store import MergedKeyframes
+from mapper.merging.meeting_runs import common_features, maps_of, meet
 from mapper.merging.refusal import refuse_contradiction, refuse_strangers
 from mapper.merging.sessions import MergedRun
+from mapper.runtime.workers import Workers
 from mapper.saved.results import backend_settings_of
-from mapper.slam.matchers import choose_matcher, matcher_that_made
 from mapper.vision.matching import FeatureMatcher
 
 # Share of the points of which two sessions both say something, on which they must agree.
 MIN_AGREEMENT: Final = 0.6
 
 Say = Callable[[str], None]
+HERE: Final = Workers()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,16 +70,19 @@ class PlacedRuns:
 
 
 def merge(
-    runs: Sequence[MergedRun], config: BackendConfig, say: Say = lambda line: None
+    runs: Sequence[MergedRun],
+    config: BackendConfig,
+    say: Say = lambda line: None,
+    workers: Workers = HERE,
 ) -> MergedMap:
     """One map of all runs. config: how they are compared, joined and fused.
 
-    say: is told what is done. Raises InputError, with what was tried and what failed, where they
-    do not overlap or contradict each other.
+    say: is told what is done. workers: who compares runs. Raises InputError, with what was tried
+    and what failed, where they do not overlap or contradict each other.
     """
     started = time.perf_counter()
     store = MergedKeyframes(runs)
-    placed = place(runs, store, config, say)
+    placed = place(runs, store, config, say, workers)
     joint = placed.joint
     cull(joint, [each.session for each in runs], placed.maps, config)
     final = map_of_runs(runs, joint.keyframes, joint.graph.poses)
@@ -97,22 +100,14 @@ def place(
     store: MergedKeyframes,
     config: BackendConfig,
     say: Say = lambda line: None,
+    workers: Workers = HERE,
 ) -> PlacedRuns:
     """All runs in one world, by verified pairs of keyframes; see merge."""
     sessions = [each.session for each in runs]
-    maps = MapCache(store, config.cached_keyframes, config.fusion.tsdf.max_depth)
-    for session in sessions:
-        for keyframe in session.readable:
-            maps.adopt(keyframe.id)
-    matcher = _common_features(runs, maps)
+    maps = maps_of(runs, store, config)
+    matcher = common_features(runs, maps)
     search = EncounterSearch(maps, config.loops, config.edges, matcher)
-    met = []
-    for meeting in meetings(sessions, search):
-        met.append(meeting)
-        names = runs[meeting.earlier].name, runs[meeting.later].name
-        say(f"{names[0]} and {names[1]}: {_found(meeting)}")
-    free = frozenset((m.earlier, m.later) for m in met if m.is_free)
-    S_world_session = anchored(sessions, agreed_edges(met), free)
+    met, S_world_session = meet(runs, search, config, workers, say)
     if strangers := [n for n in range(len(runs)) if n not in S_world_session]:
         refuse_strangers(runs, met, strangers)
     joint = joined(sessions, met, S_world_session, search, config)
@@ -128,26 +123,6 @@ def merging_config(runs: Sequence[MergedRun], changes: Sequence[str] = ()) -> Ba
     if not changes:
         return backend_settings_of(runs[0].run)
     return runs[0].run.read_description().backend_settings(changes)
-
-
-def _common_features(runs: Sequence[MergedRun], maps: MapCache) -> FeatureMatcher:
-    """Who compares the keyframes; those that have other features get new ones."""
-    keyframes = [k for each in runs for k in each.session.readable]
-    matcher = matcher_that_made(keyframes)
-    if not all(matcher.made(keyframe.features) for keyframe in keyframes):
-        matcher = choose_matcher("auto")
-    for keyframe in keyframes:
-        if not matcher.made(keyframe.features):
-            view = maps.map(keyframe.id)
-            pointmap = backproject(view.depth, view.intrinsics)
-            keyframe.features = matcher.extract(view.image, pointmap)
-    return matcher
-
-
-def _found(meeting: Meeting) -> str:
-    tried, agreeing = len(meeting.encounters.decisions), len(meeting.agreement.edges)
-    verified = len(meeting.encounters.edges)
-    return f"{tried} pairs of keyframes tried, {verified} verified, {agreeing} agree on one place"
 
 
 def _compared(

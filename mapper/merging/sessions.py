@@ -56,6 +56,12 @@ def opened_runs(paths: Sequence[Path]) -> list[MergedRun]:
     return list(_shifted(maps))
 
 
+def opened_at(path: Path, shift: Shift) -> MergedRun:
+    """One of the runs alone, with the numbers that it has among all."""
+    run = _opened(path)
+    return _merged(path.name, run, load_map(run), shift)
+
+
 def _opened(path: Path) -> RunDirectory:
     run = RunDirectory.open(path)
     if run.journal.exists() and not any(run.keyframes.path(0).parent.glob("*.npz")):
@@ -91,16 +97,7 @@ def _shifted(maps: Sequence[tuple[RunDirectory, GlobalMap]]) -> Iterator[MergedR
         shift = Shift(shift.keyframes, shift.segments, shift.frames, seconds)
         name = _free_name(run.path.resolve().name, taken)
         taken.add(name)
-        last = max(frame.frame_index for frame in _frames(saved.keyframes))
-        merged = MergedRun(
-            run,
-            name,
-            saved,
-            shift,
-            _session(name, run, saved, shift),
-            known_counts(run, last + 1),
-            _rank(run, saved) < 2,
-        )
+        merged = _merged(name, run, saved, shift)
         yield merged
         end = merged.end
         shift = Shift(
@@ -108,6 +105,19 @@ def _shifted(maps: Sequence[tuple[RunDirectory, GlobalMap]]) -> Iterator[MergedR
             max(keyframe.segment for keyframe in merged.session.keyframes) + 1,
             shift.frames + merged.counts.frames,
         )
+
+
+def _merged(name: str, run: RunDirectory, saved: GlobalMap, shift: Shift) -> MergedRun:
+    last = max(frame.frame_index for frame in _frames(saved.keyframes))
+    return MergedRun(
+        run,
+        name,
+        saved,
+        shift,
+        _session(name, run, saved, shift),
+        known_counts(run, last + 1),
+        _rank(run, saved) < 2,
+    )
 
 
 def _session(name: str, run: RunDirectory, saved: GlobalMap, shift: Shift) -> Session:

@@ -89,7 +89,7 @@ class MortalPool:
 def test_a_process_that_dies_fails_its_own_order_alone(
     orders: list[Order], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mapper.evaluate.running.ProcessPoolExecutor", MortalPool)
+    monkeypatch.setattr("mapper.runtime.workers.ProcessPoolExecutor", MortalPool)
     three = [orders[0], orders[1], replace(orders[0], repetition=2)]
     results = sorted(done(three, processes=2), key=lambda result: result.repetition)
     assert [result.status for result in results] == ["ok", "failed", "ok"]

@@ -17,7 +17,8 @@ say the same, and their surfaces must bear it out: one wrong match joins nothing
 overlap are refused, with what was tried and what failed. A run of a depth camera, if there is one,
 gives the unit and the world, else the first one that is in metres, else the first. Keyframes that
 show nothing new are culled, and the map is fused anew from all others. The runs stay as they are;
-the new one is a run like any other (docs/maps.md). Interrupted runs can be merged too.
+the new one is a run like any other (docs/maps.md). Interrupted runs can be merged too. Of more than
+four runs only those are compared that look alike, several at once with --jobs or --ray.
 """
 
 
@@ -31,6 +32,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, required=True, metavar="DIR", help="folder of the new run"
     )
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier run")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="runs compared at once")
+    parser.add_argument(
+        "--ray", metavar="ADDRESS", help="of a Ray cluster that compares them, or auto"
+    )
     add_changes(
         parser,
         "change one of the backend's settings, which are those of the run whose world it is, e.g. "
@@ -43,11 +48,15 @@ def execute(arguments: argparse.Namespace) -> int:
     from mapper.commands.mapping.run import print_warnings, stop_on_sigterm
     from mapper.commands.merged_summary import print_merged
     from mapper.merging.command import merge_runs
+    from mapper.runtime.workers import Workers
 
     stop_on_sigterm()
     changes = [change.removeprefix("backend.") for change in arguments.changes]
-    told = () if arguments.json else (print,)
-    run, metrics = merge_runs(arguments.runs, arguments.out, arguments.overwrite, changes, *told)
+    say = (lambda line: None) if arguments.json else print
+    workers = Workers(arguments.jobs, arguments.ray)
+    run, metrics = merge_runs(
+        arguments.runs, arguments.out, arguments.overwrite, changes, say, workers
+    )
     summary = {"run": str(run.path), **metrics}
     if arguments.json:
         print(json.dumps(summary))

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import pickle
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from mapper.backend.sessions.encounters import EncounterSearch
+from mapper.backend.sessions.meeting import meeting
 from mapper.io.trajectory_files import read_tum
+from mapper.merging.keyframe_store import MergedKeyframes
+from mapper.merging.meeting_runs import PairOfRuns, common_features, compared, maps_of
+from mapper.merging.merge import merging_config
+from mapper.merging.sessions import opened_runs
 from mapper.pipeline import map_into
 from mapper.request import RunRequest
 from mapper.run.directory import RunDirectory
@@ -73,6 +80,23 @@ def test_an_interrupted_run_can_be_merged(
     metrics = json.loads(said)
     assert code == 0 and [s["name"] for s in metrics["sessions"]] == [second.name, "killed"]
     assert metrics["ate_rmse"] < 0.02
+
+
+def test_a_worker_finds_what_is_found_here(mapped: Path, second: Path) -> None:
+    """It shares nothing but the runs' folders, and what it says is sent."""
+    runs = opened_runs([mapped, second])
+    config = merging_config(runs)
+    maps = maps_of(runs, MergedKeyframes(runs), config)
+    matcher = common_features(runs, maps)
+    search = EncounterSearch(maps, config.loops, config.edges, matcher)
+    here = meeting((0, 1), runs[0].session, runs[1].session, search)
+    paths, shifts = (mapped, second), (runs[0].shift, runs[1].shift)
+    order = pickle.loads(pickle.dumps(PairOfRuns((0, 1), paths, shifts, config)))
+    there = pickle.loads(pickle.dumps(compared(order)))
+    assert here.agreement.is_enough and there.encounters.decisions == here.encounters.decisions
+    for ours, theirs in zip(here.agreement.edges, there.agreement.edges, strict=True):
+        assert (ours.i, ours.j) == (theirs.i, theirs.j)
+        np.testing.assert_allclose(ours.S_i_j, theirs.S_i_j, atol=1e-9)
 
 
 def without_keyframes(run: Path, tmp_path: Path) -> Path:

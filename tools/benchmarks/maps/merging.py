@@ -1,11 +1,14 @@
 """How mapper merge joins: redkitchen in three parts, one of them simulated; rooms by seed.
 
     python tools benchmarks.maps.merging kitchen --out DIR [--data ../shared/data]
+    python tools benchmarks.maps.merging many --out DIR [--data ../shared/data] [--jobs N]
     python tools benchmarks.maps.merging rooms --out DIR [--first 3000] [--rooms 8]
 
 kitchen: frames 0-399, 300-699 and 600-999, each a run of its own that begins at its own origin, the
 third once by the depth camera and once as a streaming network that does not know the unit is
 simulated to see it; errors against the run in one piece. The sample room must be refused.
+many: redkitchen in eight parts, each of which shares a third with the next; what looking for those
+that overlap takes, comparing them, and all else, in CPU seconds of this process.
 rooms: two walks through the same room, by two cameras, must be joined or be refused for want of
 overlap, never joined wrongly; walks through different rooms must be refused. Runs that are in DIR
 already are taken as they are.
@@ -17,6 +20,7 @@ import argparse
 import itertools
 import shutil
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -29,6 +33,7 @@ from simulation.simulator import PredictionSimulator
 from simulation.truth import DepthRenderer, fuse_truth, true_poses
 
 from mapper.backend.fusion.tsdf import TsdfConfig
+from mapper.backend.sessions.retrieval import likely_pairs
 from mapper.core.geometry import umeyama
 from mapper.core.prediction_files import save_prediction
 from mapper.core.settings_model import from_mapping
@@ -36,12 +41,13 @@ from mapper.core.trajectory import MATCH_SECONDS, Trajectory, matching_times
 from mapper.errors import InputError
 from mapper.io.sequences.open_sequence import open_sequence
 from mapper.io.trajectory_files import read_tum
-from mapper.merging.merge import MergedMap, merge, merging_config
+from mapper.merging.merge import HERE, MergedMap, merge, merging_config
 from mapper.merging.sessions import opened_runs
 from mapper.pipeline import map_into
 from mapper.request import RunRequest
 from mapper.rooms import SequenceSpec, draw_sequence, write_sequence
 from mapper.rooms.sample.sequence import make_sample
+from mapper.runtime.workers import Workers
 
 KITCHEN: Final = "7scenes/redkitchen/seq-01"
 PARTS: Final = (0, 300, 600)  # first frames
@@ -64,16 +70,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("kitchen", "rooms"))
+    parser.add_argument("what", choices=("kitchen", "many", "rooms"))
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), metavar="DIR")
     parser.add_argument("--first", type=int, default=3000, metavar="SEED")
     parser.add_argument("--rooms", type=int, default=8, metavar="N")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     options.out.mkdir(parents=True, exist_ok=True)
     if options.what == "kitchen":
         kitchen(options.out, options.data / KITCHEN)
+    elif options.what == "many":
+        many(options.out, options.data / KITCHEN, Workers(options.jobs))
     else:
         rooms(options.out, range(options.first, options.first + options.rooms))
     return 0
@@ -94,6 +103,26 @@ def kitchen(out: Path, sequence: Path) -> None:
     if not sample.exists():
         make_sample(sample, 160, 640, 480)
     told("with the sample room", merged([parts[0], mapped(out / "room", sample)]))
+
+
+def many(out: Path, sequence: Path, workers: Workers) -> None:
+    """Print what was compared, how long each step took, and the errors."""
+    walks = [
+        mapped(out / f"eighth{n}", sequence, start=118 * n, stride=2, max_frames=87)
+        for n in range(8)
+    ]
+    runs = opened_runs([walk.path for walk in walks])
+    keyframes = sum(len(each.session.readable) for each in runs)
+    started = time.process_time()
+    pairs = likely_pairs([each.session for each in runs])
+    print(
+        f"{len(pairs)} of {len(runs) * (len(runs) - 1) // 2} pairs of runs look alike: "
+        f"{keyframes} keyframes asked in {time.process_time() - started:.2f} s",
+        flush=True,
+    )
+    started = time.process_time()
+    told("eight", merged(walks, workers))
+    print(f"{time.process_time() - started:.1f} s in this process", flush=True)
 
 
 def rooms(out: Path, seeds: range) -> None:
@@ -159,11 +188,11 @@ def simulated_part(out: Path, sequence: Path, start: int) -> Walk:
     return mapped(out / "simulated", sequence, **frames, **request)
 
 
-def merged(walks: list[Walk]) -> dict[str, Any]:
+def merged(walks: list[Walk], workers: Workers = HERE) -> dict[str, Any]:
     """What became of a merge: refused (why, or empty), ate and that of each session, keyframes."""
     runs = opened_runs([walk.path for walk in walks])
     try:
-        found = merge(runs, merging_config(runs))
+        found = merge(runs, merging_config(runs), print, workers)
     except InputError as error:
         return {"refused": str(error)}
     truths = {walk.path: walk.truth for walk in walks}

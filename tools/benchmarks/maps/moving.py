@@ -2,16 +2,17 @@
 
     python tools benchmarks.maps.moving chair --out DIR [--chair NAME] [--seed N]
     python tools benchmarks.maps.moving rooms --out DIR [--first 3300] [--rooms 6]
-    python tools benchmarks.maps.moving simulated --out DIR [--data ../shared/data] [--seed N]
+    python tools benchmarks.maps.moving simulated --out DIR [--seed N]
 
 chair: the sample room is walked through twice in one run, and in between a chair is moved.
 rooms: made by a seed; through one person walks (of every two), in the other nothing moves.
-simulated: redkitchen, seen by a network as it is simulated, with blobs of wrong depth that drift
-through the picture and the simulation's other errors. Each run is made once, with nobody looking
-for what moves, and its map is fused again without what is found to have moved. Ghosts: area of
-the mesh that is further than `off` from every surface that stands in the end, metres. Lost: of
-the exact surface that the map holds within 5 cm (10 of a network), the share that it does not
-hold any more. Runs that are in DIR already are taken as they are.
+simulated: the sample room, seen by a network as it is simulated, with blobs of wrong depth that
+drift through the picture and the simulation's other errors, up to scale.
+
+Each run is made once, with nobody looking for what moves, and its map is fused again without what
+is found to have moved. Ghosts: area of the mesh that is further than 5 cm (10 of a network) from
+every surface that stands in the end. Lost: of the exact surface that the map holds that near, the
+share that it does not hold any more. Runs that are in DIR already are taken as they are.
 """
 
 from __future__ import annotations
@@ -31,8 +32,11 @@ import numpy as np
 from measures.fused_rooms import distances, to_open3d
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation, Slerp
+from simulation.config import SimulationConfig
+from simulation.simulator import PredictionSimulator
+from simulation.truth import DepthRenderer, true_poses
 
-from benchmarks.maps.merging import Walk, mapped, simulated_part
+from benchmarks.maps.merging import Walk, mapped
 from mapper.backend.config import BackendConfig
 from mapper.backend.finalisation import fused_map
 from mapper.backend.moving.finding import Moving
@@ -40,16 +44,19 @@ from mapper.backend.moving.marking import marked, moving_in
 from mapper.config.loader import load_config
 from mapper.core.geometry import transform, umeyama
 from mapper.core.mesh import Mesh
+from mapper.core.prediction_files import save_prediction
+from mapper.core.settings_model import from_mapping
 from mapper.core.sim3 import similarity
 from mapper.core.trajectory import MATCH_SECONDS, matching_times
 from mapper.io.meshes.mesh_files import read_mesh, write_mesh
+from mapper.io.sequences.open_sequence import open_sequence
 from mapper.io.trajectory_files import read_tum
 from mapper.report.mesh_picture import render_mesh
 from mapper.rooms import draw_sequence, write_sequence
 from mapper.rooms.renderer import RoomRenderer
 from mapper.rooms.sample.camera import DEMO_WALK, SampleWalk, sample_intrinsics, sample_poses
 from mapper.rooms.sample.furniture import PLACES, Place, sample_room
-from mapper.rooms.sample.sequence import START_TIME, render_sample
+from mapper.rooms.sample.sequence import START_TIME, make_sample, render_sample
 from mapper.rooms.tum_folder import (
     make_folders,
     stamp,
@@ -95,7 +102,6 @@ def main() -> int:
     )
     parser.add_argument("what", choices=("chair", "rooms", "simulated"))
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"), metavar="DIR")
     parser.add_argument("--chair", choices=(*MOVED_TO, NOTHING), default="chair")
     parser.add_argument("--frames", type=int, default=110, help="of each walk past the chair")
     parser.add_argument("--width", type=int, default=320)
@@ -169,9 +175,27 @@ def rooms(options: argparse.Namespace, config: BackendConfig) -> None:
 
 
 def simulated(options: argparse.Namespace, config: BackendConfig) -> None:
-    sequence = options.data / "7scenes/redkitchen/seq-01"
-    walk = simulated_part(options.out, sequence, 0)
-    told("simulated", judged(walk, read_mesh(options.out / "truth_mesh.ply"), config, 0.1))
+    name = f"simulated{options.seed}"
+    frames, predictions = (options.out / f"{name}_{what}" for what in ("frames", "predictions"))
+    truth = sample_room().mesh()
+    if not (options.out / name).exists():
+        for folder in (frames, predictions):
+            shutil.rmtree(folder, ignore_errors=True)
+        make_sample(frames, options.frames, options.width, options.width * 3 // 4, options.seed)
+        opened = open_sequence(frames)
+        errors = {"seed": options.seed, "images": {"source": "real"}}
+        simulator = PredictionSimulator(
+            opened,
+            DepthRenderer(truth),
+            true_poses(opened),
+            from_mapping(SimulationConfig, errors),
+        )
+        predictions.mkdir()
+        for prediction in simulator:
+            save_prediction(predictions, prediction)
+    request = {"frontend": "replay", "changes": (f"replay.predictions={predictions}",)}
+    walk = mapped(options.out / name, frames, **request)
+    told(name, judged(walk, truth, config, 0.1))
 
 
 def judged(walk: Walk, truth: Mesh, config: BackendConfig, off: float = 0.05) -> Judged:
