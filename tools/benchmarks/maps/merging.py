@@ -21,7 +21,7 @@ import itertools
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -120,9 +120,16 @@ def many(out: Path, sequence: Path, workers: Workers) -> None:
         f"{keyframes} keyframes asked in {time.process_time() - started:.2f} s",
         flush=True,
     )
-    started = time.process_time()
-    told("eight", merged(walks, workers))
-    print(f"{time.process_time() - started:.1f} s in this process", flush=True)
+    started = compared = time.process_time()
+
+    def say(line: str) -> None:
+        nonlocal compared
+        compared = time.process_time()
+        print(line, flush=True)
+
+    told("eight", merged(walks, workers, say))
+    rest = time.process_time() - compared
+    print(f"compared in {compared - started:.1f} s, the rest in {rest:.1f} s", flush=True)
 
 
 def rooms(out: Path, seeds: range) -> None:
@@ -188,11 +195,13 @@ def simulated_part(out: Path, sequence: Path, start: int) -> Walk:
     return mapped(out / "simulated", sequence, **frames, **request)
 
 
-def merged(walks: list[Walk], workers: Workers = HERE) -> dict[str, Any]:
+def merged(
+    walks: list[Walk], workers: Workers = HERE, say: Callable[[str], None] = lambda line: None
+) -> dict[str, Any]:
     """What became of a merge: refused (why, or empty), ate and that of each session, keyframes."""
     runs = opened_runs([walk.path for walk in walks])
     try:
-        found = merge(runs, merging_config(runs), print, workers)
+        found = merge(runs, merging_config(runs), say, workers)
     except InputError as error:
         return {"refused": str(error)}
     truths = {walk.path: walk.truth for walk in walks}

@@ -84,11 +84,12 @@ NOTHING: Final = "nothing"
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """ghosts: m^2 without and with what moved taken out. area: of the whole mesh, m^2. held: share
-    of the exact surface that the first map holds. lost: of that, the share that the second does
-    not. found: what moved. seconds: CPU that finding it took."""
+    """ghosts: m^2 without and with what moved taken out; inside: of those in the room. area: of the
+    whole mesh, m^2. held: share of the exact surface that the first map holds. lost: of that, the
+    share that the second does not. found: what moved. seconds: CPU that finding it took."""
 
     ghosts: tuple[float, float]
+    inside: tuple[float, float]
     area: float
     held: float
     lost: float
@@ -203,12 +204,13 @@ def judged(walk: Walk, truth: Mesh, config: BackendConfig, off: float = 0.05) ->
     run = RunDirectory.open(walk.path)
     saved, stored = load_map(run), backend_settings_of(run)
     load = lru_cache(1000)(run.keyframes.load)
-    before = fused_map(saved, stored.fusion, saved.maps_to_fuse(stored.refinement, load))
+    refinement = config.refinement
+    before = fused_map(saved, stored.fusion, saved.maps_to_fuse(refinement, load))
     started = time.process_time()
-    found = moving_in(saved, load, stored.fusion, stored.refinement, config.moving)
+    found = moving_in(saved, load, stored.fusion, refinement, config.moving)
     seconds = time.process_time() - started
     load_without = lru_cache(1000)(_without(load, found))
-    source = saved.maps_to_fuse(stored.refinement, load_without)
+    source = saved.maps_to_fuse(refinement, load_without)
     after = fused_map(saved, stored.fusion, source)
     S = truth_from_world(walk)
     meshes = [_in_truth(each.extract_mesh(), S) for each in (before, after)]
@@ -220,9 +222,18 @@ def judged(walk: Walk, truth: Mesh, config: BackendConfig, off: float = 0.05) ->
     points = np.asarray(to_open3d(truth).sample_points_uniformly(POINTS).points)
     held, kept = (cKDTree(mesh.vertices).query(points)[0] < off for mesh in meshes)
     ghosts = [ghost_area(mesh, truth, off) for mesh in meshes]
+    inside = [ghost_area(_within(mesh, truth), truth, off) for mesh in meshes]
     area = float(areas(meshes[0]).sum())
     lost = float((held & ~kept).sum() / max(held.sum(), 1))
-    return Judged((ghosts[0], ghosts[1]), area, float(held.mean()), lost, found, seconds)
+    return Judged(
+        (ghosts[0], ghosts[1]),
+        (inside[0], inside[1]),
+        area,
+        float(held.mean()),
+        lost,
+        found,
+        seconds,
+    )
 
 
 def _without(load: Callable[[int], Any], found: Moving) -> Callable[[int], Any]:
@@ -246,6 +257,14 @@ def _in_truth(mesh: Mesh, S: np.ndarray) -> Mesh:
     return Mesh(vertices, mesh.faces, mesh.colors, mesh.normals)
 
 
+def _within(mesh: Mesh, truth: Mesh) -> Mesh:
+    """Faces in the room: what lies outside its walls no view ever looks through."""
+    middles = mesh.vertices[mesh.faces].mean(axis=1)
+    low, high = truth.vertices.min(axis=0), truth.vertices.max(axis=0)
+    inside = ((middles > low) & (middles < high)).all(axis=1)
+    return Mesh(mesh.vertices, mesh.faces[inside], mesh.colors, mesh.normals)
+
+
 def ghost_area(mesh: Mesh, truth: Mesh, off: float) -> float:
     """m^2 of faces whose middles are further than `off` metres from the truth."""
     middles = mesh.vertices[mesh.faces].mean(axis=1)
@@ -261,7 +280,8 @@ def areas(mesh: Mesh) -> np.ndarray:
 def told(name: str, found: Judged) -> None:
     off, remove = found.ghosts
     print(
-        f"{name}: ghosts {off:.3f} m2 of {found.area:.1f}, {remove:.3f} without what moved; "
+        f"{name}: ghosts {off:.3f} m2 of {found.area:.1f}, {remove:.3f} without what moved (in the "
+        f"room {found.inside[0]:.3f}, {found.inside[1]:.3f}); "
         f"{found.held:.1%} of the surface held, of that lost {found.lost:.3%}; "
         f"{len(found.found.things)} things, {found.seconds:.2f} s",
         flush=True,
