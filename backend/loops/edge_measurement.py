@@ -9,6 +9,7 @@ import numpy as np
 from mapper.backend.graph.edge import Edge, EdgeKind
 from mapper.backend.keyframes.keyframe import Keyframe, shares_frame
 from mapper.backend.keyframes.map_cache import MapCache
+from mapper.backend.loops.held_alignment import held_alignment
 from mapper.backend.loops.second_opinion import Opinion, Support, ViewPair, second_opinion
 from mapper.backend.loops.step_recovery import recover_step
 from mapper.core.depth_noise import LEARNED, DepthNoise
@@ -129,6 +130,10 @@ def measure_odometry(
         )
     pair = ViewPair(previous, new, maps.pyramid(previous.id), maps.pyramid(new.id))
     aligned = align(pair.a, pair.b, start, config.alignment, free_scale)
+    if not free_scale:
+        word = config.odometry_sigma_rotation, config.odometry_sigma_translation
+        told = config.independent_pairs
+        aligned = held_alignment(pair, aligned, start, config.alignment, word, told)
     evidence = None if shared else pair.evidence(aligned.S_reference_source)
     jumped = not _fits(pair, aligned, start, config, evidence)
     if jumped:

@@ -19,6 +19,7 @@ from mapper.backend.loops.edge_measurement import (
     edge_of,
     max_residual,
 )
+from mapper.backend.loops.held_alignment import held_alignment
 from mapper.backend.loops.loop_candidates import Candidate, CandidateConfig, CandidateFinder
 from mapper.backend.loops.loop_decision import LoopDecision, Measured, Refusal
 from mapper.backend.loops.odometry_chain import OdometryChain
@@ -115,6 +116,8 @@ class LoopCloser:
         views = ViewPair(pair.old, pair.new, maps.pyramid(pair.old.id), maps.pyramid(pair.new.id))
         alignment = self._edge_config.alignment
         aligned = align(views.a, views.b, start, alignment, pair.free_scale)
+        if not pair.free_scale:
+            aligned = held_alignment(views, aligned, start, alignment)
         evidence = views.evidence(aligned.S_reference_source)
         measured, fault = self._judged(pair, aligned, views, evidence)
         # From the side light differs; features that led there and stayed there are evidence too.

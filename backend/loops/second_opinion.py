@@ -45,12 +45,14 @@ class ViewPair:
     a: DepthPyramid
     b: DepthPyramid
 
+    @property
+    def is_measured(self) -> bool:
+        """Whether no network's depth takes part, which errs in ways of its own."""
+        return self.a.levels[0].noise.is_measured and self.b.levels[0].noise.is_measured
+
     def evidence(self, S: np.ndarray) -> Evidence | None:
-        """What speaks for S_earlier_later; None where a network's depth takes part, which is not
-        measured and errs in ways of its own."""
-        if not (self.a.levels[0].noise.is_measured and self.b.levels[0].noise.is_measured):
-            return None
-        return evidence_of(self.a, self.b, S)
+        """What speaks for S_earlier_later; None where not all is measured."""
+        return evidence_of(self.a, self.b, S) if self.is_measured else None
 
     def contradicted(self, S: np.ndarray, matched: MatchedPose) -> bool:
         """Whether S_earlier_later lets most of the matches land far from their pixels."""

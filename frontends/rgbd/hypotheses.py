@@ -8,8 +8,6 @@ import numpy as np
 
 from mapper.core.geometry import inverse, orthonormalised
 from mapper.core.sim3 import log_sim3
-from mapper.frontends.rgbd.common_view import advantage
-from mapper.frontends.rgbd.slides import Weakest, beside, weakest_of
 from mapper.vision.alignment_evidence import (
     CORRELATED,
     LEVEL,
@@ -26,16 +24,14 @@ from mapper.vision.dense_alignment import (
     align,
 )
 from mapper.vision.depth_pyramid import DepthPyramid
+from mapper.vision.doubt.common_view import advantage
+from mapper.vision.doubt.feigned_directions import feigned_directions
 from mapper.vision.moving_parts import without_moving
 
 UNKNOWN_FIRMNESS = 100.0  # of planes that were not aligned: speaks neither for nor against
 OVERCONFIDENCE = 2.0
 COMMON_SIGMAS = np.array([0.002] * 3 + [0.003] * 3)  # radians, metres
 EXPECTED = 2.5  # deviations of the motion so far
-# Log-likelihoods by which places in the weakest direction must differ for the better one to be
-# known, and for it to be tried instead.
-SAME_SCORE = 3.0
-LEAST_ADVANTAGE = 1.0
 ROUNDS = 3  # of an alignment that has not come to rest
 
 Weak = tuple[float, float]  # metres and radians
@@ -129,44 +125,14 @@ class HypothesisMaker:
         self, views: Views, compared: Comparison, start: np.ndarray, prior: PosePrior
     ) -> Hypothesis:
         aligned = self._rest(views, start, None)
-        weakest, slides = weakest_of(aligned, compared.typical_depth), None
-        is_doubtful = aligned.converged and weakest.is_doubtful
-        if is_doubtful:
-            aligned, slides = self._shaken(views, compared, aligned, weakest)
-        is_held = (
-            not aligned.converged or slides is not None or is_known_worse(aligned, *self._weak)
-        )
+        T, slides = aligned.S_reference_source, np.zeros((0, 6))
+        if aligned.converged:
+            slides = feigned_directions(views, compared, T, self._config)
+        is_held = not aligned.converged or len(slides) > 0 or is_known_worse(aligned, *self._weak)
         if is_held:
             aligned = self._rest(views, start, replace(prior, slides=slides))
-        elif is_doubtful and weakest.is_beyond(start, aligned.S_reference_source):
-            slid = weakest.unit * weakest.between(start, aligned.S_reference_source)
-            held = self._rest(views, start, replace(prior, slides=slid[None]))
-            is_held = self._explains_more(held, aligned, compared)
-            aligned = held if is_held else aligned
         T = aligned.S_reference_source
         return Hypothesis(aligned, compared.evidence(T), is_held, self._is_expected(T))
-
-    def _shaken(
-        self, views: Views, compared: Comparison, aligned: Alignment, weakest: Weakest
-    ) -> tuple[Alignment, np.ndarray | None]:
-        """The alignment, or one beside it that explains more; and the twists (K, 6) to others that
-        explain as much, if there are any."""
-        T = aligned.S_reference_source
-        found = beside(views, compared, T, weakest, self._config)
-        if not found:
-            return aligned, None
-        score, best = compared.score(T), max(found, key=lambda each: each.score)
-        if best.score > score + SAME_SCORE:
-            better = self._rest(views, best.T_reference_source, None)
-            if better.converged and self._explains_more(better, aligned, compared):
-                return better, None
-        as_good = [each for each in found if each.score > score - SAME_SCORE]
-        twists = [weakest.unit * weakest.between(T, each.T_reference_source) for each in as_good]
-        return aligned, np.array(twists) if twists else None
-
-    def _explains_more(self, one: Alignment, other: Alignment, compared: Comparison) -> bool:
-        scores = (compared.score(each.S_reference_source) for each in (one, other))
-        return next(scores) > next(scores) + LEAST_ADVANTAGE
 
     def unrefined(self, known: PosePrior) -> Hypothesis:
         """That the view is where something else says, which no alignment could make better."""

@@ -149,6 +149,30 @@ def align(
     )
 
 
+def told_at(
+    reference: DepthPyramid,
+    source: DepthPyramid,
+    T_reference_source: Float[np.ndarray, "4 4"],
+    config: AlignmentConfig,
+    level: int,
+) -> tuple[Float64[np.ndarray, "6 6"], Float64[np.ndarray, " 6"]] | None:
+    """What planes and light tell at a pose: information and gradient of a left-multiplied twist, as
+    so many residuals as are independent would; None where too little is seen of the reference."""
+    level = min(level, len(reference.levels) - 1)
+    views = _view(reference.levels[level]), _view(source.levels[level])
+    limits = _limits(reference.levels[level], config, level - config.finest_level)
+    one, none = np.float32(1), np.float32(0)
+    scene = Scene(*views, motion_of(T_reference_source), one, one, none, limits)
+    of_planes, of_light, sums = accumulate(scene, 6)
+    if (inliers := sums[2]) < MIN_INLIERS:
+        return None
+    weights = config.photometric_weight, _in_weak_directions(reference, config)
+    reduced, _ = without_exposure(of_light)
+    told = combined(of_planes, reduced, inliers, sums[4] / inliers, weights)
+    independent = INDEPENDENT_RESIDUALS / inliers
+    return told.information * independent, told.gradient * independent
+
+
 @dataclass(slots=True)
 class _Progress:
     """T, scale: how far an alignment has come, and by how much the reference is exposed longer.

@@ -10,9 +10,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from mapper.core.geometry import transform
 from mapper.vision.alignment_evidence import NOT_COMPARED, Comparison
+from mapper.vision.depth_pyramid import DepthPyramid
 from mapper.vision.moving_parts import stands_to
-from mapper.vision.reprojection import motion_of
+from mapper.vision.reprojection import NEAREST, motion_of
 
 
 def advantage(compared: Comparison, T_reference_source: np.ndarray, other: np.ndarray) -> float:
@@ -28,3 +30,23 @@ def _seen(compared: Comparison, T: np.ndarray) -> np.ndarray:
     """bool (h, w): for which of the source's points the reference has a reading."""
     stands = stands_to(compared.reference, compared.source, motion_of(T), compared.noise)
     return np.asarray(stands != NOT_COMPARED)
+
+
+def share_inside(
+    reference: DepthPyramid, source: DepthPyramid, T_reference_source: np.ndarray
+) -> float:
+    """Of the source's points, of those that land in the reference's image, whatever it shows there;
+    0 of none."""
+    level, onto = source.levels[-1], reference.levels[-1]
+    rows, columns = np.nonzero(level.depth > 0)
+    if not len(rows):
+        return 0.0
+    fx, fy, cx, cy = level.camera
+    z = level.depth[rows, columns]
+    points = np.stack([(columns - cx) / fx * z, (rows - cy) / fy * z, z], axis=1)
+    X, Y, Z = transform(T_reference_source, points).T
+    is_before = Z > NEAREST
+    fx, fy, cx, cy = onto.camera
+    u, v = fx * X / np.where(is_before, Z, 1) + cx, fy * Y / np.where(is_before, Z, 1) + cy
+    height, width = onto.depth.shape
+    return float((is_before & (u >= 0) & (v >= 0) & (u < width) & (v < height)).mean())
