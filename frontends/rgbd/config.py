@@ -25,7 +25,10 @@ class RgbdConfig:
     weak_rotation: so is a direction known worse.
     lost_translation: a place known worse than this, with all there is, is not known.
     lost_rotation: nor is a direction.
-    reference_overlap: below this share of agreeing points the frame becomes the new reference.
+    sure_translation: a view whose place is known worse than this is no reference for others.
+    sure_rotation: nor one whose direction is.
+    reference_overlap: the frame becomes the new reference where less than this share of its points
+        lands in the reference's image or agrees with it; of a noisy camera less has to agree.
     min_depth_ratio: share of pixels with depth below which features alone place a frame.
     restart_after: lost frames after which a new segment is started rather than waited for.
     max_landmarks: earlier references kept for relocalisation (about 0.6 MB each).
@@ -35,8 +38,10 @@ class RgbdConfig:
     evidence: EvidenceConfig = field(default_factory=EvidenceConfig)
     weak_translation: Metres = 0.025
     weak_rotation: Radians = 0.02
-    lost_translation: Metres = 0.15
+    lost_translation: Metres = 0.05
     lost_rotation: Radians = 0.12
+    sure_translation: Metres = 0.06
+    sure_rotation: Radians = 0.05
     reference_overlap: Share = 0.7
     min_depth_ratio: Share = 0.03
     restart_after: Frames = 30

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 
 from mapper.core.geometry import inverse, orthonormalised
 from mapper.core.pose_uncertainty import PoseUncertainty
 from mapper.frontends.rgbd.config import RgbdConfig
-from mapper.frontends.rgbd.placement import place, place_by_features
+from mapper.frontends.rgbd.placement import Placement, place, place_by_features
 from mapper.frontends.rgbd.track import Track
 from mapper.frontends.rgbd.view import PlacedView, View, known
+from mapper.vision.doubt.common_view import share_inside
+
+AT_BEST: Final = 0.9  # share of a good camera's points that agree with a view of the same place
 
 
 def begin(view: View) -> Track:
@@ -45,14 +49,40 @@ def follow(track: Track, view: View, config: RgbdConfig) -> Track | None:
     placed = PlacedView(
         view, T_world_camera, uncertainty, found.values, found.light, found.leaves_out
     )
-    if found.shared < config.reference_overlap and has_depth:
+    is_little = has_depth and _shares_little(track, view, found, config.reference_overlap)
+    if is_little and _is_sure(uncertainty, config):
         return stand_on(placed, track.T_world_last)
-    return _moved(placed, track.reference, track.T_world_last, found.covariance)
+    moved = _moved(placed, track.reference, track.T_world_last, found.covariance)
+    return replace(moved, most_shared=max(track.most_shared, found.shared))
+
+
+def _shares_little(track: Track, view: View, found: Placement, least: float) -> bool:
+    """Whether another reference would share more: the camera has turned away, or less agrees than
+    could. How much does at best is the camera's matter: of two noisy views of one place it may be
+    half, and who began anew with each would add up the errors of all."""
+    inside = share_inside(track.reference.view.pyramid, view.pyramid, found.T_reference_camera)
+    at_best = min(max(track.most_shared, found.shared) / AT_BEST, 1.0)
+    return inside < least or found.shared < least * at_best
 
 
 def _can_stand_on_last(track: Track, config: RgbdConfig) -> bool:
     last = track.last
-    return last is not track.reference and last.view.has_depth(config.min_depth_ratio)
+    return (
+        last is not track.reference
+        and last.view.has_depth(config.min_depth_ratio)
+        and _is_sure(last.uncertainty, config)
+    )
+
+
+def _is_sure(uncertainty: PoseUncertainty, config: RgbdConfig) -> bool:
+    """Whether a view is known well enough for others to be placed by it: what is not known of it
+    would be forgotten."""
+    covariance = uncertainty.covariance
+    rotation, translation = (
+        float(np.sqrt(np.linalg.eigvalsh(part)[-1]))
+        for part in (covariance[:3, :3], covariance[3:, 3:])
+    )
+    return translation <= config.sure_translation and rotation <= config.sure_rotation
 
 
 def _moved(

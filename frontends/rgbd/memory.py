@@ -68,7 +68,8 @@ class Recollection:
         if last.view is reference.view:
             last = reference
         velocity, covariance = np.array(note["velocity"]), np.array(note["covariance"])
-        return Track(reference, last, velocity, covariance, int(note["lost_frames"]))
+        shared = float(note.get("most_shared", 0.0))  # an older note does not tell
+        return Track(reference, last, velocity, covariance, int(note["lost_frames"]), shared)
 
     def run(self, note: dict[str, Any]) -> LostRun:
         """Of lost frames; none where the note has none."""

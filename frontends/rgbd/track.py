@@ -17,7 +17,8 @@ class Track:
 
     reference: the view that frames are aligned with. last: the last one that was placed. velocity:
     (4, 4), T_last_camera of a frame if the camera goes on as before. covariance: (6, 6), of
-    T_reference_last, see PoseUncertainty. lost_frames: since then.
+    T_reference_last, see PoseUncertainty. lost_frames: since then. most_shared: of any view's
+    points, with the reference.
     """
 
     reference: PlacedView
@@ -25,6 +26,7 @@ class Track:
     velocity: np.ndarray
     covariance: np.ndarray
     lost_frames: int = 0
+    most_shared: float = 0.0
 
     @property
     def T_world_last(self) -> np.ndarray:
@@ -44,6 +46,7 @@ class Track:
             "velocity": self.velocity.tolist(),
             "covariance": self.covariance.tolist(),
             "lost_frames": self.lost_frames,
+            "most_shared": self.most_shared,
         }
 
 
