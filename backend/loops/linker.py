@@ -61,10 +61,9 @@ class KeyframeLinker:
         loops, decisions = self.loop_closer.close(
             opened, keyframes, poses, self._maps, graph.free_scale
         )
-        taken = self._admitted(loops, opened)
-        refused = {(e.i, e.j) for e in loops} - {(e.i, e.j) for e in taken}
+        taken, refused = self._admitted(loops, opened)
         decisions = [
-            replace(d, refusal=Refusal.CYCLE) if (d.i, d.j) in refused and d.accepted else d
+            replace(d, refusal=refused[d.i, d.j]) if (d.i, d.j) in refused and d.accepted else d
             for d in decisions
         ]
         self._cycles.watch([*edges, *taken])
@@ -75,20 +74,33 @@ class KeyframeLinker:
         gone = {(e.i, e.j) for e in review.withdrawn}
         return [edge for pair, edge in told.items() if pair not in gone], decisions
 
-    def _admitted(self, loops: list[Edge], opened: Keyframe) -> list[Edge]:
-        """The new keyframe's edges as they are in the graph now; not those that others contradict.
+    def _admitted(
+        self, loops: list[Edge], opened: Keyframe
+    ) -> tuple[list[Edge], dict[tuple[int, int], Refusal]]:
+        """The new keyframe's edges as they are in the graph now, and why others are not: the graph
+        contradicts them, or they are in doubt and would be all that joins two worlds. Who was lost
+        on stairs would be found on any step.
 
         All are judged before the first is taken: they come of one view, and may err together. Those
         of a network are not: what its depths have in common makes cycles of right edges open.
         """
-        taken = loops
+        taken, refused = list[Edge](), dict[tuple[int, int], Refusal]()
         if self._maps.coarse(opened.id).noise.is_measured:
             doubt = doubt_of(opened.median_depth)
             admitted = [self._cycles.admitted(edge, doubt) for edge in loops]
-            taken = [edge for edge in admitted if edge is not None]
-        for edge in taken:
-            self._graph.add_edge(edge)
-        return taken
+            refused = {
+                (edge.i, edge.j): Refusal.CYCLE
+                for edge, verdict in zip(loops, admitted, strict=True)
+                if verdict is None
+            }
+            loops = [edge for edge in admitted if edge is not None]
+        for edge in sorted(loops, key=lambda edge: not edge.is_confirmed):
+            if edge.is_confirmed or edge.i in self._graph.world_of(edge.j):
+                self._graph.add_edge(edge)
+                taken.append(edge)
+            else:
+                refused[edge.i, edge.j] = Refusal.DOUBTED
+        return taken, refused
 
     def forget(self, keyframe: Keyframe) -> None:
         """A keyframe that the graph holds no more."""

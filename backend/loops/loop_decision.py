@@ -14,6 +14,7 @@ class Refusal(StrEnum):
 
     features: most matched features say that the pair is elsewhere. cycle: other edges lead from one
     to the other, and not to where this one does; it may have been an edge until they came.
+    doubted: it would look as right elsewhere, and nothing else joins the two parts of the map.
     contradicted: it passed, and the optimised graph gave it up.
     """
 
@@ -27,6 +28,7 @@ class Refusal(StrEnum):
     UNLIKELY = "unlikely"
     FEATURES = "features"
     CYCLE = "cycle"
+    DOUBTED = "doubted"
     CONTRADICTED = "contradicted"
 
 

@@ -10,7 +10,13 @@ import numpy as np
 from mapper.core.geometry import inverse, rotation_angle
 from mapper.core.quantities import Metres, Positive, Probability, Radians, Share
 from mapper.core.settings_model import settings
-from mapper.frontends.rgbd.hypotheses import EXPECTED, Hypothesis, Weak, surprise
+from mapper.frontends.rgbd.hypotheses import (
+    EXPECTED,
+    Hypothesis,
+    Weak,
+    reported_covariance,
+    surprise,
+)
 from mapper.vision.dense_alignment import PosePrior
 
 MOST_SURPRISING = 12.0  # log-likelihood: frames may be missing, or somebody ran
@@ -103,9 +109,13 @@ def best_of(
     )
 
 
-def _same_place(a: Hypothesis, b: Hypothesis, config: EvidenceConfig) -> bool:
+def _same_place(best: Hypothesis, other: Hypothesis, config: EvidenceConfig) -> bool:
+    """Whether two are one place: near, or no further apart than the best one says it may be off."""
     within = config.same_translation, config.same_rotation
-    return is_near(a.T_reference_camera, b.T_reference_camera, within)
+    if is_near(best.T_reference_camera, other.T_reference_camera, within):
+        return True
+    told = PosePrior(best.T_reference_camera, np.linalg.inv(reported_covariance(best.aligned)))
+    return surprise(other.T_reference_camera, told) <= EXPECTED
 
 
 def is_near(T: np.ndarray, other: np.ndarray, within: Weak) -> bool:

@@ -11,16 +11,13 @@ import numpy as np
 
 from mapper.core.depth_noise import depth_confidence
 from mapper.core.frame import Frame
-from mapper.core.geometry import inverse
 from mapper.core.prediction import Prediction
 from mapper.frontends.base import TrackingState
-from mapper.frontends.rgbd.choosing import MAX_SURPRISE
 from mapper.frontends.rgbd.config import RgbdConfig
 from mapper.frontends.rgbd.following import begin, follow, stand_on
-from mapper.frontends.rgbd.hypotheses import surprise
+from mapper.frontends.rgbd.jump import Jump
 from mapper.frontends.rgbd.lost_run import LostRun
 from mapper.frontends.rgbd.memory import Recollection, TrackMemory, up_to_date
-from mapper.frontends.rgbd.motion_prior import motion_prior
 from mapper.frontends.rgbd.relocaliser import Relocaliser
 from mapper.frontends.rgbd.track import Track
 from mapper.frontends.rgbd.view import PlacedView, View, known
@@ -31,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 # Lost frames after which a camera is believed to be in a place that it could hardly have come to:
 # it was carried there, or the stream was cut. Until then a place that looks alike is likelier.
-JUMPED_AFTER = 5
+JUMPED_AFTER = 12
 FOLLOWED_AFTER = 10  # lost frames, after which the camera may be anywhere
 
 
@@ -120,7 +117,10 @@ class RgbdFrontend:
         """After the track was lost: among the earlier references."""
         weak = self.config.weak_translation, self.config.weak_rotation
         located = self._relocaliser.locate(view, self.config.alignment, self.config.evidence, weak)
-        if located is None or (track.lost_frames < JUMPED_AFTER and _has_jumped(track, located)):
+        if located is None:
+            return None
+        jump = Jump(track, self._run.extended(view, self.config), located)
+        if jump.is_unlikely and (track.lost_frames < JUMPED_AFTER or jump.is_denied(self.config)):
             return None
         logger.info("frame %d: relocalised", view.frame_index)
         self._relocaliser.add(located)
@@ -192,8 +192,3 @@ class RgbdFrontend:
             references[int(frame_index)] = placed
         self._track = recollection.track(note["track"], references)
         self._run = recollection.run(note)
-
-
-def _has_jumped(track: Track, located: PlacedView) -> bool:
-    T_reference_camera = inverse(track.reference.T_world_camera) @ located.T_world_camera
-    return surprise(T_reference_camera, motion_prior(track)) > MAX_SURPRISE

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from mapper.core.geometry import inverse, orthonormalised
 from mapper.frontends.rgbd.config import RgbdConfig
 from mapper.frontends.rgbd.following import begin, follow
@@ -25,6 +27,11 @@ class LostRun:
 
     def __len__(self) -> int:
         return len(self.placed)
+
+    @property
+    def T_first_last(self) -> np.ndarray:
+        """Where the last of them is, seen from the first, (4, 4)."""
+        return inverse(self.placed[0].T_world_camera) @ self.placed[-1].T_world_camera
 
     def extended(self, view: View, config: RgbdConfig) -> LostRun:
         """With the next lost view; one that begins with it where it does not follow."""

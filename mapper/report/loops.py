@@ -19,6 +19,7 @@ PLAIN: Final = {
     Refusal.UNLIKELY: "light and surfaces do not bear it out",
     Refusal.FEATURES: "what is seen there is elsewhere",
     Refusal.CYCLE: "the ways around contradict it",
+    Refusal.DOUBTED: "it would look as right elsewhere",
     Refusal.CONTRADICTED: "given up by the graph",
 }
 WITHOUT_FIGURES: Final = {
@@ -26,6 +27,7 @@ WITHOUT_FIGURES: Final = {
     Refusal.NOT_CONVERGED: "alignment did not converge",
     Refusal.FEATURES: "matched features are elsewhere",
     Refusal.CYCLE: "other edges lead elsewhere",
+    Refusal.DOUBTED: "would look as right elsewhere, and nothing else joins the two",
     Refusal.CONTRADICTED: "given up by the graph",
 }
 

@@ -23,6 +23,11 @@ from tests.support.made_up_records import MEASURED, loop
         (Refusal.CHAIN, 12.0, "41 sigmas off the odometry chain, above 12"),
         (Refusal.FEATURES, None, "matched features are elsewhere"),
         (Refusal.CYCLE, None, "other edges lead elsewhere"),
+        (
+            Refusal.DOUBTED,
+            None,
+            "would look as right elsewhere, and nothing else joins the two",
+        ),
         (Refusal.CONTRADICTED, None, "given up by the graph"),
     ],
 )

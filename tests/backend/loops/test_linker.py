@@ -133,3 +133,23 @@ def test_edges_of_a_network_are_not_held_against_cycles(
 ) -> None:
     graph, _ = linked_last(room, keyframes, Contradicting(PoseGraph()), 1.0000001)
     assert (0, 2) in [(e.i, e.j) for e in graph.edges]
+
+
+class Doubting(CycleCheck):
+    """To whom every edge would look as right elsewhere."""
+
+    def admitted(self, edge: Edge, doubt: np.ndarray) -> Edge | None:
+        return edge.doubted(doubt)
+
+
+def test_an_edge_in_doubt_does_not_join_two_worlds_alone(
+    room: Room, keyframes: list[Keyframe]
+) -> None:
+    graph, decisions = linked_last(room, keyframes, Doubting(PoseGraph()), 1.0)
+    assert (0, 2) in [(e.i, e.j) for e in graph.edges]
+    lost = replace(keyframes[2], segment=1, T_previous_keyframe=None)
+    graph, decisions = linked_last(room, [*keyframes[:2], lost], Doubting(PoseGraph()), 1.0)
+    assert [(e.i, e.j) for e in graph.edges] == [(0, 1)] and not graph.is_connected
+    assert {d.refusal for d in decisions if d.measured is not None} == {Refusal.DOUBTED}
+    graph, decisions = linked_last(room, [*keyframes[:2], lost], CycleCheck(PoseGraph()), 1.0)
+    assert graph.is_connected
