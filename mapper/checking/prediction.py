@@ -46,17 +46,22 @@ def predict(measures: Measures) -> Prediction:
     told = features(measures)
     log_share = CONSTANT + sum(weight * told[name] for name, weight in COEFFICIENTS.items())
     ate = float(np.exp(log_share)) * measures.extent
-    is_tied = len(measures.revisits) >= MIN_REVISITS
+    is_tied = is_held(measures)
     factor = float(np.exp(INTERVAL * (SPREAD if is_tied else SPREAD_UNTIED)))
     return Prediction(ate, ate / factor, ate * factor, measures.way, is_tied)
+
+
+def is_held(measures: Measures) -> bool:
+    """Whether enough places were seen again: one or two pairs may be of things that look alike."""
+    return len(measures.revisits) >= MIN_REVISITS
 
 
 def features(measures: Measures) -> Mapping[str, float]:
     """Logarithms of what counts, lengths as shares of the camera's extent.
 
     local: what neighbouring views are off by, as it adds up along the graph. revisited: what views
-    are off by that see a place again; where there are none, what is to be expected of them. step:
-    what the frontend was off by, as it adds up.
+    are off by that see a place again; where there are too few, what is to be expected of them.
+    step: what the frontend was off by, as it adds up.
     """
     extent = max(measures.extent, 1e-6)
     local = measures.local * measures.drift.leverage
@@ -66,6 +71,6 @@ def features(measures: Measures) -> Mapping[str, float]:
 
     return {
         "local": log(local),
-        "revisited": log(max(measures.revisited, local)),
+        "revisited": log(max(measures.revisited, local) if is_held(measures) else local),
         "step": log(measures.drift.step * measures.drift.leverage),
     }

@@ -32,6 +32,7 @@ MIN_OVERLAP: Final = 0.15  # of points that agree where a pair was aligned, both
 MIN_AGREEMENT: Final = 0.7  # of those that agree or conflict
 FAR_OFF: Final = 0.05  # of the median depth
 BESIDE: Final = 3  # keyframes
+ALIKE_TURN: Final = 0.2  # radians
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,8 @@ def compare_revisits(each: FinishedMap) -> Compared:
 
 
 def _is_believed(each: FinishedMap, pair: Comparison, found: list[Comparison]) -> bool:
-    """Two things may look alike: a pair that is far off needs another one beside it that is."""
+    """Two things may look alike: a pair that is far off needs another one beside it that is off
+    by as much and turned as much."""
     if pair.off <= FAR_OFF * each.median_depth:
         return True
     number = each.order
@@ -90,7 +92,8 @@ def _is_believed(each: FinishedMap, pair: Comparison, found: list[Comparison]) -
         other is not pair
         and max(abs(number[other.i] - number[pair.i]), abs(number[other.j] - number[pair.j]))
         <= BESIDE
-        and other.off > pair.off / 2
+        and pair.off / 2 < other.off < 2 * pair.off
+        and abs(other.turn - pair.turn) <= ALIKE_TURN
         for other in found
     )
 

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from benchmarks.maps.checking import Judged, as_text, cross_validated, fit
-from benchmarks.maps.known_maps import Known, known_maps
+from benchmarks.maps.known_maps import FIRST_SEEDS, Known, known_maps
 from scipy.stats import spearmanr
 
 from mapper.checking.drift import Drift
@@ -61,9 +61,9 @@ def test_what_it_writes_is_what_is_read(tmp_path: Path) -> None:
     assert (fitted.spread, fitted.spread_untied) == (found.SPREAD, found.SPREAD_UNTIED)
 
 
-def test_the_halves_share_no_room_and_no_frame() -> None:
-    halves = {half: [k for k in known_maps() if k.half == half] for half in ("calibrate", "judge")}
+def test_the_parts_share_no_room_and_no_map() -> None:
+    halves = {half: [k for k in known_maps() if k.half == half] for half in FIRST_SEEDS}
     assert {len(each) for each in halves.values()} == {23}
-    rooms = [{k.source for k in each if k.source.isdigit()} for each in halves.values()]
-    assert not rooms[0] & rooms[1]
-    assert len({replace(k, half="") for k in known_maps()}) == 46
+    rooms = [k.source for each in halves.values() for k in each if k.source.isdigit()]
+    assert len(set(rooms)) == 9 and all(rooms.count(room) == 5 for room in rooms)
+    assert len({replace(k, half="", draw=0) for k in known_maps()}) == 69

@@ -1,10 +1,10 @@
-"""How well mapper check tells the error of a map: calibrated on one half, judged on the other.
+"""How well mapper check tells the error of a map: calibrated on one part, judged on another.
 
     python tools benchmarks.maps.checking --work DIR [--half judge] [--data ../shared/data]
     python tools benchmarks.maps.checking --work DIR --write
 
-Makes the maps of known_maps.py, measures them and prints, of each half, the rank correlation of the
-predicted with the true error and a line a map. --write: fits the prediction to the half
+Makes the maps of known_maps.py, measures them and prints, of each part, the rank correlation of the
+predicted with the true error and a line a map. --write: fits the prediction to the part
 "calibrate" alone and writes mapper/checking/calibrated.py, by which maps are checked from then on.
 """
 
@@ -22,7 +22,7 @@ import numpy as np
 from scipy.optimize import nnls
 from scipy.stats import spearmanr
 
-from benchmarks.maps.known_maps import Known, known_maps, mapped
+from benchmarks.maps.known_maps import FIRST_SEEDS, Known, known_maps, mapped
 from mapper.checking import calibrated
 from mapper.checking.grade import grade
 from mapper.checking.measures import Measures, measure
@@ -74,7 +74,7 @@ def main() -> int:
     parser.add_argument("--work", type=Path, required=True, metavar="DIR", help="for frames")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), metavar="DIR")
     parser.add_argument("--write", action="store_true", help="write calibrated.py")
-    parser.add_argument("--half", choices=("calibrate", "judge"), help="look at this one alone")
+    parser.add_argument("--half", choices=tuple(FIRST_SEEDS), help="look at this one alone")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     options.work.mkdir(parents=True, exist_ok=True)
@@ -87,7 +87,7 @@ def main() -> int:
         told("cross-validated by source", calibrating, cross_validated(calibrating))
         Path(calibrated.__file__).write_text(as_text(fitted), encoding="utf-8")
         return 0
-    for half in ("calibrate", "judge"):
+    for half in FIRST_SEEDS:
         of_half = [each for each in found if each.known.half == half]
         if of_half:
             told(f"as committed, {half}", of_half, [predict(e.measures).ate for e in of_half])
