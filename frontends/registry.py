@@ -232,7 +232,14 @@ def _by_weights(options: FrontendOptions) -> tuple[str, str]:
         return FREE, f"there is no depth, and {FREE_WEIGHTS} is at hand"
     if options.weights or (not options.commercial and find_weights(LEARNED) is not None):
         return LEARNED, "there is no depth, and weights are at hand"
-    return WITHOUT_WEIGHTS, (
-        "there is no depth; a learned frontend would need weights: mapper weights fetch, or "
-        "--weights PATH"
+    return WITHOUT_WEIGHTS, "there is no depth, and no weights are at hand"
+
+
+def weights_would_help(options: FrontendOptions, name: str) -> str | None:
+    """What to do for more than the frontend that was chosen for want of weights; else None."""
+    if options.frontend != AUTO or name != WITHOUT_WEIGHTS:
+        return None
+    return (
+        f"a network sees more, by weights: mapper weights fetch {FREE_WEIGHTS} (Apache 2.0; mapper "
+        "weights list has all), or --weights PATH"
     )

@@ -19,7 +19,12 @@ from mapper.config.loader import load_config
 from mapper.config.settings import MapperConfig
 from mapper.errors import InputError
 from mapper.frontends.base import Frontend
-from mapper.frontends.registry import choose_frontend, create_frontend, frontend_spec
+from mapper.frontends.registry import (
+    choose_frontend,
+    create_frontend,
+    frontend_spec,
+    weights_would_help,
+)
 from mapper.io.cameras.calibration import Calibration
 from mapper.io.live.capture import LiveCapture
 from mapper.io.live.open_live import open_live
@@ -107,6 +112,8 @@ def map_camera(
             closing(open_viewer(request, run, config.recording.image_every, None, say))
         )
         say(f"{source.name}: {introduced(name, why, config)}; Ctrl-C ends it")
+        if (more := weights_would_help(config, name)) is not None:
+            say(f"  {more}")
         job = LiveJob(
             frontend,
             config,

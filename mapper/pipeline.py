@@ -18,7 +18,13 @@ from mapper.frontends.base import (
     Frontend,
     PreparingFrontend,
 )
-from mapper.frontends.registry import AUTO, choose_frontend, create_frontend, frontend_spec
+from mapper.frontends.registry import (
+    AUTO,
+    choose_frontend,
+    create_frontend,
+    frontend_spec,
+    weights_would_help,
+)
 from mapper.frontends.terms import licences_of
 from mapper.io.sequences.bounded import BoundedSequence
 from mapper.io.sequences.depth_readings import check_depth_range, depth_camera
@@ -103,8 +109,8 @@ def map_into(
         why = why if before is None else "as before"
         what = f"{sequence.kind} sequence {sequence.name}: {len(sequence)} frames"
         say(f"{what}{_reduced(sequence)}; {introduced(name, why, config)}")
-        if camera is not None:
-            say(f"  {camera.in_words}")
+        for note in filter(None, (weights_would_help(config, name), camera and camera.in_words)):
+            say(f"  {note}")
         for note in sequence.notes:
             say(f"  {note}")
         seconds = prepared(name, config, say)

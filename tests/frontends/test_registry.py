@@ -19,6 +19,7 @@ from mapper.frontends.registry import (
     create_frontend,
     frontend_help,
     frontend_spec,
+    weights_would_help,
 )
 from mapper.pipeline import introduced
 from mapper.vision.orb import OrbMatcher
@@ -81,7 +82,11 @@ def test_colour_without_weights_is_tracked_and_told_what_more_it_would_take(
 ) -> None:
     monkeypatch.setattr("mapper.weights.registry.find_weights", lambda name: None)
     name, why = choose_frontend(MapperConfig(), has_depth=False)
-    assert name == "mono" and "mapper weights fetch" in why
+    more = weights_would_help(MapperConfig(), name)
+    assert name == "mono" and "no weights are at hand" in why
+    assert more is not None and "mapper weights fetch da3-small" in more and "--weights" in more
+    assert weights_would_help(MapperConfig(frontend="mono"), "mono") is None  # as asked
+    assert weights_would_help(MapperConfig(), "rgbd") is None
     assert choose_frontend(MapperConfig(), has_depth=True)[0] == "rgbd"
 
 
