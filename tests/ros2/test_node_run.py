@@ -41,14 +41,18 @@ def graph(monkeypatch: pytest.MonkeyPatch) -> Graph:
 
 
 @contextmanager
-def walking(room: Room, robot: Robot, *, odometry: np.ndarray | None = None) -> Iterator[None]:
-    """The first image until somebody maps, then one after the other, each once it was answered;
+def walking(
+    room: Room, robot: Robot, *, odometry: np.ndarray | None = None, begin: int = 0
+) -> Iterator[None]:
+    """The image `begin` until somebody maps, then one after the other, each once it was answered;
     then Ctrl-C."""
     stop = threading.Event()
     said = robot._graph.said
+    answered = len(said["/mapper/odom"])
 
     def show(k: int) -> None:
-        frame, stamp = room.frame(2 * k), START + k * STEP
+        seen = k if begin == 0 else k - 4  # who carries on begins where he has been
+        frame, stamp = room.frame(2 * seen), START + k * STEP
         assert frame.depth is not None
         if odometry is not None:
             moved = link("odom", "base_link", odometry, stamp)
@@ -59,12 +63,12 @@ def walking(room: Room, robot: Robot, *, odometry: np.ndarray | None = None) -> 
         robot.say("/cam/depth/image_raw", image(units, "16UC1", stamp))
 
     def run() -> None:
-        while not said["/mapper/odom"] and not stop.wait(0.2):
-            show(0)
+        while len(said["/mapper/odom"]) == answered and not stop.wait(0.2):
+            show(begin)
         for k in range(1, COUNT):
-            show(k)
+            show(begin + k)
             for _ in range(200):
-                if len(said["/mapper/odom"]) > k or stop.wait(0.02):
+                if len(said["/mapper/odom"]) > answered + k or stop.wait(0.02):
                     break
         if not stop.is_set():
             os.kill(os.getpid(), signal.SIGINT)
@@ -119,6 +123,26 @@ def test_a_robot_is_told_where_it_is_and_the_run_is_saved(
     assert metrics["ros2"]["poses_sent"] == len(odometry) == metrics["tracked"]
     times = read_tum(out / "trajectory.txt").timestamps
     np.testing.assert_allclose(times[0], START * 1e-9, atol=1e-5)
+
+
+def test_a_run_that_is_carried_on_sends_the_whole_map(
+    graph: Graph, room: Room, tmp_path: Path
+) -> None:
+    out = str(tmp_path / "run")
+    lengths = []
+    for begin, more in ((0, []), (COUNT, ["--resume"])):
+        robot = Robot(graph)
+        robot.stand(link("base_link", OPTICAL, T_BASE_CAMERA))
+        words = [*REMAPS, "-p", "map_period:=0.0"]  # at the end alone
+        with walking(room, robot, begin=begin):
+            assert main(["ros2", "--out", out, *QUICK, *more, "--ros-args", *words]) == 0
+        lengths.append(len(graph.said["/mapper/path"][-1].poses))
+        graph.remaps.clear()
+        graph.overrides.clear()
+    assert lengths[1] >= lengths[0] + 2
+    stamps = [nanoseconds(p.header) for p in graph.said["/mapper/path"][-1].poses]
+    assert stamps == sorted(stamps) and abs(stamps[0] - START) < 1000
+    assert len(graph.said["/mapper/path"]) == 2
 
 
 def test_where_another_node_has_the_odometry_only_the_map_is_tied_to_it(

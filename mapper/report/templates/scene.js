@@ -168,8 +168,7 @@ function start() {
   try {
     viewer = new Viewer(scene);
   } catch (error) {
-    view.querySelector(".canvas").remove();
-    view.querySelector(".controls").remove();
+    for (const part of [".canvas", ".controls", "img"]) view.querySelector(part).remove();
     view.querySelector(".says").textContent = "This browser shows no WebGL, so the map cannot be turned here; pictures of it are below.";
     view.hidden = false;
     return;
