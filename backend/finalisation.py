@@ -105,7 +105,9 @@ def _edges_of(final: GlobalMap, graph: PoseGraph) -> list[Edge]:
 def connected_map(keyframes: list[Keyframe], graph: PoseGraph) -> GlobalMap:
     """The main keyframes where the graph has them now."""
     main = main_keyframes(keyframes, graph)
-    return GlobalMap(main, {keyframe.id: graph.poses[keyframe.id] for keyframe in main})
+    poses = {keyframe.id: graph.poses[keyframe.id] for keyframe in main}
+    apart = sum(k.frame_count for k in keyframes if k.id not in poses)
+    return GlobalMap(main, poses, apart=apart)
 
 
 def contradicted_loops(graph: PoseGraph) -> set[tuple[int, int]]:

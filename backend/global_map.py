@@ -31,7 +31,7 @@ class GlobalMap:
     the pairwise alignment, in place of those before, where it has a better one. left_out: ids of
     keyframes that have a place but whose maps cannot be read. dropped_loops: pairs of keyframes
     whose loop passed verification and was yet given up by the optimised graph. tie: to what is
-    known from elsewhere; None where nothing is.
+    known from elsewhere; None where nothing is. apart: frames of keyframes that are in other parts.
     """
 
     keyframes: list[Keyframe]
@@ -43,6 +43,7 @@ class GlobalMap:
     alignment: GlobalAlignment | None = None
     new_maps: dict[int, KeyframeMap] = field(default_factory=dict)
     tie: Tie | None = None
+    apart: int = 0
 
     @property
     def fused_poses(self) -> dict[int, np.ndarray]:

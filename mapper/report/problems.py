@@ -14,6 +14,7 @@ from mapper.report.doubts import clock
 
 LONG_GAP: Final = 3.0  # times the usual time between two poses
 MAX_STRETCHES: Final = 5
+APART: Final = "lie in parts of the map that nothing sure joins to this one."
 SLOW_SHARE: Final = 0.05  # of the images, dropped, that is worth a word
 
 
@@ -41,8 +42,11 @@ def _early(metrics: Mapping[str, Any]) -> list[str]:
 def _lost(metrics: Mapping[str, Any], timestamps: np.ndarray) -> list[str]:
     found = []
     lost, skipped = int(metrics.get("lost", 0)), int(metrics.get("skipped", 0))
-    if lost:
-        found.append(f"{_frames(lost)} could not be placed.")
+    apart = min(int(metrics.get("apart", 0)), lost)
+    if lost > apart:
+        found.append(f"{_frames(lost - apart)} could not be placed.")
+    if apart:
+        found.append(f"{_frames(apart)} {APART}")
     if skipped:
         found.append(f"{_frames(skipped)} could not be read, or had the wrong size.")
     if lost or skipped or metrics.get("left_out") or metrics.get("gaps"):

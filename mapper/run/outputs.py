@@ -140,6 +140,7 @@ def map_metrics(
         "frames": counts.frames,
         "tracked": tracked,
         "lost": counts.frames - counts.skipped - counts.left_out - tracked,
+        "apart": counts.apart,
         "skipped": counts.skipped,
         "left_out": counts.left_out,
         "keyframes": result.keyframes,

@@ -97,7 +97,7 @@ def known_counts(run: RunDirectory, at_least: int) -> FrameCounts:
     at_least: frames that there surely were.
     """
     known = run.read_json(run.metrics) or run.read_json(run.checkpoint).get("counts", {})
-    names = ("frames", "lost", "skipped", "left_out")
+    names = ("frames", "lost", "skipped", "left_out", "apart")
     counts = FrameCounts(**{name: int(known.get(name, 0)) for name in names})
     return replace(counts, frames=max(counts.frames, at_least))
 

@@ -177,7 +177,7 @@ class Mapper(Closing):
             final.keyframe_trajectory(),
             mesh,
             self.config.backend.fusion.tsdf,
-            self.counts,
+            replace(self.counts, apart=final.apart),
             self.keyframes,
             latest(self.decisions),
             final.dropped_loops,

@@ -108,6 +108,7 @@ def test_a_segment_that_is_never_joined_stays_out(room: Room) -> None:
     assert {k.segment for k in both.keyframes} == {0, 1}
     assert {k.segment for k in both.main_keyframes()} == {0}
     np.testing.assert_array_equal(both.trajectory()[0], list(FIRST))
+    assert (alone.global_map().apart, both.global_map().apart) == (0, len(list(ELSEWHERE)))
     assert len(both.keyframe_trajectory()) == len(both.main_keyframes())
     np.testing.assert_allclose(
         both.extract_mesh().vertices.mean(0), alone.extract_mesh().vertices.mean(0), atol=1e-3

@@ -24,3 +24,12 @@ def test_frames_that_were_held_by_the_motion_are_told_with_their_times() -> None
     )
     assert text.startswith("12 frames were held by the motion before, as the views told too little")
     assert text.endswith(": 00:04 to 00:06, 01:10.")
+
+
+def test_frames_in_parts_of_their_own_are_told_apart_from_those_without_a_place() -> None:
+    lost = GOOD | {"frames": 20, "lost": 12, "apart": 9}
+    texts = problems(lost, np.arange(8.0))
+    assert texts[0] == "3 frames could not be placed."
+    assert texts[1] == "9 frames lie in parts of the map that nothing sure joins to this one."
+    texts = problems(lost | {"apart": 12}, np.arange(8.0))
+    assert texts[0].startswith("12 frames lie in parts of the map")

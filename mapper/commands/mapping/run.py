@@ -149,6 +149,7 @@ def print_summary(metrics: dict[str, Any]) -> None:
     from mapper.report.errors import errors_text
     from mapper.report.knowledge import tied_in_words
     from mapper.report.notes import moved_in_words
+    from mapper.report.problems import APART
 
     print(
         f"  {metrics['tracked']} of {metrics['frames']} frames placed, {metrics['lost']} lost, "
@@ -159,6 +160,8 @@ def print_summary(metrics: dict[str, Any]) -> None:
         f"  {metrics['fps']:.1f} frames a second ({metrics['wall_time_s']:.1f} s), "
         f"peak memory {metrics['peak_memory_mb']:.0f} MB"
     )
+    if metrics.get("apart"):
+        print(f"  {metrics['apart']} of the lost frames {APART}")
     for line in (*tied_in_words(metrics), *moved_in_words(metrics)):
         print(f"  {line}")
     if "evaluation" in metrics:
