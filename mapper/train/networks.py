@@ -24,6 +24,7 @@ from mapper.train.batch import TrainingBatch
 from mapper.train.encoder_start import cut3r_encoder
 from mapper.train.looking import seen_errors
 from mapper.train.losses.cut3r import Cut3rCriterion
+from mapper.train.objectives.begun_state import begin_matching
 from mapper.train.objectives.cut3r import Cut3rObjective
 from mapper.train.objectives.emphasis import Emphasis
 from mapper.train.objectives.objective import Looking, MixedPrecision, Objective
@@ -68,6 +69,8 @@ def trained_network(
     torch.manual_seed(recipe.seed)
     model = built(recipe)
     draw(model)
+    if isinstance(model, Cut3r) and recipe.matching:
+        begin_matching(model, recipe.matching_block)
     if start is not None:
         take_over(model, start)
     model.to(device).train()

@@ -4,8 +4,8 @@ while it is trained.
 What a small CUT3R knows of earlier views are state tokens without a place in any image, and nothing
 in its loss says which of them shows what. Here each state token of its grid is given the patch of
 the first view that lies where it lies in the grid; later patches are told which token that is by
-true depth and poses. One head of single attentions is taught; what the network computes, and what
-it is made of, stays as it is.
+true depth and poses. Heads of single attentions are taught; what the network computes, and what it
+is made of, stays as it is.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ MOST_VIEWS: Final = 64  # that are remembered, where nobody asks
 
 
 class TaughtState:
-    """The first heads of cross attention between image and state: in block 0 both look at their own
-    place (the state in the first view alone), in `block` at where they see the same again."""
+    """Cross attention between image and state: in block 0 both look at their own place (the state
+    in the first view alone, with all its heads, so that it has room for what it sees there), in
+    `block` the first heads look at where they see the same again."""
 
     def __init__(self, model: Cut3r, block: int) -> None:
         """Raises ConfigError where there is no such block, or a state without a grid."""
         config = model.config
-        if not 0 < block < config.dec_depth:
-            raise ConfigError(f"matching_block {block}: one of 1 to {config.dec_depth - 1}")
+        check_block(model, block)
         if config.state_pe != "2d":
             raise ConfigError("matching: needs a state laid out as a grid, state_pe 2d")
         self._patch = config.patch_size
@@ -55,12 +55,12 @@ class TaughtState:
         )
         again, cells = seen_again(batch, self._patch), self._cells(batch)
         patches = 1 + torch.arange(len(cells), device=cells.device)  # after the pose token
-        place = [_costs(own_state[0][:, cells], patches)]
-        place += [_costs(logits[:, 1:], cells) for logits in own_image]
+        place = [_costs(logits[:, cells], patches) for logits in own_state[0].unbind(1)]
+        place += [_costs(logits[:, 0, 1:], cells) for logits in own_image]
         told, right = [place[0][:0]], [place[0].detach()[:0]]  # of a single view, nothing
         for view in range(1, views):
-            reading, read = again.of(view, 0).among(cells), again_image[view][:, 1:]
-            writing, written = again.of(0, view).among(patches), again_state[view][:, cells]
+            reading, read = again.of(view, 0).among(cells), again_image[view][:, 0, 1:]
+            writing, written = again.of(0, view).among(patches), again_state[view][:, 0, cells]
             told += [reading.costs(read), writing.costs(written)]
             right.append(reading.right(read))
         cost = torch.cat(place).mean() + AGAIN * mean_or_zero(torch.cat(told))
@@ -80,6 +80,12 @@ class TaughtState:
         return (y * self._columns + x).flatten()
 
 
+def check_block(model: Cut3r, block: int) -> None:
+    """Raises ConfigError for one that does not follow the first."""
+    if not 0 < block < model.config.dec_depth:
+        raise ConfigError(f"matching_block {block}: one of 1 to {model.config.dec_depth - 1}")
+
+
 class _Watched:
     """One cross attention: remembers what it was given, view after view."""
 
@@ -93,17 +99,17 @@ class _Watched:
         del self._given[:-MOST_VIEWS]
 
     def logits(self, views: int) -> list[Tensor]:
-        """Of the first head in the last views, (B, m, n) each."""
+        """In the last views, (B, heads, m, n) each."""
         given, self._given = self._given[-views:], []
         return [self._logits(*each) for each in given]
 
     def _logits(self, tokens: Tensor, context: Tensor, reading: Reading) -> Tensor:
         heads = self._attention.heads
-        query = self._attention.projq(tokens.float()).unflatten(-1, (heads, -1))[:, :, :1]
-        key = self._attention.projk(context.float()).unflatten(-1, (heads, -1))[:, :, :1]
+        query = self._attention.projq(tokens.float()).unflatten(-1, (heads, -1))
+        key = self._attention.projk(context.float()).unflatten(-1, (heads, -1))
         query = query if reading.rope is None else reading.rope.rotate(query)
         key = key if reading.context_rope is None else reading.context_rope.rotate(key)
-        return query[:, :, 0] @ key[:, :, 0].mT / query.shape[-1] ** 0.5
+        return query.transpose(1, 2) @ key.permute(0, 2, 3, 1) / query.shape[-1] ** 0.5
 
 
 def _costs(logits: Tensor, true: Tensor) -> Tensor:

@@ -50,6 +50,22 @@ def looking_at_its_own_place(block: int) -> Cut3r:
     return network
 
 
+def begun() -> Cut3r:
+    network = trained_network(Recipe(model="cut3r", network=SMALL_PATCHES, matching=1.0)).model
+    assert isinstance(network, Cut3r)
+    return network
+
+
+def test_a_network_begins_with_the_first_view_in_its_state() -> None:
+    """It finds there what a camera that stands sees again; drawn by chance alone it does not."""
+    drawn = trained_network(Recipe(model="cut3r", network=SMALL_PATCHES)).model
+    assert isinstance(drawn, Cut3r)
+    (_, chance), (_, found) = (
+        told_of(network, TaughtState(network, 2), views(0)) for network in (drawn, begun())
+    )
+    assert chance < 0.1 and found > 0.4
+
+
 def test_a_camera_that_stands_finds_all_where_it_was() -> None:
     network = looking_at_its_own_place(0)
     cost, right = told_of(network, TaughtState(network, 1), views(0))
