@@ -141,7 +141,7 @@ def in_reach(new_id: int, poses: Mapping[int, np.ndarray], reach: float) -> list
     if not len(ids):
         return []
     distances = np.linalg.norm(others[:, :3, 3] - T[:3, 3], axis=1)
-    traces = np.einsum("ij,nij->n", T[:3, :3], rigid_part(others)[:, :3, :3])
+    traces = np.einsum("ij,nij->n", T[:3, :3], others[:, :3, :3]) / scale_of(others)
     angles = np.arccos(np.clip((traces - 1) / 2, -1, 1))
     facing = angles < MAX_ANGLE
     order = np.argsort((distances / reach + angles / MAX_ANGLE)[facing], kind="stable")
