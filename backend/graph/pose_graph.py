@@ -33,7 +33,7 @@ HUBER = Kernel("Huber", 1.345)
 FINAL_ROUNDS = 2
 FAR_OFF = 0.25  # share of the doubtful edges that contradict the poses
 NEARLY = 2.0  # squared distances of right edges after the relaxation, against those that agree
-WORSE = 10.0  # squared distances of right edges, against what those of most of them would allow
+WORSE = 100.0  # squared distances of right edges, against what those of most of them would allow
 
 
 @settings
