@@ -22,6 +22,7 @@ from mapper.core.sim3 import scale_of
 
 NARROWING = 2.0  # of the kernel from round to round; at 4 some right edges are given up
 MIN_WEIGHT = 1e-6  # an edge may be all that holds a part
+MODEST = 0.1  # squared error of edges, against what they claim, from which they are believed
 MOST_MODEST = 1e-4  # squared error of edges against what they claim: a hundred times the sigmas
 CONVERGED = 1e-6  # residual of a linear solve against its right side
 
@@ -69,7 +70,7 @@ def shown_limit(distances: np.ndarray, limit: float, dof: int) -> float:
     if not len(agreeing):
         return limit
     share = float(np.median(agreeing)) / (2 * gammaincinv(dof / 2, 0.5))
-    return limit if share > 1 / NARROWING else limit * max(share, MOST_MODEST)
+    return limit if share > MODEST else limit * max(share, MOST_MODEST)
 
 
 class Relaxation:
