@@ -118,7 +118,8 @@ def _place_among(
 ) -> Placement | None:
     """The same with all starts there are."""
     prior = motion_prior(track)
-    matches = _matches(track, view)
+    # Where there is no texture features are the camera's own noise, which goes with it.
+    matches = _matches(track, view) if any(e.evidence.has_light for e in likely) else []
     as_matched = [tried.unrefined(match.prior) for match in matches]
     others = [
         tried(track.T_reference_last, prior),

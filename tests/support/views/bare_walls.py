@@ -25,11 +25,16 @@ def corner(index: int) -> DepthPyramid:
 
 
 def wall(index: int, turned: float) -> DepthPyramid:
+    """Of a frame of a bare wall."""
+    frame = wall_frame(index, turned)
+    return build_pyramid(frame.depth, frame.image, CAMERA)  # type: ignore[arg-type]
+
+
+def wall_frame(index: int, turned: float) -> Frame:
     """A bare wall 30 cm ahead, seen by a camera that has turned on the spot, radians."""
     rng = np.random.default_rng(index)
     x = np.tile((np.arange(160) - 79.5) / 150, (120, 1))
     depth = 0.3 / (np.cos(turned) - np.sin(turned) * x) + rng.normal(0, 0.0012, x.shape)
     grey = np.full(x.shape, 120.0) + rng.normal(0, 1.5, x.shape)
     image = np.repeat(np.clip(np.rint(grey), 0, 255).astype(np.uint8)[..., None], 3, 2)
-    frame = Frame(index, index / 30, image, depth.astype(np.float32), CAMERA)
-    return build_pyramid(frame.depth, frame.image, CAMERA)  # type: ignore[arg-type]
+    return Frame(index, index / 30, image, depth.astype(np.float32), CAMERA)
