@@ -11,7 +11,7 @@ from mapper.errors import ConfigError
 NANOSECONDS: Final = 10**9  # a second
 MISSING: Final = (
     "ROS 2 is not at hand ({error}): source /opt/ros/DISTRIBUTION/setup.bash of one that has this "
-    "Python, {python}, or pip install 'mapper3d[ros2]' (docs/ros2.md)"
+    "Python, {python}, or pip install '.[ros2]' (docs/ros2.md)"
 )
 
 

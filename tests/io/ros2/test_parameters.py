@@ -42,6 +42,6 @@ def test_what_cannot_be_meant_is_refused_in_a_line(
 
 def test_without_ros_the_line_says_how_to_come_by_it(monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch, without=("rclpy",))
-    with pytest.raises(ConfigError, match=r"setup\.bash.*mapper3d\[ros2\]") as caught:
+    with pytest.raises(ConfigError, match=r"setup\.bash.*'\.\[ros2\]'") as caught:
         RosNode()
     assert "\n" not in str(caught.value)
