@@ -60,7 +60,7 @@ class Starter:
 
     parallax: pixels by which they moved more than a turning camera explains, in the newest image;
     best: the most so far. moved: pixels by which they moved at all, the most so far. corners: the
-    most that an image had.
+    most that an image had. changes: how often an image showed something else than the one before.
     """
 
     def __init__(self, flow: FlowTracker) -> None:
@@ -68,7 +68,7 @@ class Starter:
         self._offered = 0
         self._followed: list[float] = []
         self.parallax = self.best = self.moved = 0.0
-        self.corners = 0
+        self.corners = self.changes = 0
         self._last: Levels | None = None
         self._tracks: list[Float32[np.ndarray, "n 2"]] = []
         self._times: list[float] = []  # seconds, of the same
@@ -103,6 +103,7 @@ class Starter:
         self._tracks.append(followed.pixels[followed.found])
         fewest = max(min(MIN_TRACKS, LEFT * self._begun_with), FEWEST)
         if self.tracks < fewest:
+            self.changes += 1
             self._begin(levels, place)
             return None
         self.parallax = parallax(lens, self._tracks[0], self._tracks[-1])
@@ -127,6 +128,11 @@ class Starter:
                 f"frames too far apart: {self.followed:.0%} of the points could be followed from "
                 "one to the next; give more frames a second, or take them for photographs by "
                 "--frontend sfm"
+            )
+        if self.moved < STILL and self.changes:
+            return (
+                f"the images stand still and change at once, {self.changes} times: slides are no "
+                "video; take them for photographs by --frontend sfm"
             )
         if self.moved < STILL:
             return f"the camera did not move ({self.moved:.1f} pixels)"

@@ -86,6 +86,13 @@ def test_a_still_that_lasts_is_no_map(walk: Sequence) -> None:
     assert not found and "did not move" in frontend.explain()
 
 
+def test_slides_that_stand_for_a_while_are_told_from_a_camera_that_stands(walk: Sequence) -> None:
+    slides = [walk[place] for place in (0, 60, 120, 180) for _ in range(12)]
+    frontend, found, _ = mapped(slides)
+    assert not found
+    assert "change at once, 3 times" in frontend.explain() and "sfm" in frontend.explain()
+
+
 def test_4k_is_worked_on_at_a_bounded_size() -> None:
     size = worked_size(3840, 2160)
     assert size[0] * size[1] <= 1.01 * WORKED_ON and size[0] / size[1] == pytest.approx(
