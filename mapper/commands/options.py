@@ -7,6 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+from mapper.commands.numbers import positive
 from mapper.core.camera_kinds import AUTO, KIND_CHOICES
 from mapper.request import MapRequest
 
@@ -100,6 +101,24 @@ def add_dynamic(parser: argparse.ArgumentParser) -> None:
         help="what moved while the map was made: remove = take it out of the map, keep = find and "
         "show it, but leave it in, off = do not look (docs/maps.md)",
     )
+
+
+def add_live(parser: argparse.ArgumentParser) -> None:
+    """How a stream is mapped that comes as fast as it will, and where to."""
+    from mapper.frontends.registry import frontend_help  # not for commands that map nothing
+
+    parser.add_argument("--frontend", metavar="NAME", help=frontend_help())
+    add_weights(parser)
+    add_matcher(parser)
+    add_config(parser)
+    parser.add_argument("--out", type=Path, metavar="DIR", help="run directory (runs/live)")
+    add_target(parser, "earlier live")
+    parser.add_argument(
+        "--record", type=Path, metavar="DIR", help="keep the frames, for mapper run DIR"
+    )
+    parser.add_argument("--max-seconds", type=positive, metavar="S", help="stop after so long")
+    add_dynamic(parser)
+    add_viewers(parser)
 
 
 def add_viewer(parser: argparse.ArgumentParser) -> None:

@@ -21,7 +21,7 @@ from mapper.io.trajectory_files import read_tum
 pytest.importorskip("rosbags", reason="the extra `ros` is not installed")
 
 from tests.support.room_views import Room
-from tests.support.ros2.robot import OPTICAL, SECOND, Robot, camera_info, image, link, make
+from tests.support.ros2.robot import OPTICAL, SECOND, Robot, acting, camera_info, image, link, make
 from tests.support.ros2.stand_in import Graph, install
 
 START = 1_700_000_000 * SECOND + 123_456_789
@@ -46,7 +46,6 @@ def walking(
 ) -> Iterator[None]:
     """The image `begin` until somebody maps, then one after the other, each once it was answered;
     then Ctrl-C."""
-    stop = threading.Event()
     said = robot._graph.said
     answered = len(said["/mapper/odom"])
 
@@ -62,7 +61,7 @@ def walking(
         units = (frame.depth * 1000).astype("<u2")
         robot.say("/cam/depth/image_raw", image(units, "16UC1", stamp))
 
-    def run() -> None:
+    def act(stop: threading.Event) -> None:
         while len(said["/mapper/odom"]) == answered and not stop.wait(0.2):
             show(begin)
         for k in range(1, COUNT):
@@ -73,13 +72,8 @@ def walking(
         if not stop.is_set():
             os.kill(os.getpid(), signal.SIGINT)
 
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
+    with acting(act):
         yield
-    finally:
-        stop.set()
-        thread.join()
 
 
 def matrix(place, turn) -> np.ndarray:

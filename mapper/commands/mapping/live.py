@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from mapper.commands import options
 from mapper.commands.mapping.run import print_summary, say, stop_on_sigterm
-from mapper.commands.numbers import positive
-from mapper.frontends.registry import frontend_help
 from mapper.request import LiveRequest
 
 if TYPE_CHECKING:
@@ -41,19 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--realtime", action="store_true", help="play a video file at its own speed, like a camera"
     )
-    parser.add_argument("--frontend", metavar="NAME", help=frontend_help())
-    options.add_weights(parser)
-    options.add_matcher(parser)
-    options.add_config(parser)
     options.add_cameras(parser)
-    parser.add_argument("--out", type=Path, metavar="DIR", help="run directory (runs/live)")
-    options.add_target(parser, "earlier live")
-    parser.add_argument(
-        "--record", type=Path, metavar="DIR", help="keep the frames, for mapper run DIR"
-    )
-    parser.add_argument("--max-seconds", type=positive, metavar="S", help="stop after so long")
-    options.add_dynamic(parser)
-    options.add_viewers(parser)
+    options.add_live(parser)
 
 
 def execute(arguments: argparse.Namespace) -> int:

@@ -5,13 +5,10 @@ from __future__ import annotations
 import argparse
 from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 
 from mapper.commands import options
 from mapper.commands.mapping.live import print_live_run
 from mapper.commands.mapping.run import say, stop_on_sigterm
-from mapper.commands.numbers import positive
-from mapper.frontends.registry import frontend_help
 from mapper.request import LiveRequest
 
 EPILOG = """examples:
@@ -29,18 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the command."""
     parser.epilog = EPILOG
     parser.set_defaults(camera="ros2")
-    parser.add_argument("--frontend", metavar="NAME", help=frontend_help())
-    options.add_weights(parser)
-    options.add_matcher(parser)
-    options.add_config(parser)
     options.add_camera(parser)
-    parser.add_argument("--out", type=Path, metavar="DIR", help="run directory (runs/live)")
-    options.add_target(parser, "earlier live")
-    parser.add_argument(
-        "--record", type=Path, metavar="DIR", help="keep the frames, for mapper run DIR"
-    )
-    parser.add_argument("--max-seconds", type=positive, metavar="S", help="stop after so long")
-    options.add_viewers(parser)
+    options.add_live(parser)
     parser.add_argument(
         "--ros-args",
         nargs=argparse.REMAINDER,

@@ -19,7 +19,7 @@ from mapper.io.ros2.source import RosSource, UnreadableImageError
 
 pytest.importorskip("rosbags", reason="the extra `ros` is not installed")
 
-from tests.support.ros2.robot import OPTICAL, SECOND, Robot, camera_info, image, link
+from tests.support.ros2.robot import OPTICAL, SECOND, Robot, acting, camera_info, image, link
 from tests.support.ros2.stand_in import Graph, install
 
 CAMERA = Intrinsics(20.0, 21.0, 7.5, 5.5, 16, 12)
@@ -41,20 +41,14 @@ def graph(monkeypatch: pytest.MonkeyPatch) -> Graph:
 @contextmanager
 def saying(robot: Robot, *said: tuple[str, object]) -> Iterator[None]:
     """Say these again and again, as a camera does, until the block ends."""
-    stop = threading.Event()
 
-    def run() -> None:
+    def act(stop: threading.Event) -> None:
         while not stop.wait(0.02):
             for topic, message in said:
                 robot.say(topic, message)
 
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
+    with acting(act):
         yield
-    finally:
-        stop.set()
-        thread.join()
 
 
 def first(node: RosNode, robot: Robot, *said: tuple[str, object]) -> tuple[RosSource, LiveImage]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import array
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -91,3 +94,16 @@ class Robot:
     def stand(self, *links: Any) -> None:
         """/tf_static."""
         self.say("/tf_static", make("tf2_msgs/TFMessage", transforms=list(links)), latched=True)
+
+
+@contextmanager
+def acting(act: Callable[[threading.Event], None]) -> Iterator[None]:
+    """In a thread beside the block; at its end the event is set, and the thread waited for."""
+    stop = threading.Event()
+    thread = threading.Thread(target=act, args=(stop,))
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
