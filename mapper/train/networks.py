@@ -96,7 +96,8 @@ def objective_of(recipe: Recipe, model: nn.Module, teacher: Vggt | None = None) 
     """What the recipe asks of the model."""
     precision = MixedPrecision(recipe.precision == "bfloat16")
     if isinstance(model, Cut3r):
-        criterion = Cut3rCriterion(recipe.loss != "all_alike", recipe.last_view_decides)
+        by_kind = recipe.loss != "all_alike"
+        criterion = Cut3rCriterion(by_kind, recipe.last_view_decides, recipe.alpha)
         kept = TaughtState(model, recipe.matching_block) if recipe.matching else None
         emphasis = Emphasis(recipe.cameras, matching=recipe.matching, taught=kept)
         return Cut3rObjective(model, criterion, recipe.long, precision, emphasis)

@@ -11,6 +11,7 @@ from mapper.core.quantities import Count, NonNegative, Positive, Probability, Sh
 from mapper.core.settings_model import from_mapping, settings
 from mapper.core.yaml_text import read_mapping
 from mapper.errors import ConfigError
+from mapper.train.losses.terms import ALPHA
 from mapper.train.schedules import EpochCosine, OneCycle, Schedule, ShareCosine, StepCosine
 
 RECIPES: Final = Path(__file__).resolve().parents[1] / "configs" / "training"
@@ -118,6 +119,8 @@ class Recipe:
         the first head of global attention matching_block of STream3R, of cross attention
         matching_block of CUT3R (from 1 on), is told of where patches are seen again; 0 = nothing,
         as published.
+    alpha: what the logarithm of a confidence weighs in CUT3R's loss; published: 0.2. Where errors
+        are above it, confidences are all at their least.
     data: what batches are drawn.
     rate: of learning.
     steps: of the optimiser. accumulate: batches of each. clip: norm of the gradient at most, 0 =
@@ -154,6 +157,7 @@ class Recipe:
     freeze: list[str] = field(default_factory=list)
     limit_images: Switch = False
     cameras: Positive = 1.0
+    alpha: Positive = ALPHA
     matching: NonNegative = 0.0
     matching_block: Whole = 2
     matrices: NonNegative = 0.0
@@ -173,6 +177,7 @@ class Recipe:
             "data.rays_alone": self.data.rays_alone,
             "data.rays_too": self.data.rays_too,
             "loss all_alike": self.loss == "all_alike",
+            "alpha": self.alpha != ALPHA,
         }
         chosen = [name for name, value in of_cut3r.items() if value]
         if chosen and self.model != "cut3r":

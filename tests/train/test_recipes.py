@@ -67,6 +67,7 @@ def check_gradients(step: MetaStep) -> None:
     [
         ("long=true", "of cut3r alone"),
         ("data.rays_alone=0.1", "of cut3r alone"),
+        ("alpha=1", "of cut3r alone"),
         ("loss=points", "of vggt and streamvggt"),
         ("data.fewest_views=20", "more than views"),
         ("data.pixels=[1000, 2000]", "give aspects"),

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from mapper.train.losses.cut3r_units import CommonUnits, Compared, Cut3rOutput, in_common_units
-from mapper.train.losses.terms import Loss, mean_or_zero, weighted_by_confidence
+from mapper.train.losses.terms import ALPHA, Loss, mean_or_zero, weighted_by_confidence
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
@@ -31,10 +31,14 @@ class Cut3rCriterion:
 
     last_view_decides: as published, a sequence whose last view is given by its rays alone has no
     pose loss; else no view's image decides about it.
+
+    alpha: what the logarithm of a confidence weighs. A pixel whose error is above it, in units of
+    the mean distance, is told to be as unsure as can be.
     """
 
     by_kind: bool = True
     last_view_decides: bool = False
+    alpha: float = ALPHA
 
 
 def cut3r_loss(
@@ -58,7 +62,8 @@ def cut3r_loss(
             mask = mask & ~batch.kinds.camera_only[:, None, None, None]
         for view in range(mask.shape[1]):
             seen = mask[:, view]
-            term, distance = _confident(off[:, view][seen], compared.confidence[:, view][seen])
+            sure = compared.confidence[:, view][seen]
+            term, distance = _confident(off[:, view][seen], sure, criterion.alpha)
             terms.append(term)
             parts[f"{name}.distance.{view}"] = distance
             parts[f"{name}.confident.{view}"] = term
@@ -134,6 +139,6 @@ def _without_scale_and_shift(points: Tensor, mask: Bool[Tensor, "v h w"]) -> Ten
     return (centred / spread.clamp(min=SMALLEST)[:, None, None])[..., None]
 
 
-def _confident(off: Tensor, confidence: Tensor) -> tuple[Tensor, Tensor]:
+def _confident(off: Tensor, confidence: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
     """Its term, and the mean distance for logs: of no pixel NaN."""
-    return mean_or_zero(weighted_by_confidence(off, confidence)), off.detach().mean()
+    return mean_or_zero(weighted_by_confidence(off, confidence, alpha)), off.detach().mean()

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from jaxtyping import Bool, Float
 
 LIMIT: Final = 100.0
+ALPHA: Final = 0.2  # what the logarithm of a confidence weighs, as published
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def mean_size(
 
 
 def weighted_by_confidence(
-    distances: Tensor, confidence: Tensor, alpha: float = 0.2
+    distances: Tensor, confidence: Tensor, alpha: float = ALPHA
 ) -> Float[Tensor, "*n"]:
     """d c - alpha log c: what a pixel costs that says how sure it is.
 
