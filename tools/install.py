@@ -10,6 +10,8 @@ Needs nothing but Python and pip: it runs before all else is there.
 from __future__ import annotations
 
 import argparse
+import ctypes
+import platform
 import subprocess
 import sys
 from configparser import ConfigParser
@@ -23,6 +25,9 @@ PATIENCE_S: Final = 8.0  # for an answer: who is cut off from an index should no
 ASK: Final = "import sys, urllib.request as u; u.urlopen(sys.argv[1] + '/torch/', timeout=5)"
 CPU: Final = "about 0.85 GB to download, 3.2 GB on disk"  # measured on Linux x86-64
 CUDA: Final = "6.4 GB on disk, most of it CUDA for PyTorch"
+# What Open3D's wheel links to and a bare Debian lacks; mapper/runtime/open3d_loader.py says it too.
+LIBRARIES: Final = ("libGL.so.1", "libEGL.so.1", "libX11.so.6", "libgomp.so.1")
+PACKAGES: Final = "apt-get install -y libgl1 libegl1 libx11-6 libgomp1"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -38,6 +43,7 @@ def main(argv: list[str] | None = None) -> int:
     if arguments.extra:
         print(f"installing the tools of the tests into {sys.prefix}", flush=True)
         return pip("install", "--quiet", "--editable", f"{ROOT}[{arguments.extra}]")
+    warn_of(missing_libraries())
     index, what = torch_source(arguments.torch_index)
     print(f"installing mapper into {sys.prefix}: {what}", flush=True)
     if index:
@@ -45,7 +51,34 @@ def main(argv: list[str] | None = None) -> int:
         options = ("--retries", "1", "--timeout", "15", "--no-deps", "--index-url", index)
         if pip("install", *options, "torch"):
             print(f"{index} has no such torch; PyPI's is taken: {CUDA}", flush=True)
-    return pip("install", "--editable", str(ROOT))
+    code = pip("install", "--editable", str(ROOT))
+    warn_of(missing_libraries())  # again: what was said before the install has scrolled away
+    return code
+
+
+def missing_libraries() -> list[str]:
+    """What the linker does not find of the system libraries that mapping needs."""
+    if not sys.platform.startswith("linux") or platform.machine() != "x86_64":
+        return []  # Open3D's other wheels link to others
+    return [library for library in LIBRARIES if not _is_loadable(library)]
+
+
+def _is_loadable(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
+
+
+def warn_of(missing: list[str]) -> None:
+    """Say, while an install of minutes goes on, what must be there before anything is mapped."""
+    if missing:
+        print(
+            f"WARNING: mapping needs system libraries that are not here ({', '.join(missing)}); "
+            f"on Debian or Ubuntu, as root: {PACKAGES}",
+            flush=True,
+        )
 
 
 def packages_of(extra: str) -> list[str]:
