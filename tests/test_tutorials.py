@@ -17,6 +17,8 @@ FOLDER = ROOT / "docs" / "tutorials"
 STEP = re.compile(r"^```(bash|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 PAGES = sorted(path.stem for path in FOLDER.glob("*.md") if path.stem != "README")
 MAPPER = f'mapper() {{ "{sys.executable}" -m mapper "$@"; }}\n'
+# Without an index: what the tutorials install is what they have written.
+PIP = f'pip() {{ "{sys.executable}" -m pip "$1" --no-index "${{@:2}}"; }}\n'
 
 
 @pytest.mark.timeout(1800)
@@ -28,7 +30,7 @@ def test_it_does_what_it_says(page: str, tmp_path: Path) -> None:
     for kind, text in steps:
         program = [sys.executable, "-c", text]
         if kind == "bash":
-            program = ["bash", "-e", "-c", MAPPER + text]
+            program = ["bash", "-e", "-o", "pipefail", "-c", MAPPER + PIP + text]
         done = subprocess.run(
             program, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
         )
