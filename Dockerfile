@@ -6,12 +6,12 @@
 # NVIDIA container toolkit on the machine. Which user owns what is written: --user "$(id -u):$(id -g)".
 ARG PYTHON=3.12
 FROM python:${PYTHON}-slim AS wheel
-RUN pip install --no-cache-dir build
 COPY . /source
-RUN python -m build --wheel --outdir /dist /source
+RUN pip wheel --no-cache-dir --no-deps --wheel-dir /dist /source
 
 FROM python:${PYTHON}-slim
-# What Open3D and OpenCV link to, and a slim image lacks.
+# What Open3D and OpenCV link to, and a slim image lacks; in whatever version Debian has repaired.
+# hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends libgl1 libegl1 libx11-6 libgomp1 \
     && rm -rf /var/lib/apt/lists/*

@@ -74,7 +74,8 @@ def test_the_templates_ask_for_what_a_report_needs() -> None:
 
 def test_the_workflow_runs_what_there_is() -> None:
     workflow = (ROOT / ".github" / "workflows" / "tests.yml").read_text(encoding="utf-8")
-    assert set(yaml.safe_load(workflow)["jobs"]) == {"tests", "installs", "docs", "newest"}
+    jobs = {"tests", "installs", "docs", "container", "newest"}
+    assert set(yaml.safe_load(workflow)["jobs"]) == jobs
     targets = re.findall(r"run: make (\w+)", workflow)
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert targets and all(f"\n{target}:" in makefile for target in targets)
