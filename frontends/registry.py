@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from mapper.errors import ConfigError, InputError, unknown_name
@@ -33,6 +34,7 @@ class FrontendSpec:
     relocalises: it finds its place again by itself when images stayed away for a while.
     has_cache: its memory is kept within a budget, --kv-budget.
     is_learned: it is a network, whose weights must be at hand.
+    fewest: frames that a map can begin with.
     """
 
     name: str
@@ -42,6 +44,7 @@ class FrontendSpec:
     relocalises: bool = False
     has_cache: bool = False
     is_learned: bool = False
+    fewest: int = 1
 
 
 def _rgbd(options: FrontendOptions, matcher: FeatureMatcher) -> Frontend:
@@ -126,8 +129,8 @@ BUILT_IN: Final[Mapping[str, FrontendSpec]] = {
     spec.name: spec
     for spec in (
         FrontendSpec(name="rgbd", create=_rgbd, needs_depth=True, relocalises=True),
-        FrontendSpec(name="mono", create=_mono, sees_raw_images=True, relocalises=True),
-        FrontendSpec(name="sfm", create=_sfm, sees_raw_images=True),
+        FrontendSpec(name="mono", create=_mono, sees_raw_images=True, relocalises=True, fewest=4),
+        FrontendSpec(name="sfm", create=_sfm, sees_raw_images=True, fewest=2),
         _network("cut3r", _cut3r("cut3r")),
         _network("cut3r-ttsa", _cut3r("cut3r-ttsa")),
         _network("cut3r-ttt", _cut3r("cut3r-ttt")),
@@ -197,6 +200,15 @@ def create_frontend(options: FrontendOptions, name: str, matcher: FeatureMatcher
     if options.commercial and spec.is_learned:
         check_terms(options, name)
     return spec.create(options, matcher)
+
+
+def check_enough(name: str, frames: int, path: Path) -> None:
+    """Raises InputError where so few frames of a sequence make no map, before anything is done."""
+    if frames < (fewest := frontend_spec(name).fewest):
+        raise InputError(
+            f"{path}: {frames} of at least {fewest} images that {name} needs for a map; give a "
+            "video, or a folder of more images"
+        )
 
 
 def choose_frontend(

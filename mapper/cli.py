@@ -9,10 +9,10 @@ import sys
 from importlib import import_module
 from itertools import chain
 from types import ModuleType
-from typing import Final
+from typing import Any, Final, NoReturn
 
 from mapper import __version__
-from mapper.errors import MapperError
+from mapper.errors import MapperError, unknown_name
 
 # By the folder of `mapper.commands` in which each has its file.
 COMMANDS: Final = {
@@ -59,12 +59,29 @@ RERUN_LOG: Final = "warn,re_log_encoding=error"
 BLAS_THREADS: Final = "OPENBLAS_NUM_THREADS"
 
 
+class Parser(argparse.ArgumentParser):
+    """argparse's, without the page of usage that hides what is wrong."""
+
+    def error(self, message: str) -> NoReturn:
+        """End the process with exit code 2."""
+        self.exit(2, f"{self.prog}: {message} ({self.prog} --help)\n")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            what = "command" if isinstance(action, argparse._SubParsersAction) else "value"
+            known = [str(choice) for choice in action.choices]
+            raise argparse.ArgumentError(action, unknown_name(what, str(value), known))
+
+
 def main(argv: list[str] | None = None) -> int:
     """Parse, execute, and turn faults into one line each."""
     os.environ.setdefault("RUST_LOG", RERUN_LOG)
     os.environ.setdefault(BLAS_THREADS, "1")
-    parser = build_parser(argv if argv is not None else sys.argv[1:])
-    arguments = parser.parse_args(argv)
+    argv = sys.argv[1:] if argv is None else argv
+    parser = build_parser(argv)
+    arguments, rest = parser.parse_known_args(argv)
+    if rest:
+        _refuse_rest(parser, arguments.command, rest)
     logging.basicConfig(
         level=(logging.WARNING, logging.INFO, logging.DEBUG)[min(arguments.verbose, 2)],
         format="%(levelname)s %(name)s: %(message)s",
@@ -84,7 +101,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def build_parser(argv: list[str]) -> argparse.ArgumentParser:
     """The parser; only the command that is asked for is imported."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="mapper", description="SLAM-style mapping with depth cameras and streaming 3D models."
     )
     parser.add_argument("--version", action="version", version=f"mapper {__version__}")
@@ -103,6 +120,19 @@ def build_parser(argv: list[str]) -> argparse.ArgumentParser:
         if name in argv:
             _module(name).add_arguments(command)
     return parser
+
+
+def _refuse_rest(parser: argparse.ArgumentParser, command: str, rest: list[str]) -> NoReturn:
+    """End the process with what is meant by the words of `command` that it does not know."""
+    (commands,) = (
+        action for action in parser._actions if isinstance(action, argparse._SubParsersAction)
+    )
+    inner: argparse.ArgumentParser = commands.choices[command]
+    name = next((word for word in rest if word.startswith("-")), None)
+    if name is None:
+        inner.error(f"one too many: {' '.join(rest)}; a name with blanks wants quotes")
+    known = [word for word in inner._option_string_actions if word.startswith("--")]
+    inner.error(unknown_name("option", name.partition("=")[0], known))
 
 
 def _module(command: str) -> ModuleType:

@@ -20,6 +20,7 @@ from mapper.frontends.base import (
 )
 from mapper.frontends.registry import (
     AUTO,
+    check_enough,
     choose_frontend,
     create_frontend,
     frontend_spec,
@@ -97,6 +98,7 @@ def map_into(
         name, why = choose_frontend(config, stored.has_depth, request.split_360 is not None)
         camera = _depth_camera(stored, request, before) if frontend_spec(name).needs_depth else None
         sequence = BoundedSequence(stored, config.images.max_side, camera)
+        check_enough(name, len(sequence), sequence.path)
         matcher = choose_matcher(config.matcher, say)
         known = gather(request, stored) if before is None else read_knowledge(before)
         # Before a folder is made: this may be refused.

@@ -54,6 +54,11 @@ _KNOWN = (
     "scan, a COLMAP model, transforms.json, another dataset's layout (docs/inputs.md), a video "
     "file or a ROS bag"
 )
+ADDRESSES: Final = (
+    "http:",
+    "https:",
+    "rtsp:",
+)  # begin paths so, of whose two slashes pathlib keeps one
 _FILES: Final = (".sens", ".r3d")  # that are sequences, beside videos and bags
 
 
@@ -148,6 +153,11 @@ def sequence_name(path: Path | str) -> str:
 
 def _format_of(path: Path) -> Format:
     if not path.exists():
+        if path.parts[:1] and path.parts[0] in ADDRESSES:
+            raise InputError(
+                f"{path}: an address, not a file; download it, or map a stream: mapper live "
+                f"--camera {path.parts[0]}//{'/'.join(path.parts[1:])}"
+            )
         raise InputError(f"{path}: no such file or folder; check the path")
     if (added := _added_format(path)) is not None:
         return added

@@ -20,8 +20,9 @@ class Subsequence(NumberedFrames):
     ) -> None:
         if start < 0 or stride < 1 or (max_frames is not None and max_frames < 1):
             raise ConfigError(
-                f"start {start}, stride {stride}, max_frames {max_frames}: start must be at least "
-                "0, stride and max_frames at least 1"
+                f"frames from {start} on, every {stride}, at most "
+                f"{'all' if max_frames is None else max_frames}: --start must be at least 0, "
+                "--stride and --max-frames at least 1"
             )
         self._indices = range(start, len(sequence), stride)[:max_frames]
         if not self._indices:

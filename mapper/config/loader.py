@@ -12,7 +12,7 @@ from mapper.config.settings import MapperConfig
 from mapper.core import settings_model
 from mapper.core.settings_model import field_types, is_group, is_text
 from mapper.core.yaml_text import parse_yaml, read_mapping
-from mapper.errors import ConfigError, shown
+from mapper.errors import ConfigError, did_you_mean, shown
 
 PROFILES: Final = Path(__file__).parents[1] / "configs"
 # Settings that older runs name, and what stands in their place.
@@ -119,7 +119,8 @@ def _profile_path(profile: str | Path) -> Path:
         path = PROFILES / f"{profile}.yaml"
     if not path.exists():
         names = sorted(p.stem for p in PROFILES.glob("*.yaml"))
-        raise ConfigError(f"{profile}: no such configuration file or profile; {', '.join(names)}")
+        nearest = did_you_mean(str(profile), names)
+        raise ConfigError(f"{profile}: no such configuration file or profile; {nearest}")
     return path
 
 

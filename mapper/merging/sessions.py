@@ -76,7 +76,7 @@ def _refuse_twins(runs: Sequence[RunDirectory]) -> None:
     seen: set[Path] = set()
     for run in runs:
         if run.path.resolve() in seen:
-            raise ConfigError(f"{run.path}: named twice; a run is not joined with itself")
+            raise ConfigError(f"{run.path}: named twice; name two runs that differ")
         seen.add(run.path.resolve())
 
 

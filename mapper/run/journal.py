@@ -88,4 +88,7 @@ def _parsed(path: Path, number: int, line: bytes) -> dict[str, Any]:
     try:
         return dict(json.loads(line))
     except (ValueError, TypeError) as error:
-        raise InputError(f"{path}: line {number} is damaged") from error
+        raise InputError(
+            f"{path}: line {number} is damaged; put a whole copy back, or run the sequence again "
+            "into another folder"
+        ) from error

@@ -70,7 +70,10 @@ def realign(
     _refuse_to_untie(run, final)
     final = replace(final, left_out=[k for k in final.poses if k in unreadable])
     if len(final.fused_poses) < 2:
-        raise InputError(f"{run.path}: fewer than two keyframes can be read: nothing to align")
+        raise InputError(
+            f"{run.path}: fewer than two keyframes can be read, and there is nothing to align; put "
+            "a whole copy back, or run the sequence again"
+        )
     aligned = globally_aligned(final, graph, maps, config.alignment, progress)
     final = tied_again(aligned, graph, known)
     source = final.maps_to_fuse(config.refinement, maps.map)

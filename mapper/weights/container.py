@@ -76,4 +76,7 @@ def _describe(head: bytes) -> str:
         return f"a text file, not weights: perhaps the answer of a server; {AGAIN}"
     if start.startswith((b"\x1f\x8b", b"7z\xbc\xaf", b"rar!", b"\xfd7zxz", b"bzh")):
         return "a compressed archive; unpack it and give the file inside"
-    return "not a checkpoint that is known here; give a .pth, .pt, .bin, .ckpt or .safetensors file"
+    return (
+        "not what a .pth, .pt, .bin, .ckpt or .safetensors file begins with; give one of those, or "
+        f"if it should be one: {AGAIN}"
+    )

@@ -26,9 +26,32 @@ def test_every_command_explains_itself(name: str, command) -> None:
     assert all(len(line) <= 100 for line in out.splitlines())
 
 
-def test_an_unknown_command_lists_the_known_ones(command) -> None:
-    code, _, err = command("mash")
-    assert code == 2 and "mash" in err and "mesh" in err
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("mash", "argument COMMAND: unknown command 'mash'; did you mean mesh? (mapper --help)"),
+        ("run", "mapper run: the following arguments are required: SEQUENCE (mapper run --help)"),
+        ("run a --oot b", "mapper run: unknown option '--oot'; did you mean --out?"),
+        ("run a --max_frames=3", "'--max_frames'; did you mean --max-frames?"),
+        ("mesh my run", "mapper mesh: one too many: run; a name with blanks wants quotes"),
+        ("run a --start x", "argument --start: invalid int value: 'x' (mapper run --help)"),
+        ("run a --viewer windo", "unknown value 'windo'; did you mean window?"),
+        (
+            "weights fitch",
+            "mapper weights: argument ACTION: unknown command 'fitch'; did you mean fetch?",
+        ),
+        ("completion", "arguments are required: SHELL"),
+        ("config", "arguments are required: show, schema or diff"),
+    ],
+)
+def test_what_is_typed_wrong_is_told_in_one_line(typed: str, told: str, command) -> None:
+    code, _, err = command(*typed.split())
+    assert code == 2 and told in err and err.count("\n") == 1
+
+
+def test_an_unknown_command_that_is_near_none_lists_them_all(command) -> None:
+    code, _, err = command("zzz")
+    assert code == 2 and all(name in err for name in chain.from_iterable(COMMANDS.values()))
 
 
 def test_doctor_as_json_names_its_checks(command) -> None:

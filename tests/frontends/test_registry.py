@@ -15,6 +15,7 @@ from mapper.frontends.da3.options import Da3Options
 from mapper.frontends.registry import (
     BUILT_IN,
     FrontendSpec,
+    check_enough,
     choose_frontend,
     create_frontend,
     frontend_help,
@@ -75,6 +76,15 @@ def test_the_traits_of_the_frontends() -> None:
     assert raw == {"mono", "sfm"} | learned - {"da3-posed"}  # whose tracker may need depth
     assert all(name in frontend_help() for name in BUILT_IN)
     assert set(VARIANTS) == {name for name in BUILT_IN if name.startswith("cut3r")}
+
+
+@pytest.mark.parametrize(("name", "fewest"), [("mono", 4), ("sfm", 2), ("rgbd", 1)])
+def test_too_few_images_for_a_map_are_refused_before_anything_is_compiled(
+    name: str, fewest: int
+) -> None:
+    check_enough(name, fewest, Path("walk"))
+    with pytest.raises(InputError, match=rf"walk: {fewest - 1} of at least {fewest} images that"):
+        check_enough(name, fewest - 1, Path("walk"))
 
 
 def test_colour_without_weights_is_tracked_and_told_what_more_it_would_take(

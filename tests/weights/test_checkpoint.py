@@ -162,7 +162,7 @@ def test_bad_index(tmp_path: Path, index: str, expected: str) -> None:
         (b"version https://git-lfs.github.com/spec/v1\noid", "pointer of Git LFS"),
         (b'{"error": "not found"}', "a text file"),
         (b"\x1f\x8b\x08\x00", "compressed archive; unpack"),
-        (b"\x89PNG\r\n\x1a\n" + bytes(100), "not a checkpoint that is known"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(100), "not what a .pth"),
         (b"\x80\x02", "cut off or damaged"),
         ((10**6).to_bytes(8, "little") + b'{"a": 1}', "cut off after 16 bytes"),
         (pickle.dumps({"model": 1}, protocol=2), "not one of PyTorch"),

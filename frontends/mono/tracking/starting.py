@@ -39,6 +39,7 @@ STILL: Final = 1.0  # pixels
 STANDS: Final = 0.35
 LEAST_FOLLOWED: Final = 0.5  # of the tracks, from image to image
 AGAIN: Final = 3  # frames after a start that did not work out
+WALK: Final = "walk sideways rather than turn on the spot"
 VIEWS: Final = (0.0, 1 / 3, 2 / 3, 1.0)  # of the way, which must agree
 
 
@@ -122,7 +123,10 @@ class Starter:
         """Why nothing began, by what the numbers support."""
         wanted = PARALLAX * min(1.0, lens.width / WIDTH)
         if self.corners < MIN_TRACKS:
-            return f"too little texture: {self.corners} corners of {MIN_TRACKS}"
+            return (
+                f"too little texture: {self.corners} corners of {MIN_TRACKS}; more light, and more "
+                "to see than a bare wall, let it begin"
+            )
         if self.followed < LEAST_FOLLOWED:
             return (
                 f"frames too far apart: {self.followed:.0%} of the points could be followed from "
@@ -135,11 +139,11 @@ class Starter:
                 "video; take them for photographs by --frontend sfm"
             )
         if self.moved < STILL:
-            return f"the camera did not move ({self.moved:.1f} pixels)"
+            return f"the camera did not move ({self.moved:.1f} pixels); {WALK}"
         if self.best < wanted:
             return (
                 f"the camera turned but did not move enough (parallax {self.best:.1f} px of "
-                f"{wanted:.1f})"
+                f"{wanted:.1f}); {WALK}"
             )
         return f"no images begin a map: {self._refused}"
 

@@ -261,7 +261,10 @@ def _open(path: Path, library: tuple[ModuleType, Any]) -> Any:
         reader.open()
     except Exception as error:  # a damaged bag can raise anything
         reason = " ".join(str(error).split())[:160]
-        raise InputError(f"{path}: not a readable bag ({reason})") from error
+        raise InputError(
+            f"{path}: not a readable bag ({reason}); one that was cut off is mended by rosbag "
+            "reindex or ros2 bag reindex, else copy it again"
+        ) from error
     return reader
 
 

@@ -64,7 +64,10 @@ def execute(arguments: argparse.Namespace) -> int:
         return _from_run(arguments)
     missing = {"IMAGES|VIDEO": "pictures", "--pattern": "pattern", "--square": "square"}
     if lacking := [name for name, value in missing.items() if getattr(arguments, value) is None]:
-        raise ConfigError(f"needs {' and '.join(lacking)}, or --from RUN")
+        raise ConfigError(
+            f"needs {' and '.join(lacking)}, such as --pattern 9x6 (inner corners) --square 0.025 "
+            "(metres); or --from RUN"
+        )
     return _from_board(arguments) if arguments.stereo is None else _of_two(arguments)
 
 

@@ -21,7 +21,9 @@ FOLDERS = ("DIR", "RUN")  # what options and arguments that take a folder call i
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the command."""
     parser.epilog = EPILOG
-    parser.add_argument("shell", choices=SHELLS, help="which shell")
+    parser.add_argument(
+        "shell", choices=SHELLS, metavar="SHELL", help=f"which one: {', '.join(SHELLS)}"
+    )
 
 
 def execute(arguments: argparse.Namespace) -> int:

@@ -13,6 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "what",
         choices=("show", "schema", "diff"),
+        metavar="show, schema or diff",
         help="show: the values as YAML with comments; schema: a table of all settings, with what "
         "they may be (--json: the JSON schema); diff: only what differs from the defaults",
     )

@@ -63,7 +63,7 @@ def held_back_in(names: Sequence[str]) -> Source | None:
 def scenes_in(path: Path, cameras_alone: bool = False) -> Sequence[Scene]:
     """Whatever of them there is at a path. cameras_alone: folders without depth."""
     if not path.exists():
-        raise InputError(f"{path} does not exist")
+        raise InputError(f"{path}: no such file or folder; check --data")
     if path.is_dir() and next(path.glob("train_*.npz"), None) is not None:
         return packed_scenes(path, "train_")
     if (path / RUN).is_file():

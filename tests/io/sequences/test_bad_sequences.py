@@ -29,6 +29,16 @@ def test_missing_and_empty_folders_and_other_files(tmp_path: Path) -> None:
     refused("no sequence found", tmp_path)
 
 
+def test_addresses_are_sent_to_mapper_live(tmp_path: Path) -> None:
+    address = "http://camera.local/stream.mp4"
+    refused(f"mapper live --camera {address}$", Path(address))
+
+
+def test_frames_that_cannot_be_asked_for_are_told_by_their_options(tum: Path) -> None:
+    refused("from -1 on, every 1, at most all: --start", tum, start=-1)
+    refused("at most 0: --start .* --max-frames at least 1", tum, max_frames=0)
+
+
 def test_tum_of_an_unknown_camera(tum: Path) -> None:
     (tum / "calibration.yaml").unlink()
     refused("--calib", tum)
@@ -182,7 +192,7 @@ def test_a_video_without_its_head_is_refused(video: Path, cut: Cut) -> None:
 
 
 def test_options_that_make_no_sense(tum: Path, video: Path) -> None:
-    refused("stride 0", tum, stride=0)
+    refused("every 0, at most all: .* --stride", tum, stride=0)
     refused("start 9 is behind the last of 5", tum, start=9)
     refused("registration `sideways` is unknown", tum, registration="sideways")
     refused("needs `depth` and `T_color_depth`", tum, registration="depth_to_color")

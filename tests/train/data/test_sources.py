@@ -104,7 +104,7 @@ def test_a_folder_that_is_almost_right_names_the_file_that_was_expected(tmp_path
         scene.view(0)
     with pytest.raises(InputError, match="SCENE/rgb"):
         scenes_in(tmp_path / "cam")
-    with pytest.raises(InputError, match="does not exist"):
+    with pytest.raises(InputError, match="no such file or folder; check --data"):
         scenes_in(tmp_path / "nowhere")
 
 
