@@ -14,22 +14,24 @@ from typing import Final
 import numpy as np
 
 from mapper.backend.loops.loop_candidates import overlapping
-from mapper.backend.loops.step_recovery import recognised_start
-from mapper.backend.loops.view_consistency import two_way_consistency
 from mapper.backend.self_doubt.surface_conflicts import conflict_of
 from mapper.checking.finished_map import FinishedMap
+from mapper.checking.found_place import (
+    MIN_AGREEMENT,
+    NEIGHBOURS,
+    Pair,
+    found_place,
+    is_refuted,
+    nearer_place,
+    place_in_map,
+)
 from mapper.core.sim3 import inverse_similarity, log_sim3, scale_of
-from mapper.vision.dense_alignment import align
-from mapper.vision.depth_pyramid import DepthPyramid
 from mapper.vision.place_index import PlaceIndex
 
-NEIGHBOURS: Final = 4  # keyframes back up to which a shared view is no revisit
 MAX_SHARED: Final = 6  # earlier keyframes that each is compared with, of those the map has it share
 MIN_SHARED: Final = 0.15  # of the view
 MAX_ALIKE: Final = 3  # of those that look alike
 MAX_PAIRS: Final = 400
-MIN_OVERLAP: Final = 0.15  # of points that agree where a pair was aligned, both ways
-MIN_AGREEMENT: Final = 0.7  # of those that agree or conflict
 FAR_OFF: Final = 0.05  # of the median depth
 BESIDE: Final = 3  # keyframes
 ALIKE_TURN: Final = 0.2  # radians
@@ -73,19 +75,35 @@ def compare_revisits(each: FinishedMap) -> Compared:
     pairs = sorted(set(_sharing(each)) | set(_alike(each)))
     every = -(-len(pairs) // MAX_PAIRS) or 1
     found, unfit = [], []
-    for i, j in pairs[::every]:
-        compared = _compared(each, i, j)
-        if compared is not None:
-            found.append(compared)
-        elif _conflicts(each, i, j):
-            unfit.append((i, j))
+    for pair in pairs[::every]:
+        S = found_place(each, pair)
+        if S is not None:
+            found += _told(each, pair, S)
+        elif _conflicts(each, pair):
+            unfit.append(pair)
     return Compared([pair for pair in found if _is_believed(each, pair, found)], unfit)
+
+
+def _told(each: FinishedMap, pair: Pair, S: np.ndarray) -> list[Comparison]:
+    """What a pair tells that was found at S; nothing where it is far off and might as well be where
+    the map has it. A network errs alike in views that are alike: it cannot be asked that."""
+    compared = _comparison(each, pair, S)
+    if not (each.is_measured and _is_far_off(each, compared)):
+        return [compared]
+    S = nearer_place(each, pair, S)
+    compared = _comparison(each, pair, S)
+    is_told = not _is_far_off(each, compared) or is_refuted(each, pair, S)
+    return [compared] if is_told else []
+
+
+def _is_far_off(each: FinishedMap, pair: Comparison) -> bool:
+    return pair.off > FAR_OFF * each.median_depth
 
 
 def _is_believed(each: FinishedMap, pair: Comparison, found: list[Comparison]) -> bool:
     """Two things may look alike: a pair that is far off needs another one beside it that is off
     by as much and turned as much."""
-    if pair.off <= FAR_OFF * each.median_depth:
+    if not _is_far_off(each, pair):
         return True
     number = each.order
     return any(
@@ -127,38 +145,9 @@ def _alike(each: FinishedMap) -> Iterator[tuple[int, int]]:
                 places.add(i, each.keyframes[i].features.descriptors)
 
 
-def _compared(each: FinishedMap, i: int, j: int) -> Comparison | None:
-    """None where nothing is found that both views bear out; of a revisit, unless features led to
-    it: the shape of things alone fits in many places."""
-    poses = each.saved.fused_poses
-    S_map = inverse_similarity(poses[i]) @ poses[j]
-    found = recognised_start(
-        each.keyframes[i], each.keyframes[j], each.matcher, free_scale=not each.is_measured
-    )
-    if found is None and each.order[j] - each.order[i] > NEIGHBOURS:
-        return None
-    start = S_map if found is None else found[0]
-    a, b = each.maps.pyramid(i), each.maps.pyramid(j)
-    aligned = align(a, b, start, each.config.edges.alignment, with_scale=not each.is_measured)
-    S_aligned = aligned.S_reference_source
-    if aligned.converged and _fits(a, b, S_aligned):
-        return _comparison(each, (i, j), S_map, S_aligned)
-    if found is not None and _fits(a, b, start):  # a network's depth is warped: it may not align
-        return _comparison(each, (i, j), S_map, start)
-    return None
-
-
-def _fits(a: DepthPyramid, b: DepthPyramid, S_a_b: np.ndarray) -> bool:
-    both = two_way_consistency(a.levels[0], b.levels[0], S_a_b)
-    overlap, agreement = min(w.overlap for w in both), min(w.agreement for w in both)
-    return overlap >= MIN_OVERLAP and agreement >= MIN_AGREEMENT
-
-
-def _comparison(
-    each: FinishedMap, ids: tuple[int, int], S_map: np.ndarray, S: np.ndarray
-) -> Comparison:
-    i, j = ids
-    poses = each.saved.fused_poses
+def _comparison(each: FinishedMap, pair: Pair, S: np.ndarray) -> Comparison:
+    i, j = pair
+    S_map, poses = place_in_map(each, pair), each.saved.fused_poses
     scale = float(scale_of(poses[i]))  # of i's units in the map's
     moved = log_sim3(inverse_similarity(S_map) @ S)
     unit = scale * float(scale_of(S_map))  # of j's units in the map's
@@ -180,7 +169,6 @@ def _comparison(
     )
 
 
-def _conflicts(each: FinishedMap, i: int, j: int) -> bool:
-    poses = each.saved.fused_poses
-    surfaces = conflict_of(i, j, inverse_similarity(poses[j]) @ poses[i], each.maps)
+def _conflicts(each: FinishedMap, pair: Pair) -> bool:
+    surfaces = conflict_of(*pair, inverse_similarity(place_in_map(each, pair)), each.maps)
     return surfaces is not None and surfaces.score > 1 - MIN_AGREEMENT
