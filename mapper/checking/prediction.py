@@ -8,12 +8,11 @@ from typing import Final
 
 import numpy as np
 
-from mapper.checking.calibrated import COEFFICIENTS, CONSTANT, SPREAD, SPREAD_UNTIED
+from mapper.checking.calibrated import COEFFICIENTS, CONSTANT, WITHIN, WITHIN_UNTIED
 from mapper.checking.measures import Measures
 
 LEAST: Final = 1e-4  # share of the extent below which no measure tells anything
 MIN_REVISITS: Final = 3  # pairs, from which on a map has been held against itself
-INTERVAL: Final = 1.2816  # deviations: 80 of 100 errors lie within
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,7 @@ def predict(measures: Measures) -> Prediction:
     log_share = CONSTANT + sum(weight * told[name] for name, weight in COEFFICIENTS.items())
     ate = float(np.exp(log_share)) * measures.extent
     is_tied = is_held(measures)
-    factor = float(np.exp(INTERVAL * (SPREAD if is_tied else SPREAD_UNTIED)))
+    factor = WITHIN if is_tied else WITHIN_UNTIED
     return Prediction(ate, ate / factor, ate * factor, measures.way, is_tied)
 
 

@@ -1,14 +1,14 @@
 """Maps whose truth is known, made cheaply and in memory: rooms by seed, the sample room, redkitchen
 and a TUM recording.
 
-One part of them is to calibrate on and another to judge by; no room is in both. Each is mapped as
-a depth camera sees it, fast and blurred ones among them, and as a drifting network is simulated to
-see it; some look for no loops.
+One part of them is to calibrate on and another to judge by; no room by seed is in both. Each is
+mapped as a depth camera sees it, fast and blurred ones among them, and as a drifting network is
+simulated to see it; some look for no loops.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -42,9 +42,7 @@ from mapper.slam.matchers import choose_matcher
 WIDTH, HEIGHT, FRAMES = 160, 120, 45
 RATE: Final = 7.0  # Hz, so that the camera gets about in as few frames
 BLUR: Final = 0.06  # seconds of exposure
-# What was to judge by once is "seen", and judges no more.
-FIRST_SEEDS: Final = {"calibrate": 3300, "seen": 6000, "judge": 6100}
-ROOMS: Final = 3  # of each part
+PARTS: Final = ("calibrate", "judge")
 SAMPLE: Final = "sample"
 RECORDINGS: Final = {"kitchen": "7scenes/redkitchen/seq-01", "cabinet": "tum/*cabinet*"}
 SETTINGS: Final = ("threads=false", "backend.fusion.tsdf.voxel_size=0.04")
@@ -55,8 +53,31 @@ NO_LOOPS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
+class Group:
+    """half: of PARTS. first, rooms: the seed of its first room, and how many it has. stretches: of
+    SAMPLE and the recordings, the first frame and the stride. drift, is_metric: of the network that
+    is simulated to see these."""
+
+    half: str
+    first: int
+    rooms: int
+    stretches: Mapping[str, tuple[int, int]]
+    drift: float
+    is_metric: bool = False
+
+
+# What was judged by once calibrates ever since.
+GROUPS: Final = (
+    Group("calibrate", 3300, 3, {SAMPLE: (0, 2), "kitchen": (0, 5), "cabinet": (0, 6)}, 0.5),
+    Group("calibrate", 6000, 3, {SAMPLE: (1, 2), "kitchen": (300, 4)}, 1.5, is_metric=True),
+    Group("calibrate", 6100, 3, {SAMPLE: (4, 2), "kitchen": (600, 3)}, 1.0),
+    Group("judge", 6200, 5, {SAMPLE: (3, 2), "kitchen": (150, 4), "cabinet": (3, 1)}, 0.7),
+)
+
+
+@dataclass(frozen=True, slots=True)
 class Known:
-    """half: of FIRST_SEEDS. source: a room's seed, SAMPLE, or of RECORDINGS. start, stride:
+    """half: of PARTS. source: a room's seed, SAMPLE, or of RECORDINGS. start, stride:
     of its frames. drift: of the simulated network, as a factor on the usual one; None = the depth
     camera itself. is_metric: whether that network knows the unit. blurred: long exposures. loops:
     whether they are looked for. draw: seed of the simulation."""
@@ -81,19 +102,16 @@ class Known:
 
 
 def known_maps() -> Iterator[Known]:
-    """All of them: 23 in each part."""
-    for number, (half, first) in enumerate(FIRST_SEEDS.items()):
-        kitchen = ("kitchen", 300 * number, 5 - number)
-        for source, start, stride in ((SAMPLE, (0, 1, 4)[number], 2), kitchen):
-            known = Known(half, source, start, stride, draw=first)
+    """All of them: of each room and recording a few."""
+    for group in GROUPS:
+        for source, (start, stride) in group.stretches.items():
+            known = Known(group.half, source, start, stride, draw=group.first)
             yield known
             yield replace(known, stride=3 * stride)
-            yield replace(known, drift=(0.5, 1.5, 1.0)[number], is_metric=number == 1)
-        cabinet = Known(half, "cabinet", 200 * number, 6 - number)
-        yield cabinet
-        yield replace(cabinet, stride=3 * cabinet.stride)
-        for seed in range(first, first + ROOMS):
-            room = Known(half, str(seed), draw=seed)
+            if source != "cabinet":
+                yield replace(known, drift=group.drift, is_metric=group.is_metric)
+        for seed in range(group.first, group.first + group.rooms):
+            room = Known(group.half, str(seed), draw=seed)
             yield room
             yield replace(room, stride=2, blurred=True, loops=not seed % 2)
             yield replace(room, drift=(0.3, 1.0)[seed % 2])
