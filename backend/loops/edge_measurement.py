@@ -131,8 +131,9 @@ def measure_odometry(
     pair = ViewPair(previous, new, maps.pyramid(previous.id), maps.pyramid(new.id))
     aligned = align(pair.a, pair.b, start, config.alignment, free_scale)
     if not free_scale:
-        word = config.odometry_sigma_rotation, config.odometry_sigma_translation
-        told = config.independent_pairs
+        told, factor = config.independent_pairs, np.sqrt(FOUND_FRAMES) if new.is_found else 1.0
+        sigmas = config.odometry_sigma_rotation, config.odometry_sigma_translation
+        word = factor * sigmas[0], factor * sigmas[1]
         aligned = held_alignment(pair, aligned, start, config.alignment, word, told)
     evidence = None if shared else pair.evidence(aligned.S_reference_source)
     jumped = not _fits(pair, aligned, start, config, evidence)
@@ -144,11 +145,11 @@ def measure_odometry(
             return OdometryMeasurement(edge, None, aligned=False)
         aligned, evidence = recovered, pair.evidence(recovered.S_reference_source)
     opinion = second_opinion(pair, aligned, matcher, config.alignment, evidence)
+    jumped = jumped or opinion.is_elsewhere
     if jumped and opinion.support != Support.HOLDS:
         information = _unaligned_information(previous, new, shared, config)
         edge = Edge(previous.id, new.id, start, information, kind)
         return OdometryMeasurement(edge.doubted(doubt_of(new.median_depth)), None, aligned=False)
-    jumped = jumped or opinion.is_elsewhere
     S = opinion.aligned.S_reference_source
     edge = edge_of(pair, opinion, config, kind)
     drift = inverse(previous.T_odometry_keyframe) @ new.T_odometry_keyframe

@@ -25,6 +25,9 @@ class RgbdConfig:
     weak_rotation: so is a direction known worse.
     lost_translation: a place known worse than this, with all there is, is not known.
     lost_rotation: nor is a direction.
+    guessed_translation: where a whole run of lost frames is not found again it is tied to the map
+        by a guess of where its first one is, if that is known no worse than this.
+    guessed_rotation: nor any direction.
     sure_translation: a view whose place is known worse than this is no reference for others.
     sure_rotation: nor one whose direction is.
     reference_overlap: the frame becomes the new reference where less than this share of its points
@@ -40,6 +43,8 @@ class RgbdConfig:
     weak_rotation: Radians = 0.02
     lost_translation: Metres = 0.05
     lost_rotation: Radians = 0.12
+    guessed_translation: Metres = 0.08
+    guessed_rotation: Radians = 0.07
     sure_translation: Metres = 0.06
     sure_rotation: Radians = 0.05
     reference_overlap: Share = 0.7

@@ -15,6 +15,7 @@ from mapper.core.prediction import Prediction
 from mapper.frontends.base import TrackingState
 from mapper.frontends.rgbd.config import RgbdConfig
 from mapper.frontends.rgbd.following import begin, follow, stand_on
+from mapper.frontends.rgbd.joining import guess
 from mapper.frontends.rgbd.jump import Jump
 from mapper.frontends.rgbd.lost_run import LostRun
 from mapper.frontends.rgbd.memory import Recollection, TrackMemory, up_to_date
@@ -68,8 +69,10 @@ class RgbdFrontend:
         self._relocaliser = Relocaliser(self.config.max_landmarks)
 
     def flush(self) -> list[Prediction]:
-        """Lost frames that follow one another: a segment of their own."""
+        """Lost frames that follow one another: in the map by a guess, or a segment of their own."""
         self.recovered = 0
+        if (guessed := self._run.as_guessed()) is not None:
+            return self._go_on_from(guessed)
         return self._new_segment() if len(self._run) > 1 else []
 
     def step(self, frame: Frame) -> list[Prediction]:
@@ -129,9 +132,14 @@ class RgbdFrontend:
     def _lose(self, track: Track, view: View) -> list[Prediction]:
         """Count the frame; wait for a place that is known, but not for ever."""
         self.state = TrackingState.LOST
-        lost_frames = track.lost_frames + 1
-        self._run = self._run.extended(view, self.config)
-        if lost_frames <= self.config.restart_after:
+        run, lost_frames = self._run, track.lost_frames + 1
+        self._run = run.extended(view, self.config)
+        self._guess(track, view)
+        too_long = lost_frames > self.config.restart_after
+        ended = run if len(self._run) <= len(run) else self._run if too_long else LostRun()
+        if (guessed := ended.as_guessed()) is not None:
+            return self._go_on_from(guessed, view)
+        if not too_long:
             self._track = replace(track, velocity=np.eye(4), lost_frames=lost_frames)
             return []
         logger.warning("frame %d: lost for too long, starting a new segment", view.frame_index)
@@ -140,6 +148,30 @@ class RgbdFrontend:
             return []
         self.state = TrackingState.TRACKING
         return self._new_segment()
+
+    def _guess(self, track: Track, view: View) -> None:
+        """Where the first lost frame is, while the motion that led to it is known."""
+        if self._run and not track.lost_frames:
+            self._run = replace(self._run, T_world_first=guess(track, view, self.config))
+
+    def _go_on_from(self, guessed: LostRun, view: View | None = None) -> list[Prediction]:
+        """With lost frames that are in the map now. view: the one that was lost last, if there is
+        one; where it does not follow them it stays lost."""
+        first, last = (guessed.placed[i].view.frame_index for i in (0, -1))
+        logger.warning(
+            "frames %d to %d: only the motion before them tells where they are", first, last
+        )
+        self._track, self.recovered = guessed.track, len(guessed)
+        for reference in guessed.references:
+            self._relocaliser.add(reference)
+        if view is not None and view.frame_index == last:
+            self.state, self.recovered = TrackingState.RELOCALISED, len(guessed) - 1
+            self._run = LostRun()
+        elif view is not None:
+            assert guessed.track is not None
+            self._guess(guessed.track, view)
+            self._track = replace(guessed.track, velocity=np.eye(4), lost_frames=1)
+        return [self._predict(placed) for placed in guessed.placed]
 
     def _new_segment(self) -> list[Prediction]:
         """The lost frames that follow one another are its beginning."""

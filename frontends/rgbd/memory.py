@@ -37,6 +37,7 @@ class TrackMemory:
             "run": None if run.track is None else run.track.note(),
             "run_placed": [noted(each) for each in run.placed],
             "run_references": [each.view.frame_index for each in run.references],
+            "run_guess": None if run.T_world_first is None else run.T_world_first.tolist(),
         }
 
 
@@ -79,7 +80,9 @@ class Recollection:
         by_index = {each.view.frame_index: each for each in placed}
         references = {i: by_index[i] for i in map(int, note["run_references"])}
         track = self.track(note["run"], references)
-        return LostRun(track, placed, tuple(references.values()))
+        guess = note.get("run_guess")  # an older note has none
+        T_world_first = None if guess is None else np.array(guess)
+        return LostRun(track, placed, tuple(references.values()), T_world_first)
 
 
 def up_to_date(note: dict[str, Any]) -> dict[str, Any]:

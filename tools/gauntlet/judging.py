@@ -88,12 +88,27 @@ def found_again(placed: np.ndarray, truth: np.ndarray, jump: int) -> int | None:
 
     placed: numbers (N,) of the frames in the map. truth: T_world_camera (M, 4, 4) of all frames.
     """
-    known = truth[placed[placed < jump]]
+    frame = _seen_again(truth[placed[placed < jump]], truth, jump)
+    if frame is None:
+        return None
+    after = placed[placed >= frame]
+    return int(after[0] if len(after) else len(truth)) - frame
+
+
+def out_of_reach(truth: np.ndarray, jump: int) -> int:
+    """Frames that nobody could tie to the others, as nothing that was seen before the break is ever
+    seen after it: those of the smaller part; else 0. truth: T_world_camera (M, 4, 4)."""
+    if _seen_again(truth[:jump], truth, jump) is not None:
+        return 0
+    return min(jump, len(truth) - jump)
+
+
+def _seen_again(known: np.ndarray, truth: np.ndarray, jump: int) -> int | None:
+    """The first frame from `jump` on that sees what one of the known poses saw."""
     for frame in range(jump, len(truth)):
         metres, degrees = differences(np.broadcast_to(truth[frame], known.shape), known)
         if ((metres < REVISIT_METRES) & (degrees < REVISIT_DEGREES)).any():
-            after = placed[placed >= frame]
-            return int(after[0] if len(after) else len(truth)) - frame
+            return frame
     return None
 
 

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from gauntlet.cases import Case
-from gauntlet.judging import Verdict, edge_errors, found_again, judge
+from gauntlet.judging import Verdict, edge_errors, found_again, judge, out_of_reach
 from gauntlet.pictures import worst_picture
 from gauntlet.uncertainty import SIGMAS, PredictedPoses
 from mapper.config.settings import MapperConfig
@@ -39,7 +39,8 @@ NO_NUMBER: Final = float("nan")
 @dataclass(slots=True)
 class Outcome:
     """Of one sequence. placed: frames of the map that is handed out; in_parts: frames in other
-    maps that were never joined to it. wrong: numbers of the frames that are wrong and confident.
+    maps that were never joined to it. out_of_reach: of frames, those that nobody could join to the
+    others. wrong: numbers of the frames that are wrong and confident.
     found_after: after a break of the stream, frames from seeing a known place to being placed; None
     where there is no break or no known place is seen.
     wrong_edges: how many by kind, of `edges` that the graph uses, are off by more than the bounds
@@ -55,6 +56,7 @@ class Outcome:
     frames: int = 0
     placed: int = 0
     in_parts: int = 0
+    out_of_reach: int = 0
     ate: float = NO_NUMBER
     rpe_translation: float = NO_NUMBER
     rpe_rotation: float = NO_NUMBER
@@ -165,6 +167,7 @@ def _run(case: Case, outcome: Outcome) -> None:
     if isinstance(sequence.stored, RoomFrames) and sequence.stored.rooms.jump is not None:
         jump = sequence.stored.rooms.jump
         outcome.found_after = found_again(result.frame_indices, truth, jump)
+        outcome.out_of_reach = out_of_reach(truth, jump)
     if outcome.wrong:
         outcome.picture = worst_picture(sequence, truth, result, outcome.wrong)
 

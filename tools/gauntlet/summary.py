@@ -15,10 +15,10 @@ HEAD: Final = (
     "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
 )
 TOTALS_HEAD: Final = (
-    "| of | n | coverage | ATE median | ATE 90 % | wrong frames | within 2.5 sigma "
-    "| found again "
+    "| of | n | coverage | of those in reach | ATE median | ATE 90 % | wrong frames "
+    "| within 2.5 sigma | found again "
     "| wrong edges | off | edges within 2.5 sigma | ms CPU | faults |\n"
-    "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+    "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
 )
 
 
@@ -26,15 +26,16 @@ TOTALS_HEAD: Final = (
 class Totals:
     """Of several sequences. wrong_share: of placed frames. ate_90: what 90 % keep within, metres.
 
-    coverage: placed frames of all. within: share of the frames with an uncertainty that are off by
-    2.5 sigma or less, NaN where none has one. found_again: sequences whose camera was placed within
-    FOUND frames of seeing a known place after a break, of `broken`. wrong_edges, off_edges: of
-    `edges`, see Outcome; edges_within: share of them, NaN where nobody judged that. cpu_ms: mean of
-    the sequences' means.
+    coverage: placed frames of all; in_reach: of those that could be tied to the others. within:
+    share of the frames with an uncertainty that are off by 2.5 sigma or less, NaN where none has
+    one. found_again: sequences whose camera was placed within FOUND frames of seeing a known place
+    after a break, of `broken`. wrong_edges, off_edges: of `edges`, see Outcome; edges_within: share
+    of them, NaN where nobody judged that. cpu_ms: mean of the sequences' means.
     """
 
     sequences: int
     coverage: float
+    in_reach: float
     in_parts: int
     ate_median: float
     ate_90: float
@@ -65,6 +66,7 @@ class Totals:
         return cls(
             len(rows),
             placed / max(frames, 1),
+            placed / max(frames - sum(row.get("out_of_reach", 0) for row in rows), 1),
             sum(row["in_parts"] for row in rows),
             float(median),
             float(ninety),
@@ -145,9 +147,9 @@ def _off_edges(row: Row) -> int:
 def _totals_line(name: str, rows: list[Row]) -> str:
     t = Totals.of(rows)
     return (
-        f"| {name} | {t.sequences} | {t.coverage:.1%} | {t.ate_median * 100:.1f} cm | "
-        f"{t.ate_90 * 100:.1f} cm | {t.wrong} ({t.wrong_share:.2%}) | "
-        f"{t.within:.0%} | {t.found_again} of {t.broken} | "
+        f"| {name} | {t.sequences} | {t.coverage:.1%} | {t.in_reach:.1%} | "
+        f"{t.ate_median * 100:.1f} cm | {t.ate_90 * 100:.1f} cm | "
+        f"{t.wrong} ({t.wrong_share:.2%}) | {t.within:.0%} | {t.found_again} of {t.broken} | "
         f"{t.wrong_edges} of {t.edges} | {t.off_edges} | {t.edges_within:.0%} | "
         f"{t.cpu_ms:.0f} | {t.faults} |"
     )

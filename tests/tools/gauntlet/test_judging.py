@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from gauntlet.judging import edge_errors, found_again, judge
+from gauntlet.judging import edge_errors, found_again, judge, out_of_reach
 
 from mapper.backend.graph.edge import Edge, EdgeKind
 from mapper.core.geometry import exp_se3, inverse
@@ -120,3 +120,12 @@ def test_found_again_counts_from_where_a_known_place_is_seen() -> None:
     assert found_again(everything[:30], truth, 30) == 20  # never
     truth[30:, 1, 3] = 5.0
     assert found_again(everything, truth, 30) is None
+
+
+def test_what_never_sees_the_rest_again_cannot_be_tied_to_it() -> None:
+    back, gone = there_and_back(), there_and_back()
+    gone[40:, 0, 3] += 20.0
+    assert out_of_reach(back, 40) == 0  # it comes by again
+    assert out_of_reach(gone, 40) == 20
+    gone[10:40, 0, 3] += 20.0
+    assert out_of_reach(gone, 10) == 10  # the smaller part
