@@ -145,8 +145,9 @@ def measure_odometry(
             return OdometryMeasurement(edge, None, aligned=False)
         aligned, evidence = recovered, pair.evidence(recovered.S_reference_source)
     opinion = second_opinion(pair, aligned, matcher, config.alignment, evidence)
+    far = jumped or _is_far(pair, opinion.aligned, start, config)
     jumped = jumped or opinion.is_elsewhere
-    if jumped and opinion.support != Support.HOLDS:
+    if far and opinion.support != Support.HOLDS:
         information = _unaligned_information(previous, new, shared, config)
         edge = Edge(previous.id, new.id, start, information, kind)
         return OdometryMeasurement(edge.doubted(doubt_of(new.median_depth)), None, aligned=False)
@@ -168,13 +169,18 @@ def _fits(
     """Whether an alignment ended near enough to its start, with residuals as small as they should
     be, in a place for which as much speaks. evidence: of the alignment, where it counts."""
     noise, depth = pair.a.levels[0].noise, pair.earlier.median_depth
-    furthest = max(config.max_refinement, config.max_refinement_sigmas * noise.sigma(depth))
-    change = np.linalg.norm((inverse_similarity(start) @ aligned.S_reference_source)[:3, 3])
     if not aligned.converged or aligned.rmse > max_residual(noise, depth, config):
         return False
-    if change > furthest:
+    if _is_far(pair, aligned, start, config):
         return False
     return evidence is None or evidence.score >= evidence_of(pair.a, pair.b, start).score
+
+
+def _is_far(pair: ViewPair, aligned: Alignment, start: np.ndarray, config: EdgeConfig) -> bool:
+    """Whether an alignment ended further from its start than a frontend is off."""
+    sigma = pair.a.levels[0].noise.sigma(pair.earlier.median_depth)
+    change = np.linalg.norm((inverse_similarity(start) @ aligned.S_reference_source)[:3, 3])
+    return bool(change > max(config.max_refinement, config.max_refinement_sigmas * sigma))
 
 
 def max_residual(noise: DepthNoise, depth: float, config: EdgeConfig) -> float:
