@@ -11,7 +11,6 @@ from mapper.backend.graph.edge import Edge, EdgeKind
 from mapper.backend.keyframes.keyframe import shares_frame
 from mapper.backend.keyframes.keyframe_map import KeyframeMap
 from mapper.backend.keyframes.map_cache import MapCache
-from mapper.backend.loops import edge_measurement
 from mapper.backend.loops.edge_measurement import (
     VOUCHED,
     EdgeConfig,
@@ -20,9 +19,8 @@ from mapper.backend.loops.edge_measurement import (
     edge_information,
     measure_odometry,
 )
-from mapper.backend.loops.second_opinion import Opinion, Support
-from mapper.core.depth_noise import LEARNED, STRUCTURED_LIGHT, DepthNoise, depth_confidence
-from mapper.core.geometry import backproject, exp_se3, inverse
+from mapper.core.depth_noise import LEARNED, STRUCTURED_LIGHT, DepthNoise
+from mapper.core.geometry import exp_se3, inverse
 from mapper.core.intrinsics import Intrinsics
 from mapper.core.pose_uncertainty import PoseUncertainty
 from mapper.core.prediction import Prediction
@@ -31,7 +29,6 @@ from mapper.vision.dense_alignment import Alignment, align
 from mapper.vision.depth_pyramid import build_pyramid
 from mapper.vision.orb import OrbMatcher
 from tests.support.room_views import Room, distance, in_units, keyframe_of, pyramid_of
-from tests.support.views.bare_walls import wall_frame
 
 CONFIG = EdgeConfig()
 ERROR = np.array([0.005, 0, 0.005, 0.01, 0, -0.01])
@@ -75,19 +72,6 @@ def wall_seen_by(noise: DepthNoise) -> Alignment:
     camera = Intrinsics(150, 150, 79.5, 59.5, 160, 120)
     pyramid = build_pyramid(np.full((120, 160), 2.0, np.float32), image, camera, noise)
     return align(pyramid, pyramid, np.eye(4), CONFIG.alignment, with_scale=True)
-
-
-def bare_wall(index: int, turned: float) -> Prediction:
-    """Of a depth camera, which says that it stands still."""
-    frame = wall_frame(index, turned)
-    assert frame.depth is not None and frame.intrinsics is not None
-    points = backproject(frame.depth, frame.intrinsics)
-    confidence = depth_confidence(frame.depth, STRUCTURED_LIGHT.coefficients)
-    T = exp_se3(np.array([0, turned, 0, 0, 0, 0]))
-    camera, image = frame.intrinsics, frame.image
-    return Prediction(
-        index, index / 30, points, confidence, T, camera, image, True, noise=STRUCTURED_LIGHT
-    )
 
 
 def test_an_odometry_edge_is_refined_by_dense_alignment(room: Room) -> None:
@@ -153,40 +137,6 @@ def test_alignment_that_moves_the_step_too_far_is_not_believed(room: Room) -> No
     found = measured(room.prediction(0), room.prediction(5, jump))
     np.testing.assert_allclose(found.edge.S_i_j, jump, atol=1e-12)
     assert found.correction is None
-
-
-@pytest.mark.parametrize("support", [Support.HOLDS, Support.OPEN])
-def test_a_step_is_another_only_where_that_one_is_beyond_doubt(
-    room: Room, monkeypatch: pytest.MonkeyPatch, support: Support
-) -> None:
-    """Who climbs stairs would be found a step further on as well."""
-    elsewhere = room.relative(0, 5) @ exp_se3(np.array([0, 0, 0, 0.6, 0, 0]))
-    opinion = Opinion(alignment_with(1e4 * np.eye(7), elsewhere), support, is_elsewhere=True)
-    monkeypatch.setattr(edge_measurement, "second_opinion", lambda *_: opinion)
-    found = measured(room.prediction(0), room.prediction(5, room.relative(0, 5)))
-    if support == Support.HOLDS:
-        np.testing.assert_allclose(found.edge.S_i_j, elsewhere, atol=1e-9)
-        assert found.edge.is_confirmed and found.T_previous_new is not None
-    else:
-        np.testing.assert_allclose(found.edge.S_i_j, room.relative(0, 5), atol=1e-9)
-        assert not found.edge.is_confirmed and not found.aligned and found.T_previous_new is None
-
-
-@pytest.mark.parametrize(("found_again", "least"), [(False, 0.01), (True, 0.1)])
-def test_along_a_bare_wall_a_step_is_known_as_well_as_its_start(
-    found_again: bool, least: float
-) -> None:
-    """The frontend's word is 2 cm, and ten times that of a camera that was lost in between."""
-    a, b = bare_wall(0, 0.0), bare_wall(1, np.radians(2.0))
-    maps, keyframes = MapCache(None, 10), []
-    for k, seen in enumerate((a, b)):
-        maps.put(k, KeyframeMap.of(seen))
-        keyframes.append(keyframe_of(k, seen, blind=True))
-    previous, new = keyframes
-    new.T_previous_keyframe, new.is_found = b.T_world_camera, found_again
-    edge = measure_odometry(previous, new, maps, CONFIG, OrbMatcher(), False).edge
-    along = np.sqrt(np.diag(np.linalg.inv(edge.information))[3:5])
-    assert (along > least).all() and (along < 10 * least).all()
 
 
 @pytest.mark.parametrize("units", [0.96, 1.03])
