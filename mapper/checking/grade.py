@@ -94,7 +94,7 @@ def _reasons(measures: Measures, prediction: Prediction, spread: float) -> Itera
     found.append((Reason.SCALE, measures.drift.scale > FORETOLD))
     found.append((Reason.REFUSED, measures.loops.contradicted > TORN))
     found.append((Reason.SPREAD, spread > prediction.high))
-    found.append((Reason.LOST, tracking.lost > HALF))
+    found.append((Reason.LOST, tracking.lost >= HALF))
     found.append((Reason.HELD, tracking.held > TORN))
     found.append((Reason.BARE, tracking.bare_share > TORN))
     found.append((Reason.UNTIED, not prediction.is_tied))

@@ -60,7 +60,6 @@ def features(measures: Measures) -> Mapping[str, float]:
 
     local: what neighbouring views are off by, as it adds up along the graph. revisited: what views
     are off by that see a place again; where there are too few, what is to be expected of them.
-    step: what the frontend was off by, as it adds up.
     """
     extent = max(measures.extent, 1e-6)
     local = measures.local * measures.drift.leverage
@@ -71,5 +70,4 @@ def features(measures: Measures) -> Mapping[str, float]:
     return {
         "local": log(local),
         "revisited": log(max(measures.revisited, local) if is_held(measures) else local),
-        "step": log(measures.drift.step * measures.drift.leverage),
     }

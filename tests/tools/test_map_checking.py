@@ -10,19 +10,21 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from benchmarks.maps.checking import Judged, as_text, cross_validated, fit, held
-from benchmarks.maps.known_maps import PARTS, Known, known_maps
+from benchmarks.maps.known_maps import PARTS, Known, known_maps, torn
 from scipy.stats import spearmanr
 
+from mapper.backend.global_map import GlobalMap
 from mapper.checking.drift import Drift
 from mapper.checking.ghosts import Ghosts
 from mapper.checking.loops import Loops
 from mapper.checking.measures import Measures
 from mapper.checking.revisits import Compared, Comparison
 from mapper.checking.tracking import Tracking
+from mapper.core.geometry import exp_se3, inverse, rotation_angle
 
 
 def judged(rng: np.random.Generator, source: int) -> Judged:
-    """A map whose error is about twice what its views are off by; its step tells the contrary."""
+    """A map whose error is about twice what its views are off by."""
     off = float(np.exp(rng.uniform(np.log(0.005), np.log(0.5))))
     pairs = [Comparison(k, k + 1, 1, off, 0.0, 0.0, off, None, None) for k in range(9)]
     measures = Measures(
@@ -30,7 +32,7 @@ def judged(rng: np.random.Generator, source: int) -> Judged:
         Compared(pairs, []),
         [],
         Ghosts(0.0, 0.0, np.zeros((0, 3))),
-        Drift(0.001 / off, 1.0, 0.0),
+        Drift(0.001, 1.0, 0.0),
         Loops(0, 0, [], 0.0),
         Tracking(0.0, 0.0, [], 0.0),
         False,
@@ -44,7 +46,6 @@ def test_it_finds_what_the_error_follows_and_no_weight_is_below_zero() -> None:
     runs = [judged(rng, number // 4) for number in range(40)]
     fitted = fit(runs)
     assert all(weight > 0 for weight in fitted.weights.values())
-    assert "step" not in fitted.weights
     told = fitted.weights["local"] + fitted.weights.get("revisited", 0.0)
     assert told == pytest.approx(1.0, abs=0.1)
     assert fitted.within == pytest.approx(np.exp(1.28 * 0.2), abs=0.15)
@@ -75,3 +76,14 @@ def test_the_parts_share_no_room_and_no_map() -> None:
     assert not rooms["calibrate"] & rooms["judge"]
     assert min(len(of) for of in halves.values()) >= 25 and sum(map(len, halves.values())) >= 80
     assert len({replace(k, half="", draw=0) for k in known_maps()}) == len(list(known_maps()))
+
+
+def test_the_later_half_of_a_torn_map_is_beside_its_place() -> None:
+    poses = {k: exp_se3(np.array([0, 0.1 * k, 0, 0.2 * k, 0, 0])) for k in range(6)}
+    moved = torn(GlobalMap([], poses), Known("calibrate", "sample", torn=0.15)).poses
+    off = [float(np.linalg.norm((moved[k] - poses[k])[:3, 3])) for k in poses]
+    assert off[:3] == [0, 0, 0]
+    assert off[3] == pytest.approx(0.15, rel=0.01)
+    assert min(off[4:]) > 0.1
+    turned = (inverse(poses[5]) @ moved[5])[:3, :3]
+    assert rotation_angle(turned) == pytest.approx(0.045, rel=0.01)

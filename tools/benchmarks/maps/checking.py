@@ -34,7 +34,7 @@ GROSS: Final = 1.0  # logarithm of an error's ratio to the predicted one, from w
 ROUNDS: Final = 20  # of reweighting
 TOLD: Final = 0.8  # of the errors lie within the range that is told
 FEWEST: Final = 15  # runs, from which on such a range is told of them alone
-NAMES: Final = ("local", "revisited", "step")
+NAMES: Final = ("local", "revisited")
 HEAD: Final = '''"""The fit of mapper.checking.prediction, by tools/benchmarks/maps/checking.py."""
 
 from __future__ import annotations
@@ -182,7 +182,9 @@ def told(what: str, runs: Sequence[Judged], predicted: Sequence[float]) -> None:
 
 KINDS: Final[dict[str, Callable[[Known], bool]]] = {
     "all": lambda known: True,
-    "depth camera": lambda known: known.drift is None,
+    "but those that were torn": lambda known: not known.torn,
+    "torn": lambda known: known.torn > 0,
+    "depth camera": lambda known: known.drift is None and not known.torn,
     "simulated network": lambda known: known.drift is not None,
 }
 

@@ -3,7 +3,7 @@ and a TUM recording.
 
 One part of them is to calibrate on and another to judge by; no room by seed is in both. Each is
 mapped as a depth camera sees it, fast and blurred ones among them, and as a drifting network is
-simulated to see it; some look for no loops.
+simulated to see it; some look for no loops, and some are torn afterwards.
 """
 
 from __future__ import annotations
@@ -20,11 +20,14 @@ from simulation.config import SimulationConfig
 from simulation.simulator import PredictionSimulator
 from simulation.truth import DepthRenderer, fuse_truth, true_poses
 
+from mapper.backend.finalisation import fused_map
 from mapper.backend.fusion.tsdf import TsdfConfig
+from mapper.backend.global_map import GlobalMap
 from mapper.checking.finished_map import FinishedMap
 from mapper.config.loader import load_config
 from mapper.core.camera_kinds import CameraKind
 from mapper.core.frame import Frame
+from mapper.core.geometry import exp_se3, inverse
 from mapper.core.mesh import Mesh
 from mapper.core.prediction import Prediction
 from mapper.core.trajectory import Trajectory
@@ -80,7 +83,8 @@ class Known:
     """half: of PARTS. source: a room's seed, SAMPLE, or of RECORDINGS. start, stride:
     of its frames. drift: of the simulated network, as a factor on the usual one; None = the depth
     camera itself. is_metric: whether that network knows the unit. blurred: long exposures. loops:
-    whether they are looked for. draw: seed of the simulation."""
+    whether they are looked for. torn: metres by which the later half of the keyframes was put
+    beside its place in the end. draw: seed of the simulation."""
 
     half: str
     source: str
@@ -90,6 +94,7 @@ class Known:
     is_metric: bool = False
     blurred: bool = False
     loops: bool = True
+    torn: float = 0.0
     draw: int = 0
 
     @property
@@ -97,6 +102,7 @@ class Known:
         """For the table."""
         how = "depth" if self.drift is None else f"drift {self.drift:g}"
         words = {"metric": self.is_metric, "blurred": self.blurred, "no loops": not self.loops}
+        words[f"torn by {100 * self.torn:.0f} cm"] = self.torn > 0
         told = [word for word, holds in words.items() if holds]
         return ", ".join([f"{self.source} from {self.start} every {self.stride}", how, *told])
 
@@ -108,7 +114,9 @@ def known_maps() -> Iterator[Known]:
             known = Known(group.half, source, start, stride, draw=group.first)
             yield known
             yield replace(known, stride=3 * stride)
-            if source != "cabinet":
+            if source != "cabinet":  # too few keyframes
+                yield replace(known, torn=0.15)
+                yield replace(known, stride=3 * stride, torn=0.05)
                 yield replace(known, drift=group.drift, is_metric=group.is_metric)
         for seed in range(group.first, group.first + group.rooms):
             room = Known(group.half, str(seed), draw=seed)
@@ -143,6 +151,11 @@ def mapped(known: Known, data: Path, work: Path) -> KnownMap | None:
     saved, truth = backend.global_map(), frames.ground_truth
     if len(saved.fused_poses) < 3 or truth is None:
         return None
+    if known.torn:
+        saved = torn(saved, known)
+        mesh = fused_map(saved, config.backend.fusion, backend.maps.map).extract_mesh()
+        trajectory = saved.trajectory()[1]
+        result = replace(result, trajectory=trajectory, mesh=mesh, doubt=None)
     metrics = map_metrics(result, truth)
     if "ate_rmse" not in metrics:
         return None
@@ -153,6 +166,20 @@ def mapped(known: Known, data: Path, work: Path) -> KnownMap | None:
         saved, backend.maps.map, graph, finals, metrics, settings, result.mesh, matcher
     )
     return KnownMap(known, finished, truth)
+
+
+def torn(saved: GlobalMap, known: Known) -> GlobalMap:
+    """Its later keyframes moved by so much, and turned about the first of them by 0.3 of that in
+    radians, some way or other."""
+    rng = np.random.default_rng(known.draw)
+    moved, turned = (axis / np.linalg.norm(axis) for axis in rng.normal(size=(2, 3)))
+    ids = list(saved.poses)
+    about = np.eye(4)
+    about[:3, 3] = saved.poses[ids[len(ids) // 2]][:3, 3]
+    by = exp_se3(known.torn * np.concatenate([0.3 * turned, moved]))
+    T = about @ by @ inverse(about)
+    later = {k: T @ saved.poses[k] for k in ids[len(ids) // 2 :]}
+    return replace(saved, poses=saved.poses | later)
 
 
 class Chosen(NumberedFrames):
