@@ -31,6 +31,25 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert [link for link in inside if not (page.parent / link).exists()] == []
 
 
+def anchors(page: Path) -> set[str]:
+    """What the headings of a page can be linked by on the site."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    headings = (
+        re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", h) for h in re.findall(r"^#+ (.+)$", text, re.M)
+    )
+    return {re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", h).strip().lower()) for h in headings}
+
+
+def test_links_into_a_page_lead_to_a_heading_of_it() -> None:
+    into = [
+        (page, page.parent / link if link else page, anchor)
+        for page in PAGES
+        for link, anchor in re.findall(r"\]\(([^)\s#:]*)#([\w-]+)\)", page.read_text("utf-8"))
+    ]
+    assert len(into) > 10
+    assert [(name(page), anchor) for page, at, anchor in into if anchor not in anchors(at)] == []
+
+
 def test_contributors_are_sent_to_places_that_exist() -> None:
     pages = [ROOT / "CONTRIBUTING.md", *(ROOT / "docs" / "decisions").glob("*.md")]
     named = {place for page in pages for place in PLACE.findall(page.read_text(encoding="utf-8"))}

@@ -5,6 +5,7 @@
 #
 # Needs uv (pip install uv) and those Pythons, pyenv's too; uv is not asked to fetch any. A Python that is
 # not here is named and left out; exit status 1 where an install fails, or where there was none to try.
+# KINDS="whl" or "gz" tries the wheel or the sdist alone.
 # TORCH_INDEX: where PyTorch's CPU build is; empty takes PyPI's. KEEP=1 leaves the environments.
 # WITHOUT_CUDA=1 leaves out what PyPI's PyTorch brings for NVIDIA (3 GB of disk in place of 7): it cannot
 # be loaded then, which mapping with depth does without, so that is what is tried.
@@ -21,7 +22,8 @@ export UV_PYTHON_DOWNLOADS=never MAPPER_CACHE="$work/cache"
 index=()
 [ -z "${TORCH_INDEX:-}" ] || index=(--index "$TORCH_INDEX")
 
-uv build --quiet --out-dir "$work/dist" .
+# Said, as it would take the first Python that it finds, be it too old for setuptools.
+uv build --quiet --python ">=3.11" --out-dir "$work/dist" .
 wheel=$(ls "$work"/dist/mapper3d-*.whl)
 sdist=$(ls "$work"/dist/mapper3d-*.tar.gz)
 echo "$(basename "$wheel") $(du -h "$wheel" | cut -f1), $(basename "$sdist") $(du -h "$sdist" | cut -f1)"
@@ -39,8 +41,9 @@ for version in "${versions[@]}"; do
             sed -nE 's/^((nvidia|cuda)-[a-z0-9-]+|triton)==.*/\1; sys_platform == "never"/p' >"$work/left-out"
     fi
     for what in "$wheel" "$sdist"; do
-        tried=$((tried + 1))
         kind=${what##*.}
+        [[ " ${KINDS:-whl gz} " == *" $kind "* ]] || continue
+        tried=$((tried + 1))
         home="$work/$version-$kind"
         started=$SECONDS
         if uv venv --quiet --python "$version" "$home" \

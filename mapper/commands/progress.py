@@ -102,5 +102,5 @@ class _Lines:
 
 
 def _told(state: str, counts: Mapping[str, int]) -> str:
-    numbers = [f"{count} {what}" for what, count in counts.items()]
+    numbers = [f"{n} {what.removesuffix('s') if n == 1 else what}" for what, n in counts.items()]
     return ", ".join([state, *numbers, f"{resident_mb():.0f} MB"])

@@ -217,7 +217,9 @@ def _weights() -> Check:
     folder = weights_folder()
     found = sorted({path.name for pattern in WEIGHT_PATTERNS for path in folder.rglob(pattern)})
     if not found:
-        remedy = "learned frontends need weights there, or MAPPER_WEIGHTS set; rgbd does not"
+        remedy = (
+            "learned frontends need weights there, or MAPPER_WEIGHTS set; rgbd, mono, sfm need none"
+        )
         return Check("weights", "warning", f"none in {folder}", remedy)
     return Check("weights", "ok", f"{len(found)} in {folder}: {', '.join(found)}")
 

@@ -57,7 +57,7 @@ def test_a_terminal_gets_one_line_that_changes(monkeypatch: pytest.MonkeyPatch) 
         bar._bar.refresh()
     text = screen.getvalue()
     assert text.count("\r") >= 2 and "\n" not in text.rstrip()
-    assert "\x1b[32mloop closed\x1b[0m, 1 loops" in text and " MB" in text
+    assert "\x1b[32mloop closed\x1b[0m, 1 loop," in text and " MB" in text
 
 
 @pytest.mark.parametrize(
