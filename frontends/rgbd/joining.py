@@ -18,12 +18,14 @@ LEAST_LIGHT: Final = 0.5  # correlation of details: surfaces alone are as good w
 
 def guess(track: Track, view: View, config: RgbdConfig) -> np.ndarray | None:
     """T_world_camera (4, 4) of a view that comes right after the track was sure; None where the
-    views and the motion before them say too little even for a guess.
+    views and the motion before them say too little even for a guess, or where something else moves:
+    lost views may follow that.
 
     No place for others to be measured by: errors of guesses add up. But where a whole run of lost
     views follows, which are known well among themselves, one guess ties all of them to the map.
     """
-    if track.lost_frames or not view.has_depth(config.min_depth_ratio):
+    moves = track.last.leaves_out
+    if track.lost_frames or moves or not view.has_depth(config.min_depth_ratio):
         return None
     evidence = replace(config.evidence, min_probability=config.evidence.clear_probability)
     looser = replace(
@@ -33,6 +35,6 @@ def guess(track: Track, view: View, config: RgbdConfig) -> np.ndarray | None:
         lost_rotation=config.guessed_rotation,
     )
     found = place(track, view, looser)
-    if found is None or found.light < LEAST_LIGHT:
+    if found is None or found.light < LEAST_LIGHT or found.leaves_out:
         return None
     return orthonormalised(track.reference.T_world_camera @ found.T_reference_camera)

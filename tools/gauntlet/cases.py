@@ -73,12 +73,12 @@ def room_cases(**fixed: Any) -> Iterable[Case]:
     """Of each kind as many as of any other, crossed at random.
 
     Below 72 even seeds are for tuning and the odd one after each, of the same kinds, is seen. From
-    72 on every 36 are crossed anew: those below 216 are seen too, the others are final.
+    72 on every 36 are crossed anew: those below 252 are seen too, the others are final.
     """
-    first, *later = (_crossed(np.random.default_rng(rng)) for rng in (15, 16, 17, 18, 19, 20))
+    first, *later = (_crossed(np.random.default_rng(rng)) for rng in (15, 16, 17, 18, 19, 20, 21))
     of_each = [kinds for kinds in first for _ in range(2)] + [each for x in later for each in x]
     for seed, kinds in enumerate(of_each):
-        half = HALVES[seed % 2] if seed < 2 * EACH else HALVES[1 + (seed >= 6 * EACH)]
+        half = HALVES[seed % 2] if seed < 2 * EACH else HALVES[1 + (seed >= 7 * EACH)]
         spec = draw_sequence(seed, **{**kinds, **fixed})
         name = f"{seed:03d} {spec.camera.kind} {spec.path} {spec.rate:.0f} Hz"
         yield Case(name, half, spec)
@@ -93,9 +93,9 @@ def drawn_cases(
     Raises ValueError where a seed is of the halves.
     """
     for seed in seeds:
-        if seed < 7 * EACH:
+        if seed < 8 * EACH:
             raise ValueError(
-                f"seed {seed} is of the gauntlet's halves: take one from {7 * EACH} on"
+                f"seed {seed} is of the gauntlet's halves: take one from {8 * EACH} on"
             )
         fixed, turn = {}, seed
         for name, values in varied.items():

@@ -85,6 +85,13 @@ def test_surfaces_alone_are_no_guess(room: Room) -> None:
     assert guess(tracked(room, plain=True), view(grey(room.frame(4))), CONFIG) is None
 
 
+def test_nothing_is_guessed_where_something_moves_by_itself(room: Room) -> None:
+    """Lost views may follow it, and not the room."""
+    track = tracked(room)
+    somebody = dataclasses.replace(track, last=dataclasses.replace(track.last, leaves_out=True))
+    assert guess(somebody, view(room.frame(4)), CONFIG) is None
+
+
 def placed_after_a_break(room: Room, count: int) -> tuple[RgbdFrontend, list[int], list[int]]:
     """After frame 1 `count` far ones, then darkness; also what was told in each of the steps."""
     frontend = RgbdFrontend()
