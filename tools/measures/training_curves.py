@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-PANELS = ("total", "camera.rotation", "matching.right", "depth", "rotation")
+PANELS = ("total", "camera.rotation", "poses", "matching.right", "depth", "rotation")
 BASELINES = {"depth": "flat", "rotation": "still"}
 
 
@@ -44,14 +44,16 @@ def read(logs: Sequence[Path]) -> Curves:
 
 
 def draw(curves: Curves, path: Path) -> None:
-    """A panel each, one above the other."""
+    """A panel of each that the logs tell, one above the other. A total may fall below 0: a network
+    that is sure of small errors is paid for it."""
     import matplotlib as mpl
 
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    figure, axes = plt.subplots(len(PANELS), 1, sharex=True, figsize=(7, 9))
-    for axis, panel in zip(axes, PANELS, strict=True):
+    panels = [each for each in PANELS if {each, f"validation/{each}"} & curves.points.keys()]
+    figure, axes = plt.subplots(len(panels), 1, sharex=True, figsize=(7, 9), squeeze=False)
+    for axis, panel in zip(axes[:, 0], panels, strict=True):
         for name, style in ((panel, "-"), (f"validation/{panel}", "o-")):
             if points := curves.points.get(name):
                 axis.plot(*zip(*points, strict=True), style, ms=3, lw=1, label=name)
@@ -60,8 +62,8 @@ def draw(curves: Curves, path: Path) -> None:
         for end in curves.ends[:-1]:
             axis.axvline(end, color="0.8", lw=1)
         axis.legend(fontsize=7)
-        axis.set_ylim(bottom=0)
-    axes[-1].set_xlabel("step")
+        axis.set_ylim(bottom=None if panel == "total" else 0)
+    axes[-1, 0].set_xlabel("step")
     figure.tight_layout()
     figure.savefig(path, dpi=80)
     plt.close(figure)

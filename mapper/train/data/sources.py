@@ -49,15 +49,17 @@ def _parts(name: str) -> tuple[float, Path, SetTraits]:
 
 
 def held_back_in(names: Sequence[str]) -> Source | None:
-    """The rooms for validation (validation_*.npz) that lie beside those to learn from."""
-    folders = [_parts(name)[1] for name in names]
-    scenes = [
-        scene
-        for folder in folders
-        if folder.is_dir() and next(folder.glob("validation_*.npz"), None) is not None
-        for scene in packed_scenes(folder, "validation_")
+    """The rooms for validation (validation_*.npz) that lie beside those to learn from; judged as
+    the first of the folders that have such."""
+    beside = [(folder, traits) for _, folder, traits in map(_parts, names) if folder.is_dir()]
+    found = [
+        (packed_scenes(folder, "validation_"), traits)
+        for folder, traits in beside
+        if next(folder.glob("validation_*.npz"), None) is not None
     ]
-    return Source(scenes) if scenes else None
+    if not found:
+        return None
+    return Source([scene for scenes, _ in found for scene in scenes], traits=found[0][1])
 
 
 def scenes_in(path: Path, cameras_alone: bool = False) -> Sequence[Scene]:

@@ -23,3 +23,22 @@ def test_stretches_follow_one_another(tmp_path: Path) -> None:
     assert curves.ends == [40, 60]
     draw(curves, tmp_path / "curves.png")
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_panel_is_drawn_of_what_a_log_tells(tmp_path: Path) -> None:
+    """Another network's log has other parts, and a total below 0."""
+    one = log(tmp_path / "a", {"step": 20, "poses": 0.2, "total": -1.0})
+    more = log(tmp_path / "b", {"step": 20, "poses": 0.2, "total": -1.0, "matching.right": 0.5})
+    for number, text in enumerate((one, more)):
+        draw(read([text]), tmp_path / f"{number}.png")
+    heights = [content_rows(tmp_path / f"{number}.png") for number in (0, 1)]
+    assert heights == [2, 3]
+
+
+def content_rows(path: Path) -> int:
+    """Panels of a picture, by their upper frames: long black lines."""
+    from matplotlib import image
+
+    black = (image.imread(path)[..., :3].max(-1) < 0.2).mean(1) > 0.6
+    starts = (black[1:] & ~black[:-1]).sum()
+    return int(starts) // 2

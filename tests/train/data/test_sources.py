@@ -161,3 +161,17 @@ def test_sets_of_single_images_and_of_cameras_alone_are_known_as_such(tmp_path: 
     assert bool(singles.kinds.single_view.all())
     assert singles.resets is not None and bool(singles.resets.all())
     assert torch.equal(singles.T_world_camera, torch.eye(4).expand(2, 3, 4, 4))
+
+
+def test_what_is_held_back_is_judged_as_what_is_learned_from(tmp_path: Path) -> None:
+    """Else the loss of rooms without a unit would be one in metres."""
+    for folder in ("with", "without"):
+        (tmp_path / folder).mkdir()
+        np.savez(tmp_path / folder / "train_00000.npz", images=np.zeros(1))
+    np.savez(tmp_path / "with" / "validation_00000.npz", images=np.zeros(1))
+    names = [f"3@{tmp_path / 'without'}", f"2@{tmp_path / 'with'}:unscaled"]
+    held_back = held_back_in(names)
+    assert held_back is not None and len(held_back.scenes) == 1
+    assert held_back.traits is UNSCALED
+    plain = held_back_in([str(tmp_path / "with")])
+    assert plain is not None and plain.traits is PLAIN
