@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from mapper.frontends.cut3r.options import Cut3rOptions
+    from mapper.frontends.cut3r.options import Cut3rMiniOptions, Cut3rOptions
     from mapper.frontends.da3.options import Da3Options
     from mapper.frontends.mono.config import MonoConfig
     from mapper.frontends.predictions.config import PredictionsConfig
@@ -68,6 +68,10 @@ class FrontendOptions(Protocol):
     @property
     def cut3r(self) -> Cut3rOptions:
         """Of CUT3R and its variants."""
+
+    @property
+    def cut3r_mini(self) -> Cut3rMiniOptions:
+        """Of the small CUT3R that comes with the package."""
 
     @property
     def wint3r(self) -> Wint3rOptions:

@@ -86,6 +86,12 @@ def _cut3r(name: str) -> Create:
     return create
 
 
+def _cut3r_mini(options: FrontendOptions, _: FeatureMatcher) -> Frontend:
+    from mapper.frontends.cut3r.frontend import Cut3rMiniFrontend
+
+    return Cut3rMiniFrontend("cut3r-mini", options.cut3r_mini, options.weights)
+
+
 def _wint3r(options: FrontendOptions, _: FeatureMatcher) -> Frontend:
     from mapper.frontends.wint3r.frontend import Wint3rFrontend
 
@@ -137,6 +143,7 @@ BUILT_IN: Final[Mapping[str, FrontendSpec]] = {
         _network("cut3r-damped", _cut3r("cut3r-damped")),
         _network("cut3r-filt", _cut3r("cut3r-filt")),
         _network("cut3r-brake", _cut3r("cut3r-brake")),
+        _network("cut3r-mini", _cut3r_mini),
         _network("wint3r", _wint3r),
         _network("stream3r", _vggt("stream3r"), has_cache=True),
         _network("stream3r-mini", _vggt("stream3r-mini"), has_cache=True),

@@ -69,7 +69,8 @@ def test_the_wheel_holds_code_settings_and_licences(clone: Path, tmp_path: Path)
             inside = path.relative_to(clone)
             assert str(inside if folder == "mapper" else Path("mapper", inside)) in names
     assert "mapper/io/viewer/no_analytics/rerun/analytics.json" in names
-    assert "mapper/weights/shipped/stream3r_mini.safetensors" in names
+    for name in ("cut3r_mini", "stream3r_mini"):
+        assert f"mapper/weights/shipped/{name}.safetensors" in names
     assert not [name for name in names if name.startswith(("tests", "tools", "io/", "backend"))]
 
 

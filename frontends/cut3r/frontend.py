@@ -10,17 +10,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mapper.core.depth_noise import DepthNoise
 from mapper.core.frame import Frame
 from mapper.core.geometry import inverse, orthonormalised, transform
 from mapper.core.image_pairs import ImagePair
 from mapper.core.prediction import Prediction
 from mapper.core.trajectory import Trajectory
 from mapper.errors import ConfigError, InputError
+from mapper.frontends.anchors import Anchor, in_own_unit, next_anchor
 from mapper.frontends.cut3r.frame_step import FrameStep, FrameStepper
 from mapper.frontends.cut3r.loading import load_cut3r
 from mapper.frontends.cut3r.memory import Cut3rMemory
 from mapper.frontends.cut3r.model import Cut3r
-from mapper.frontends.cut3r.options import VARIANTS, Cut3rOptions
+from mapper.frontends.cut3r.options import MINI, VARIANTS, Cut3rMiniOptions, Cut3rOptions
 from mapper.frontends.cut3r.pose_encoding import pose_matrix
 from mapper.frontends.cut3r.preprocess import as_tensor, layout_of, preprocessed
 from mapper.frontends.cut3r.rays import known_at, rays_of
@@ -60,9 +62,10 @@ class Cut3rFrontend(LearnedFrontend):
     is_metric = True
 
     def __init__(self, name: str, options: Cut3rOptions, weights: str | None = None) -> None:
-        if name not in VARIANTS:
+        if name not in (*VARIANTS, MINI):
             raise ConfigError(f"unknown variant of CUT3R {name!r}; known: {', '.join(VARIANTS)}")
-        super().__init__(name, "cut3r", options, weights)
+        settings = "cut3r_mini" if name == MINI else "cut3r"
+        super().__init__(name, settings, options, weights)
         self.options = options
         model = load_cut3r(self.weights)
         rule = chosen_rule(name, options, model.config.state_size)
@@ -111,9 +114,10 @@ class Cut3rFrontend(LearnedFrontend):
             repr(self._step_options.rule),
             self._segment,
             self._frames_in_segment,
-            self._T_world_segment,
+            self._anchor.T_world_sequence,
             self._memory,
             self._T_known_first,
+            self._anchor.scale,
         )
 
     def restore(self, note: dict[str, Any], read_frame: Callable[[int], Frame]) -> None:
@@ -129,7 +133,7 @@ class Cut3rFrontend(LearnedFrontend):
             )
         self._segment, self._memory = memory.segment, memory.state
         self._frames_in_segment = memory.frames_in_segment
-        self._T_world_segment = memory.T_world_segment
+        self._anchor = Anchor(memory.T_world_segment, memory.scale)
         self._T_known_first = memory.T_known_first
 
     def _layout_of(self, width: int, height: int) -> Layout:
@@ -142,7 +146,7 @@ class Cut3rFrontend(LearnedFrontend):
 
     def _forget(self) -> None:
         self._frames_in_segment = 0
-        self._T_world_segment = np.eye(4)
+        self._anchor = Anchor()
         self._memory = None
         self._T_known_first = None
 
@@ -159,7 +163,7 @@ class Cut3rFrontend(LearnedFrontend):
         """The state starts anew; the frame that was just seen is its first one too."""
         self._memory, self._frames_in_segment = None, 0
         if self.options.chain_resets:
-            self._T_world_segment = last.T_world_camera
+            self._anchor = Anchor(last.T_world_camera)
         else:
             self._segment += 1
 
@@ -178,13 +182,14 @@ class Cut3rFrontend(LearnedFrontend):
         T_segment_camera = pose_matrix(torch.from_numpy(pose).double()).numpy()
         if self.options.cross_view:
             points = transform(inverse(orthonormalised(T_segment_camera)), points)
-        return Answer(
+        said = Answer(
             points=points,
             confidence=confidence,
-            T_world_camera=self._T_world_segment @ T_segment_camera,
+            T_world_camera=T_segment_camera,
             camera=lambda: camera_with(float(focal[0][0]), confidence.shape),
             descriptor=descriptor.copy(),  # which stays, when all that came with it can go
         )
+        return self._anchor.placed(said)
 
     def _rays(self, shown: Shown) -> Tensor | None:
         """Of a frame whose pose is known, in the frame of the state's first one; which shows none,
@@ -214,6 +219,48 @@ class Cut3rFrontend(LearnedFrontend):
             points = points[..., 2]
         told = [points, confidence, raw.pose[0], raw.descriptor[0]]
         return told if step.focal is None else [*told, step.focal]
+
+
+class Cut3rMiniFrontend(Cut3rFrontend):
+    """The small one that comes with the package, whose unit is each state's own: trained on a few
+    views, it starts anew in time, and goes on in the same world."""
+
+    is_metric = False
+
+    def __init__(self, name: str, options: Cut3rMiniOptions, weights: str | None = None) -> None:
+        if options.known_poses:
+            raise ConfigError("cut3r_mini.known_poses: this network was never shown rays")
+        self._turn = options.reset_turn
+        super().__init__(name, options, weights)
+        self.noise = DepthNoise(0.0, options.depth_error, 0.0)
+
+    def _see(self, shown: Shown) -> list[Prediction]:
+        if not self.options.chain_resets:
+            return super()._see(shown)
+        placed = self._infer(shown)
+        if placed is not None and self._frames_in_segment == 1:  # of the first state
+            self._anchor = in_own_unit(placed)
+            placed = self._anchor.placed(placed)
+        predictions = self._predicted(shown, placed)
+        if placed is not None and self._is_far(placed):
+            self._begin_anew(shown, placed)
+        return predictions
+
+    def _is_far(self, placed: Answer) -> bool:
+        """Whether the frame is to be the first of the next state."""
+        every, seen = self.options.reset_every, self._frames_in_segment
+        turned = self._anchor.turned(placed)
+        return seen > 1 and bool((every and seen >= every) or (self._turn and turned > self._turn))
+
+    def _begin_anew(self, shown: Shown, placed: Answer) -> None:
+        """The frame again, as the first of the next state."""
+        self._memory, self._frames_in_segment = None, 0
+        self._anchor = Anchor()
+        fresh = self._infer(shown)
+        if fresh is None:  # as it was seen a moment ago: a new segment, as after being lost
+            self.reset()
+        else:
+            self._anchor = next_anchor(placed, fresh)
 
 
 def _native_size(model: Cut3r) -> int:

@@ -22,7 +22,8 @@ class Cut3rMemory:
     """state: None before a segment's first frame; that of the update rule is part of it.
 
     rule: which it is, with its numbers: another one could not take up the state.
-    frames_in_segment: since the state began. T_world_segment: of the segment's first frame.
+    frames_in_segment: since the state began. T_world_segment: of its first frame. scale: of its
+    unit in the world's.
     T_known_first: of that frame by the poses that are known from elsewhere; None where it has none.
     """
 
@@ -32,6 +33,7 @@ class Cut3rMemory:
     T_world_segment: Float64[np.ndarray, "4 4"]
     state: Cut3rState | None
     T_known_first: Float64[np.ndarray, "4 4"] | None = None
+    scale: float = 1.0
 
     def note(self) -> dict[str, Any]:
         """As plain values; the state's tensors are text, 13 MB of it at the published sizes."""
@@ -41,6 +43,7 @@ class Cut3rMemory:
             "frames_in_segment": self.frames_in_segment,
             "T_world_segment": self.T_world_segment.tolist(),
             "state": None if self.state is None else _text(self.state),
+            "scale": self.scale,
             "T_known_first": None if self.T_known_first is None else self.T_known_first.tolist(),
         }
 
@@ -58,6 +61,7 @@ class Cut3rMemory:
             T_world_segment,
             state,
             None if known is None else np.array(known, dtype=np.float64),
+            float(note.get("scale", 1.0)),
         )
 
 

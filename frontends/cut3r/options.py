@@ -10,7 +10,9 @@ from mapper.core.quantities import (
     FramesOrZero,
     NonNegative,
     PixelsOrZero,
+    PositiveShare,
     ProductType,
+    Radians,
     Share,
     Switch,
     Whole,
@@ -25,6 +27,7 @@ VARIANTS: Final = (
     "cut3r-filt",
     "cut3r-brake",
 )
+MINI: Final = "cut3r-mini"
 
 
 @settings
@@ -83,3 +86,25 @@ class Cut3rOptions:
     precision: ProductType = "auto"
     compile: Compiling = "auto"
     min_confidence: NonNegative = 1.5
+
+
+@settings
+class Cut3rMiniOptions(Cut3rOptions):
+    """The frontend cut3r-mini: as cut3r, with a state that starts anew every few frames.
+
+    reset_every: frames after which the state starts anew with the last one as its first; 0 = never.
+    reset_turn: the same as soon as the camera has turned so far from the state's first frame, where
+        resets are chained; 0 = never.
+    chain_resets: a new state goes on in the same world and unit, by the pose and the depth of the
+        frame that it shares with the last one; else in a segment that the backend ties.
+    precision: of the network's products; so small, it is hardly faster in others.
+    min_confidence: of points worth mapping.
+    depth_error: standard deviation of a depth as a share of it, which the backend is told.
+    """
+
+    reset_every: FramesOrZero = 12
+    reset_turn: Radians = 0.3
+    chain_resets: Switch = True
+    precision: ProductType = "float32"
+    min_confidence: NonNegative = 1.5
+    depth_error: PositiveShare = 0.05

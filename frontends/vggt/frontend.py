@@ -10,6 +10,7 @@ import torch
 from mapper.core.depth_noise import DepthNoise
 from mapper.core.prediction import Prediction
 from mapper.errors import ConfigError, InputError
+from mapper.frontends.anchors import Anchor, next_anchor
 from mapper.frontends.base import TrackingState
 from mapper.frontends.graphs import Graphs
 from mapper.frontends.images import Layout
@@ -21,7 +22,6 @@ from mapper.frontends.layers.precision import set_precision
 from mapper.frontends.learned import Answer, LearnedFrontend, Shown
 from mapper.frontends.loading import move
 from mapper.frontends.transfer import sent
-from mapper.frontends.vggt.anchors import Anchor, next_anchor
 from mapper.frontends.vggt.answers import HEAD, Answers
 from mapper.frontends.vggt.cache.budget import default_budget, free_bytes
 from mapper.frontends.vggt.cache.heap import keep_freed_memory

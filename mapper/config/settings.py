@@ -9,7 +9,7 @@ from mapper.backend.config import BackendConfig
 from mapper.backend.pairwise.config import PairwiseConfig
 from mapper.core.quantities import WORD, Count, Frames, PixelsOrZero, SecondsOrZero, Switch, Text
 from mapper.core.settings_model import settings
-from mapper.frontends.cut3r.options import Cut3rOptions
+from mapper.frontends.cut3r.options import Cut3rMiniOptions, Cut3rOptions
 from mapper.frontends.da3.options import Da3Options
 from mapper.frontends.mono.config import MonoConfig
 from mapper.frontends.predictions.config import PredictionsConfig
@@ -67,7 +67,8 @@ class MapperConfig:
     sfm: of the frontend sfm.
     replay: of the frontend replay.
     predictions: of the frontend predictions.
-    cut3r: of the frontend cut3r and those whose names begin with it.
+    cut3r: of the frontend cut3r and its other update rules.
+    cut3r_mini: of the frontend cut3r-mini.
     wint3r: of the frontend wint3r.
     stream3r: of the frontend stream3r.
     stream3r_mini: of the frontend stream3r-mini.
@@ -92,6 +93,7 @@ class MapperConfig:
     replay: ReplayConfig = field(default_factory=ReplayConfig)
     predictions: PredictionsConfig = field(default_factory=PredictionsConfig)
     cut3r: Cut3rOptions = field(default_factory=Cut3rOptions)
+    cut3r_mini: Cut3rMiniOptions = field(default_factory=Cut3rMiniOptions)
     wint3r: Wint3rOptions = field(default_factory=Wint3rOptions)
     stream3r: Stream3rOptions = field(default_factory=Stream3rOptions)
     stream3r_mini: Stream3rMiniOptions = field(default_factory=Stream3rMiniOptions)

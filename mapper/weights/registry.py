@@ -100,9 +100,8 @@ def _shipped(name: str, sha256: str, size: int) -> Weights:
     page = "https://pypi.org/project/mapper3d/"
     file = f"{name.replace('-', '_')}.safetensors"
     member = f"mapper/weights/shipped/{file}"
-    return Weights(
-        name, name, "shipped", "mapper3d", page, file, APACHE, True, sha256, size, member
-    )
+    known = (page, file, APACHE, True, sha256, size, member)
+    return Weights(name, name, "shipped", "mapper3d", *known)
 
 
 APACHE: Final = "Apache 2.0"
@@ -192,6 +191,9 @@ REGISTRY: Final = (
         APACHE,
         "b5b21d47ea24f2c5e501aec9c91b9716e4c8c3429a4dc1e615c133c4c9378335",
         47_631_405,
+    ),
+    _shipped(
+        "cut3r-mini", "2afb9a6dcefd9ea6930fbc607b4f478d2ba888a32368a9ef30f5c5c0b10158f4", 11_751_910
     ),
     _shipped(
         "stream3r-mini",

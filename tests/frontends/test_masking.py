@@ -101,12 +101,12 @@ def made(name: str, weights: dict[str, Path], tmp_path: Path, saved: Prediction)
     settings = replace(MapperConfig(), **config)
     family = next((family for family in weights if name.startswith(family)), None)
     if family is not None:
-        key = "cut3r" if family == "cut3r" else name.replace("-", "_")
+        is_mini = name.endswith("-mini")
+        key = "cut3r" if family == "cut3r" and not is_mini else name.replace("-", "_")
         options = replace(getattr(settings, key), min_confidence=0.0, **EXACT)
         if key == "cut3r":
             options = replace(options, image_size=64)
-        brings_its_own = name == "stream3r-mini"
-        path = "" if brings_its_own else str(weights[name if name in weights else family])
+        path = "" if is_mini else str(weights[name if name in weights else family])
         settings = replace(settings, weights=path, **{key: options})
     return create_frontend(settings, name, OrbMatcher())
 

@@ -10,7 +10,7 @@ import pytest
 
 from mapper import MapperConfig
 from mapper.errors import ConfigError, InputError
-from mapper.frontends.cut3r.options import VARIANTS
+from mapper.frontends.cut3r.options import MINI, VARIANTS
 from mapper.frontends.da3.options import Da3Options
 from mapper.frontends.registry import (
     BUILT_IN,
@@ -75,7 +75,7 @@ def test_the_traits_of_the_frontends() -> None:
     learned = {name for name, spec in BUILT_IN.items() if spec.is_learned}
     assert raw == {"mono", "sfm"} | learned - {"da3-posed"}  # whose tracker may need depth
     assert all(name in frontend_help() for name in BUILT_IN)
-    assert set(VARIANTS) == {name for name in BUILT_IN if name.startswith("cut3r")}
+    assert {*VARIANTS, MINI} == {name for name in BUILT_IN if name.startswith("cut3r")}
 
 
 @pytest.mark.parametrize(("name", "fewest"), [("mono", 4), ("sfm", 2), ("rgbd", 1)])

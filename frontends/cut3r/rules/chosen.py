@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from mapper.errors import ConfigError
+from mapper.frontends.cut3r.options import MINI
 from mapper.frontends.cut3r.rules.filtering import FilterRule
 from mapper.frontends.cut3r.rules.remedies import Brake, Chunks, FrameGate
 from mapper.frontends.cut3r.update_rules import (
@@ -32,6 +33,7 @@ OF_FRONTENDS: Final[Mapping[str, Callable[[], UpdateRule]]] = {
     "cut3r-ttsa": TemporalSpatialRule,
     "cut3r-ttt": AttentionRule,
     "cut3r-filt": FilterRule,
+    MINI: ReplaceRule,
     BRAKED: AttentionRule,
 }
 

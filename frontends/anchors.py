@@ -44,6 +44,12 @@ def next_anchor(placed: Answer, fresh: Answer) -> Anchor:
     return Anchor(T, scale)
 
 
+def in_own_unit(first: Answer) -> Anchor:
+    """Of a world's first frame, whose depth in the middle becomes 1: voxels and bounds are made for
+    such numbers, whatever unit a network has come to speak in."""
+    return Anchor(scale=1 / max(float(np.median(_depth(first))), 1e-6))
+
+
 def scaled(T: np.ndarray, scale: float) -> np.ndarray:
     """The pose with its translation scaled."""
     found = T.copy()

@@ -11,8 +11,8 @@ import torch
 from mapper.core.frame import Frame
 from mapper.core.geometry import inverse
 from mapper.core.intrinsics import Intrinsics
+from mapper.frontends.anchors import Anchor, next_anchor, scaled
 from mapper.frontends.learned import Answer
-from mapper.frontends.vggt.anchors import Anchor, next_anchor, scaled
 from mapper.frontends.vggt.frontend import StreamingFrontend, create
 from mapper.frontends.vggt.options import Stream3rMiniOptions
 from tests.support.networks.exact import EXACT
