@@ -22,11 +22,13 @@ class HeldSpan:
 @dataclass(frozen=True, slots=True)
 class HeldFrames:
     """known: placed frames whose frontend says how well it knows them; held: how many of those.
-    spans: in the order of time."""
+    spans: in the order of time. guessed: timestamps [s] of those by which the frames after them, of
+    a camera that had been lost, are tied to the ones before."""
 
     known: int
     held: int
     spans: tuple[HeldSpan, ...]
+    guessed: tuple[float, ...] = ()
 
 
 class HeldFrameCounter:
@@ -35,6 +37,7 @@ class HeldFrameCounter:
     def __init__(self) -> None:
         self._known = self._held = 0
         self._spans: list[HeldSpan] = []
+        self._guessed: list[float] = []
 
     def note(self, prediction: Prediction) -> None:
         """A frame that was placed."""
@@ -44,6 +47,8 @@ class HeldFrameCounter:
         if not prediction.uncertainty.is_held:
             return
         self._held += 1
+        if prediction.uncertainty.reference_index == prediction.frame_index:
+            self._guessed.append(prediction.timestamp)
         time, last = prediction.timestamp, self._spans[-1] if self._spans else None
         if last is not None and time - last.end <= JOINED:
             self._spans[-1] = HeldSpan(last.start, time, last.frames + 1)
@@ -52,4 +57,4 @@ class HeldFrameCounter:
 
     def found(self) -> HeldFrames:
         """So far."""
-        return HeldFrames(self._known, self._held, tuple(self._spans))
+        return HeldFrames(self._known, self._held, tuple(self._spans), tuple(self._guessed))

@@ -27,6 +27,7 @@ def problems(metrics: Mapping[str, Any], timestamps: np.ndarray) -> list[str]:
         *_early(metrics),
         *_lost(metrics, timestamps),
         *_held(metrics),
+        *_guessed(metrics),
         *_stream(metrics),
         *_record(metrics),
         *_evaluation(metrics),
@@ -70,6 +71,19 @@ def _held(metrics: Mapping[str, Any]) -> list[str]:
     return [
         f"{_frames(weak['held'])} {was} held by the motion before, as the views told too little of "
         f"where the camera was: {', '.join(times)}."
+    ]
+
+
+def _guessed(metrics: Mapping[str, Any]) -> list[str]:
+    """Where a camera that was lost is taken to have gone on as it had moved."""
+    times = metrics.get("weak_frames", {}).get("guessed_s", [])
+    if not times:
+        return []
+    when = ", ".join(map(clock, times[:MAX_STRETCHES]))
+    more = f" and {len(times) - MAX_STRETCHES} more" if len(times) > MAX_STRETCHES else ""
+    return [
+        f"What comes after {when}{more} may lie a decimetre aside: the camera was lost there, and "
+        "only its motion before tells how it went on."
     ]
 
 

@@ -44,6 +44,7 @@ def held_metrics(held: HeldFrames, start: float) -> dict[str, Any]:
             {"start_s": span.start - start, "end_s": span.end - start, "frames": span.frames}
             for span in held.spans
         ],
+        "guessed_s": [time - start for time in held.guessed],
     }
 
 

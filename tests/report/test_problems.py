@@ -33,3 +33,12 @@ def test_frames_in_parts_of_their_own_are_told_apart_from_those_without_a_place(
     assert texts[1] == "9 frames lie in parts of the map that nothing sure joins to this one."
     texts = problems(lost | {"apart": 12}, np.arange(8.0))
     assert texts[0].startswith("12 frames lie in parts of the map")
+
+
+def test_what_hangs_on_a_guess_is_told() -> None:
+    weak = {"known": 90, "held": 1, "spans": [], "guessed_s": [12.4]}
+    *_, text = problems(GOOD | {"weak_frames": weak}, np.arange(8.0))
+    assert text.startswith("What comes after 00:12 may lie a decimetre aside: the camera was lost")
+    many = {**weak, "guessed_s": [float(10 * k) for k in range(7)]}
+    *_, text = problems(GOOD | {"weak_frames": many}, np.arange(8.0))
+    assert "00:40 and 2 more may" in text

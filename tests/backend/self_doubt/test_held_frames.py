@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from mapper.backend.self_doubt.held_frames import HeldFrameCounter, HeldSpan
@@ -37,3 +39,11 @@ def test_of_a_frontend_that_does_not_know_nothing_is_said() -> None:
     counter = HeldFrameCounter()
     counter.note(placed(0.0, None))
     assert counter.found().known == counter.found().held == 0
+
+
+def test_what_is_its_own_reference_and_held_was_guessed() -> None:
+    counter = HeldFrameCounter()
+    for timestamp, is_held, reference in ((0.0, False, 0), (1.0, True, 7), (2.0, True, 0)):
+        known = PoseUncertainty(reference, np.eye(6), is_held)
+        counter.note(replace(placed(timestamp, is_held), uncertainty=known))
+    assert counter.found().guessed == (2.0,)

@@ -1,0 +1,1 @@
+"""Of tracking with a depth camera."""
