@@ -22,7 +22,7 @@ DRAWN_TWICE: Final = 0.03  # share of the surface
 FORETOLD: Final = 0.03  # share of the depth by which held-out views may be off
 HALF: Final = 0.5  # of the frames
 MISPLACED: Final = 5.0  # times what neighbouring views are off by, and
-SHOWS: Final = 0.05  # of the depth: a pair that is off by more is in the wrong place
+SHOWS: Final = 0.05  # of the depth; any share of it where the views cannot be as the map has them
 SEVERAL: Final = 2
 
 
@@ -75,8 +75,12 @@ def grade(measures: Measures, prediction: Prediction, spread: float = 0.0) -> Gr
 
 def misplaced(measures: Measures) -> list[Comparison]:
     """Pairs of views that are not where the map has them, the worst first."""
-    limit = max(MISPLACED * measures.usual, SHOWS * measures.depth)
-    found = [pair for pair in measures.compared.pairs if pair.off > limit]
+    least = MISPLACED * measures.usual
+    found = [
+        pair
+        for pair in measures.compared.pairs
+        if pair.off > max(least, 0.0 if pair.is_refuted else SHOWS * measures.depth)
+    ]
     return sorted(found, key=lambda pair: -pair.off)
 
 

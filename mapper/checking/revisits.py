@@ -7,8 +7,8 @@ say where the one is in the other; what that differs from the map is an error of
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -33,6 +33,7 @@ MIN_SHARED: Final = 0.15  # of the view
 MAX_ALIKE: Final = 3  # of those that look alike
 MAX_PAIRS: Final = 400
 FAR_OFF: Final = 0.05  # of the median depth
+ASKED: Final = 0.02  # of it, from which on views are asked whether they can be as mapped
 BESIDE: Final = 3  # keyframes
 ALIKE_TURN: Final = 0.2  # radians
 
@@ -42,7 +43,8 @@ class Comparison:
     """Keyframes i < j. steps: keyframes from one to the other. shift: units, turn: radians, and
     log_scale, from where the map has j in i to where the views have it. off: units by which a point
     at j's median depth is moved by that. conflict, apart: of the surfaces as the map has them, see
-    SurfaceConflict; None where it has them share too little.
+    SurfaceConflict; None where it has them share too little. is_refuted: views of a depth camera
+    that are off, and cannot be as the map has them.
     """
 
     i: int
@@ -54,6 +56,7 @@ class Comparison:
     off: float
     conflict: float | None
     apart: float | None
+    is_refuted: bool = False
 
     @property
     def is_revisit(self) -> bool:
@@ -81,19 +84,22 @@ def compare_revisits(each: FinishedMap) -> Compared:
             found += _told(each, pair, S)
         elif _conflicts(each, pair):
             unfit.append(pair)
-    return Compared([pair for pair in found if _is_believed(each, pair, found)], unfit)
+    far = FAR_OFF * each.median_depth
+    believed = [pair for pair in found if _is_believed(each, pair, found)]
+    return Compared([pair for pair in believed if not held_apart(pair, found, far)], unfit)
 
 
 def _told(each: FinishedMap, pair: Pair, S: np.ndarray) -> list[Comparison]:
     """What a pair tells that was found at S; nothing where it is far off and might as well be where
     the map has it. A network errs alike in views that are alike: it cannot be asked that."""
     compared = _comparison(each, pair, S)
-    if not (each.is_measured and _is_far_off(each, compared)):
+    if not each.is_measured or compared.off <= ASKED * each.median_depth:
         return [compared]
-    S = nearer_place(each, pair, S)
-    compared = _comparison(each, pair, S)
-    is_told = not _is_far_off(each, compared) or is_refuted(each, pair, S)
-    return [compared] if is_told else []
+    if _is_far_off(each, compared):
+        S = nearer_place(each, pair, S)
+        compared = _comparison(each, pair, S)
+    compared = replace(compared, is_refuted=is_refuted(each, pair, S))
+    return [compared] if compared.is_refuted or not _is_far_off(each, compared) else []
 
 
 def _is_far_off(each: FinishedMap, pair: Comparison) -> bool:
@@ -114,6 +120,20 @@ def _is_believed(each: FinishedMap, pair: Comparison, found: list[Comparison]) -
         and abs(other.turn - pair.turn) <= ALIKE_TURN
         for other in found
     )
+
+
+def held_apart(pair: Comparison, found: Sequence[Comparison], far: float) -> bool:
+    """Whether views that follow each other hold a pair where the map has it, by steps that they
+    bear out: then what was found elsewhere is another thing that looks alike, as the back of a
+    cabinet looks like its front. far: units, more than such a step can be off."""
+    tied, before = {pair.i}, 0
+    links = [other for other in found if not other.is_revisit and other.off <= far]
+    while len(tied) > before:
+        before = len(tied)
+        for link in links:
+            if link.i in tied or link.j in tied:
+                tied |= {link.i, link.j}
+    return pair.j in tied and pair.off > pair.steps * far
 
 
 def _sharing(each: FinishedMap) -> Iterator[tuple[int, int]]:

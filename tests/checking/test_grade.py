@@ -69,6 +69,17 @@ def test_what_is_misplaced_spoils_the_best_grade() -> None:
     assert grade(good, predicted(0.001)).reasons == ()
 
 
+def test_what_views_refute_is_misplaced_by_less() -> None:
+    """6 cm of 2 m: views that might as well be there say nothing, such as cannot do."""
+    off = [pair(2, 15, 0.06), pair(3, 16, 0.06)]
+    good = measured()
+    open_ones = replace(good, compared=Compared([*good.compared.pairs, *off], []))
+    assert misplaced(open_ones) == []
+    off = [replace(each, is_refuted=True) for each in off]
+    torn = replace(good, compared=Compared([*good.compared.pairs, *off], []))
+    assert misplaced(torn) == off and grade(torn, predicted(0.001)).letter == "D"
+
+
 @pytest.mark.parametrize(
     "worse",
     [

@@ -48,7 +48,7 @@ def test_it_finds_what_the_error_follows_and_no_weight_is_below_zero() -> None:
     assert all(weight > 0 for weight in fitted.weights.values())
     told = fitted.weights["local"] + fitted.weights.get("revisited", 0.0)
     assert told == pytest.approx(1.0, abs=0.1)
-    assert fitted.within == pytest.approx(np.exp(1.28 * 0.2), abs=0.15)
+    assert 1.2 < fitted.within < 1.7  # 0.2 of deviation
     assert spearmanr(cross_validated(runs), [run.ate for run in runs])[0] > 0.9
 
 
@@ -62,12 +62,17 @@ def test_what_it_writes_is_what_is_read(tmp_path: Path) -> None:
     assert (fitted.within, fitted.within_untied) == (found.WITHIN, found.WITHIN_UNTIED)
 
 
-def test_8_of_10_errors_are_within_what_is_told_however_few_were_seen() -> None:
-    """Of 20 errors with a long tail, what a 21st is below 8 times of 10."""
+def test_8_of_10_errors_are_within_what_is_told_however_few_rooms_were_seen() -> None:
+    """Of 12 rooms with 5 maps each, whose errors have a long tail and are alike in a room, what one
+    of a 13th room is below at least 8 times of 10."""
     rng = np.random.default_rng(5)
-    drawn = rng.standard_t(2, (4000, 21))
-    within = [abs(last) <= held(np.array(seen)) for *seen, last in drawn]
-    assert np.mean(within) == pytest.approx(17 / 21, abs=0.03)
+    rooms = np.repeat(np.arange(12), 5)
+    within = 0
+    for _ in range(2000):
+        level = rng.standard_t(3, 13)
+        seen = level[rooms] + 0.3 * rng.standard_normal(60)
+        within += abs(level[-1] + 0.3 * rng.standard_normal()) <= held(seen, rooms)
+    assert 0.8 <= within / 2000 <= 0.9
 
 
 def test_the_parts_share_no_room_and_no_map() -> None:

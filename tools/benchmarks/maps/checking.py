@@ -33,7 +33,7 @@ RIDGE: Final = 0.3  # towards weights of nothing
 GROSS: Final = 1.0  # logarithm of an error's ratio to the predicted one, from which it counts less
 ROUNDS: Final = 20  # of reweighting
 TOLD: Final = 0.8  # of the errors lie within the range that is told
-FEWEST: Final = 15  # runs, from which on such a range is told of them alone
+FEWEST: Final = 10  # sources, from which on such a range is told of their runs alone
 NAMES: Final = ("local", "revisited")
 HEAD: Final = '''"""The fit of mapper.checking.prediction, by tools/benchmarks/maps/checking.py."""
 
@@ -115,10 +115,14 @@ def fit(runs: Sequence[Judged]) -> Fit:
     """The weights by all runs; the range by each run's error where its source was left out."""
     fitted = weighted(runs)
     off = np.log([each.ate / each.unit for each in runs]) - np.log(cross_validated(runs))
+    sources = np.array([each.known.source for each in runs])
     tied = np.array([len(each.measures.revisits) >= MIN_REVISITS for each in runs])
-    of_all = held(off)
-    of_tied = held(off[tied]) if tied.sum() >= FEWEST else of_all
-    of_untied = held(off[~tied]) if (~tied).sum() >= FEWEST else of_all
+    of_tied, of_untied = (
+        held(off[which], sources[which])
+        if len(set(sources[which])) >= FEWEST
+        else held(off, sources)
+        for which in (tied, ~tied)
+    )
     return Fit(
         fitted.constant,
         fitted.weights,
@@ -127,11 +131,14 @@ def fit(runs: Sequence[Judged]) -> Fit:
     )
 
 
-def held(off: np.ndarray) -> float:
-    """What one more of such errors (N,) is below, either way, 8 times of 10: that of which so many
-    of N + 1 are below, whatever their distribution (split conformal prediction)."""
-    ranked = np.sort(np.abs(off))
-    return float(ranked[min(int(np.ceil(TOLD * (len(ranked) + 1))), len(ranked)) - 1])
+def held(off: np.ndarray, sources: np.ndarray) -> float:
+    """What one more of such errors (N,) is below, either way, 8 times of 10, whatever their
+    distribution (split conformal prediction). One of another source (N,): maps of one room err
+    alike, so that there are no more draws than sources, and so many of these and one must be below.
+    """
+    draws = len(set(sources))
+    level = min(np.ceil(TOLD * (draws + 1)) / draws, 1.0)
+    return float(np.quantile(np.abs(off), level, method="higher"))
 
 
 def weighted(runs: Sequence[Judged]) -> Fit:
