@@ -57,8 +57,8 @@ class Findings:
         lens = self.camera.lens
         found = [
             f"camera: {self.camera.in_words}, radial term {lens.k1:.3f}; points are off by "
-            f"{self.rms:.2f} px; {self._kept:.0%} of the pixels of keyframes have depth; the unit "
-            "of the map is arbitrary"
+            f"{self.rms:.2f} px; {self._kept:.0%} of the pixels of keyframes have depth; colour "
+            "alone does not tell how large the map is"
         ]
         if abs(lens.readout) > TOLD_READOUT:
             found.append(

@@ -159,8 +159,8 @@ class SfmFrontend:
         self._notes = [
             f"{len(found.placed)} of {count} images have a place; {found.pairs} of {found.tried} "
             f"pairs match; focal length {lens.fx:.0f} px, {source}, radial term {lens.k1:.3f}; "
-            f"points are off by {found.rms:.2f} px; {share:.0%} of the pixels have depth; the unit "
-            "of the map is arbitrary"
+            f"points are off by {found.rms:.2f} px; {share:.0%} of the pixels have depth; colour "
+            "alone does not tell how large the map is"
         ]
         if found.models > 1:
             self._notes.append(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -32,6 +31,7 @@ from mapper.report.sessions import units_apart
 from mapper.report.shortfall import shortfalls
 from mapper.run.directory import RunDirectory
 from mapper.run.doubt_metrics import doubt_metrics, held_metrics
+from mapper.run.recording_parts import recordings
 from mapper.runtime.process_health import peak_memory_mb
 from mapper.runtime.stopwatch import Stopwatch
 from mapper.slam.result import MappingResult
@@ -90,12 +90,12 @@ def write_results(
     truth: Trajectory | None,
     metrics: dict[str, Any],
     show: MapLogger,
-    recordings: Sequence[Path] = (),
+    earlier: RunDirectory | None = None,
 ) -> None:
     """Write mesh, cloud, report and metrics, and the end of the recording.
 
     The metrics get "warnings": sentences about a map that is probably wrong, empty or nearly so.
-    recordings: those that lie elsewhere and belong into the report's list of files.
+    earlier: the run whose files are written anew; its keyframes and recordings stay where they are.
     """
     metrics |= _height_metrics(result)
     metrics["warnings"] = [
@@ -110,8 +110,9 @@ def write_results(
     shown_truth = aligned_truth(result.trajectory, truth, show, result.is_metric)
     show.mesh(result.mesh)
     show.close()
-    report = _report(run, result, metrics, shown_truth)
-    write_report(run.report, replace(report, files=[*report.files, *recordings]))
+    report = _report(run, result, metrics, shown_truth, earlier or run)
+    kept = recordings(earlier) if earlier is not None else []
+    write_report(run.report, replace(report, files=[*report.files, *kept]))
     run.write_json(run.metrics, metrics)  # last: it says that the run is complete
 
 
@@ -212,7 +213,11 @@ def aligned_truth(
 
 
 def _report(
-    run: RunDirectory, result: MappingResult, metrics: dict[str, Any], truth: AlignedTruth | None
+    run: RunDirectory,
+    result: MappingResult,
+    metrics: dict[str, Any],
+    truth: AlignedTruth | None,
+    with_keyframes: RunDirectory,
 ) -> ReportData:
     description = run.read_description().says
     config = yaml.safe_dump(description.config, sort_keys=False)
@@ -233,7 +238,7 @@ def _report(
         frame_latencies_ms=np.array(run.read_json(run.path / FRAME_TIMES).get("track_ms", [])),
         config="".join(f"# aligned with --set {change}\n" for change in changes) + config,
         files=run.outputs(),
-        scene=scene_of(result, loops, up, run.keyframes.load_image),
+        scene=scene_of(result, loops, up, with_keyframes.keyframes.load_image),
     )
 
 

@@ -23,7 +23,6 @@ from mapper.run.outputs import (
     map_metrics,
     write_results,
 )
-from mapper.run.recording_parts import recordings
 from mapper.run.records import poses_record
 from mapper.run.update import run_update
 from mapper.runtime.process_health import peak_memory_mb
@@ -87,7 +86,7 @@ def _rewritten(
         yield update, metrics
         recording = update.aligned_recording
         with closing(open_aligned_recording(recording, run, aligned, result, truth)) as show:
-            write_results(update, result, truth, metrics, show, recordings(run))
+            write_results(update, result, truth, metrics, show, run)
         for name in LATER_FILES:
             if (run.path / name).exists() and not (folder / name).exists():
                 (folder / name).touch()  # of the poses before: taken away

@@ -103,6 +103,7 @@ def test_the_report_shows_the_new_run(aligned: RunDirectory, mapped: Path) -> No
     error = f"{metrics_of(aligned.path)['ate_rmse'] * 100:.2f} cm from ground truth"
     assert error in report and "Global alignment" in report and "run.aligned.rrd" in report
     assert "# aligned with --set alignment.width=160" in report
+    assert report.count('"image"') == before.count('"image"') > 0  # of the keyframes, in its scene
     picture = re.compile(r'<img class="\w+" alt="(.*?)" src="(.*?)">')
     new, old = (dict(picture.findall(page)) for page in (report, before))
     assert new.keys() == old.keys() and "Latency of each frame" in new
