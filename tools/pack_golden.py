@@ -3,8 +3,9 @@
     python tools/pack_golden.py ../shared/golden tests/golden
 
 A packed file holds some of the recorded tensors, unaltered; of maps, those of the last frames alone
-where PACKED says so. Weights are packed as the draws that made them, exact to the last
-digit. check_golden.py runs packed files as it runs full ones.
+where PACKED says so. A recording may bring the pixels that it is of, in place of a file of inputs.
+Weights are packed as the draws that made them, exact to the last digit. check_golden.py runs packed
+files as it runs full ones.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ LOSS: Final = r"(in|out|grad)\..*"  # of a training loss, or of steps
 WEIGHTS: Final = {  # generator and where the sidecar keeps its seed
     "cut3r/weights_tiny_dpt": ("torch", "seed"),
     "cut3r/weights_tiny_linear": ("torch", "seed"),
+    "da3/da3_tiny_weights": ("torch", "seed"),
     "vggt/stream3r_tiny_weights": ("numpy", "weight_seed"),
     "vggt/streamvggt_tiny_weights": ("numpy", "weight_seed"),
     "wint3r/tiny_weights": ("torch", "weight_seed"),
@@ -39,11 +41,13 @@ WEIGHTS: Final = {  # generator and where the sidecar keeps its seed
 @dataclass(frozen=True, slots=True)
 class Part:
     """What of a file is packed: the tensors whose names match `keep` and not `drop`; of those that
-    match MAPS only the last `frames`, 0 = all."""
+    match MAPS only the last `frames`, 0 = all. images: with the pixels that a recording of Depth
+    Anything 3 is of, as in.raw_uint8."""
 
     keep: str = ".*"
     drop: str = ""
     frames: int = 0
+    images: bool = False
 
 
 # Of CUT3R's images the uint8 ones are enough; decoder layers before the last show in the last.
@@ -81,6 +85,8 @@ PACKED: Final[Mapping[str, Part]] = {
     "wint3r/stream11_online_kernelrope": Part(drop=r"out\.pts_local"),
     "wint3r/units": Part(),
     "wint3r/preprocess": Part(keep=r"norm\..*|pre\.300x90\..*"),
+    # Two views that see each other, their cameras and both heads.
+    "da3/da3_tiny_views2": Part(drop=r"feats.*|depth_conf|ray", images=True),
     # Each criterion once; the flags of CUT3R's samples, and its test criterion.
     "training/cut3r_loss_batchlist_flags": Part(keep=LOSS),
     "training/cut3r_loss_test": Part(keep=LOSS),
@@ -120,6 +126,10 @@ def packed(golden: Golden, part: Part) -> dict[str, Tensor]:
         if re.fullmatch(part.keep, name) and not re.fullmatch(part.drop, name):
             few = part.frames if re.fullmatch(MAPS, name) else 0
             found[name] = tensor[-few:].clone() if few else tensor
+    if part.images:
+        shown = golden.protocol["sequences"]
+        pixels = golden.beside(golden.protocol["inputs"]).tensors["raw_uint8"]
+        found["in.raw_uint8"] = torch.stack([pixels[views] for views in shown])
     return found
 
 
@@ -142,7 +152,7 @@ def as_draws(golden: Golden, kind: str, seed: int) -> tuple[dict[str, Tensor], d
             stored[name] = tensor
         entries[name] = entry | (fitted or {})
     sidecar["tensors"] = entries
-    sidecar["drawn"] = {"generator": kind, "seed": seed, "order": order}
+    sidecar["drawn"] = {"generator": kind, "seed": seed}
     return stored, sidecar
 
 

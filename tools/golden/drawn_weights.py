@@ -3,12 +3,13 @@
 The weights of the recorded networks are random, and random numbers do not compress; the seed and
 the order in which a generator was asked say all of them. A sidecar then has, under `drawn`,
 
-    {"generator": "torch" | "numpy", "seed": 1234, "order": [names]}
+    {"generator": "torch" | "numpy", "seed": 1234}
 
-and each entry of its `tensors` that was drawn has `steps` and `mean`, which are exact to the last
-digit: ["/", n] divides the draws by the root of n, ["*", g] multiplies them; then comes `mean`.
-What no draw explains lies in the safetensors file as ever, but takes its draws from the generator;
-`same_as` names the tensor that an alias repeats, which takes none.
+its `tensors` stand in the order of the draws, and each entry of them that was drawn has `steps` and
+`mean`, which are exact to the last digit: ["/", n] divides the draws by the root of n, ["*", g]
+multiplies them; then comes `mean`. What no draw explains lies in the safetensors file as ever, but
+takes its draws from the generator; `same_as` names the tensor that an alias repeats, which takes
+none.
 """
 
 from __future__ import annotations
@@ -44,8 +45,7 @@ def drawn_weights(
     recipe = sidecar["drawn"]
     draw = generator(recipe["generator"], int(recipe["seed"]))
     made: dict[str, Tensor] = {}
-    for name in recipe["order"]:
-        entry = sidecar["tensors"][name]
+    for name, entry in sidecar["tensors"].items():
         if "same_as" in entry:
             made[name] = made[entry["same_as"]]
         else:

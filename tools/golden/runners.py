@@ -64,7 +64,7 @@ RUNNERS: Final[Mapping[tuple[str, str], Runner]] = {
     ("wint3r", "recon_cli"): Runner(run_recon_cli, inputs=("in.", "ply_bytes")),
     ("da3", "weights"): Runner(run_da3_weights),
     ("da3", "inputs"): Runner(run_da3_inputs, ("raw_uint8", "extrinsics", "intrinsics")),
-    ("da3", "sequence"): Runner(run_da3_sequence),
+    ("da3", "sequence"): Runner(run_da3_sequence, ("in.",)),
     ("da3", "preprocess"): Runner(run_da3_preprocess, DA3_PREPROCESS_INPUTS),
     ("da3", "functions"): Runner(run_da3_functions, DA3_FUNCTION_INPUTS),
     ("cut3r", "training_loss"): Runner(run_loss, LOSS_INPUTS),

@@ -75,7 +75,7 @@ def test_what_is_committed_is_small_and_covers_every_family() -> None:
     sizes = [path.stat().st_size for path in COMMITTED.rglob("*") if path.is_file()]
     assert sum(sizes) < 12e6
     kinds = {golden.kind for golden in golden_files([COMMITTED])}
-    assert {(f, "sequence") for f in ("cut3r", "vggt", "wint3r")} <= kinds
+    assert {(f, "sequence") for f in ("cut3r", "da3", "vggt", "wint3r")} <= kinds
 
 
 @pytest.mark.parametrize("name", WEIGHTS)
@@ -90,7 +90,7 @@ def test_drawn_weights_are_the_recorded_ones_to_the_last_digit(name: str) -> Non
 def test_draws_follow_the_order_and_aliases_take_none() -> None:
     entry = {"shape": [4], "steps": [["/", 4], ["*", 3.0]], "mean": 1.0}
     sidecar = {
-        "drawn": {"generator": "torch", "seed": 5, "order": ["a", "again", "kept", "b"]},
+        "drawn": {"generator": "torch", "seed": 5},
         "tensors": {"a": entry, "again": {"same_as": "a"}, "kept": {"shape": [2]}, "b": entry},
     }
     found = dict(drawn_weights(sidecar, {"kept": torch.zeros(2)}))

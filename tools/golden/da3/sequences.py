@@ -16,9 +16,11 @@ from mapper.frontends.da3.config import Da3Config
 from mapper.frontends.da3.loading import without_shared
 from mapper.frontends.da3.network import Asked, Da3, Da3Prediction, Da3Single
 from mapper.frontends.da3.posed import fit_of, moved
+from mapper.frontends.da3.preprocess import as_tensor
 from mapper.vision.rotations import inverse_rigid
 
 PREFIX = "model."
+PIXELS = "in.raw_uint8"  # (B, S, H, W, 3), of packed recordings, which bring their images
 
 
 def build(weights: Golden) -> Da3 | Da3Single:
@@ -45,8 +47,6 @@ def run_weights(golden: Golden) -> Iterator[tuple[str, Tensor]]:
 
 def run_inputs(golden: Golden) -> Iterator[tuple[str, Tensor]]:
     """The images, from the recorded pixels."""
-    from mapper.frontends.da3.preprocess import as_tensor
-
     for name, pixels in golden.tensors.items():
         images = name.replace("raw_uint8", "images")
         if name != images and images in golden.tensors:
@@ -58,8 +58,13 @@ def run_sequence(golden: Golden) -> Iterator[tuple[str, Tensor]]:
     """All views of a sequence at once; every recorded tensor that we can name."""
     protocol = golden.protocol
     model = build(golden.beside(protocol["weights"]))
-    inputs = golden.beside(protocol["inputs"]).tensors
-    images = chosen(inputs[protocol.get("images") or "images"], protocol)
+    inputs: Mapping[str, Tensor] = {}
+    if PIXELS in golden.tensors:
+        pixels = golden.tensors[PIXELS]
+        images = torch.stack([torch.cat([as_tensor(view) for view in views]) for views in pixels])
+    else:
+        inputs = golden.beside(protocol["inputs"]).tensors
+        images = chosen(inputs[protocol.get("images") or "images"], protocol)
     if isinstance(model, Da3Single):
         depth, sky = model(images.flatten(0, 1))
         ours = {"depth": depth.view(*images.shape[:2], *depth.shape[1:])}
