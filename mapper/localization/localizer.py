@@ -16,7 +16,7 @@ from mapper.localization.camera_search import guessed_camera
 from mapper.localization.dense_placement import DensePlace, placed_by_depth
 from mapper.localization.landmarks import Landmarks
 from mapper.localization.localization import Localization, Reason
-from mapper.localization.refinement import largest_sigmas
+from mapper.localization.refinement import told_sigmas
 from mapper.localization.sighting import CANDIDATES, Sighting, best_sighting, matched_views
 from mapper.vision.depth_pyramid import DepthPyramid, build_pyramid
 from mapper.vision.local_features import LocalFeatures
@@ -100,7 +100,7 @@ def _told(
         camera = None if is_estimated else refined.camera
         return Localization(None, reason, camera, sighting.inliers, sighting.bearing)
     place = refined if dense is None else dense
-    rotation, translation = largest_sigmas(place.covariance)
+    rotation, translation = told_sigmas(place.covariance, dense is not None)
     return Localization(
         orthonormalised(place.T_world_camera),
         None,

@@ -21,6 +21,10 @@ PIXEL: Final = 1.0  # deviation of a feature's place; more in proportion in imag
 ROBUST: Final = 2.0  # deviations, beyond which a match pulls no harder
 LEAST: Final = 6  # matches
 DAMPING: Final = 1e-9
+# By how much errors in rooms by seed (6230 to 6232) are larger than residuals let expect, so that
+# 90 % of them lie within 2.5 deviations.
+UNSEEN_BY_DEPTH: Final = 3.0
+UNSEEN_BY_FEATURES: Final = 5.0
 INDEPENDENT: Final = 3.0  # points of a map that err together: its keyframes are off as a whole
 
 
@@ -40,6 +44,15 @@ def largest_sigmas(covariance: Float64[np.ndarray, "6 6"]) -> tuple[float, float
     parts = covariance[:3, :3], covariance[3:, 3:]
     rotation, translation = (float(np.sqrt(np.linalg.eigvalsh(part)[-1])) for part in parts)
     return rotation, translation
+
+
+def told_sigmas(covariance: Float64[np.ndarray, "6 6"], by_depth: bool) -> tuple[float, float]:
+    """(radians, units): deviations as they are told. What all points have in common, as a colour
+    camera that is not where the depth camera has it, shows in no residual and does not average out.
+    by_depth: the image's own depth placed it."""
+    rotation, translation = largest_sigmas(covariance)
+    factor = UNSEEN_BY_DEPTH if by_depth else UNSEEN_BY_FEATURES
+    return factor * rotation, factor * translation
 
 
 def refined(

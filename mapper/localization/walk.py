@@ -18,7 +18,7 @@ from mapper.frontends.rgbd.hypotheses import HypothesisMaker
 from mapper.localization.dense_placement import placed_by_depth
 from mapper.localization.localization import Localization
 from mapper.localization.localizer import ALIGNED, Localizer
-from mapper.localization.refinement import largest_sigmas
+from mapper.localization.refinement import told_sigmas
 from mapper.vision.dense_alignment import PosePrior
 from mapper.vision.depth_pyramid import DepthPyramid
 
@@ -120,7 +120,7 @@ class _Follower:
         off = inverse(T) @ dense.T_world_camera
         if float(np.linalg.norm(off[:3, 3])) > OFF[0] or rotation_angle(off[:3, :3]) > OFF[1]:
             return None
-        rotation, translation = largest_sigmas(dense.covariance)
+        rotation, translation = told_sigmas(dense.covariance, by_depth=True)
         return replace(
             there,
             T_world_camera=orthonormalised(dense.T_world_camera),
