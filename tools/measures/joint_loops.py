@@ -33,6 +33,7 @@ from mapper.core.intrinsics import Intrinsics
 from mapper.core.prediction import Prediction
 from mapper.core.prediction_files import load_prediction
 from mapper.core.sim3 import similarity
+from mapper.core.trajectory import nearest_times
 from mapper.errors import InputError
 from mapper.frontends.da3.chunks.stream import ChunkStream
 from mapper.frontends.keyframe_loop.config import LoopRules
@@ -214,7 +215,9 @@ def read(path: Path, stride: int, most: int) -> Truth:
             depths.append(cv2.resize(frame.depth, SIZE, interpolation=cv2.INTER_NEAREST))
             images.append(cv2.resize(frame.image, SIZE, interpolation=cv2.INTER_AREA))
             timestamps.append(frame.timestamp)
-        poses = sequence.ground_truth.T_world_camera[: len(depths)]
+        # Of all frames of the sequence, whatever the stride.
+        every = sequence.ground_truth
+        poses = every.T_world_camera[nearest_times(every.timestamps, np.array(timestamps))]
         camera = sequence.intrinsics.resized(*SIZE)
         return Truth(poses, np.stack(depths), camera, np.stack(images), np.array(timestamps))
 

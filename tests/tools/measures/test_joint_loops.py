@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from measures.joint_loops import (
     error,
     mapped,
     prediction,
+    read,
     rendered,
     streamed,
 )
@@ -24,6 +26,8 @@ from mapper.core.prediction_files import save_prediction
 from mapper.frontends.da3.chunks.stream import ChunkStream
 from mapper.frontends.keyframe_loop.config import LoopRules
 from mapper.frontends.keyframe_loop.stream import KeyframeStream, Limits
+from mapper.io.sequences.open_sequence import open_sequence
+from mapper.rooms.sample.sequence import make_sample
 
 NONE = Errors(turn=0, move=0, depth=0, smooth=0, pixel=0)
 CAMERA = Intrinsics(20.0, 20.0, 11.5, 7.5, 24, 16)
@@ -72,3 +76,12 @@ def test_the_backend_is_given_what_the_stream_said(truth: Truth, tmp_path: Path)
     again = rendered(tmp_path)
     np.testing.assert_array_equal(again.T_world_camera[0], answers[7].T_world_camera)
     np.testing.assert_array_equal(again.images[0], truth.images[7])
+
+
+def test_each_frame_has_its_own_pose_whatever_the_stride(tmp_path: Path) -> None:
+    room = make_sample(tmp_path / "room", 4, 80, 60)
+    with closing(open_sequence(room)) as sequence:
+        assert sequence.ground_truth is not None
+        every = sequence.ground_truth.T_world_camera
+    np.testing.assert_allclose(read(room, 1, 9).T_world_camera, every, atol=1e-9)
+    np.testing.assert_allclose(read(room, 2, 9).T_world_camera, every[::2], atol=1e-9)
