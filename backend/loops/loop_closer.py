@@ -23,15 +23,16 @@ from mapper.backend.loops.held_alignment import held_alignment
 from mapper.backend.loops.loop_candidates import Candidate, CandidateConfig, CandidateFinder
 from mapper.backend.loops.loop_decision import LoopDecision, Measured, Refusal
 from mapper.backend.loops.odometry_chain import OdometryChain
-from mapper.backend.loops.second_opinion import Support, ViewPair, second_opinion
+from mapper.backend.loops.second_opinion import ADVANTAGE, Support, ViewPair, second_opinion
 from mapper.backend.loops.step_recovery import recognised_start
 from mapper.backend.loops.view_consistency import two_way_consistency
 from mapper.core.quantities import Positive, Probability, Share, Sigmas
 from mapper.core.settings_model import settings
 from mapper.core.sim3 import inverse_similarity
-from mapper.vision.alignment_evidence import Evidence
+from mapper.vision.alignment_evidence import Comparison, Evidence
 from mapper.vision.belief import probability_right
 from mapper.vision.dense_alignment import Alignment, align
+from mapper.vision.doubt.common_view import advantage
 from mapper.vision.matching import FeatureMatcher
 
 # Where both the chain's covariance and the loop's own are counted: one right loop in ten thousand
@@ -120,8 +121,11 @@ class LoopCloser:
             aligned = held_alignment(views, aligned, start, alignment)
         evidence = views.evidence(aligned.S_reference_source)
         measured, fault = self._judged(pair, aligned, views, evidence)
-        # From the side light differs; features that led there and stayed there are evidence too.
+        # From the side light differs; features that led there and stayed there are evidence too,
+        # but not against more: things that repeat match as well.
         is_unlikely = fault is not None and fault[0] == Refusal.UNLIKELY and inliers > 0
+        if is_unlikely and _explains_more(pair.S_old_new, views, aligned.S_reference_source):
+            is_unlikely = False
         if fault is not None and not is_unlikely:
             return None, pair.decision(inliers, fault, measured)
         opinion = second_opinion(
@@ -206,6 +210,14 @@ class LoopCloser:
         if measured.probability is not None and measured.probability < config.min_probability:
             return Refusal.UNLIKELY, config.min_probability
         return None
+
+
+def _explains_more(S_old_new: np.ndarray, views: ViewPair, S_found: np.ndarray) -> bool:
+    """Whether the graph's place of a pair explains more than another one, by what both show; of
+    another world nothing is known. S_old_new: identity then."""
+    if not views.is_measured or np.array_equal(S_old_new, np.eye(4)):
+        return False
+    return advantage(Comparison.of(views.a, views.b), S_old_new, S_found) >= ADVANTAGE
 
 
 def _were_adjusted(old: Keyframe, new: Keyframe) -> bool:
