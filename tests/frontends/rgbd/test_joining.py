@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 
 import numpy as np
 import pytest
@@ -19,9 +18,9 @@ from mapper.frontends.rgbd.joining import guess
 from mapper.frontends.rgbd.lost_run import LONG
 from mapper.frontends.rgbd.track import Track
 from mapper.frontends.rgbd.view import View
-from mapper.rooms.sample.camera import sample_intrinsics
 from mapper.vision.orb import OrbMatcher
 from tests.support.room_views import Room, distance
+from tests.support.views.lost_camera import black, taken_up_again
 
 TRACKING, LOST, RELOCALISED = TrackingState
 CONFIG = RgbdConfig()
@@ -30,11 +29,6 @@ FAR = 120  # a frame that shares nothing with the first ones
 
 def view(frame: Frame) -> View:
     return View.of(frame, OrbMatcher())
-
-
-def black(index: int) -> Frame:
-    image, depth = np.zeros((240, 320, 3), np.uint8), np.zeros((240, 320), np.float32)
-    return Frame(index, index / 30, image, depth, sample_intrinsics(320, 240))
 
 
 def grey(frame: Frame) -> Frame:
@@ -153,17 +147,7 @@ def test_a_guess_is_taken_up_again_after_a_kill(
     room: Room, known_joint: np.ndarray, cut: int
 ) -> None:
     frames = [room.frame(0), *(room.frame(FAR + k) for k in range(LONG))]
-    by_index = {frame.index: frame for frame in frames}
-    whole = RgbdFrontend()
-    for frame in frames[:cut]:
-        whole.step(frame)
-    note = json.loads(json.dumps(whole.snapshot().note()))
-    again = RgbdFrontend()
-    again.restore(note, by_index.__getitem__)
-    for frame in frames[cut:]:
-        whole.step(frame)
-        again.step(frame)
-    expected, found = whole.flush(), again.flush()
+    expected, found = taken_up_again(frames, cut)
     assert len(found) == LONG
     for a, b in zip(expected, found, strict=True):
         np.testing.assert_array_equal(a.T_world_camera, b.T_world_camera)

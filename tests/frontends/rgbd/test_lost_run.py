@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 
-from mapper.core.frame import Frame
 from mapper.frontends.base import TrackingState
 from mapper.frontends.rgbd.config import RgbdConfig
 from mapper.frontends.rgbd.frontend import RgbdFrontend
-from mapper.rooms.sample.camera import sample_intrinsics
 from tests.support.room_views import Room, distance
+from tests.support.views.lost_camera import black, taken_up_again
 
 TRACKING, LOST, RELOCALISED = TrackingState
-
-
-def black(index: int) -> Frame:
-    image, depth = np.zeros((240, 320, 3), np.uint8), np.zeros((240, 320), np.float32)
-    return Frame(index, index / 30, image, depth, sample_intrinsics(320, 240))
 
 
 def elsewhere(room: Room, count: int) -> list[int]:
@@ -94,17 +86,7 @@ def test_darkness_ends_a_run(room: Room) -> None:
 @pytest.mark.parametrize("cut", [2, 4])
 def test_a_run_of_lost_frames_is_taken_up_again_bit_for_bit(room: Room, cut: int) -> None:
     frames = [room.frame(0), room.frame(1), *(room.frame(i) for i in elsewhere(room, 5))]
-    by_index = {frame.index: frame for frame in frames}
-    whole = RgbdFrontend()
-    for frame in frames[:cut]:
-        whole.step(frame)
-    note = json.loads(json.dumps(whole.snapshot().note()))
-    again = RgbdFrontend()
-    again.restore(note, by_index.__getitem__)
-    for frame in frames[cut:]:
-        whole.step(frame)
-        again.step(frame)
-    expected, found = whole.flush(), again.flush()
+    expected, found = taken_up_again(frames, cut)
     assert len(expected) == 5 and [p.frame_index for p in found] == elsewhere(room, 5)
     for a, b in zip(expected, found, strict=True):
         np.testing.assert_array_equal(a.T_world_camera, b.T_world_camera)
