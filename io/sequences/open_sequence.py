@@ -54,11 +54,8 @@ _KNOWN = (
     "scan, a COLMAP model, transforms.json, another dataset's layout (docs/inputs.md), a video "
     "file or a ROS bag"
 )
-ADDRESSES: Final = (
-    "http:",
-    "https:",
-    "rtsp:",
-)  # begin paths so, of whose two slashes pathlib keeps one
+# So paths begin that are addresses; of two slashes pathlib keeps one.
+ADDRESSES: Final = ("http:", "https:", "rtsp:")
 _FILES: Final = (".sens", ".r3d")  # that are sequences, beside videos and bags
 
 
