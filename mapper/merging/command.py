@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import filecmp
+import itertools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -37,6 +39,17 @@ def merge_runs(
     if out.exists() and not (out.is_dir() and is_left_over(out)):
         refuse_to_replace(out, overwrite, remedy="")
     runs = opened_runs(paths)
+    _refuse_copies([each.run for each in runs])
     merged = merge(runs, merging_config(runs, changes), say, workers)
     with created(out, overwrite) as run:
         return run, write_merged(run, merged)
+
+
+def _refuse_copies(runs: Sequence[RunDirectory]) -> None:
+    """A run and its copy would bear each other out in all that is wrong with both."""
+    for one, other in itertools.combinations(runs, 2):
+        if filecmp.cmp(one.journal, other.journal, shallow=False):
+            raise ConfigError(
+                f"{other.path}: holds the same as {one.path}, keyframe by keyframe; name two runs "
+                "that differ"
+            )

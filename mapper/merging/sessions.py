@@ -18,6 +18,7 @@ from mapper.errors import ConfigError, InputError
 from mapper.merging.shift import Shift
 from mapper.run.directory import RunDirectory
 from mapper.saved.map import load_graph, load_map
+from mapper.saved.opened_map import check_version
 from mapper.saved.results import backend_settings_of, known_counts
 from mapper.slam.frame_counts import FrameCounts
 
@@ -64,6 +65,7 @@ def opened_at(path: Path, shift: Shift) -> MergedRun:
 
 def _opened(path: Path) -> RunDirectory:
     run = RunDirectory.open(path)
+    check_version(run)
     if run.journal.exists() and not any(run.keyframes.path(0).parent.glob("*.npz")):
         raise InputError(
             f"{path}: its keyframe files are gone (keyframes/), and nothing can be compared "

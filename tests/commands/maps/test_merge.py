@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from mapper.backend.sessions.encounters import EncounterSearch
 from mapper.backend.sessions.meeting import meeting
@@ -112,12 +113,22 @@ def of_another_version(run: Path, tmp_path: Path) -> Path:
     return other
 
 
+def of_a_later_version(run: Path, tmp_path: Path) -> Path:
+    later = Path(shutil.copytree(run, tmp_path / "later"))
+    description = yaml.safe_load((later / "run.yaml").read_text())
+    description["versions"]["mapper"] = "99.0"
+    (later / "run.yaml").write_text(yaml.safe_dump(description))
+    return later
+
+
 def test_bad_input_is_one_line_and_leaves_nothing(
     mapped: Path, second: Path, tmp_path: Path, command: Command
 ) -> None:
     there = Path(shutil.copytree(second, tmp_path / "there"))
     wrong = {
         "named twice": (mapped, mapped),
+        "holds the same as": (mapped, shutil.copytree(mapped, tmp_path / "copy")),
+        "made by mapper 99.0": (mapped, of_a_later_version(second, tmp_path)),
         "two runs at least": (mapped,),
         "keyframe files are gone": (mapped, without_keyframes(second, tmp_path)),
         "another version of mapper": (of_another_version(second, tmp_path), mapped),
