@@ -32,6 +32,7 @@ from mapper.backend.priors.knowledge import Knowledge
 from mapper.backend.self_doubt.doubt import SelfDoubt, doubt
 from mapper.backend.self_doubt.held_frames import HeldFrameCounter, HeldFrames
 from mapper.backend.settled_poses import SettledPoses
+from mapper.backend.shared_camera import refocus, take_newest_camera
 from mapper.core.mesh import Mesh
 from mapper.core.prediction import Prediction
 from mapper.core.sim3 import rigid_part
@@ -156,6 +157,7 @@ class Backend:
 
     def finalise(self, aligner: Aligner | None = None) -> None:
         """Optimise the graph for good, align, and fuse the maps that this makes better."""
+        take_newest_camera(self.keyframes, self.maps)
         final = finalise(
             self.keyframes,
             self.graph,
@@ -166,6 +168,7 @@ class Backend:
             self._take_out,
         )
         self.graph.poses.update(final.poses)
+        refocus(self.keyframes, self.maps, final.focal_factor)
         if final.is_aligned:
             self._take_out(final)
         if final.is_aligned or final.was_tied:

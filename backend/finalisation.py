@@ -59,7 +59,11 @@ def finalise(
     if aligner is not None:
         return tied_again(aligner(final, maps.map), graph, known)
     if _is_to_be_aligned(keyframes[0], maps, config):
-        return tied_again(globally_aligned(final, graph, maps, config.alignment), graph, known)
+        has_one_camera = all(keyframe.shares_camera for keyframe in final.keyframes)
+        aligned = globally_aligned(
+            final, graph, maps, config.alignment, is_focal_open=has_one_camera
+        )
+        return tied_again(aligned, graph, known)
     return final
 
 
@@ -122,9 +126,11 @@ def globally_aligned(
     maps: MapCache,
     config: GlobalAlignmentConfig,
     progress: Progress | None = None,
+    is_focal_open: bool = False,
 ) -> GlobalMap:
     """The map with its keyframes aligned; as it is where that fails, or they are too many.
 
+    is_focal_open: all have one camera, and what its focal length is may come of the alignment.
     Those that are left out take no part and follow their neighbours. The graph stays as it is.
     """
     poses = final.fused_poses
@@ -144,7 +150,8 @@ def globally_aligned(
     edges = [e for e in graph.edges if e.i in poses and e.j in poses and graph.is_inlier(e)]
     # What a frontend adjusted together stays: matches of whole images are worse than its points.
     adjusted = {k for e in edges if e.kind == EdgeKind.ADJUSTED for k in (e.i, e.j)}
-    task = AlignmentTask(poses, edges, pairs, graph.free_scale, tuple(sorted(adjusted)))
+    fixed = tuple(sorted(adjusted))
+    task = AlignmentTask(poses, edges, pairs, graph.free_scale, fixed, is_focal_open)
     alignment = try_to_align(task, maps.map, config, progress)
     if alignment is None:
         return final

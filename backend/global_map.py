@@ -51,6 +51,11 @@ class GlobalMap:
         return {k: S for k, S in self.poses.items() if k not in self.left_out}
 
     @property
+    def focal_factor(self) -> float:
+        """What the alignment makes of all focal lengths; 1 where it left them as they were."""
+        return 1.0 if self.alignment is None else self.alignment.focal_factor
+
+    @property
     def image_size(self) -> tuple[int, int] | None:
         """Width and height of the first keyframe; None where there is none."""
         if not self.keyframes:

@@ -27,6 +27,7 @@ from mapper.frontends.base import TrackingState
 from mapper.frontends.device_settings import inference_on
 from mapper.frontends.images import Layout
 from mapper.frontends.masking import masked
+from mapper.frontends.one_camera import UNSEEN
 from mapper.frontends.precision import choose_precision
 from mapper.runtime.torch_device import choose_device
 from mapper.weights.registry import resolve_weights
@@ -54,6 +55,10 @@ class LearnedOptions(Protocol):
     @property
     def use_calibration(self) -> bool:
         """Whether a known camera's rays replace the network's."""
+
+    @property
+    def one_camera(self) -> bool:
+        """Whether all frames are of one camera."""
 
     @property
     def min_confidence(self) -> float:
@@ -142,6 +147,9 @@ class LearnedFrontend(ABC):
         self.state = TrackingState.LOST
         self.values: dict[str, float] = {}
         self._common = options
+        self._settings = settings
+        self._camera = UNSEEN
+        self._camera_layout: Layout | None = None  # of its images; kept over a reset
         self._device = choose_device(options.device, f"{settings}.device", mps=True)
         self.precision = choose_precision(options.precision, self._device, f"{settings}.precision")
         logger.info("%s: computes in %s; heads in float32", name, self.precision)
@@ -193,6 +201,9 @@ class LearnedFrontend(ABC):
                 f"{self.name} needs frames of one size"
             )
         self._layout = layout
+        if self._camera_layout not in (None, layout):
+            self._camera = UNSEEN
+        self._camera_layout = layout
         camera = None
         if frame.intrinsics is not None and self._common.use_calibration:
             camera = layout.intrinsics(frame.intrinsics)
@@ -210,11 +221,11 @@ class LearnedFrontend(ABC):
             logger.warning("frame %d: the network's output is not finite", shown.index)
             self.state, self.values = TrackingState.LOST, {}
             return []
-        intrinsics = shown.camera or answer.camera()
+        intrinsics = shown.camera or self._implied(answer.camera())
         points = answer.points
         if points.ndim == 2:
             points = backproject(points, intrinsics)
-        elif shown.camera is not None:
+        elif shown.camera is not None or self._common.one_camera:
             points = backproject(points[..., 2].astype(np.float32), intrinsics)
         behind = points[..., 2] <= 0  # a dense head can put points there; no camera sees them
         ignored = behind | (answer.confidence < self._common.min_confidence)
@@ -232,6 +243,7 @@ class LearnedFrontend(ABC):
             segment=self._segment,
             descriptor=answer.descriptor,
             noise=self.noise,
+            shares_camera=shown.camera is None and self._common.one_camera,
         )
         prediction = masked(prediction, shown.mask)
         self.state = TrackingState.TRACKING
@@ -242,6 +254,13 @@ class LearnedFrontend(ABC):
             **answer.values,
         }
         return [prediction]
+
+    def _implied(self, camera: Intrinsics) -> Intrinsics:
+        """The camera of a frame of which the network implies this one."""
+        if not self._common.one_camera:
+            return camera
+        self._camera = self._camera.after(camera).told(f"{self._settings}.one_camera")
+        return self._camera.camera(camera)
 
 
 def finite(*arrays: Float[np.ndarray, ...]) -> bool:

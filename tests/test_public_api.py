@@ -29,7 +29,7 @@ CALLED = {
     "live=False, known=Knowledge())",
     "Prediction": "(frame_index, timestamp, pointmap, confidence, T_world_camera, intrinsics, "
     "image, is_metric, segment=0, descriptor=None, noise=DepthNoise(), uncertainty=None, "
-    "is_still=False)",
+    "is_still=False, shares_camera=False)",
     "Trajectory": "(timestamps, T_world_camera)",
     "UpdateEvent": "(poses, is_final)",
     "load_config": "(profile=None, changes=(), given=None)",

@@ -17,7 +17,6 @@ from mapper.core.quantities import (
     Share,
     Sigmas,
     SigmasOrZero,
-    Switch,
     Unit,
 )
 from mapper.core.settings_model import settings
@@ -44,7 +43,9 @@ class GlobalAlignmentConfig:
     edge_weight: of the pose graph's edges, which hold what no correspondence does.
     residual: pixel for calibrated cameras, ray for others; auto = by whether all keyframes have
         one camera.
-    refine_focal: one factor on all focal lengths is optimised too.
+    refine_focal: one factor on all focal lengths is optimised too; auto = while
+        mapping, where the frontend knows only that all keyframes have one camera, whose focal
+        length is then what comes of it.
     kernel_scale: of the robust kernel (Geman-McClure).
     device: where it is computed; auto = a GPU if there is one, but the CPU while mapping, when the
         GPU is the frontend's.
@@ -65,7 +66,7 @@ class GlobalAlignmentConfig:
     correction_rows: AtLeastTwo = 3
     edge_weight: NonNegative = 0.05
     residual: Literal["auto", "pixel", "ray"] = "auto"
-    refine_focal: Switch = False
+    refine_focal: Literal["auto", "always", "never"] = "auto"
     kernel_scale: Sigmas = 3.0
     device: Device = "auto"
     max_keyframes: Keyframes = 2000

@@ -62,7 +62,7 @@ def align_newest(
     task = AlignmentTask(poses, edges, pairs, graph.free_scale, window[:FIXED])
     # On a GPU it would queue up behind the frontend's frames, each time that it waits for a number.
     device = "cpu" if config.device == "auto" else config.device
-    settings = replace(config, rounds=online.rounds, refine_focal=False, device=device)
+    settings = replace(config, rounds=online.rounds, refine_focal="never", device=device)
     with one_thread():  # the frontend needs the other cores
         aligned = try_to_align(task, maps.map, settings)
     if aligned is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -13,6 +14,7 @@ from mapper.core.intrinsics import Intrinsics
 from mapper.core.pose_uncertainty import PoseUncertainty
 from mapper.vision.local_features import LocalFeatures
 
+FEWEST_STEPS: Final = 3  # frames that tell what a usual step is
 # A tracked frame, in a visit.
 PACKED: Final = np.dtype(
     [("index", np.int64), ("timestamp", np.float64), ("T_visit_camera", np.float32, (3, 4))]
@@ -91,8 +93,8 @@ class Keyframe:
     follows the one before in time, but not in the frontend's tracking, which found out later where
     it was. uncertainty: of its pose in the frontend's world, in its own units, where the frontend
     knows it; not kept on disk, as edges are made of it at once. turning: rad/s, how fast the camera
-    turned when it was opened; 0 where nothing tells. Its depth map is large and lives in the
-    MapCache under its id.
+    turned when it was opened; 0 where nothing tells. shares_camera: see Prediction. Its depth map
+    is large and lives in the MapCache under its id.
     """
 
     id: int
@@ -111,6 +113,7 @@ class Keyframe:
     is_found: bool = False
     uncertainty: PoseUncertainty | None = None
     turning: float = 0.0
+    shares_camera: bool = False
 
     @property
     def is_adjusted(self) -> bool:
@@ -143,6 +146,28 @@ class Keyframe:
 def shares_frame(previous: Keyframe, new: Keyframe) -> bool:
     """A frontend that was reset saw the last frame of one segment again as the next one's first."""
     return previous.segment != new.segment and previous.frames[-1].frame_index == new.frame_index
+
+
+def jumped_at_once(previous: Keyframe, new: Keyframe, T_previous_new: np.ndarray) -> bool:
+    """Whether a keyframe is elsewhere than its frontend said because of the last step to it, and
+    not of all the frames in between, to which what is missing then belongs as well.
+
+    T_previous_new: (4, 4), where it is.
+    """
+    said = new.T_previous_keyframe
+    if said is None or len(previous.frames) < FEWEST_STEPS:
+        return True
+    placed = [frame.T_keyframe_camera for frame in previous.frames]
+    steps = [_moved(a, b, previous.median_depth) for a, b in pairwise(placed)]
+    last = _moved(placed[-1], said, previous.median_depth)
+    missing = _moved(said, T_previous_new, previous.median_depth)
+    return last - float(np.median(steps)) > missing / 2
+
+
+def _moved(a: np.ndarray, b: np.ndarray, depth: float) -> float:
+    """From one pose to another, in radians of what is seen at that depth."""
+    T = inverse(a) @ b
+    return float(np.linalg.norm(T[:3, 3])) / depth + rotation_angle(T[:3, :3])
 
 
 def turning_of(previous: Keyframe | None, new: Keyframe) -> float:

@@ -122,6 +122,7 @@ class KeyframeTracker:
             T_previous,
             is_found=is_found(prediction),
             uncertainty=prediction.uncertainty,
+            shares_camera=prediction.shares_camera,
         )
         self._maps.put(keyframe.id, KeyframeMap.of(prediction))
         self._current, self._standing = keyframe, 0

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mapper.backend.graph.edge import Edge, EdgeKind
-from mapper.backend.keyframes.keyframe import Keyframe, shares_frame
+from mapper.backend.keyframes.keyframe import Keyframe, jumped_at_once, shares_frame
 from mapper.backend.keyframes.map_cache import MapCache
 from mapper.backend.loops.held_alignment import held_alignment
 from mapper.backend.loops.second_opinion import Opinion, Support, ViewPair, second_opinion
@@ -156,6 +156,8 @@ def measure_odometry(
     drift = inverse(previous.T_odometry_keyframe) @ new.T_odometry_keyframe
     correction = None if shared else log_sim3(inverse(drift) @ S)
     T_previous_new = rigid_part(S) if jumped else None
+    if jumped and free_scale and not jumped_at_once(previous, new, rigid_part(S)):
+        T_previous_new = None
     return OdometryMeasurement(edge, correction, True, T_previous_new)
 
 

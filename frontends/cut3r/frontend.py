@@ -118,6 +118,7 @@ class Cut3rFrontend(LearnedFrontend):
             self._memory,
             self._T_known_first,
             self._anchor.scale,
+            self._camera,
         )
 
     def restore(self, note: dict[str, Any], read_frame: Callable[[int], Frame]) -> None:
@@ -135,6 +136,7 @@ class Cut3rFrontend(LearnedFrontend):
         self._frames_in_segment = memory.frames_in_segment
         self._anchor = Anchor(memory.T_world_segment, memory.scale)
         self._T_known_first = memory.T_known_first
+        self._camera = memory.camera
 
     def _layout_of(self, width: int, height: int) -> Layout:
         patch = self._model.config.patch_size

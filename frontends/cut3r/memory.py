@@ -12,6 +12,7 @@ import torch
 
 from mapper.errors import InputError
 from mapper.frontends.cut3r.state import Cut3rState
+from mapper.frontends.one_camera import UNSEEN, OneCamera
 
 if TYPE_CHECKING:
     from jaxtyping import Float64
@@ -24,6 +25,7 @@ class Cut3rMemory:
     rule: which it is, with its numbers: another one could not take up the state.
     frames_in_segment: since the state began. T_world_segment: of its first frame. scale: of its
     unit in the world's.
+    camera: what its frames have implied of it.
     T_known_first: of that frame by the poses that are known from elsewhere; None where it has none.
     """
 
@@ -34,6 +36,7 @@ class Cut3rMemory:
     state: Cut3rState | None
     T_known_first: Float64[np.ndarray, "4 4"] | None = None
     scale: float = 1.0
+    camera: OneCamera = UNSEEN
 
     def note(self) -> dict[str, Any]:
         """As plain values; the state's tensors are text, 13 MB of it at the published sizes."""
@@ -44,6 +47,7 @@ class Cut3rMemory:
             "T_world_segment": self.T_world_segment.tolist(),
             "state": None if self.state is None else _text(self.state),
             "scale": self.scale,
+            "camera": self.camera.note(),
             "T_known_first": None if self.T_known_first is None else self.T_known_first.tolist(),
         }
 
@@ -62,6 +66,7 @@ class Cut3rMemory:
             state,
             None if known is None else np.array(known, dtype=np.float64),
             float(note.get("scale", 1.0)),
+            OneCamera.of(note.get("camera")),
         )
 
 

@@ -54,6 +54,8 @@ class Cut3rOptions:
     resume_state: write the state into the checkpoint at every keyframe, 13 MB at the published
         sizes, so that --resume goes on as if nothing had happened; else in a new segment.
     use_calibration: where the camera is known, its rays replace the predicted ones.
+    one_camera: where it is not, all frames are of one: its focal length is the mean of what the
+        network implies, and is found anew with the map; else each frame has its own.
     known_poses: show the network the known poses of --poses too, as ray maps beside the images: in
         metres, of a known camera. Its training shows it such in a fifth of the views; what it
         makes of them with trained weights has not been measured.
@@ -80,6 +82,7 @@ class Cut3rOptions:
     chain_resets: Switch = False
     resume_state: Switch = False
     use_calibration: Switch = True
+    one_camera: Switch = True
     known_poses: Switch = False
     cross_view: Switch = False
     device: Device = "auto"

@@ -48,6 +48,8 @@ class Da3Options:
     context: earlier views that da3-posed shows with each.
     min_confidence: of points worth mapping, which all have more than 1.
     use_calibration: where the camera is known, its rays replace the predicted ones.
+    one_camera: where it is not, all frames are of one: its focal length is the mean of what the
+        network implies, and is found anew with the map; else each frame has its own.
     device: where the network runs; auto = a GPU if there is one.
     precision: of the network's products; the heads stay float32. auto = bfloat16 where the
         processor multiplies it faster than float32; int8 = weights and tokens of the linear
@@ -74,6 +76,7 @@ class Da3Options:
     context: Frames = 4
     min_confidence: NonNegative = 0.0
     use_calibration: Switch = True
+    one_camera: Switch = True
     device: Device = "auto"
     precision: ProductType = "auto"
     compile: Compiling = "auto"

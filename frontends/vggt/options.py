@@ -73,6 +73,8 @@ class CommonOptions:
     points: depth = the depth head's map along the rays of the camera, head = the point head's
         points in the world, carried into the camera by its pose.
     use_calibration: where the camera is known, its rays replace the predicted ones.
+    one_camera: where it is not, all frames are of one: its focal length is the mean of what the
+        network implies, and is found anew with the map; else each frame has its own.
     device: where the network runs; auto = a GPU if there is one.
     precision: of the network's products; the heads stay float32. auto = bfloat16 where the
         processor multiplies it faster than float32; int8 = weights and tokens of the linear
@@ -86,6 +88,7 @@ class CommonOptions:
     image_size: PixelsOrZero = 0
     points: Literal["depth", "head"] = "depth"
     use_calibration: Switch = True
+    one_camera: Switch = True
     device: Device = "auto"
     precision: ProductType = "auto"
     compile: Compiling = "auto"

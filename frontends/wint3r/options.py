@@ -36,6 +36,8 @@ class Wint3rOptions:
     min_confidence: of points worth mapping, which all have more than 1; the published
         reconstruction has no such threshold.
     use_calibration: where the camera is known, its rays replace the predicted ones.
+    one_camera: where it is not, all frames are of one: its focal length is the mean of what the
+        network implies, and is found anew with the map; else each frame has its own.
     device: where the network runs; auto = a GPU if there is one.
     precision: of the network's products; the heads stay float32. auto = bfloat16 where the
         processor multiplies it faster than float32; int8 = weights and tokens of the linear
@@ -53,6 +55,7 @@ class Wint3rOptions:
     farthest: Units = 500.0
     min_confidence: NonNegative = 0.0
     use_calibration: Switch = True
+    one_camera: Switch = True
     device: Device = "auto"
     precision: ProductType = "auto"
     compile: Compiling = "auto"

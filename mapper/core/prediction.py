@@ -26,7 +26,8 @@ class Prediction:
     segment: poses and scale are mutually consistent within one segment only.
     noise: of the pointmap along z, where the confidence is good.
     uncertainty: of the pose, where the frontend knows it. is_still: the camera stands where it
-    stood when the frame before was taken, which the images tell.
+    stood when the frame before was taken, which the images tell. shares_camera: nobody knows the
+    camera, but that it is the same in all such frames; later ones know it better.
     """
 
     frame_index: int
@@ -42,6 +43,7 @@ class Prediction:
     noise: DepthNoise = LEARNED
     uncertainty: PoseUncertainty | None = None
     is_still: bool = False
+    shares_camera: bool = False
 
     @property
     def has_points(self) -> bool:

@@ -30,6 +30,7 @@ LAYOUT: Final = Layout(
         "segment": Array("<i8"),
         "descriptor": Array("<f4", ("d",), optional=True, finite=True),
         "noise": Array("number", (3,), optional=True, finite=True),
+        "shares_camera": Array("|b1", optional=True),
     },
 )
 
@@ -57,6 +58,7 @@ def save_prediction(folder: Path, prediction: Prediction) -> None:
         "is_metric": np.bool_(prediction.is_metric),
         "segment": np.int64(prediction.segment),
         "noise": np.array(astuple(prediction.noise), np.float64),
+        "shares_camera": np.bool_(prediction.shares_camera),
     }
     if prediction.descriptor is not None:
         arrays["descriptor"] = prediction.descriptor
@@ -81,6 +83,7 @@ def load_prediction(path: Path) -> Prediction:
         int(arrays["segment"]),
         arrays.get("descriptor"),
         DepthNoise(*arrays["noise"].tolist()) if "noise" in arrays else LEARNED,
+        shares_camera=bool(arrays.get("shares_camera", False)),
     )
 
 

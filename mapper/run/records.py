@@ -36,6 +36,7 @@ def keyframe_record(keyframe: Keyframe) -> dict[str, Any]:
         "T_previous_keyframe": _plain(keyframe.T_previous_keyframe),
         "is_found": keyframe.is_found,
         "turning": keyframe.turning,
+        "shares_camera": keyframe.shares_camera,
         "T_odometry_last": _plain(keyframe.T_odometry_last),
         "median_depth": keyframe.median_depth,
         "T_odometry_keyframe": keyframe.T_odometry_keyframe.ravel().tolist(),
@@ -82,6 +83,7 @@ def keyframe_from_record(
         _matrix(record.get("T_odometry_last")),
         is_found=bool(record.get("is_found", False)),
         turning=float(record.get("turning", 0.0)),
+        shares_camera=bool(record.get("shares_camera", False)),
     )
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from mapper.config.settings import MapperConfig
 from mapper.core.frame import Frame
+from mapper.core.geometry import backproject
 from mapper.core.intrinsics import Intrinsics
 from mapper.core.prediction import Prediction
 from mapper.errors import InputError
@@ -20,6 +21,7 @@ from mapper.frontends.cut3r.frontend import Cut3rFrontend
 from mapper.frontends.cut3r.options import Cut3rOptions
 from mapper.frontends.layers import int8_linear
 from mapper.frontends.learned import PREPARED, LearnedFrontend, PreparedImages
+from mapper.frontends.one_camera import UNSEEN
 from mapper.frontends.registry import create_frontend
 from mapper.frontends.vggt.frontend import create
 from mapper.frontends.vggt.options import Stream3rOptions
@@ -102,6 +104,36 @@ def test_the_camera_is_the_networks_where_it_is_unknown_or_not_wanted(
     (unwanted,) = answers(build(family, use_calibration=False), frames(family, 1, known))
     assert implied.intrinsics == unwanted.intrinsics != known
     np.testing.assert_array_equal(implied.pointmap, unwanted.pointmap)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_frames_of_an_unknown_camera_have_one_that_is_known_better_with_each(
+    build: Build, family: str
+) -> None:
+    shown = frames(family, 4)
+    each = answers(build(family, one_camera=False), shown)
+    known = UNSEEN
+    for own, prediction in zip(each, answers(build(family), shown), strict=True):
+        known = known.after(own.intrinsics)
+        assert prediction.shares_camera and not own.shares_camera
+        assert prediction.intrinsics == known.camera(own.intrinsics)
+        rays = backproject(prediction.depth, prediction.intrinsics)
+        np.testing.assert_allclose(prediction.pointmap, rays, atol=1e-5)
+    assert known.camera(each[-1].intrinsics) != each[-1].intrinsics
+    camera = Intrinsics(50.0, 52.0, 20.0, 14.0, *SIZES[family])
+    (given,) = answers(build(family), frames(family, 1, camera))
+    assert not given.shares_camera
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_images_of_another_size_are_of_another_camera(build: Build, family: str) -> None:
+    frontend = build(family)
+    answers(frontend, frames(family, 3))
+    frontend.reset()
+    turned = [replace(f, image=np.swapaxes(f.image, 0, 1).copy()) for f in frames(family, 1)]
+    (anew,) = answers(frontend, turned)
+    (alone,) = answers(build(family), turned)
+    assert anew.intrinsics == alone.intrinsics
 
 
 @pytest.mark.parametrize("family", FAMILIES)

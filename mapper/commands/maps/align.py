@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 EPILOG = """examples:
   mapper align runs/desk
-  mapper align runs/desk --set alignment.rounds=8 --set alignment.refine_focal=true
+  mapper align runs/desk --set alignment.rounds=8 --set alignment.refine_focal=always
 
 Compares every keyframe with those that see the same, densely, and moves all of them, and a smooth
 correction of their depth, to where they agree best. Works on finished and on interrupted runs, and

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import pytest
 
+from mapper.backend.alignment import alignment
 from mapper.backend.alignment.alignment import (
     AlignmentTask,
     GlobalAlignment,
@@ -130,16 +131,39 @@ def test_the_first_keyframe_holds_the_world(scene: Scene, aligned: GlobalAlignme
         np.testing.assert_allclose(held.poses[k], scene.start[k], atol=1e-5)
 
 
-@pytest.mark.parametrize("factor", [0.84, 0.93, 1.0, 1.07, 1.15])
-def test_a_wrong_focal_length_comes_back(scene: Scene, factor: float) -> None:
+def seen_with_focal_lengths(scene: Scene, factor: float) -> dict[int, KeyframeMap]:
     maps = {}
     for k, m in scene.exact.items():
         wrong = replace(m.intrinsics, fx=m.intrinsics.fx * factor, fy=m.intrinsics.fy * factor)
         maps[k] = KeyframeMap(m.depth, m.weight, m.image, wrong, m.noise)
-    config = replace(CONFIG, residual="ray", refine_focal=True)
+    return maps
+
+
+@pytest.mark.parametrize("factor", [0.84, 0.93, 1.0, 1.07, 1.15])
+def test_a_wrong_focal_length_comes_back(scene: Scene, factor: float) -> None:
+    maps = seen_with_focal_lengths(scene, factor)
+    config = replace(CONFIG, residual="ray", refine_focal="always")
     found = align_globally(scene.task(), maps.__getitem__, config)
     assert found.focal_factor * factor == pytest.approx(1.0, abs=0.01)
     assert position_errors(found.poses, scene.truth).mean() < 0.009
+
+
+def test_the_focal_length_is_refined_by_itself_where_nobody_knows_it(scene: Scene) -> None:
+    maps = seen_with_focal_lengths(scene, 1.07)
+    found = align_globally(scene.task(is_focal_open=True), maps.__getitem__, CONFIG)
+    assert found.focal_factor * 1.07 == pytest.approx(1.0, abs=0.01)
+    assert align_globally(scene.task(), maps.__getitem__, CONFIG).focal_factor == 1.0
+
+
+def test_a_focal_length_that_runs_away_is_held(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(alignment, "MAX_LOG_FOCAL", 0.05)
+    maps = seen_with_focal_lengths(scene, 1.07)
+    found = align_globally(scene.task(is_focal_open=True), maps.__getitem__, CONFIG)
+    assert found.focal_factor == 1.0 and "ran away" in caplog.text
+    held = align_globally(scene.task(), maps.__getitem__, CONFIG)
+    np.testing.assert_array_equal(found.poses[5], held.poses[5])
 
 
 @pytest.mark.parametrize("nothing", [0.0, np.nan])

@@ -31,7 +31,12 @@ FEW = replace(CONFIG, rounds=2, steps=2, corners=40)
 
 def aligned(device: str, residual: Literal["pixel", "ray"]) -> GlobalAlignment:
     task = AlignmentTask(START, [EDGE], [(0, 1), (0, 2), (1, 2)], True)
-    config = replace(FEW, device=device, residual=residual, refine_focal=residual == "ray")
+    config = replace(
+        FEW,
+        device=device,
+        residual=residual,
+        refine_focal="always" if residual == "ray" else "never",
+    )
     return align_globally(task, lambda k: plane_map(TRUTH[k]), config)
 
 

@@ -98,13 +98,14 @@ def test_a_consistent_map_stays_as_it_is(scene: Scene) -> None:
 def test_pairs_that_the_frontend_looks_at_again_undo_drift(scene: Scene) -> None:
     task = drifted(mapped(scene, [2.0] * 7), Oracle(scene))
     told: list[tuple[int, int]] = []
-    config = PairwiseConfig(iterations=3, device="cpu")
+    config = PairwiseConfig(iterations=10, device="cpu")
     result = align_keyframes_pairwise(task, config, lambda *count: told.append(count))
-    assert told == [(13, 16), (14, 16), (15, 16), (16, 16)]
+    assert told == [(done, 23) for done in range(13, 24)]
     np.testing.assert_allclose(result.poses[10], task.poses[10], atol=1e-12)
     for k, T in enumerate(scene.T_world_camera):
         found = result.poses[10 + k]
-        # A few steps of Adam move a little about an exact start.
+        # Adam's first steps about an exact start have its full length, whose sign is the
+        # processor's rounding: 8 cm after three of them, 2 cm after ten.
         np.testing.assert_allclose(found, similarity(2.0, T), atol=0.05)
         depth = scale_of(found) * result.aligned[10 + k].depth
         seen = depth > 0

@@ -118,7 +118,9 @@ def test_output_that_is_not_finite_loses_the_frame_and_nothing_else(
 
 
 def test_the_cross_view_gives_the_points_on_request(tiny: Path) -> None:
-    options = Cut3rOptions(image_size=64, min_confidence=0.0, **EXACT, cross_view=True)
+    options = Cut3rOptions(
+        image_size=64, min_confidence=0.0, **EXACT, cross_view=True, one_camera=False
+    )
     frontend = Cut3rFrontend("cut3r", options, str(tiny))
     frame = frames(1)[0]
     (prediction,) = frontend.step(frame)

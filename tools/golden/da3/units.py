@@ -32,6 +32,7 @@ from mapper.vision.rotations import inverse_rigid
 
 SIZE: Final = (56, 84)  # (height, width) of the image whose cameras are recorded
 RAY_SIZE: Final = (80, 112)
+TIED: Final = 1e-6  # of a range of similarities, in float32
 CHOICES: Final[tuple[Choice, ...]] = ("first", "middle", "saddle_balanced", "saddle_sim_range")
 UNIT_INPUTS: Final = (
     *(f"rope.{d}.{what}" for d in (8, 16, 32, 64) for what in ("in", "local_pos", "global_pos")),
@@ -115,9 +116,23 @@ def selection(golden: Golden) -> Iterator[tuple[str, Tensor]]:
         if match := re.fullmatch(r"select\.(\d+)\.tokens", name):
             for choice in CHOICES:
                 chosen = reference_view(tokens[:, :, 0], choice)
-                yield f"select.{match[1]}.{choice}", chosen
+                told = f"select.{match[1]}.{choice}"
+                if choice == "saddle_sim_range":
+                    chosen = as_recorded_where_tied(tokens[:, :, 0], chosen, golden.tensors[told])
+                yield told, chosen
                 if choice == "saddle_balanced":
                     yield f"select.{match[1]}.reordered", reference_first(tokens, chosen)
+
+
+def as_recorded_where_tied(tokens: Tensor, chosen: Tensor, recorded: Tensor) -> Tensor:
+    """Two views that are the least alike of all have one range of similarities: which of them is
+    taken is the processor's rounding. tokens: (B, S, C). chosen, recorded: (B,)."""
+    unit = tokens / tokens.norm(dim=-1, keepdim=True)
+    alike = unit @ unit.transpose(1, 2) - torch.eye(tokens.shape[1])
+    ranges = alike.amax(-1) - alike.amin(-1)
+    both = ranges.gather(1, torch.stack([chosen, recorded.long()], 1))
+    tied = (both[:, 0] - both[:, 1]).abs() <= TIED * both[:, 0].abs()
+    return torch.where(tied, recorded.long(), chosen)
 
 
 def reference_first(tokens: Tensor, reference: Tensor) -> Tensor:
