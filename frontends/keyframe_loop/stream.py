@@ -104,6 +104,12 @@ class KeyframeStream:
         due = rules.every if self.map.frames else rules.first
         return self._call() if len(self._waiting) >= due else []
 
+    @property
+    def nbytes(self) -> int:
+        """What the images and the map of the keyframes take, without what the network keeps."""
+        mapped = sum(f.points.nbytes + f.confidence.nbytes for f in self.map.frames.values())
+        return mapped + sum(view.image.nbytes for view in self._views.values())
+
     def flush(self) -> list[Streamed]:
         """The answers of the frames that still wait."""
         return self._call() if self._waiting else []

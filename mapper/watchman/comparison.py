@@ -18,6 +18,7 @@ SAMPLES: Final = 40  # a side of the image
 FEWEST: Final = 60  # points that a comparison needs
 FLAT: Final = 0.1  # of varies: about a wall that is seen from before
 SMALL: Final = (40, 30)  # of the images in which a standing camera is recognised
+MARGIN: Final = 5  # a fifth of the image at each side: about 12 degrees of turn
 BLUR: Final = 5  # pixels, so that half a pixel of error does not spoil the light
 
 
@@ -27,7 +28,7 @@ class Looks:
 
     light: grey image, blurred, at the prediction's size. small: the same, tiny.
     spread: of the logarithm of depth, from the tenth to the ninetieth percentile; 0 without points.
-    confidence: the median of points that count.
+    confidence, middle: the medians of the confidence and the depth of points that count.
     """
 
     prediction: Prediction
@@ -35,6 +36,7 @@ class Looks:
     small: Float32[np.ndarray, "30 40"]
     spread: float
     confidence: float
+    middle: float
 
     @staticmethod
     def of(prediction: Prediction) -> Looks:
@@ -49,6 +51,7 @@ class Looks:
             cv2.resize(grey, SMALL, interpolation=cv2.INTER_AREA),
             spread,
             float(np.median(prediction.confidence[counts])) if depth.size else 0.0,
+            float(np.median(depth)) if depth.size else 0.0,
         )
 
 
@@ -58,9 +61,10 @@ class Comparison:
 
     shared: share of the points that lie in its image. scale: median of its depth over the depth
     that was expected. scatter: of the logarithm of that, robustly. explained: correlation of light
-    where the motion puts the points; unmoved: where no motion would. relief: how much the depth
-    there varies, over how much was expected; 1 where a wall was expected. NaN where too few points
-    are shared.
+    where the motion puts the points; unmoved: where no motion would; followed: of the middle of
+    each image where it lies best in the other one, wherever the camera turned. relief: how much the
+    depth there varies, over how much was expected; 1 where a wall was expected. NaN where too few
+    points are shared.
     """
 
     shared: float
@@ -68,6 +72,7 @@ class Comparison:
     scatter: float
     explained: float
     unmoved: float
+    followed: float
     relief: float
 
     @staticmethod
@@ -78,8 +83,9 @@ class Comparison:
         counts = (a.confidence[rows, columns] > 0) & (a.depth[rows, columns] > 0)
         columns, rows = columns[counts], rows[counts]
         unmoved = correlation(old.small.ravel(), new.small.ravel())
+        again = followed(old.small, new.small)
         if len(rows) < FEWEST:
-            return Comparison(0.0, np.nan, np.nan, np.nan, unmoved, np.nan)
+            return Comparison(0.0, np.nan, np.nan, np.nan, unmoved, again, np.nan)
         points = transform(inverse(b.T_world_camera) @ a.T_world_camera, a.pointmap[rows, columns])
         u, v, z = _projected(points, b)
         inside = (z > 0) & (u >= 0) & (v >= 0) & (u < b.depth.shape[1]) & (v < b.depth.shape[0])
@@ -88,7 +94,7 @@ class Comparison:
         seen = told > 0
         shared = float(inside.mean())
         if seen.sum() < FEWEST:
-            return Comparison(shared, np.nan, np.nan, np.nan, unmoved, np.nan)
+            return Comparison(shared, np.nan, np.nan, np.nan, unmoved, again, np.nan)
         ratio = np.log(told[seen] / z[seen])
         middle = float(np.median(ratio))
         light = old.light[rows[inside][seen], columns[inside][seen]]
@@ -98,8 +104,22 @@ class Comparison:
             1.4826 * float(np.median(np.abs(ratio - middle))),
             correlation(light, new.light[v[seen], u[seen]]),
             unmoved,
+            again,
             relief(told[seen], z[seen]),
         )
+
+
+def followed(a: np.ndarray, b: np.ndarray) -> float:
+    """Correlation of the middle of each image with the part of the other one that is most like it;
+    the lesser of both."""
+    return min(_middle_found(a, b), _middle_found(b, a))
+
+
+def _middle_found(image: np.ndarray, other: np.ndarray) -> float:
+    height, width = other.shape
+    rows, columns = height // MARGIN, width // MARGIN
+    middle = other[rows : height - rows, columns : width - columns]
+    return float(cv2.matchTemplate(image, middle, cv2.TM_CCOEFF_NORMED).max())
 
 
 def relief(told: np.ndarray, expected: np.ndarray) -> float:

@@ -14,8 +14,8 @@ class WatchmanConfig:
         again. Off: simulated faults are found in nearly all cases, but not in all.
     collapse: depth is taken for collapsed where it varies by less than this share of what the frame
         before leads to expect.
-    jump: a pose has jumped where, of the light where the motion puts the points, so much less is
-        explained than by no motion at all.
+    jump: a pose has jumped where a motion is unlike those before it, depth is at odds with it, and
+        so much less of the light where it puts the points is explained than by no motion at all.
     scale: logarithm by which depth may differ from the depth that earlier frames expect.
     patience: frames by which a border of segments waits for a fast turn to end.
     still: share by which light may differ from that of a standing camera; 0 = never standing.
@@ -23,7 +23,7 @@ class WatchmanConfig:
 
     enabled: Switch = False
     collapse: Share = 0.25
-    jump: Share = 0.2
+    jump: Share = 0.05
     scale: PositiveLogScale = 0.35
-    patience: Frames = 5
+    patience: Frames = 3
     still: Share = 0.001

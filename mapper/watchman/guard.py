@@ -26,8 +26,9 @@ class Guard:
     """Of networks' predictions alone, saved or computed; those of others pass.
 
     A network forgets and is shown the last good frame again, which joins the new segment to the
-    old one. What was saved goes on as it is, in a new segment; where its first frame can be aligned
-    with the last good one, that is put before it, and else the backend joins it by what both see.
+    old one. What was saved goes on as it is, in a new segment, after a collapse once its depth is
+    of things again; where its first frame can be aligned with the last good one, that is put before
+    it, and else the backend joins it by what both see.
     """
 
     def __init__(self, config: WatchmanConfig) -> None:
@@ -35,6 +36,7 @@ class Guard:
         self._offset = 0  # of the segments, for those that were begun here
         self._last_good: Frame | None = None
         self._believed: Prediction | None = None  # the last that was mapped
+        self._collapsed = False  # since then
         self._restarted = -RESTARTS_APART
 
     @property
@@ -100,8 +102,9 @@ class Guard:
             )
             frontend.values.update(verdict.values)
             if verdict.prediction is not None:
+                passed += self._after_collapse(verdict.prediction)
                 passed.append(verdict.prediction)
-                self._believed = verdict.prediction
+                self._believed, self._collapsed = verdict.prediction, False
             if verdict.event is None:
                 continue
             logger.warning("%s", told(verdict.event))
@@ -111,7 +114,17 @@ class Guard:
             if verdict.event.fault is not Fault.COLLAPSE:  # in a world of its own it may be right
                 first = replace(prediction, segment=prediction.segment + self._offset)
                 passed += self._begun(passed[-1] if passed else self._believed, first)
+            else:
+                self._collapsed = True
         return passed, None
+
+    def _after_collapse(self, first: Prediction) -> list[Prediction]:
+        """The last frame before a collapse once more, if it can be told where it was from the first
+        one after it."""
+        if not self._collapsed or self._believed is None:
+            return []
+        again = shown_again(self._believed, first)
+        return [] if again is None else [again]
 
     def _begun(self, last: Prediction | None, first: Prediction) -> list[Prediction]:
         """The first predictions of a segment that goes on as it was saved: the last frame of the

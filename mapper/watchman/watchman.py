@@ -10,22 +10,23 @@ from typing import Any, Final
 
 import numpy as np
 
-from mapper.core.geometry import inverse, rotation_angle
+from mapper.core.geometry import rotation_angle
 from mapper.core.prediction import Prediction
 from mapper.watchman.comparison import Comparison, Looks
 from mapper.watchman.config import WatchmanConfig
+from mapper.watchman.scale_chain import SHARED, ScaleChain
+from mapper.watchman.steps import USUAL, UsualSteps, motion
 from mapper.watchman.stillness import Stillness
 
-USUAL: Final = 15  # frames over which what is usual is known
-REFERENCES: Final = 5  # earlier frames that the scale is held against
-APART: Final = 4  # frames between them
-SHARED: Final = 0.25  # of the points, for the scale to be told
 IN_A_ROW: Final = 2  # frames that must say the same of the scale, and of a scattered depth
 SCATTERED: Final = 5.0  # times the usual scatter, and ...
 SCATTER: Final = 0.25  # ... at least so much: depth has nothing to do with what was there
 UNSURE: Final = 0.5  # of the usual confidence
 ALIKE: Final = 0.5  # correlation of images that show about the same
-EXPLAINED: Final = 0.7  # correlation at which the motion explains the images well enough
+FOLLOWED: Final = 0.85  # correlation of images that show the same, turned a little
+UNLIKE: Final = 0.85  # of the usual share of light that is explained
+BENT: Final = 2.0  # times the usual scatter: depth speaks against a motion, as it does if it is ...
+OFF: Final = 0.1  # ... so much larger or smaller than the motion expects, logarithm
 FAST: Final = np.deg2rad(4.0)  # a frame: a turn in which no segment begins if it can wait
 
 
@@ -75,6 +76,7 @@ class Watchman:
         self._healthy = 0.0  # spread of the last depth that was believed
         self._confidences: deque[float] = deque(maxlen=USUAL)
         self._scatters: deque[float] = deque(maxlen=USUAL)
+        self._explained: deque[float] = deque(maxlen=USUAL)
         self._collapsed = False
         self._suspect: Looks | None = None  # after a collapse, what might be right again
         self.begin()
@@ -82,7 +84,7 @@ class Watchman:
     def begin(self) -> None:
         """The next prediction is the first of a segment."""
         self._last: Looks | None = None
-        self._references: deque[Looks] = deque(maxlen=REFERENCES)
+        self._scale, self._steps = ScaleChain(), UsualSteps()
         self._off_scale = self._scattered = 0
         self._waiting: tuple[Event, int] | None = None
         self._still = Stillness(self._config.still)
@@ -98,10 +100,12 @@ class Watchman:
         if self._still.holds(new):
             return Verdict(self._still.held(raw), None, {"still": 1.0})
         told = Comparison.of(self._last, new)
-        event = self._waited(new) or self._found(new, told)
-        values = {"scale_to_map": self._scale(new), "light_explained": told.explained}
+        log_scale = self._scale.log_scale(new)
+        change = self._scale.change(log_scale)
+        event = self._waited(new) or self._found(new, told, change)
+        values = {"scale_to_map": change, "light_explained": told.explained}
         if event is None:
-            self._take(new, told)
+            self._take(new, told, log_scale)
             return Verdict(prediction, None, values)
         if event.fault is Fault.SCALE and self._turn(new) > FAST and self._waiting is None:
             self._waiting = event, self._config.patience
@@ -119,7 +123,7 @@ class Watchman:
             if before is None or not self._agree(before, new):
                 return Verdict(None, None, {"scale_to_map": 1.0})
         self.forgive()
-        self._take(new, None)
+        self._take(new, None, 0.0)
         return Verdict(new.prediction, None, {"scale_to_map": 1.0})
 
     def forgive(self) -> None:
@@ -143,38 +147,40 @@ class Watchman:
             return None
         return replace(event, frame_index=new.prediction.frame_index)
 
-    def _found(self, new: Looks, told: Comparison) -> Event | None:
+    def _found(self, new: Looks, told: Comparison, change: float) -> Event | None:
         if self._waiting is not None:
             return None
-        fault, factor = self._fault(new, told)
+        fault = self._fault(new, told, change)
         if fault is None:
             return None
-        shown = new.prediction
+        shown, factor = new.prediction, change if fault is Fault.SCALE else 1.0
         return Event(fault, shown.frame_index, shown.timestamp, factor)
 
-    def _fault(self, new: Looks, told: Comparison) -> tuple[Fault | None, float]:
-        alike = told.unmoved > ALIKE
-        if alike and told.relief < self._config.collapse:
-            return Fault.COLLAPSE, 1.0
-        if self._is_jump(told, alike):
-            return Fault.JUMP, 1.0
+    def _fault(self, new: Looks, told: Comparison, change: float) -> Fault | None:
+        assert self._last is not None
+        unusual = self._steps.is_unusual(self._last, new)
+        calm = told.unmoved > ALIKE or not unusual
+        if calm and told.relief < self._config.collapse:
+            return Fault.COLLAPSE
+        if unusual and self._is_jump(told):
+            return Fault.JUMP
         self._scattered = self._scattered + 1 if self._is_scattered(new, told) else 0
-        if alike and self._scattered >= IN_A_ROW:
-            return Fault.COLLAPSE, 1.0
-        scale = self._scale(new)
-        is_off = abs(np.log(scale)) > self._config.scale
+        if calm and self._scattered >= IN_A_ROW:
+            return Fault.COLLAPSE
+        is_off = abs(np.log(change)) > self._config.scale
         self._off_scale = self._off_scale + 1 if is_off else 0
-        if self._off_scale >= IN_A_ROW:
-            return Fault.SCALE, scale
-        return None, 1.0
+        return Fault.SCALE if self._off_scale >= IN_A_ROW else None
 
-    def _is_jump(self, told: Comparison, alike: bool) -> bool:
-        """The motion leads away from what the image still shows."""
-        if not alike:
-            return False
-        if np.isnan(told.explained):
-            return told.shared < SHARED
-        return told.explained < told.unmoved - self._config.jump and told.explained < EXPLAINED
+    def _is_jump(self, told: Comparison) -> bool:
+        """Whether depth and light both speak against a motion, or it leads away from what the image
+        still shows."""
+        if not told.shared > SHARED or np.isnan(told.explained):
+            return max(told.unmoved, told.followed) > FOLLOWED
+        unlike = told.explained < told.unmoved - self._config.jump
+        if self._explained:
+            unlike |= told.explained < UNLIKE * float(np.median(self._explained))
+        usual = float(np.median(self._scatters)) if self._scatters else SCATTER / 2
+        return unlike and (told.scatter > BENT * usual or abs(np.log(told.scale)) > OFF)
 
     def _is_scattered(self, new: Looks, told: Comparison) -> bool:
         """Depth has nothing to do with what was there, or has and the network is not sure of it."""
@@ -185,31 +191,21 @@ class Watchman:
         limit = max(SCATTER, SCATTERED * usual) * (0.5 if unsure else 1.0)
         return told.scatter > limit
 
-    def _scale(self, new: Looks) -> float:
-        """Depth over the depth that the earliest frame which still sees enough expects, in the
-        median; 1 where none does."""
-        for old in self._references:
-            told = Comparison.of(old, new)
-            if told.shared > SHARED and not np.isnan(told.scale):
-                return told.scale
-        return 1.0
-
     def _turn(self, new: Looks) -> float:
         """Radians since the last frame."""
         assert self._last is not None
-        before, now = self._last.prediction.T_world_camera, new.prediction.T_world_camera
-        return rotation_angle((inverse(before) @ now)[:3, :3])
+        return rotation_angle(motion(self._last, new)[:3, :3])
 
-    def _take(self, new: Looks, told: Comparison | None) -> None:
+    def _take(self, new: Looks, told: Comparison | None, log_scale: float) -> None:
+        if self._last is not None:
+            self._steps.take(self._last, new)
         self._last = new
         self._healthy = new.spread
         self._confidences.append(new.confidence)
         if told is not None and not np.isnan(told.scatter):
             self._scatters.append(told.scatter)
-        references = self._references
-        newest = references[-1].prediction.frame_index if references else -APART
-        if new.prediction.frame_index - newest >= APART:
-            references.append(new)
+            self._explained.append(told.explained)
+        self._scale.take(new, log_scale)
 
     def metrics(self) -> dict[str, Any]:
         """For metrics.json."""

@@ -13,6 +13,7 @@ from mapper.core.prediction import Prediction
 from mapper.watchman.bridge import shown_again
 from tests.support.room_views import Room
 
+FAR = 17  # views that no motion does not lead to, but what a network says does
 JUMP = exp_se3(np.array([0.3, -0.2, 0.1, 0.8, -0.5, 0.4]))
 
 
@@ -48,3 +49,13 @@ def test_nothing_is_told_of_what_has_no_points(room: Room) -> None:
     last, new = said(room, 5, 1.0, 0), said(room, 6, 1.0, 1)
     empty = replace(new, confidence=np.zeros_like(new.confidence))
     assert shown_again(last, empty) is None and shown_again(empty, last) is None
+
+
+def test_what_lies_too_far_apart_is_found_from_the_motion_that_was_predicted(room: Room) -> None:
+    """Where frames between two were left out, as after a collapse."""
+    last, new = said(room, 5, 1.0, 0), said(room, FAR, 1.0, 1)
+    again = shown_again(last, new)
+    assert again is not None
+    np.testing.assert_allclose(again.T_world_camera, last.T_world_camera, atol=0.01)
+    astray = replace(new, T_world_camera=JUMP @ new.T_world_camera)
+    assert shown_again(last, astray) is None

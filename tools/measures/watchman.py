@@ -153,7 +153,7 @@ def main() -> None:
         case = shown(seed, options.frames)
         found = judged(case, case.predictions, config)
         alarms, frames = alarms + len(found), frames + len(case.frames)
-        error = f" {ates(case, case.predictions, True)}" if options.map else ""
+        error = f" {ates(case, case.predictions, options.unwatched)}" if options.map else ""
         print(f"{seed} clean: {found}{error}", flush=True)
         for kind in options.faults:
             fault = drawn_fault(kind, seed, options.frames)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from mapper.errors import ConfigError
-from mapper.frontends.vggt.cache.frame_memory import CacheShapes
+from mapper.frontends.vggt.cache.frame_memory import CacheShapes, FrameMemory
 from mapper.frontends.vggt.cache.later_anchors import LaterAnchors, seen_share, world_points
 from mapper.frontends.vggt.cache.pages import CacheShape
 from mapper.frontends.vggt.cache.session_options import ALL_POLICIES, SessionOptions
@@ -153,19 +153,29 @@ def test_memory_that_runs_out_halves_what_is_kept(
     assert session.frames_seen == 10
 
 
-@pytest.mark.parametrize("special", [False, True])
-def test_at_the_published_sizes_eight_gigabytes_are_filled(special: bool) -> None:
-    # 518x392: 28 x 37 patches and 5 special tokens; 24 layers of 16 heads of 64, in bfloat16.
-    frames = CacheShape(24, 1, 5 + 28 * 37, 16, 64, Storage("bfloat16"))
+@pytest.mark.parametrize("storage", ["bfloat16", "int8", "float8"])
+@pytest.mark.parametrize("policy", ALL_POLICIES)
+def test_at_the_published_sizes_eight_gigabytes_are_filled(policy: str, storage: str) -> None:
+    # 518x392: 28 x 37 patches and 5 special tokens; 24 layers of 16 heads of 64.
+    frames = CacheShape(24, 1, 5 + 28 * 37, 16, 64, Storage(storage))
     cameras = CacheShape(4 * 4, 1, 1, 16, 128, Storage("float32"))
     shapes = CacheShapes(frames, cameras, 1, 5, (28, 37))
-    tokens, kept = shared_budget(shapes, 8 * 10**9, special)
+    budget = 8 * 10**9
+    # Keys and values of 1024 numbers a token and layer; of eight bits, a scale a head of 2 bytes.
+    a_token = 2 * (1024 * 2 if storage == "bfloat16" else 1024 + 16 * 2)
+    if policy not in ("tokens", "special"):
+        a_frame = 1041 * 24 * a_token + 16 * 2 * 2048 * 4
+        assert shapes.bytes_per_frame == a_frame
+        kept = FrameMemory(shapes, torch.device("meta"), budget, policy, window=False).capacity
+        assert kept == budget // a_frame  # whole frames, as many as fit
+        return
+    tokens, kept = shared_budget(shapes, budget, policy == "special")
     assert kept is not None
-    taken = tokens * 24 * 2 * 1024 * 2 + kept * 16 * 2 * 2048 * 4
-    assert 0.99 * 8e9 < taken <= 8e9
-    # 98 kB a token and layer: 78 frames' worth; of a quarter of it special tokens of 4,000 frames.
-    assert tokens == pytest.approx(78 * 1041, rel=0.01 if not special else 0.2)
-    assert kept == 77 if not special else kept > 3000
+    assert 0.99 * budget < tokens * 24 * a_token + kept * 16 * 2 * 2048 * 4 <= budget
+    frames_worth = budget / (1041 * 24 * a_token)
+    # Of a quarter of it special tokens of thousands of frames.
+    assert tokens == pytest.approx(frames_worth * 1041, rel=0.01 if policy == "tokens" else 0.3)
+    assert kept <= frames_worth if policy == "tokens" else kept > 3000
 
 
 def seen_from(x: float, depth: float = 2.0) -> VggtPrediction:
