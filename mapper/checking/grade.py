@@ -84,6 +84,13 @@ def misplaced(measures: Measures) -> list[Comparison]:
     return sorted(found, key=lambda pair: -pair.off)
 
 
+def is_misplaced(measures: Measures) -> bool:
+    """Whether so much is misplaced that it counts: one pair may be of things that look alike, if
+    its views do not follow each other."""
+    found = misplaced(measures)
+    return len(found) >= SEVERAL or any(pair.is_torn_step for pair in found)
+
+
 def _by_error(share: float) -> str:
     return GRADES[sum(share > limit for limit in LIMITS)]
 
@@ -91,7 +98,7 @@ def _by_error(share: float) -> str:
 def _reasons(measures: Measures, prediction: Prediction, spread: float) -> Iterator[Reason]:
     tracking, found = measures.tracking, []
     found.append((Reason.DOUBTFUL, measures.doubtful))
-    found.append((Reason.MISPLACED, len(misplaced(measures)) >= SEVERAL))
+    found.append((Reason.MISPLACED, is_misplaced(measures)))
     found.append((Reason.UNFIT, len(measures.compared.unfit) >= SEVERAL and measures.unfit > TORN))
     found.append((Reason.GHOSTS, measures.ghosts.share > DRAWN_TWICE))
     found.append((Reason.UNFORESEEN, measures.held_share > FORETOLD))

@@ -12,6 +12,7 @@ from mapper.checking.finished_map import FinishedMap
 from mapper.checking.ghosts import Ghosts, find_ghosts
 from mapper.checking.held_out import HeldOut, hold_out
 from mapper.checking.loops import Loops, count_loops
+from mapper.checking.resolved import Resolved, resolve
 from mapper.checking.revisits import Compared, Comparison, compare_revisits
 from mapper.checking.tracking import Tracking, measure_tracking
 
@@ -29,6 +30,7 @@ class Measures:
     held_out: Sequence[HeldOut]
     ghosts: Ghosts
     drift: Drift
+    resolved: Resolved
     loops: Loops
     tracking: Tracking
     doubtful: bool
@@ -90,6 +92,7 @@ def measure(each: FinishedMap) -> Measures:
         hold_out(each),
         find_ghosts(each.mesh, each.config.fusion.tsdf),
         measure_drift(each, compared.pairs),
+        resolve(each, compared.pairs),
         count_loops(each),
         measure_tracking(each),
         bool(each.metrics.get("self_doubt", {}).get("doubtful")),

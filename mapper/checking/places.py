@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mapper.checking.finished_map import FinishedMap
-from mapper.checking.grade import FORETOLD, SEVERAL, Reason, misplaced
+from mapper.checking.grade import FORETOLD, Reason, is_misplaced, misplaced
 from mapper.checking.measures import Measures
 
 MOST: Final = 8
@@ -44,7 +44,7 @@ def places_to_look_at(each: FinishedMap, measures: Measures) -> list[Place]:
 
 def _worst(measures: Measures) -> Iterator[tuple[tuple[int, ...], Reason, float | None]]:
     wrong = misplaced(measures)
-    for pair in wrong if len(wrong) >= SEVERAL else ():
+    for pair in wrong if is_misplaced(measures) else ():
         yield (pair.i, pair.j), Reason.MISPLACED, pair.off
     for i, j in measures.compared.unfit:
         yield (i, j), Reason.UNFIT, None

@@ -56,18 +56,11 @@ def is_held(measures: Measures) -> bool:
 
 
 def features(measures: Measures) -> Mapping[str, float]:
-    """Logarithms of what counts, lengths as shares of the camera's extent.
+    """Logarithms of what counts, as shares of the camera's extent.
 
-    local: what neighbouring views are off by, as it adds up along the graph. revisited: what views
-    are off by that see a place again; where there are too few, what is to be expected of them.
+    off: by how much what was compared moves the map, what errors of single comparisons add up to,
+    and by how much the map had to mend the frontend's steps; as independent errors add up.
     """
-    extent = max(measures.extent, 1e-6)
-    local = measures.local * measures.drift.leverage
-
-    def log(length: float) -> float:
-        return float(np.log(max(length / extent, LEAST)))
-
-    return {
-        "local": log(local),
-        "revisited": log(max(measures.revisited, local) if is_held(measures) else local),
-    }
+    found = measures.resolved
+    off = float(np.linalg.norm([found.moved, found.spread, measures.drift.step]))
+    return {"off": float(np.log(max(off / max(measures.extent, 1e-6), LEAST)))}

@@ -7,6 +7,7 @@ say where the one is in the other; what that differs from the map is an error of
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -40,28 +41,41 @@ ALIKE_TURN: Final = 0.2  # radians
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Keyframes i < j. steps: keyframes from one to the other. shift: units, turn: radians, and
-    log_scale, from where the map has j in i to where the views have it. off: units by which a point
-    at j's median depth is moved by that. conflict, apart: of the surfaces as the map has them, see
-    SurfaceConflict; None where it has them share too little. is_refuted: views of a depth camera
-    that are off, and cannot be as the map has them.
+    """Keyframes i < j. steps: keyframes from one to the other. twist: (7,), of Sim(3), from
+    where the map has j in i to where the views have it: radians, units of j, log scale. off: units
+    by which a point at j's median depth is moved by that. conflict, apart: of the surfaces as the
+    map has them, see SurfaceConflict; None where it has them share too little. is_refuted: views of
+    a depth camera that are off, and cannot be as the map has them.
     """
 
     i: int
     j: int
     steps: int
-    shift: float
-    turn: float
-    log_scale: float
+    twist: tuple[float, ...]
     off: float
     conflict: float | None
     apart: float | None
     is_refuted: bool = False
 
     @property
+    def turn(self) -> float:
+        """Radians."""
+        return math.hypot(*self.twist[:3])
+
+    @property
+    def log_scale(self) -> float:
+        """Logarithm of the scale."""
+        return self.twist[6]
+
+    @property
     def is_revisit(self) -> bool:
         """Whether the camera was elsewhere in between."""
         return self.steps > NEIGHBOURS
+
+    @property
+    def is_torn_step(self) -> bool:
+        """Whether one follows the other, and it cannot be as the map has it."""
+        return self.steps == 1 and self.is_refuted
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +122,9 @@ def _is_far_off(each: FinishedMap, pair: Comparison) -> bool:
 
 def _is_believed(each: FinishedMap, pair: Comparison, found: list[Comparison]) -> bool:
     """Two things may look alike: a pair that is far off needs another one beside it that is off
-    by as much and turned as much."""
-    if not _is_far_off(each, pair):
+    by as much and turned as much. Of views that follow each other the camera tells that they are of
+    one thing: these need none, if they cannot be as the map has them."""
+    if not _is_far_off(each, pair) or pair.is_torn_step:
         return True
     number = each.order
     return any(
@@ -169,21 +184,19 @@ def _comparison(each: FinishedMap, pair: Pair, S: np.ndarray) -> Comparison:
     i, j = pair
     S_map, poses = place_in_map(each, pair), each.saved.fused_poses
     scale = float(scale_of(poses[i]))  # of i's units in the map's
-    moved = log_sim3(inverse_similarity(S_map) @ S)
+    off = inverse_similarity(S_map) @ S
+    twist = log_sim3(off)
     unit = scale * float(scale_of(S_map))  # of j's units in the map's
-    shift = unit * float(np.linalg.norm((inverse_similarity(S_map) @ S)[:3, 3]))
-    turn, log_scale = float(np.linalg.norm(moved[:3])), float(moved[6])
+    shift = unit * float(np.linalg.norm(off[:3, 3]))
     depth = unit * each.keyframes[j].median_depth
-    off = float(np.sqrt(shift**2 + depth**2 * (turn**2 + log_scale**2)))
+    turned = float(twist[:3] @ twist[:3] + twist[6] ** 2)
     surfaces = conflict_of(i, j, inverse_similarity(S_map), each.maps)
     return Comparison(
         i,
         j,
         each.order[j] - each.order[i],
-        shift,
-        turn,
-        log_scale,
-        off,
+        tuple(twist.tolist()),
+        math.sqrt(shift**2 + depth**2 * turned),
         None if surfaces is None else surfaces.score,
         None if surfaces is None else unit * surfaces.distance,
     )

@@ -113,6 +113,10 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f} %" if share < 0.1 else f"{100 * share:.0f} %"
 
 
+def _pairs(count: int) -> str:
+    return "1 pair" if count == 1 else f"{count} pairs"
+
+
 def _two(measured: Mapping[str, Any], first: str, second: str) -> str:
     return f"{_percent(measured[first])}, {_percent(measured[second])}"
 
@@ -129,7 +133,7 @@ _SENTENCES: Final[Mapping[Reason, Callable[[Measures, str], str]]] = {
     ),
     Reason.DOUBTFUL: lambda m, units: "The run itself found that its map contradicts itself.",
     Reason.MISPLACED: lambda m, units: (
-        f"{len(misplaced(m))} pairs of views that see the same are not where the map has them: off "
+        f"Views that see the same are not where the map has them: {_pairs(len(misplaced(m)))}, off "
         f"by up to {length(misplaced(m)[0].off, units)}."
     ),
     Reason.UNFIT: lambda m, units: (

@@ -14,12 +14,13 @@ from mapper.checking.held_out import HeldOut
 from mapper.checking.loops import Loops
 from mapper.checking.measures import Measures
 from mapper.checking.prediction import Prediction, features, predict
+from mapper.checking.resolved import Resolved
 from mapper.checking.revisits import Compared, Comparison
 from mapper.checking.tracking import Tracking
 
 
 def pair(i: int, j: int, off: float) -> Comparison:
-    return Comparison(i, j, j - i, off, 0.0, 0.0, off, 0.0, 0.0)
+    return Comparison(i, j, j - i, (0.0,) * 7, off, 0.0, 0.0)
 
 
 def measured(local: float = 0.01, revisits: int = 6, revisited: float = 0.02) -> Measures:
@@ -34,7 +35,8 @@ def measured(local: float = 0.01, revisits: int = 6, revisited: float = 0.02) ->
         Compared(pairs, []),
         [HeldOut(3, 0.01, 0.005, 0.0)],
         Ghosts(0.0, 0.0, np.zeros((0, 3))),
-        Drift(0.01, 1.2, 0.0),
+        Drift(0.01, 0.0),
+        Resolved(0.02, 0.015),
         Loops(6, 0, [], 0.0),
         Tracking(0.0, 0.0, [], 0.0),
         False,
@@ -85,14 +87,26 @@ def test_what_views_refute_is_misplaced_by_less() -> None:
     [
         measured(local=0.05),
         measured(revisited=0.3),
-        replace(measured(), drift=Drift(0.1, 1.2, 0.0)),
-        replace(measured(), drift=Drift(0.01, 3.0, 0.0)),
+        replace(measured(), drift=Drift(0.1, 0.0)),
+        replace(measured(), resolved=Resolved(0.2, 0.015)),
+        replace(measured(), resolved=Resolved(0.02, 0.15)),
         measured(revisits=20, revisited=0.1),
     ],
 )
 def test_no_measure_that_gets_worse_makes_the_prediction_better(worse: Measures) -> None:
     assert predict(worse).ate >= predict(measured()).ate
     assert all(features(worse)[n] >= value for n, value in features(measured()).items())
+
+
+def test_one_pair_counts_where_views_that_follow_each_other_cannot_be_so() -> None:
+    good = measured()
+    step = replace(pair(7, 8, 0.3), is_refuted=True)
+    for alone, letter in ((step, "D"), (replace(step, is_refuted=False), "A")):
+        torn = replace(good, compared=Compared([*good.compared.pairs, alone], []))
+        assert grade(torn, predicted(0.001)).letter == letter
+    far = replace(pair(2, 15, 0.3), is_refuted=True)
+    torn = replace(good, compared=Compared([*good.compared.pairs, far], []))
+    assert grade(torn, predicted(0.001)).letter == "A"
 
 
 def test_the_spread_is_wider_where_nothing_ties_the_map() -> None:
@@ -104,7 +118,7 @@ def test_the_spread_is_wider_where_nothing_ties_the_map() -> None:
 def test_an_error_in_units_scales_with_the_map() -> None:
     """Twice as large in all lengths: twice the error, the same share of the way."""
     small = measured()
-    pairs = [replace(p, shift=2 * p.shift, off=2 * p.off) for p in small.compared.pairs]
+    pairs = [replace(p, off=2 * p.off) for p in small.compared.pairs]
     large = replace(
         small,
         way=20.0,
@@ -112,6 +126,7 @@ def test_an_error_in_units_scales_with_the_map() -> None:
         depth=4.0,
         compared=Compared(pairs, []),
         drift=replace(small.drift, step=2 * small.drift.step),
+        resolved=Resolved(2 * small.resolved.moved, 2 * small.resolved.spread),
     )
     assert predict(large).ate == pytest.approx(2 * predict(small).ate)
     assert predict(large).share == pytest.approx(predict(small).share)

@@ -8,7 +8,7 @@ FAR = 0.07  # metres
 
 
 def pair(i: int, j: int, off: float) -> Comparison:
-    return Comparison(i, j, j - i, off, 0.0, 0.0, off, 0.0, 0.0)
+    return Comparison(i, j, j - i, (0.0,) * 7, off, 0.0, 0.0)
 
 
 def steps(*offs: float) -> list[Comparison]:

@@ -18,6 +18,7 @@ from mapper.checking.drift import Drift
 from mapper.checking.ghosts import Ghosts
 from mapper.checking.loops import Loops
 from mapper.checking.measures import Measures
+from mapper.checking.resolved import Resolved
 from mapper.checking.revisits import Compared, Comparison
 from mapper.checking.tracking import Tracking
 from mapper.core.geometry import exp_se3, inverse, rotation_angle
@@ -26,13 +27,14 @@ from mapper.core.geometry import exp_se3, inverse, rotation_angle
 def judged(rng: np.random.Generator, source: int) -> Judged:
     """A map whose error is about twice what its views are off by."""
     off = float(np.exp(rng.uniform(np.log(0.005), np.log(0.5))))
-    pairs = [Comparison(k, k + 1, 1, off, 0.0, 0.0, off, None, None) for k in range(9)]
+    pairs = [Comparison(k, k + 1, 1, (0.0,) * 7, off, None, None) for k in range(9)]
     measures = Measures(
         *(10.0, 1.5, 2.0, 10),
         Compared(pairs, []),
         [],
         Ghosts(0.0, 0.0, np.zeros((0, 3))),
-        Drift(0.001, 1.0, 0.0),
+        Drift(0.001, 0.0),
+        Resolved(off, 0.001),
         Loops(0, 0, [], 0.0),
         Tracking(0.0, 0.0, [], 0.0),
         False,
@@ -46,7 +48,7 @@ def test_it_finds_what_the_error_follows_and_no_weight_is_below_zero() -> None:
     runs = [judged(rng, number // 4) for number in range(40)]
     fitted = fit(runs)
     assert all(weight > 0 for weight in fitted.weights.values())
-    told = fitted.weights["local"] + fitted.weights.get("revisited", 0.0)
+    told = fitted.weights["off"]
     assert told == pytest.approx(1.0, abs=0.1)
     assert 1.2 < fitted.within < 1.7  # 0.2 of deviation
     assert spearmanr(cross_validated(runs), [run.ate for run in runs])[0] > 0.9

@@ -34,7 +34,7 @@ GROSS: Final = 1.0  # logarithm of an error's ratio to the predicted one, from w
 ROUNDS: Final = 20  # of reweighting
 TOLD: Final = 0.8  # of the errors lie within the range that is told
 FEWEST: Final = 10  # sources, from which on such a range is told of their runs alone
-NAMES: Final = ("local", "revisited")
+NAMES: Final = ("off",)
 HEAD: Final = '''"""The fit of mapper.checking.prediction, by tools/benchmarks/maps/checking.py."""
 
 from __future__ import annotations

@@ -74,7 +74,9 @@ GROUPS: Final = (
     Group("calibrate", 3300, 3, {SAMPLE: (0, 2), "kitchen": (0, 5), "cabinet": (0, 6)}, 0.5),
     Group("calibrate", 6000, 3, {SAMPLE: (1, 2), "kitchen": (300, 4)}, 1.5, is_metric=True),
     Group("calibrate", 6100, 3, {SAMPLE: (4, 2), "kitchen": (600, 3)}, 1.0),
-    Group("judge", 6200, 5, {SAMPLE: (3, 2), "kitchen": (150, 4), "cabinet": (3, 1)}, 0.7),
+    Group("calibrate", 6200, 5, {SAMPLE: (3, 2), "kitchen": (150, 4), "cabinet": (3, 1)}, 0.7),
+    Group("calibrate", 3410, 6, {}, 1.0),
+    Group("judge", 6240, 5, {SAMPLE: (5, 2), "kitchen": (450, 4), "cabinet": (2, 2)}, 0.8),
 )
 
 

@@ -10,8 +10,8 @@ simulated to see it; errors against the run in one piece. The sample room must b
 many: redkitchen in eight parts, each of which shares a third with the next; what looking for those
 that overlap takes, comparing them, and all else, in CPU seconds of this process.
 rooms: two walks through the same room, by two cameras, must be joined or be refused for want of
-overlap, never joined wrongly; walks through different rooms must be refused. Runs that are in DIR
-already are taken as they are.
+overlap, never joined wrongly; walks through different rooms must be refused, and through a larger
+one in which the same furniture stands elsewhere. Runs in DIR are taken as they are.
 """
 
 from __future__ import annotations
@@ -55,6 +55,8 @@ PART: Final = 400  # frames
 STRIDE: Final = 2  # of the simulated part
 TRUTH_EVERY: Final = 5  # frames fused for the simulation
 OTHER_WALK: Final = 500  # added to a room's seed, for the camera and the way of the second walk
+OTHER_ROOM: Final = 600  # the same for a walk through a room that has its furniture
+LARGER: Final = (1.3, 1.2, 1.0)  # times, which that one is
 WRONG: Final = 0.1  # metres, root mean square: a join that far off is wrong
 
 
@@ -136,13 +138,18 @@ def rooms(out: Path, seeds: range) -> None:
     """Print a line a pair, and the counts."""
     firsts, counts = [], {"joined": 0, "refused": 0, "wrong": 0, "strangers joined": 0}
     for seed in seeds:
-        specs = two_walks(seed)
-        walks = [walked(out, f"{seed}{name}", spec) for name, spec in zip("ab", specs, strict=True)]
+        specs = three_walks(seed)
+        *walks, twin = [
+            walked(out, f"{seed}{name}", spec) for name, spec in zip("abc", specs, strict=True)
+        ]
         found = merged(walks)
         what = f"{seed} {specs[0].room.layout}, richness {specs[0].room.richness:g}"
         told(f"same room {what}", found)
         key = "refused" if found["refused"] else "wrong" if found["ate"] > WRONG else "joined"
         counts[key] += 1
+        found = merged([walks[0], twin])
+        told(f"its furniture elsewhere {seed}", found)
+        counts["strangers joined"] += not found["refused"]
         firsts.append(walks[0])
     for earlier, later in itertools.pairwise(firsts):
         found = merged([earlier, later])
@@ -151,13 +158,15 @@ def rooms(out: Path, seeds: range) -> None:
     print(counts)
 
 
-def two_walks(seed: int) -> tuple[SequenceSpec, SequenceSpec]:
-    """Through one room, by two cameras."""
+def three_walks(seed: int) -> tuple[SequenceSpec, ...]:
+    """Two through one room, by two cameras; one through a larger one that looks like it."""
     alike = {"path": "hand_held", "moving": "nothing", "frames": 90}
     first = draw_sequence(seed, **alike)
     room = asdict(first.room)
     room["room_seed"] = room.pop("seed")
-    return first, draw_sequence(seed + OTHER_WALK, **alike, **room)
+    second = draw_sequence(seed + OTHER_WALK, **alike, **room)
+    room["size"] = tuple(a * b for a, b in zip(room["size"], LARGER, strict=True))
+    return first, second, draw_sequence(seed + OTHER_ROOM, **alike, **room)
 
 
 def walked(out: Path, name: str, spec: SequenceSpec) -> Walk:

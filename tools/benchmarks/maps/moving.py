@@ -2,12 +2,12 @@
 
     python tools benchmarks.maps.moving chair --out DIR [--chair NAME] [--seed N]
     python tools benchmarks.maps.moving rooms --out DIR [--first 3300] [--rooms 6]
-    python tools benchmarks.maps.moving simulated --out DIR [--seed N]
+    python tools benchmarks.maps.moving simulated --out DIR [--seed N] [--blobs N]
 
 chair: the sample room is walked through twice in one run, and in between a chair is moved.
 rooms: made by a seed; through one person walks (of every two), in the other nothing moves.
 simulated: the sample room, seen by a network as it is simulated, with blobs of wrong depth that
-drift through the picture and the simulation's other errors, up to scale.
+drift through the picture and its other errors, up to scale; --blobs 0: with the others alone.
 
 Each run is made once, with nobody looking for what moves, and its map is fused again without what
 is found to have moved. Ghosts: area of the mesh that is further than 5 cm (10 of a network) from
@@ -32,7 +32,7 @@ import numpy as np
 from measures.fused_rooms import distances, to_open3d
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation, Slerp
-from simulation.config import SimulationConfig
+from simulation.config import OutlierConfig, SimulationConfig
 from simulation.simulator import PredictionSimulator
 from simulation.truth import DepthRenderer, true_poses
 
@@ -107,6 +107,7 @@ def main() -> int:
     parser.add_argument("--frames", type=int, default=110, help="of each walk past the chair")
     parser.add_argument("--width", type=int, default=320)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--blobs", type=int, default=OutlierConfig().count, metavar="N")
     parser.add_argument("--first", type=int, default=3300, metavar="SEED")
     parser.add_argument("--rooms", type=int, default=6, metavar="N")
     parser.add_argument("--set", dest="changes", action="append", default=[], metavar="KEY=VALUE")
@@ -176,7 +177,7 @@ def rooms(options: argparse.Namespace, config: BackendConfig) -> None:
 
 
 def simulated(options: argparse.Namespace, config: BackendConfig) -> None:
-    name = f"simulated{options.seed}"
+    name = f"simulated{options.seed}blobs{options.blobs}"
     frames, predictions = (options.out / f"{name}_{what}" for what in ("frames", "predictions"))
     truth = sample_room().mesh()
     if not (options.out / name).exists():
@@ -184,7 +185,8 @@ def simulated(options: argparse.Namespace, config: BackendConfig) -> None:
             shutil.rmtree(folder, ignore_errors=True)
         make_sample(frames, options.frames, options.width, options.width * 3 // 4, options.seed)
         opened = open_sequence(frames)
-        errors = {"seed": options.seed, "images": {"source": "real"}}
+        blobs = {"count": options.blobs}
+        errors = {"seed": options.seed, "images": {"source": "real"}, "outliers": blobs}
         simulator = PredictionSimulator(
             opened,
             DepthRenderer(truth),
@@ -273,8 +275,7 @@ def ghost_area(mesh: Mesh, truth: Mesh, off: float) -> float:
 
 def areas(mesh: Mesh) -> np.ndarray:
     a, b, c = (mesh.vertices[mesh.faces[:, corner]].astype(float) for corner in range(3))
-    found: np.ndarray = np.linalg.norm(np.cross(b - a, c - a), axis=1) / 2
-    return found
+    return np.asarray(np.linalg.norm(np.cross(b - a, c - a), axis=1) / 2)
 
 
 def told(name: str, found: Judged) -> None:
