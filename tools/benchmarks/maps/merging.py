@@ -197,6 +197,7 @@ def simulated_part(out: Path, sequence: Path, start: int) -> Walk:
         tsdf = TsdfConfig(voxel_size=0.015, max_memory_mb=3000.0)
         mesh = fuse_truth(opened, poses, range(0, len(opened), TRUTH_EVERY), tsdf)
         config = from_mapping(SimulationConfig, {"images": {"source": "real"}})
+        folder.mkdir()
         for prediction in PredictionSimulator(opened, DepthRenderer(mesh), poses, config):
             save_prediction(folder, prediction)
     request = {"frontend": "replay", "changes": (f"replay.predictions={folder}",)}
