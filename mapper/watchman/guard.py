@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -28,7 +28,8 @@ class Guard:
     A network forgets and is shown the last good frame again, which joins the new segment to the
     old one. What was saved goes on as it is, in a new segment, after a collapse once its depth is
     of things again; where its first frame can be aligned with the last good one, that is put before
-    it, and else the backend joins it by what both see.
+    it, and else the backend joins it by what both see. What is doubted waits, a few frames at most,
+    and belongs to the new segment if the doubt was right.
     """
 
     def __init__(self, config: WatchmanConfig) -> None:
@@ -37,6 +38,8 @@ class Guard:
         self._last_good: Frame | None = None
         self._believed: Prediction | None = None  # the last that was mapped
         self._collapsed = False  # since then
+        self._doubted: list[tuple[Prediction, Prediction]] = []  # as predicted, as to be mapped
+        self._since_good: list[Frame] = []
         self._restarted = -RESTARTS_APART
 
     @property
@@ -52,10 +55,12 @@ class Guard:
         passed, event = self._judged(frontend, predictions)
         if event is not None and self._forgets(frontend):
             passed += self._begin_anew(frontend, frame)
-        if predictions and not passed:
+        if predictions and not passed and not self._doubted:
             frontend.state = TrackingState.LOST
         if any(p.frame_index == frame.index for p in passed):
-            self._last_good = frame
+            self._last_good, self._since_good = frame, []
+        elif self._doubted:
+            self._since_good.append(frame)
         return passed
 
     def flush(self, frontend: Frontend) -> list[Prediction]:
@@ -63,7 +68,10 @@ class Guard:
         predictions = frontend.flush()
         if not self._watches(frontend):
             return predictions
-        return self._judged(frontend, predictions)[0]
+        passed = self._judged(frontend, predictions)[0]
+        passed += [carried for _, carried in self._doubted]
+        self._doubted = []
+        return passed
 
     def note(self) -> dict[str, Any]:
         """What a resumed run must know."""
@@ -101,19 +109,24 @@ class Guard:
                 replace(prediction, segment=prediction.segment + self._offset)
             )
             frontend.values.update(verdict.values)
-            if verdict.prediction is not None:
+            if verdict.prediction is not None and verdict.is_doubted:
+                self._doubted.append((prediction, verdict.prediction))
+            elif verdict.prediction is not None:
                 passed += self._after_collapse(verdict.prediction)
+                passed += [carried for _, carried in self._doubted]
                 passed.append(verdict.prediction)
-                self._believed, self._collapsed = verdict.prediction, False
+                self._believed, self._collapsed, self._doubted = verdict.prediction, False, []
             if verdict.event is None:
                 continue
             logger.warning("%s", told(verdict.event))
+            doubted, self._doubted = [each for each, _ in self._doubted], []
             if self._forgets(frontend):
                 return passed, verdict.event
             self._offset += 1
             if verdict.event.fault is not Fault.COLLAPSE:  # in a world of its own it may be right
-                first = replace(prediction, segment=prediction.segment + self._offset)
-                passed += self._begun(passed[-1] if passed else self._believed, first)
+                passed += self._begun(
+                    [replace(p, segment=p.segment + self._offset) for p in (*doubted, prediction)]
+                )
             else:
                 self._collapsed = True
         return passed, None
@@ -126,18 +139,20 @@ class Guard:
         again = shown_again(self._believed, first)
         return [] if again is None else [again]
 
-    def _begun(self, last: Prediction | None, first: Prediction) -> list[Prediction]:
+    def _begun(self, predictions: Sequence[Prediction]) -> list[Prediction]:
         """The first predictions of a segment that goes on as it was saved: the last frame of the
-        one before, if it can be told where that was, and the one that was at fault."""
-        again = None if last is None else shown_again(last, first)
-        shown = [first] if again is None else [again, first]
+        one before, if it can be told where that was, those that were doubted, and the one at which
+        the fault was sure."""
+        again = None if self._believed is None else shown_again(self._believed, predictions[0])
+        shown = [*([] if again is None else [again]), *predictions]
         judged = [self._watchman.judge(prediction).prediction for prediction in shown]
         passed = [prediction for prediction in judged if prediction is not None]
         self._believed = passed[-1] if passed else None
         return passed
 
     def _begin_anew(self, frontend: Frontend, frame: Frame) -> list[Prediction]:
-        """The network forgets; the last good frame, and this one, in its new segment."""
+        """The network forgets; the last good frame, those that were doubted since, and this one in
+        its new segment."""
         if frame.index - self._restarted < RESTARTS_APART:
             frontend.reset()
             return []
@@ -145,7 +160,8 @@ class Guard:
         self._watchman.forgive()
         frontend.reset()
         passed: list[Prediction] = []
-        for shown in (self._last_good, frame):
-            if shown is not None:
-                passed += self._judged(frontend, frontend.step(shown))[0]
+        again = [] if self._last_good is None else [self._last_good]
+        for shown in (*again, *self._since_good, frame):
+            passed += self._judged(frontend, frontend.step(shown))[0]
+        self._since_good = []
         return passed

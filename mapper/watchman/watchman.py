@@ -52,12 +52,13 @@ class Event:
 class Verdict:
     """prediction: as it is to be mapped; None: not at all. event: where a new segment begins.
 
-    values: worth a plot.
+    values: worth a plot. is_doubted: whether a fault begins here if what comes says the same.
     """
 
     prediction: Prediction | None
     event: Event | None
     values: Mapping[str, float]
+    is_doubted: bool = False
 
 
 class Watchman:
@@ -106,11 +107,13 @@ class Watchman:
         values = {"scale_to_map": change, "light_explained": told.explained}
         if event is None:
             self._take(new, told, log_scale)
-            return Verdict(prediction, None, values)
+            alone = 0 < self._scattered < IN_A_ROW
+            doubted = alone or self._off_scale > 0 or self._waiting is not None
+            return Verdict(prediction, None, values, doubted)
         if event.fault is Fault.SCALE and self._turn(new) > FAST and self._waiting is None:
             self._waiting = event, self._config.patience
             self._last = new
-            return Verdict(prediction, None, values)
+            return Verdict(prediction, None, values, is_doubted=True)
         self.events.append(event)
         self._collapsed = event.fault is Fault.COLLAPSE
         self.begin()
