@@ -8,7 +8,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import open3d as o3d
 import pytest
 
 from mapper.core.camera_kinds import CAMERA_KINDS
@@ -16,6 +15,9 @@ from mapper.core.geometry import backproject, transform
 from mapper.errors import ConfigError
 from mapper.rooms import RoomSequence, SequenceSpec, draw_sequence
 from mapper.rooms.spec import LAYOUTS, PATHS
+from mapper.runtime.open3d_loader import load_open3d
+
+o3d = load_open3d()  # not by its name: a system may lack a library that is packaged beside it
 
 SMALL: dict[str, Any] = {"width": 80, "height": 60, "frames": 8}
 EXACT: dict[str, Any] = {
