@@ -14,6 +14,8 @@ case: "a, or: b, then c, then not: d"; or, with a list for each status, "with ex
 from __future__ import annotations
 
 import argparse
+import ctypes
+import importlib.util
 import os
 import re
 import shutil
@@ -23,6 +25,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -136,7 +139,7 @@ def _wanted(said: dict[str, str]) -> dict[int | None, str]:
 def _sh(line: str, folder: Path) -> tuple[int, str]:
     """(status, what was printed) of a line of shell; 124 after SECONDS."""
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
-    environment = os.environ | ONE_THREAD | {"PATH": path}
+    environment = os.environ | ONE_THREAD | _libusb() | {"PATH": path}
     try:
         done = subprocess.run(
             line,
@@ -152,6 +155,20 @@ def _sh(line: str, folder: Path) -> tuple[int, str]:
     except subprocess.TimeoutExpired:
         return 124, f"no end after {SECONDS:.0f} s"
     return done.returncode, done.stdout
+
+
+@cache
+def _libusb() -> dict[str, str]:
+    """Where the system has no libusb, the packaged one is loaded beforehand: checks import Open3D
+    by its name, and not as mapper does."""
+    try:
+        ctypes.CDLL("libusb-1.0.so.0")
+    except OSError:
+        found = importlib.util.find_spec("libusb_package")
+        package = None if found is None or found.origin is None else Path(found.origin).parent
+        for library in () if package is None else package.glob("libusb-1.0*.so*"):
+            return {"LD_PRELOAD": str(library)}
+    return {}
 
 
 def _last_line(text: str) -> str:
