@@ -32,7 +32,6 @@ from mapper.vision.matching import FeatureMatcher
 
 MIN_INFORMATION = 1e-6  # of a direction in which nothing is known: sigma 1000
 
-
 FOUND_FRAMES = 100  # missing ones that stand for that: 10 times what one leaves unknown
 VOUCHED = 0.25  # times an alignment's floor, of which most stands for distorted depth
 UNBORNE_SHARE = 0.25  # of a step that nothing bears out: what it may be off by
@@ -140,7 +139,7 @@ def measure_odometry(
     if jumped:
         recovered = recover_step(previous, new, maps, config.alignment, matcher, free_scale)
         if shared or recovered is None:
-            information = _unaligned_information(previous, new, shared, config)
+            information = _unaligned_information(previous, new, maps, config)
             edge = Edge(previous.id, new.id, start, information, kind)
             return OdometryMeasurement(edge, None, aligned=False)
         aligned, evidence = recovered, pair.evidence(recovered.S_reference_source)
@@ -148,7 +147,7 @@ def measure_odometry(
     far = jumped or _is_far(pair, opinion.aligned, start, config)
     jumped = jumped or opinion.is_elsewhere
     if far and opinion.support != Support.HOLDS:
-        information = _unaligned_information(previous, new, shared, config)
+        information = _unaligned_information(previous, new, maps, config)
         edge = Edge(previous.id, new.id, start, information, kind)
         return OdometryMeasurement(edge.doubted(doubt_of(new.median_depth)), None, aligned=False)
     S = opinion.aligned.S_reference_source
@@ -255,18 +254,19 @@ def _independent_share(aligned: Alignment, config: EdgeConfig, seen: Seen) -> fl
 
 
 def _unaligned_information(
-    previous: Keyframe, new: Keyframe, shared: bool, config: EdgeConfig
+    previous: Keyframe, new: Keyframe, maps: MapCache, config: EdgeConfig
 ) -> np.ndarray:
-    """Of a step that only the frontend vouches for: the more frames it spans the less is known.
-
-    A shared camera is one camera, whatever else is unknown; only the scale is then in doubt.
-    """
-    squares = _squared_sigmas(
+    """Of a step that only the frontend vouches for: the more frames it spans the less is known, and
+    a network whose depth is worse than usual knows its steps that much worse. A shared camera is
+    one camera, whatever else is unknown; only the scale is then in doubt."""
+    noise = maps.coarse(new.id).noise
+    worse = 1.0 if noise.is_measured else max(1.0, noise.relative / LEARNED.relative)
+    squares = worse**2 * _squared_sigmas(
         config.odometry_sigma_rotation,
         config.odometry_sigma_translation,
         config.odometry_sigma_scale,
     )
-    if shared:
+    if shares_frame(previous, new):
         squares[:6] = _squared_sigmas(config.sigma_rotation, config.sigma_translation, 0.0)[:6]
         return np.diag(1.0 / squares)
     missing = max(new.frame_index - previous.frames[-1].frame_index, 1)
@@ -275,7 +275,7 @@ def _unaligned_information(
     assert new.T_previous_keyframe is not None
     step = float(np.linalg.norm(new.T_previous_keyframe[:3, 3]))
     squares = squares * missing
-    squares[3:6] = np.maximum(squares[3:6], (UNBORNE_SHARE * step) ** 2)
+    squares[3:6] = np.maximum(squares[3:6], (min(UNBORNE_SHARE * worse, 1.0) * step) ** 2)
     return np.diag(1.0 / squares)
 
 

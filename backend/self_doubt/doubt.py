@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 
 from mapper.backend.global_map import GlobalMap
+from mapper.backend.graph.edge import EdgeKind
 from mapper.backend.graph.pose_graph import PoseGraph
 from mapper.backend.keyframes.keyframe import Keyframe
 from mapper.backend.keyframes.map_cache import MapCache
@@ -22,6 +23,7 @@ from mapper.backend.self_doubt.doubtful_stretches import (
 )
 from mapper.backend.self_doubt.edge_conflicts import EdgeConflicts, edge_conflicts
 from mapper.backend.self_doubt.match_conflicts import MatchConflict, match_conflicts
+from mapper.backend.self_doubt.place_knowledge import PlaceKnowledge, place_knowledge
 from mapper.backend.self_doubt.surface_conflicts import SurfaceConflict, surface_conflicts
 from mapper.backend.self_doubt.unconfirmed_joins import UnconfirmedJoin, unconfirmed_joins
 from mapper.vision.dense_alignment import AlignmentConfig
@@ -43,7 +45,8 @@ class SelfDoubt:
     keyframes whose surfaces were compared. contradicting: of those, how many contradict, some of
     them for what moved. worst: the highest score. matched: pairs that matched features contradict.
     unconfirmed: gaps after which surfaces alone say where the camera is. edges: of the graph
-    against its optimum."""
+    against its optimum. places: how well a network's map knows where its cameras are; None of
+    others and of maps too large to ask."""
 
     stretches: tuple[DoubtfulStretch, ...]
     pairs: int
@@ -52,6 +55,7 @@ class SelfDoubt:
     matched: tuple[MatchConflict, ...]
     unconfirmed: tuple[UnconfirmedJoin, ...]
     edges: EdgeConflicts
+    places: PlaceKnowledge | None = None
 
 
 def doubt(
@@ -71,11 +75,14 @@ def doubt(
     surfaces: list[SurfaceConflict] = []
     matched: list[MatchConflict] = []
     unconfirmed: list[UnconfirmedJoin] = []
+    places: PlaceKnowledge | None = None
     if _is_measured(final, maps):
         surfaces = surface_conflicts(poses, maps)
         pairs = _pairs_to_match(final, edges)
         matched = match_conflicts(pairs, poses, maps, matcher, alignment)
         unconfirmed = unconfirmed_joins(final, surfaces, matcher, graph.edges)
+    elif not any(edge.kind == EdgeKind.ADJUSTED for edge in graph.edges):
+        places = place_knowledge(final, [e for e in graph.edges if graph.is_inlier(e)])
     limit = max(CONTRADICTS, min(BASELINE * _baseline(surfaces, poses), MAX_BASELINE))
     against = [each for each in surfaces if each.score >= limit]
     agreeing = [(each.i, each.j) for each in surfaces if each.score <= AGREES * limit]
@@ -89,6 +96,7 @@ def doubt(
         tuple(matched),
         tuple(unconfirmed),
         edges,
+        places,
     )
 
 

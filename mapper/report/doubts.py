@@ -15,14 +15,15 @@ def is_doubtful(metrics: Mapping[str, Any]) -> bool:
 
 
 def doubts(metrics: Mapping[str, Any]) -> list[str]:
-    """A sentence for each stretch of time that is probably wrong, and for each that may be.
+    """A sentence for each stretch of time that is probably wrong, for each that may be, and for a
+    map that hangs together badly.
 
     metrics: units and self_doubt, as mapper.run.doubt_metrics writes it.
     """
     is_metric = metrics.get("units", "metres") == "metres"
     joins = metrics.get("self_doubt", {}).get("joins_unconfirmed", [])
     wrong = [_sentence(stretch, is_metric) for stretch in doubtful_stretches(metrics)]
-    return [*wrong, *map(_join, joins)]
+    return [*wrong, *map(_join, joins), *_badly_known(metrics, is_metric)]
 
 
 def doubtful_stretches(metrics: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -45,6 +46,17 @@ def _join(join: Mapping[str, Any]) -> str:
         f"What comes after {after} may be in the wrong place: the camera was lost from {before} "
         "on, and nothing but the shape of what it saw tells where it was found again."
     )
+
+
+def _badly_known(metrics: Mapping[str, Any], is_metric: bool) -> list[str]:
+    places = metrics.get("self_doubt", {}).get("places")
+    if not places or not places["bad"]:
+        return []
+    share, length = 100 * places["share"], _length(places["rms"], is_metric)
+    return [
+        f"This map may be bent: where its cameras were is known to some {share:.0f} % of the "
+        f"distance to what they saw ({length}), for too few of its views show the same."
+    ]
 
 
 def _by(stretch: Mapping[str, Any], is_metric: bool) -> str:

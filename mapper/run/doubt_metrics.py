@@ -9,6 +9,7 @@ from mapper.backend.self_doubt.doubt import SelfDoubt
 from mapper.backend.self_doubt.doubtful_stretches import DoubtfulStretch
 from mapper.backend.self_doubt.edge_conflicts import EdgeConflict
 from mapper.backend.self_doubt.held_frames import HeldFrames
+from mapper.backend.self_doubt.place_knowledge import PlaceKnowledge
 
 
 def doubt_metrics(doubt: SelfDoubt, start: float) -> dict[str, Any]:
@@ -25,6 +26,7 @@ def doubt_metrics(doubt: SelfDoubt, start: float) -> dict[str, Any]:
             {"before_s": join.before - start, "after_s": join.after - start}
             for join in doubt.unconfirmed
         ],
+        "places": _places(doubt.places),
         "edges": edges.edges,
         "edges_contradicted": len(edges.contradicted),
         "worst_edge": _worst(edges.contradicted),
@@ -59,6 +61,12 @@ def _stretch(stretch: DoubtfulStretch, start: float) -> dict[str, Any]:
         "shift": None if fit is None else fit.shift,
         "turn_deg": None if fit is None else fit.turn_deg,
     }
+
+
+def _places(places: PlaceKnowledge | None) -> dict[str, Any] | None:
+    if places is None:
+        return None
+    return {"rms": places.rms, "share": places.share, "bad": places.is_bad}
 
 
 def _worst(conflicts: Sequence[EdgeConflict]) -> dict[str, Any] | None:

@@ -8,6 +8,7 @@ from mapper.backend.self_doubt.doubt import SelfDoubt
 from mapper.backend.self_doubt.doubtful_stretches import DoubtfulStretch
 from mapper.backend.self_doubt.edge_conflicts import EdgeConflict, EdgeConflicts
 from mapper.backend.self_doubt.misplacement import Misplacement
+from mapper.backend.self_doubt.place_knowledge import PlaceKnowledge
 from mapper.backend.self_doubt.unconfirmed_joins import UnconfirmedJoin
 from mapper.report.doubts import doubts
 from mapper.run.doubt_metrics import doubt_metrics
@@ -43,3 +44,18 @@ def test_a_map_without_doubts_is_not_spoken_of() -> None:
     found = doubt_metrics(SelfDoubt((), 60, 1, 0.13, (), (), EdgeConflicts(40, (), 30, ())), START)
     assert not found["doubtful"] and found["pairs_contradicting"] == 1
     assert doubts({"units": "metres", "self_doubt": found}) == []
+
+
+def test_a_networks_map_that_hangs_together_badly_may_be_bent() -> None:
+    def told(rms: float) -> list[str]:
+        found = doubt_metrics(
+            SelfDoubt((), 0, 0, 0.0, (), (), EdgeConflicts(40, (), 30, ()), PlaceKnowledge(rms, 2)),
+            START,
+        )
+        assert found["places"]["rms"] == rms and not found["doubtful"]
+        return doubts({"units": "units", "self_doubt": found})
+
+    assert told(0.08) == []
+    (sentence,) = told(0.14)
+    assert sentence.startswith("This map may be bent: where its cameras were is known to some 7 %")
+    assert "(0.14 units)" in sentence

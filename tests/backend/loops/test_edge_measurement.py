@@ -90,6 +90,18 @@ def test_an_odometry_edge_without_depth_is_the_frontends_word(room: Room) -> Non
     np.testing.assert_allclose(np.diag(edge.information), expected)
 
 
+def test_a_network_whose_depth_is_worse_knows_its_steps_worse(room: Room) -> None:
+    """In proportion; a step that it claims to be long may be wrong altogether."""
+    found = []
+    for factor in (1.0, 4.0):
+        noise = LEARNED.times(factor)
+        a, b = (replace(room.prediction(k), noise=noise) for k in (0, 5))
+        found.append(np.diag(measured(a, b, dark=True).edge.information))
+    np.testing.assert_allclose(found[0][[0, 6]] / found[1][[0, 6]], 16.0)
+    step = np.linalg.norm(room.relative(0, 5)[:3, 3])
+    assert found[1][3] == pytest.approx(min(1 / step**2, 2500.0 / 5 / 16), rel=1e-6)
+
+
 def test_a_frontend_that_knows_its_poses_is_taken_at_its_word(room: Room) -> None:
     """Up to scale its depths were made of them, so aligning these would tell nothing new."""
     known = PoseUncertainty(0, np.diag([1e-6] * 3 + [4e-6] * 3))

@@ -15,6 +15,7 @@ from mapper.backend.keyframes.keyframe_map import KeyframeMap
 from mapper.backend.keyframes.map_cache import MapCache
 from mapper.backend.loops.edge_measurement import EdgeConfig
 from mapper.backend.self_doubt.doubt import SelfDoubt, doubt
+from mapper.core.depth_noise import LEARNED
 from mapper.core.geometry import exp_se3, inverse
 from mapper.core.prediction import Prediction
 from mapper.vision.orb import OrbMatcher
@@ -124,3 +125,16 @@ def test_a_graph_that_was_pulled_apart_is_doubted_where_no_surface_says_so(
     (stretch,) = found.stretches
     assert (stretch.start, stretch.end) == (SLID, len(FRAMES) - 1)
     assert stretch.fit is not None and abs(stretch.fit.shift - 0.28) < 0.02
+
+
+def test_a_networks_map_says_how_well_it_hangs_together(
+    predictions: list[Prediction], true_poses: dict[int, np.ndarray]
+) -> None:
+    """By its edges, which are known to a hundredth of what the loose ones are."""
+    network = [replace(prediction, noise=LEARNED) for prediction in predictions]
+    assert doubted(predictions, true_poses, edges_between(true_poses)).places is None
+    firm = doubted(network, true_poses, edges_between(true_poses)).places
+    loose = [replace(e, information=1e-4 * e.information) for e in edges_between(true_poses)]
+    loosely = doubted(network, true_poses, loose).places
+    assert firm is not None and loosely is not None and not firm.is_bad
+    assert loosely.rms == pytest.approx(100 * firm.rms, rel=1e-3)
