@@ -111,6 +111,7 @@ class StreamingFrontend(VggtFrontend):
                 budget=self._budget,
                 policy=options.kv_policy,
                 cache_every=options.cache_every,
+                cache_overlap=options.cache_overlap,
                 frame_ms=options.kv_ms,
                 heads=self._answers.heads,
             ),

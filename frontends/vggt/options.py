@@ -20,6 +20,7 @@ from mapper.core.quantities import (
     PositiveShare,
     ProductType,
     Radians,
+    Share,
     Switch,
     Text,
     Unit,
@@ -132,6 +133,9 @@ class StreamVggtOptions(CommonOptions):
         layer by layer, that changed little or are much like the others. The first frame always
         stays.
     cache_every: only every so many frames stay in the cache; those between see the past and go.
+    cache_overlap: only keyframes stay in the cache: frames that overlap less than this with the
+        last one that stayed, by where the network says that both are and what they see; the others
+        see the past and go. 0 = all frames stay.
     anchor_every: frames after which the cache starts anew with the last frame as its first one,
         carried on in the same world; 0 = never. For networks that were trained on a few frames.
     anchor_turn: the same as soon as the camera has turned so far from the first frame; 0 = never.
@@ -142,6 +146,7 @@ class StreamVggtOptions(CommonOptions):
     kv_ms: Annotated[NonNegative, Unit("ms")] = 0.0
     kv_policy: Literal["overlap", "attention", "recency", "special", "tokens"] = "overlap"
     cache_every: Frames = 1
+    cache_overlap: Share = 0.0
     anchor_every: FramesOrZero = 0
     anchor_turn: Radians = 0.0
 

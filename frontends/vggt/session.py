@@ -17,6 +17,7 @@ from mapper.frontends.vggt.cache.budget import TimeBudget
 from mapper.frontends.vggt.cache.cached_attention import CachedCameras, CachedFrames
 from mapper.frontends.vggt.cache.frame_memory import Answered, CacheShapes, FrameMemory
 from mapper.frontends.vggt.cache.later_anchors import LaterAnchors
+from mapper.frontends.vggt.cache.new_views import NewViews
 from mapper.frontends.vggt.cache.pages import CacheShape, FrameCache
 from mapper.frontends.vggt.cache.session_options import SPECIAL, TOKENS, SessionOptions
 from mapper.frontends.vggt.cache.storage import AUTO, Storage
@@ -64,6 +65,7 @@ class StreamSession:
         self.frames_seen = 0
         self.memory: FrameMemory | TokenMemory | None = None  # once the size of frames is known
         self._anchors = LaterAnchors()
+        self._new_views = NewViews(self.options.cache_overlap)
         # A window does not grow.
         self._time = TimeBudget(self.options.frame_ms if self.options.mode == "causal" else 0)
         self._size: tuple[int, ...] = ()
@@ -189,7 +191,7 @@ class StreamSession:
         assert self.memory is not None
         self.frames_seen += len(batch)
         residuals = prediction.aggregated.residuals
-        passing = {frame for frame in batch if not self.options.stays(frame)}
+        passing = {f for i, f in enumerate(batch) if not self._stays(f, prediction, i)}
         answered = []
         for place, frame in enumerate(batch):
             is_anchor = False
@@ -199,6 +201,11 @@ class StreamSession:
             descriptor = prediction.descriptor[:, place].flatten()
             answered.append(Answered(frame, descriptor, own, is_anchor))
         self.memory.commit(answered, mixer.shares(), passing)
+
+    def _stays(self, frame: int, prediction: VggtPrediction, place: int) -> bool:
+        """Whether a frame stays in the caches now that it was answered."""
+        is_due = frame % self.options.cache_every == 0
+        return is_due and self._new_views.is_new(prediction, place)
 
     def _rollback(self) -> None:
         assert self.memory is not None

@@ -2,12 +2,14 @@
 
     OMP_NUM_THREADS=1 python tools benchmarks.pose_graph --public
     OMP_NUM_THREADS=1 python tools benchmarks.pose_graph --growing [--keyframes N] [--placed M]
+    OMP_NUM_THREADS=1 python tools benchmarks.pose_graph --submaps [--keyframes N]
 
 Public: ours (consecutive keyframes odometry, every other edge doubtful) against GTSAM's
 Levenberg-Marquardt from the same start. The cost is half the weighted squared error of all edges,
 without a kernel. Wrong loops join keyframes drawn at random by the relative pose of two others;
 errors are RMSE of positions after rigid alignment to the better of both optima without them.
 Growing: a simulated walk fed as the backend feeds it, its schedule of optimisations included.
+Submaps: one whole optimisation of such a walk, flat and by rigid submaps.
 All times are CPU seconds of one thread.
 """
 
@@ -22,6 +24,7 @@ import gtsam
 import numpy as np
 
 from benchmarks.graph_growth import measure_growth
+from benchmarks.parts.submaps import measure_submaps
 from benchmarks.public_pose_graphs import PublicGraph, load_public
 from mapper.backend.graph.edge import Edge, EdgeKind
 from mapper.backend.graph.graph_problem import Kernel
@@ -53,6 +56,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--public", action="store_true")
     parser.add_argument("--growing", action="store_true")
+    parser.add_argument("--submaps", action="store_true")
     parser.add_argument("--keyframes", type=int, default=5000)
     parser.add_argument(
         "--placed", type=int, default=0, help="so many of them are put where they truly are"
@@ -62,6 +66,8 @@ def main() -> None:
         compare_costs()
     if arguments.growing:
         measure_growth(arguments.keyframes, arguments.placed)
+    if arguments.submaps:
+        measure_submaps(arguments.keyframes)
 
 
 def compare_costs() -> None:

@@ -24,9 +24,11 @@ class SessionOptions:
     share one cache; STream3R has one for each. storage: of the aggregator's cache, or "auto", the
     type that it computes in. budget: bytes of all caches, None = no limit. policy: what goes when
     the budget is spent: a frame, see retention, all of a frame but its special tokens, or single
-    tokens. cache_every: only every so many frames stay, the others see the past and go. frame_ms:
-    what a frame may take before the cache stops growing, 0 = any. heads: which dense heads run.
-    track_window: recent frames in whose company query points are tracked; 0 = the first alone.
+    tokens. cache_every: only every so many frames stay, the others see the past and go.
+    cache_overlap: only frames that overlap less with the last one that stayed do, 0 = all; see
+    new_views. frame_ms: what a frame may take before the cache stops growing, 0 = any. heads:
+    which dense heads run. track_window: recent frames in whose company query points are
+    tracked; 0 = the first alone.
     """
 
     mode: Literal["causal", "window"] = "causal"
@@ -35,6 +37,7 @@ class SessionOptions:
     budget: int | None = None
     policy: str = "overlap"
     cache_every: int = 1
+    cache_overlap: float = 0.0
     frame_ms: float = 0.0
     heads: Heads = field(default_factory=Heads)
     track_window: int = 8
@@ -46,12 +49,14 @@ class SessionOptions:
             raise ConfigError(
                 f"kv_policy {self.policy!r}: expected one of {', '.join(ALL_POLICIES)}"
             )
-        if self.mode == "window" and (self.policy in (TOKENS, SPECIAL) or self.cache_every > 1):
+        chosen = self.policy in (TOKENS, SPECIAL) or self.cache_every > 1 or self.cache_overlap > 0
+        if self.mode == "window" and chosen:
             raise ConfigError(
                 "mode=window keeps the first frame and the last five, whole: kv_policy=tokens or "
-                "special, and cache_every, are for mode=causal"
+                "special, cache_every and cache_overlap are for mode=causal"
             )
-
-    def stays(self, frame: int) -> bool:
-        """Whether a frame stays in the caches once it was answered."""
-        return frame % self.cache_every == 0
+        if self.cache_every > 1 and self.cache_overlap:
+            raise ConfigError(
+                "cache_every and cache_overlap both say which frames stay in the cache: leave one "
+                "of them out"
+            )

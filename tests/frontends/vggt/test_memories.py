@@ -115,7 +115,12 @@ def test_frames_between_see_the_past_and_go(model: Vggt, policy: str) -> None:
 
 
 def test_a_window_is_of_whole_frames_all_of_them(model: Vggt) -> None:
-    for options in ({"policy": "tokens"}, {"policy": "special"}, {"cache_every": 2}):
+    for options in (
+        {"policy": "tokens"},
+        {"policy": "special"},
+        {"cache_every": 2},
+        {"cache_overlap": 0.5},
+    ):
         with pytest.raises(ConfigError, match="are for mode=causal"):
             SessionOptions(mode="window", **options)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from tests.support.pretended_gpu.published import (
     Configuration,
@@ -16,6 +16,10 @@ from tests.support.pretended_gpu.published import (
 )
 
 WINDOW: Final = 7  # frames until a window is full
+# Of a cache that is full, where room is made for every frame.
+KEPT: Final[Mapping[str, dict[str, Any]]] = {
+    "tokens": {"kv_policy": "tokens", "kv_budget": "10GB"},
+}
 CONFIGURATIONS: Final[Mapping[str, Configuration]] = {
     "cut3r": Configuration("cut3r", of_cut3r("cut3r"), frames=3),
     "cut3r-ttsa": Configuration("cut3r", of_cut3r("cut3r-ttsa"), frames=3, calibrated=True),
@@ -28,6 +32,12 @@ CONFIGURATIONS: Final[Mapping[str, Configuration]] = {
     "stream3r frame 200 float8": Configuration(
         "vggt", of_stream3r(cache="float8"), frames=3, past=199
     ),
+    **{
+        f"stream3r frame 200 {name}": Configuration(
+            "vggt", of_stream3r(**options), frames=3, past=199
+        )
+        for name, options in KEPT.items()
+    },
     "stream3r window": Configuration("vggt", of_stream3r(mode="window"), frames=WINDOW),
     "streamvggt frame 200": Configuration("vggt", of_streamvggt(), frames=3, past=199),
     "vggt, of 8 frames": Configuration("vggt", of_vggt(), frames=0, per=8),

@@ -30,6 +30,7 @@ from mapper.frontends.keyframe_loop.stream import KeyframeStream, _View
 from mapper.frontends.learned import LearnedFrontend
 from mapper.frontends.vggt import frontend as vggt
 from mapper.frontends.vggt.cache.frame_memory import FrameMemory
+from mapper.frontends.vggt.cache.token_memory import TokenMemory
 from mapper.frontends.vggt.config import TrackConfig, VggtConfig
 from mapper.frontends.vggt.network import Vggt
 from mapper.frontends.vggt.options import Stream3rOptions, StreamVggtOptions, VggtOptions
@@ -115,14 +116,30 @@ def fill(frontend: LearnedFrontend, past: int) -> None:
     assert isinstance(frontend, vggt.StreamingFrontend)
     session = frontend._session
     memory = session.memory
-    assert isinstance(memory, FrameMemory)
+    assert memory is not None
     for frame in range(session.frames_seen, past):
-        memory.frames.claim([frame])
-        memory.frames.commit()
+        if isinstance(memory, FrameMemory):
+            memory.frames.claim([frame])
+            memory.frames.commit()
+        elif not fill_tokens(memory):
+            break
         memory.cameras.claim([frame])
         memory.cameras.commit()
         memory.kept[frame] = memory.kept[0]
     session.frames_seen = past
+
+
+def fill_tokens(memory: TokenMemory) -> bool:
+    """As many tokens as a frame has, which were worth nothing; whether they fitted."""
+    shape = memory.frames.shape
+    if memory.frames.count + shape.tokens > memory.frames.capacity:
+        return False
+    memory.frames.claim(shape.tokens)
+    memory.frames.commit()
+    assert memory.important is not None
+    shapes = shape.layers, shape.batch, shape.tokens
+    memory.important.note(torch.zeros(shapes, device=memory.frames.device))
+    return True
 
 
 def _cost(tally: Tally, per: int) -> Cost:

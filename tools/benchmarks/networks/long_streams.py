@@ -78,6 +78,7 @@ ON_TOP: Final[dict[str, Callable[[], UpdateRule]]] = {
 CACHES: Final[dict[str, dict[str, Any]]] = {
     **{name: {"policy": name} for name in ALL_POLICIES},
     "every third": {"cache_every": 3},
+    "keyframes": {"cache_overlap": 0.9},
     "window": {"mode": "window"},
     **{name: {"storage": name} for name in ("bfloat16", "int8", "float8")},
     "tokens, int8": {"policy": "tokens", "storage": "int8"},

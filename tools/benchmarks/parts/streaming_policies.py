@@ -20,6 +20,7 @@ from mapper.frontends.vggt.session import StreamSession
 # Out, a rest, back, another rest, out again: what a camera in a room does.
 WALK: Final = (*range(9), 8, 8, *range(7, -1, -1), 0, 0, *range(1, 9), 8, 8, *range(7, -1, -1))
 CAPACITIES: Final = (5, 9, 18)
+OVERLAPS: Final = (0.9, 0.7)  # below which a frame is a keyframe
 STORED: Final = ("bfloat16", "int8", "float8")
 MODELS: Final = ("stream3r", "streamvggt")
 
@@ -51,6 +52,10 @@ def compare(name: str, model: Vggt, images: Tensor) -> None:
         every = replace(bounded, policy="overlap", cache_every=2)
         label = f"{name} | {frames} frames, overlap, every second"
         report(label, outputs(model, images, every)[0], exact)
+        for overlap in OVERLAPS:
+            keyframes = replace(bounded, policy="overlap", cache_overlap=overlap)
+            label = f"{name} | {frames} frames, overlap, keyframes below {overlap}"
+            report(label, outputs(model, images, keyframes)[0], exact)
     for storage in STORED:
         rounded, taken = outputs(model, images, replace(plain, storage=storage))
         report(f"{name} | all in {storage}, {taken / size:.2f} of the bytes", rounded, exact)
