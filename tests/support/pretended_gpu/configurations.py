@@ -16,9 +16,10 @@ from tests.support.pretended_gpu.published import (
 )
 
 WINDOW: Final = 7  # frames until a window is full
-# Of a cache that is full, where room is made for every frame.
+# Of a full cache, where room is made for every frame; and of one of keyframes alone.
 KEPT: Final[Mapping[str, dict[str, Any]]] = {
     "tokens": {"kv_policy": "tokens", "kv_budget": "10GB"},
+    "keyframes": {"cache_overlap": 0.9},
 }
 CONFIGURATIONS: Final[Mapping[str, Configuration]] = {
     "cut3r": Configuration("cut3r", of_cut3r("cut3r"), frames=3),
