@@ -22,8 +22,10 @@ from mapper.backend.self_doubt.doubtful_stretches import (
     doubtful_stretches,
 )
 from mapper.backend.self_doubt.edge_conflicts import EdgeConflicts, edge_conflicts
+from mapper.backend.self_doubt.loose_stretches import LooseStretch, loose_stretches
 from mapper.backend.self_doubt.match_conflicts import MatchConflict, match_conflicts
 from mapper.backend.self_doubt.place_knowledge import PlaceKnowledge, place_knowledge
+from mapper.backend.self_doubt.strained_loops import StrainedLoop, strained_loops
 from mapper.backend.self_doubt.surface_conflicts import SurfaceConflict, surface_conflicts
 from mapper.backend.self_doubt.unconfirmed_joins import UnconfirmedJoin, unconfirmed_joins
 from mapper.vision.dense_alignment import AlignmentConfig
@@ -46,7 +48,8 @@ class SelfDoubt:
     them for what moved. worst: the highest score. matched: pairs that matched features contradict.
     unconfirmed: gaps after which surfaces alone say where the camera is. edges: of the graph
     against its optimum. places: how well a network's map knows where its cameras are; None of
-    others and of maps too large to ask."""
+    others and of maps too large to ask. loose: what contradicts nothing, but is known
+    badly. strained: loops that claim too little to hold the graph, and are left by far."""
 
     stretches: tuple[DoubtfulStretch, ...]
     pairs: int
@@ -56,6 +59,8 @@ class SelfDoubt:
     unconfirmed: tuple[UnconfirmedJoin, ...]
     edges: EdgeConflicts
     places: PlaceKnowledge | None = None
+    loose: tuple[LooseStretch, ...] = ()
+    strained: tuple[StrainedLoop, ...] = ()
 
 
 def doubt(
@@ -76,11 +81,15 @@ def doubt(
     matched: list[MatchConflict] = []
     unconfirmed: list[UnconfirmedJoin] = []
     places: PlaceKnowledge | None = None
+    loose: list[LooseStretch] = []
+    strained: list[StrainedLoop] = []
     if _is_measured(final, maps):
         surfaces = surface_conflicts(poses, maps)
         pairs = _pairs_to_match(final, edges)
         matched = match_conflicts(pairs, poses, maps, matcher, alignment)
         unconfirmed = unconfirmed_joins(final, surfaces, matcher, graph.edges)
+        loose = loose_stretches(final, graph)
+        strained = strained_loops(final, graph)
     elif not any(edge.kind == EdgeKind.ADJUSTED for edge in graph.edges):
         places = place_knowledge(final, [e for e in graph.edges if graph.is_inlier(e)])
     limit = max(CONTRADICTS, min(BASELINE * _baseline(surfaces, poses), MAX_BASELINE))
@@ -97,6 +106,8 @@ def doubt(
         tuple(unconfirmed),
         edges,
         places,
+        tuple(loose),
+        tuple(strained),
     )
 
 

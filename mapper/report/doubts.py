@@ -7,6 +7,7 @@ from typing import Any, Final
 
 SMALL_TURN: Final = 1.0  # degrees, below which a turn is not worth a word
 SMALL_SHIFT: Final = 0.03  # units
+STRAINED: Final = 3  # loops that are told of: those of one place say the same
 
 
 def is_doubtful(metrics: Mapping[str, Any]) -> bool:
@@ -21,9 +22,23 @@ def doubts(metrics: Mapping[str, Any]) -> list[str]:
     metrics: units and self_doubt, as mapper.run.doubt_metrics writes it.
     """
     is_metric = metrics.get("units", "metres") == "metres"
-    joins = metrics.get("self_doubt", {}).get("joins_unconfirmed", [])
+    found = metrics.get("self_doubt", {})
     wrong = [_sentence(stretch, is_metric) for stretch in doubtful_stretches(metrics)]
-    return [*wrong, *map(_join, joins), *_badly_known(metrics, is_metric)]
+    strained = [_strained(loop, is_metric) for loop in found.get("loops_strained", [])[:STRAINED]]
+    return [
+        *wrong,
+        *map(_join, found.get("joins_unconfirmed", [])),
+        *strained,
+        *_badly_known(metrics, is_metric),
+    ]
+
+
+def known_badly(metrics: Mapping[str, Any]) -> list[str]:
+    """A sentence for each stretch of time that nothing contradicts and little ties to the others;
+    most of such maps are right."""
+    is_metric = metrics.get("units", "metres") == "metres"
+    loose = metrics.get("self_doubt", {}).get("loose", [])
+    return [_loose(stretch, is_metric) for stretch in loose]
 
 
 def doubtful_stretches(metrics: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -32,11 +47,30 @@ def doubtful_stretches(metrics: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _sentence(stretch: Mapping[str, Any], is_metric: bool) -> str:
-    start, end = clock(stretch["start_s"]), clock(stretch["end_s"])
-    when = f"at {start}" if start == end else f"between {start} and {end}"
     return (
-        f"This map is probably wrong {when}: the views there disagree with those of "
+        f"This map is probably wrong {_when(stretch)}: the views there disagree with those of "
         f"{clock(stretch['against_s'])}{_by(stretch, is_metric)}."
+    )
+
+
+def _when(stretch: Mapping[str, Any]) -> str:
+    start, end = clock(stretch["start_s"]), clock(stretch["end_s"])
+    return f"at {start}" if start == end else f"between {start} and {end}"
+
+
+def _loose(stretch: Mapping[str, Any], is_metric: bool) -> str:
+    return (
+        f"Where the camera was {_when(stretch)} is known to no better than "
+        f"{_length(stretch['sigma'], is_metric)}, seen from {clock(stretch['against_s'])}: too "
+        "little ties the views there to the others."
+    )
+
+
+def _strained(loop: Mapping[str, Any], is_metric: bool) -> str:
+    return (
+        f"This map may be off: the views of {clock(loop['earlier_s'])} and "
+        f"{clock(loop['later_s'])} see the same, and it misses the place where they fit"
+        f"{_by(loop, is_metric)}."
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from mapper.report.doubts import clock
+from mapper.report.doubts import clock, known_badly
 
 LONG_GAP: Final = 3.0  # times the usual time between two poses
 MAX_STRETCHES: Final = 5
@@ -27,6 +27,7 @@ def problems(metrics: Mapping[str, Any], timestamps: np.ndarray) -> list[str]:
         *_early(metrics),
         *_lost(metrics, timestamps),
         *_held(metrics),
+        *known_badly(metrics),
         *_guessed(metrics),
         *_stream(metrics),
         *_record(metrics),

@@ -27,6 +27,25 @@ def doubt_metrics(doubt: SelfDoubt, start: float) -> dict[str, Any]:
             for join in doubt.unconfirmed
         ],
         "places": _places(doubt.places),
+        "loose": [
+            {
+                "start_s": each.start - start,
+                "end_s": each.end - start,
+                "against_s": each.against - start,
+                "sigma": each.sigma,
+                "sigma_deg": each.sigma_deg,
+            }
+            for each in doubt.loose
+        ],
+        "loops_strained": [
+            {
+                "earlier_s": each.earlier - start,
+                "later_s": each.later - start,
+                "shift": each.fit.shift,
+                "turn_deg": each.fit.turn_deg,
+            }
+            for each in doubt.strained
+        ],
         "edges": edges.edges,
         "edges_contradicted": len(edges.contradicted),
         "worst_edge": _worst(edges.contradicted),

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
+import pytest
+
 from mapper.backend.self_doubt.doubt import SelfDoubt
 from mapper.backend.self_doubt.doubtful_stretches import DoubtfulStretch
 from mapper.backend.self_doubt.edge_conflicts import EdgeConflict, EdgeConflicts
+from mapper.backend.self_doubt.loose_stretches import LooseStretch
 from mapper.backend.self_doubt.misplacement import Misplacement
 from mapper.backend.self_doubt.place_knowledge import PlaceKnowledge
+from mapper.backend.self_doubt.strained_loops import StrainedLoop
 from mapper.backend.self_doubt.unconfirmed_joins import UnconfirmedJoin
 from mapper.report.doubts import doubts
+from mapper.report.problems import problems
 from mapper.run.doubt_metrics import doubt_metrics
 
 START = 1_700_000_000.0  # seconds: stamps are those of a clock
@@ -59,3 +65,35 @@ def test_a_networks_map_that_hangs_together_badly_may_be_bent() -> None:
     (sentence,) = told(0.14)
     assert sentence.startswith("This map may be bent: where its cameras were is known to some 7 %")
     assert "(0.14 units)" in sentence
+
+
+def test_what_is_known_badly_is_told_with_how_badly_though_nothing_contradicts_it() -> None:
+    loose = LooseStretch(START + 12.0, START + 19.2, START + 6.0, 0.31, 2.5)
+    nothing = EdgeConflicts(40, (), 30, ())
+    found = doubt_metrics(SelfDoubt((), 60, 0, 0.0, (), (), nothing, loose=(loose,)), START)
+    assert json.loads(json.dumps(found)) == found and not found["doubtful"]
+    (stretch,) = found["loose"]
+    assert stretch == {
+        "start_s": 12.0,
+        "end_s": pytest.approx(19.2),
+        "against_s": 6.0,
+        "sigma": 0.31,
+        "sigma_deg": 2.5,
+    }
+    metrics = {"units": "metres", "self_doubt": found}
+    assert doubts(metrics) == []  # most of such maps are right
+    assert problems(metrics, np.arange(20.0)) == [
+        "Where the camera was between 00:12 and 00:19 is known to no better than 31 cm, seen from "
+        "00:06: too little ties the views there to the others."
+    ]
+
+
+def test_a_loop_that_the_map_misses_is_told_without_calling_the_map_wrong() -> None:
+    loop = StrainedLoop(START, START + 6.0, Misplacement(0.318, 10.0))
+    nothing = EdgeConflicts(40, (), 30, ())
+    found = doubt_metrics(SelfDoubt((), 60, 0, 0.0, (), (), nothing, strained=(loop,)), START)
+    assert json.loads(json.dumps(found)) == found and not found["doubtful"]
+    assert doubts({"units": "metres", "self_doubt": found}) == [
+        "This map may be off: the views of 00:00 and 00:06 see the same, and it misses the place "
+        "where they fit by 32 cm and 10 degrees."
+    ]

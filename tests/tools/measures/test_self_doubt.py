@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from measures.self_doubt import Found, bend_table, detection_table, random_motion, worst_error
@@ -10,6 +12,8 @@ from scipy.spatial.transform import Rotation
 from mapper.backend.self_doubt.doubt import SelfDoubt
 from mapper.backend.self_doubt.doubtful_stretches import DoubtfulStretch
 from mapper.backend.self_doubt.edge_conflicts import EdgeConflicts
+from mapper.backend.self_doubt.misplacement import Misplacement
+from mapper.backend.self_doubt.strained_loops import StrainedLoop
 from mapper.core.geometry import pose, rotation_angle
 
 
@@ -43,5 +47,12 @@ def test_alarms_are_counted_by_band_and_by_bend() -> None:
     table = detection_table(
         [good, Found("b", 5, 0.3, doubt(True)), Found("c", 5, 0.3, doubt(False))]
     )
-    assert "| 0 to 5 cm | 1 | 0 |" in table and "| 20 to 50 cm | 2 | 1 |" in table
+    assert "| 0 to 5 cm | 1 | 0 | 0 |" in table and "| 20 to 50 cm | 2 | 1 | 1 |" in table
     assert "| 20 cm | 3 | 2 |" in bend_table([good])
+
+
+def test_a_map_that_may_be_wrong_warns_without_an_alarm() -> None:
+    strained = replace(doubt(False), strained=(StrainedLoop(0.0, 1.0, Misplacement(0.3, 2.0)),))
+    unsure = Found("a", 9, 0.3, strained)
+    assert unsure.warns and not unsure.alarms
+    assert "| 20 to 50 cm | 1 | 0 | 1 |" in detection_table([unsure])
