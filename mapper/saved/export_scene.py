@@ -38,11 +38,13 @@ READ: Final = 2  # originals in memory: image, depth and mask of one are asked f
 @dataclass(frozen=True, slots=True)
 class SceneChoice:
     """every: that many-th frame of the sequence; None = the keyframes. depth: depth maps too.
-    one_camera: for all images, the poses found again for it."""
+    one_camera: for all images, the poses found again for it. refine: keyframes are wanted besides,
+    by which the frames are moved."""
 
     every: int | None = None
     depth: bool = False
     one_camera: bool = False
+    refine: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,8 @@ def opened_scene(run: RunDirectory, saved: GlobalMap, choice: SceneChoice) -> It
     placed = chosen_frames(saved, choice.every)
     if not placed:
         raise InputError(f"{run.path}: none of the chosen frames was placed; nothing to export")
+    if choice.refine:
+        placed = chosen_frames(saved, choice.every, and_keyframes=True)
     originals = _originals(run, maps, placed, choice)
     try:
         shared = share_camera(saved.keyframes, maps.of) if choice.one_camera else None
@@ -79,7 +83,9 @@ def opened_scene(run: RunDirectory, saved: GlobalMap, choice: SceneChoice) -> It
             originals.close()
 
 
-def chosen_frames(saved: GlobalMap, every: int | None) -> list[PlacedImage]:
+def chosen_frames(
+    saved: GlobalMap, every: int | None, and_keyframes: bool = False
+) -> list[PlacedImage]:
     """The placed frames that are exported, each once, in the order of the sequence."""
     owner = {
         frame.frame_index: keyframe
@@ -94,7 +100,8 @@ def chosen_frames(saved: GlobalMap, every: int | None) -> list[PlacedImage]:
             int(index), T, opened.get(int(index), owner[int(index)]), int(index) in opened
         )
         for index, T in zip(indices, trajectory.T_world_camera, strict=True)
-        if (int(index) in opened if every is None else int(index) % every == 0)
+        if (every is not None and int(index) % every == 0)
+        or (int(index) in opened and (every is None or and_keyframes))
     }
     return [found[index] for index in sorted(found)]
 

@@ -12,12 +12,13 @@ from mapper.backend.global_map import GlobalMap
 from mapper.backend.tracks.bundle_refinement import Refined, refine
 from mapper.backend.tracks.triangulation import with_errors
 from mapper.backend.tracks.view import Cameras
+from mapper.core.geometry import inverse
 from mapper.core.intrinsics import Intrinsics
 from mapper.core.sparse_points import SparsePoints
 from mapper.errors import ConfigError, InputError
 from mapper.io.export.scene import Scene, TrackedPoints
 from mapper.run.directory import RunDirectory
-from mapper.saved.export_scene import NAME
+from mapper.saved.export_scene import NAME, chosen_frames
 from mapper.saved.results import load_cloud, thinned
 from mapper.saved.shared_camera import middle_camera
 from mapper.saved.sparse_points import at_other_sizes, sparse_points
@@ -34,12 +35,13 @@ MAX_POINTS: Final = 200_000  # of the clouds that splatting starts from
 class PointChoice:
     """kind: SPARSE or FUSED; None takes what the format's users need, and fused ones where there
     are no others. with_tracks: whether the format has them. refine: poses by the sparse points.
-    one_camera: as of the scene."""
+    one_camera, every: as of the scene."""
 
     kind: str | None
     with_tracks: bool
     refine: bool = False
     one_camera: bool = False
+    every: int | None = None
 
     def __post_init__(self) -> None:
         if self.refine and self.kind == FUSED:
@@ -53,8 +55,6 @@ def with_points(
 
     Raises InputError where there are none, or refining is of no help; see refine.
     """
-    if choice.refine:
-        _refuse_other_frames(saved, scene)
     wanted = SPARSE if choice.refine or choice.with_tracks else FUSED
     if (choice.kind or wanted) == SPARSE:
         try:
@@ -64,16 +64,9 @@ def with_points(
                 raise
             logger.warning("%s; they are exported", error)
         else:
-            return refined(tracked) if choice.refine else (tracked, None)
+            return refined(tracked, saved, choice.every) if choice.refine else (tracked, None)
     cloud = thinned(load_cloud(run, saved, quiet), MAX_POINTS)
     return replace(scene, cloud=cloud), None
-
-
-def _refuse_other_frames(saved: GlobalMap, scene: Scene) -> None:
-    """Frames between keyframes have no features, and would stay where the others left."""
-    names = {NAME.format(keyframe.frame_index) for keyframe in saved.keyframes}
-    if any(image.name not in names for image in scene.images):
-        raise ConfigError("--refine adjusts keyframes alone: leave out --frames")
 
 
 def _with_tracks(run: RunDirectory, saved: GlobalMap, scene: Scene, one_camera: bool) -> Scene:
@@ -102,20 +95,34 @@ def _with_tracks(run: RunDirectory, saved: GlobalMap, scene: Scene, one_camera: 
     return replace(scene, tracked=tracked_points(points))
 
 
-def refined(scene: Scene) -> tuple[Scene, Refined]:
-    """The scene with its poses and points adjusted.
+def refined(scene: Scene, saved: GlobalMap, every: int | None) -> tuple[Scene, Refined]:
+    """The scene's every so-manieth frame (None = its keyframes), poses and points adjusted.
 
-    Raises InputError where it is none the better, see refine.
+    Points are seen by keyframes, all of which are in the scene. The other frames stay where they
+    are in theirs. Raises InputError where it is none the better, see refine.
     """
     assert scene.tracked is not None
     T_world_camera = np.array([image.T_world_camera for image in scene.images])
-    cameras = [image.intrinsics for image in scene.images]
-    found = refine(T_world_camera, cameras, _sparse_points_of(scene.tracked))
+    placed = chosen_frames(saved, every, and_keyframes=True)
+    rows = np.flatnonzero([each.is_keyframe for each in placed])
+    cameras = [scene.images[row].intrinsics for row in rows.tolist()]
+    among = np.searchsorted(rows, scene.tracked.image)
+    points = _sparse_points_of(replace(scene.tracked, image=among))
+    found = refine(T_world_camera[rows], cameras, points)
+    row_of = {placed[row].index: number for number, row in enumerate(rows.tolist())}
+    owner = rows[[row_of[each.keyframe.frame_index] for each in placed]]
+    T_refined = T_world_camera.copy()
+    T_refined[rows] = found.T_world_camera
+    T_refined = T_refined[owner] @ inverse(T_world_camera[owner]) @ T_world_camera
     images = [
-        replace(image, T_world_camera=T)
-        for image, T in zip(scene.images, found.T_world_camera, strict=True)
+        replace(image, T_world_camera=T) for image, T in zip(scene.images, T_refined, strict=True)
     ]
-    return replace(scene, images=images, tracked=tracked_points(found.points)), found
+    wanted = np.array([every is None or each.index % every == 0 for each in placed])
+    seen = found.points.with_observations(wanted[rows][found.points.views])
+    new_rows = np.cumsum(wanted) - 1
+    seen = replace(seen, views=new_rows[rows][seen.views])
+    images = [image for image, is_wanted in zip(images, wanted, strict=True) if is_wanted]
+    return replace(scene, images=images, tracked=tracked_points(seen)), found
 
 
 def tracked_points(points: SparsePoints) -> TrackedPoints:

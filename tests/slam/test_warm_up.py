@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mapper.errors import InputError
-from mapper.frontends.mono.depth import consistency, refinement, sweep
+from mapper.frontends.mono.depth import hypotheses, refinement, sweep
 from mapper.frontends.mono.geometry import bundle_kernels, pose_from_points, triangulation
 from mapper.frontends.mono.tracking import patches
 from mapper.live import map_camera
@@ -100,7 +100,7 @@ def test_colour_is_tracked_with_all_that_a_run_compiles() -> None:
     module._track_colour()
     for kernel in (
         bundle_kernels.normal_equations,
-        consistency._compare,
+        hypotheses._choose,
         patches._align,
         pose_from_points._place,
         refinement._refined,

@@ -265,9 +265,11 @@ def _export_scene(
     from mapper.saved.tracked_scene import PointChoice, with_points
 
     saved = load_map(run)
-    choice = SceneChoice(arguments.frames, arguments.depth, arguments.shared_camera)
+    choice = SceneChoice(
+        arguments.frames, arguments.depth, arguments.shared_camera, arguments.refine
+    )
     points = PointChoice(
-        arguments.points, format == "colmap", arguments.refine, arguments.shared_camera
+        arguments.points, format == "colmap", choice.refine, choice.one_camera, choice.every
     )
     export = export_colmap if format == "colmap" else export_nerfstudio
     with opened_scene(run, saved, choice) as opened:

@@ -94,15 +94,59 @@ def test_refining_lowers_the_error_and_keeps_the_map(finished: RunDirectory, com
     assert "px off before" in out and code == 0
 
 
+def test_other_frames_stay_where_they_are_in_their_refined_keyframe(
+    finished: RunDirectory, command
+) -> None:
+    """The keyframes come out as without the others, whichever frames are asked for."""
+    base = finished.path / "export"
+    poses = {}
+    for name, options in {
+        "keyframes": ("--refine",),
+        "all": ("--refine", "--frames", "all"),
+        "third": ("--refine", "--frames", "every:3"),
+        "plain": ("--frames", "all"),
+    }.items():
+        out = base / name
+        code, told, _ = command(
+            "export", finished.path, "--format", "colmap", "--out", out, "--json", *options
+        )
+        assert code == 0
+        model = _model(out)
+        names = sorted(image.name for image in model.images.values())
+        poses[name] = dict(zip(names, colmap_poses(out), strict=True))
+        assert json.loads(told)["images"] == len(names)
+        if name != "plain":
+            assert json.loads(told)["refined"]["after_px"] < 1.5
+        for point in model.points3D.values():
+            for element in point.track.elements:
+                image = model.images[element.image_id]
+                seen = image.points2D[element.point2D_idx].xy
+                assert np.linalg.norm(image.project_point(point.xyz) - seen) < 20
+    everything, keyframes, plain = poses["all"], poses["keyframes"], poses["plain"]
+    assert len(everything) > len(keyframes) and set(everything) == set(plain)
+    for name, T in keyframes.items():
+        np.testing.assert_allclose(everything[name], T, atol=1e-6)
+    assert poses["third"].keys() == {n for n in plain if int(n[6:12]) % 3 == 0}
+    for name, T in poses["third"].items():
+        np.testing.assert_allclose(T, everything[name], atol=1e-6)
+    owner, followers = None, 0
+    for name in sorted(plain):
+        if name in keyframes:
+            owner = name
+            continue
+        before = np.linalg.inv(plain[owner]) @ plain[name]
+        after = np.linalg.inv(everything[owner]) @ everything[name]
+        np.testing.assert_allclose(after, before, atol=1e-6)
+        followers += 1
+    assert followers > 3
+
+
 def test_what_cannot_be_refined_is_a_line(
     finished: RunDirectory, command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for options, message in (
-        (("--refine", "--points", "fused"), "leave out --points fused"),
-        (("--refine", "--frames", "all"), "leave out --frames"),
-    ):
-        code, _, err = command("export", finished.path, "--format", "colmap", *options)
-        assert code == 2 and message in err and len(err.strip().splitlines()) == 1
+    options = ("--format", "colmap", "--refine", "--points", "fused")
+    code, _, err = command("export", finished.path, *options)
+    assert code == 2 and "leave out --points fused" in err and len(err.strip().splitlines()) == 1
     monkeypatch.setattr(bundle_refinement, "LEAST_IMAGES", 1000)
     code, _, err = command("export", finished.path, "--format", "colmap", "--refine")
     assert code == 2 and "too little to refine" in err

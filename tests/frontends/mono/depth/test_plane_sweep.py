@@ -85,8 +85,42 @@ def test_a_map_that_is_wrong_is_contradicted(swept: list[tuple[RawDepth, np.ndar
     wrong = raw.inverse.copy()
     wrong[40:80, 20:60] = 1.0  # floats half a unit before the near wall
     found = consistent(replace(raw, inverse=wrong), others)
-    assert not found.depth[40:80, 20:60].any()
+    there = found.depth[40:80, 20:60]
+    assert (there > 0).mean() > 0.7  # by the others, which see the wall behind it
+    assert np.abs(there[there > 0] / NEAR - 1).max() < 0.03
     assert (found.depth[40:80, 100:140] > 0).mean() > 0.7
+    as_wrong = replace(others[1], inverse=np.full_like(raw.inverse, 1.0))
+    found = consistent(replace(raw, inverse=wrong), [as_wrong, others[0], *others[2:]])
+    assert not (np.abs(found.depth[40:80, 20:60] - 1) < 0.03).any()  # three look through the two
+
+
+def test_what_one_view_lacks_others_have_seen(swept: list[tuple[RawDepth, np.ndarray]]) -> None:
+    """Nothing of its own there: three others, each confirmed by two, or nothing."""
+    raw, depth = swept[2]
+    others = [other for other, _ in swept if other is not raw]
+    blind = replace(raw, zncc=np.where(np.arange(160) < 60, np.float32(0), raw.zncc))
+    found = consistent(blind, others)
+    inside = np.s_[15:105, 15:55]
+    kept = found.depth[inside] > 0
+    assert kept.mean() > 0.8
+    errors = np.abs(found.depth - depth)[inside][kept] / depth[inside][kept]
+    assert (errors < 0.01).mean() > 0.95
+    assert not consistent(blind, others[:2]).depth[inside].any()
+    assert not consistent(raw, []).depth.any()
+
+
+def test_depths_that_agree_are_evened_out(swept: list[tuple[RawDepth, np.ndarray]]) -> None:
+    _, depth = swept[2]
+    rng = np.random.default_rng(5)
+    noisy = [
+        replace(each, inverse=(each.inverse * rng.normal(1, 0.006, depth.shape)).astype(np.float32))
+        for each, _ in swept
+    ]
+    found = consistent(noisy[2], [each for each in noisy if each is not noisy[2]])
+    away = (found.depth > 0) & (np.abs(np.arange(160) - 79.5) > 25)
+    alone = np.median(np.abs(1 / noisy[2].inverse - depth)[away] / depth[away])
+    together = np.median(np.abs(found.depth - depth)[away] / depth[away])
+    assert together < 0.75 * alone
 
 
 def test_pixels_go_where_the_views_say() -> None:
