@@ -12,6 +12,7 @@ from mapper.checking.calibrated import COEFFICIENTS, CONSTANT, WITHIN, WITHIN_UN
 from mapper.checking.measures import Measures
 
 LEAST: Final = 1e-4  # share of the extent below which no measure tells anything
+STILL_OFF: Final = 0.5  # of a frontend's error that the map mended, what may be left of it
 MIN_REVISITS: Final = 3  # pairs, from which on a map has been held against itself
 
 
@@ -59,8 +60,8 @@ def features(measures: Measures) -> Mapping[str, float]:
     """Logarithms of what counts, as shares of the camera's extent.
 
     off: by how much what was compared moves the map, what errors of single comparisons add up to,
-    and by how much the map had to mend the frontend's steps; as independent errors add up.
+    and half of what the map had to mend of the frontend's steps; as independent errors add up.
     """
     found = measures.resolved
-    off = float(np.linalg.norm([found.moved, found.spread, measures.drift.step]))
+    off = float(np.linalg.norm([found.moved, found.spread, STILL_OFF * measures.drift.step]))
     return {"off": float(np.log(max(off / max(measures.extent, 1e-6), LEAST)))}

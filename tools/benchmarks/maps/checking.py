@@ -6,14 +6,18 @@
 Makes the maps of known_maps.py, measures them and prints, of each part, the rank correlation of the
 predicted with the true error and a line a map. --write: fits the prediction to the part
 "calibrate" alone and writes mapper/checking/calibrated.py, by which maps are checked from then on.
+What was measured of a map is kept in DIR/measured and taken from there the next time, so that a
+run that was stopped goes on: use another DIR after a change to what is measured.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import pickle
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -84,7 +88,7 @@ def main() -> int:
     options.work.mkdir(parents=True, exist_ok=True)
     half = "calibrate" if options.write else options.half
     wanted = [each for each in known_maps() if half in (None, each.half)]
-    found = [each for known in wanted if (each := judge(known, options.data, options.work))]
+    found = [each for known in wanted if (each := measured(known, options.data, options.work))]
     calibrating = [each for each in found if each.known.half == "calibrate"]
     if calibrating and options.write:
         fitted = fit(calibrating)
@@ -97,6 +101,20 @@ def main() -> int:
             told(f"as committed, {half}", of_half, [predict(e.measures).ate for e in of_half])
             print(table(of_half))
     return 0
+
+
+def measured(known: Known, data: Path, work: Path) -> Judged | None:
+    """As judge does it, once: what it found is kept."""
+    path = work / "measured" / f"{known.name.replace(', ', '_').replace(' ', '_')}.pkl"
+    if path.exists():
+        kept: Judged | None = pickle.loads(path.read_bytes())
+        return kept and replace(kept, known=known)  # it may judge no more
+    found = judge(known, data, work)
+    path.parent.mkdir(exist_ok=True)
+    whole = path.with_suffix(".part")
+    whole.write_bytes(pickle.dumps(found))
+    os.replace(whole, path)
+    return found
 
 
 def judge(known: Known, data: Path, work: Path) -> Judged | None:

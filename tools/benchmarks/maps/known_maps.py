@@ -76,7 +76,8 @@ GROUPS: Final = (
     Group("calibrate", 6100, 3, {SAMPLE: (4, 2), "kitchen": (600, 3)}, 1.0),
     Group("calibrate", 6200, 5, {SAMPLE: (3, 2), "kitchen": (150, 4), "cabinet": (3, 1)}, 0.7),
     Group("calibrate", 3410, 6, {}, 1.0),
-    Group("judge", 6240, 5, {SAMPLE: (5, 2), "kitchen": (450, 4), "cabinet": (2, 2)}, 0.8),
+    Group("judge", 6270, 5, {SAMPLE: (6, 2), "kitchen": (720, 4), "cabinet": (1, 3)}, 0.6),
+    Group("calibrate", 6240, 5, {SAMPLE: (5, 2), "kitchen": (450, 4), "cabinet": (2, 2)}, 0.8),
 )
 
 
