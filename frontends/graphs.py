@@ -65,6 +65,12 @@ class Graphs:
                 return function(mixers, *tensors)
         return self._recordings[key].replayed(tensors, mixers)
 
+    def forget(self) -> None:
+        """All recordings: the memory that they read, weights or a cache, is no longer there."""
+        self._seen.clear()
+        self._recordings.clear()
+        self._pool = None
+
     def _captured(
         self,
         key: Hashable,

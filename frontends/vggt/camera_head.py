@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mapper.frontends.layers.linear import Linear
 from mapper.frontends.layers.mlp import Mlp
 from mapper.frontends.vggt.block import Block, BlockSizes
 from mapper.frontends.vggt.config import ITERATIONS, VggtConfig
@@ -40,8 +41,13 @@ class CameraHead(nn.Module):
         self.token_norm = nn.LayerNorm(width, eps=EPS)
         self.trunk_norm = nn.LayerNorm(width, eps=EPS)
         self.embed_pose = nn.Linear(ENCODING, width)
-        self.poseLN_modulation = nn.Sequential(nn.SiLU(), nn.Linear(width, 3 * width))
+        self.poseLN_modulation = nn.Sequential(nn.SiLU(), Linear(width, 3 * width))
         self.pose_branch = Mlp(width, width // 2, ENCODING)
+
+    @property
+    def products(self) -> list[nn.Module]:
+        """What may be computed in half precision: all but what reads and makes the encoding."""
+        return [self.trunk, self.poseLN_modulation]
 
     def forward(self, camera_tokens: Tensor, mix: CameraMixer) -> list[Tensor]:
         """camera_tokens (B, S, 2C) to the encoding (B, S, 9) after every iteration."""

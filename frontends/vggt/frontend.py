@@ -29,6 +29,7 @@ from mapper.frontends.vggt.cache.session_options import SessionOptions
 from mapper.frontends.vggt.cache.storage import AUTO, Storage
 from mapper.frontends.vggt.keyframes import JointVggt
 from mapper.frontends.vggt.loading import load_vggt
+from mapper.frontends.vggt.narrow_heads import NarrowHeads
 from mapper.frontends.vggt.network import Vggt
 from mapper.frontends.vggt.options import (
     CommonOptions,
@@ -56,6 +57,7 @@ class VggtFrontend(LearnedFrontend):
         self.noise = DepthNoise(0.0, options.depth_error, 0.0)
         model = load_vggt(self.weights, name.partition("-")[0])
         set_precision(model, self.precision, self._device)
+        self._prepare(model)
         self._model = model
         move(model, self._device, self._unasked())
         if self._device.type == "cpu":
@@ -66,6 +68,9 @@ class VggtFrontend(LearnedFrontend):
         logger.info(
             "%s: %s on %s, images at %d", name, self.weights, self._device, self._image_size
         )
+
+    def _prepare(self, model: Vggt) -> None:
+        """What else a network needs before it is moved to the device."""
 
     def _unasked(self) -> list[str]:
         """Heads that stay on the CPU."""
@@ -119,6 +124,9 @@ class StreamingFrontend(VggtFrontend):
         )
         self.reset()
 
+    def _prepare(self, model: Vggt) -> None:
+        self._heads = NarrowHeads(model, self.precision, self._device)
+
     def _see(self, shown: Shown) -> list[Prediction]:
         answer = self._infer(shown)
         placed = None if answer is None else self._anchor.placed(answer)
@@ -152,7 +160,10 @@ class StreamingFrontend(VggtFrontend):
             with self._inference():
                 raw = self._session.step(as_tensor(sent(shown.image, self._device)))
         except NotFiniteError:
-            return None
+            if not self._heads.widen():
+                return None
+            self._session.heads_changed()
+            return self._infer(shown)
         return self._answers.answer(raw, 0)
 
     def _forget(self) -> None:

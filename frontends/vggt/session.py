@@ -24,7 +24,7 @@ from mapper.frontends.vggt.cache.storage import AUTO, Storage
 from mapper.frontends.vggt.cache.token_memory import TokenMemory
 from mapper.frontends.vggt.cache.tokens import TokenCache
 from mapper.frontends.vggt.config import ITERATIONS
-from mapper.frontends.vggt.frame_step import FrameStepper
+from mapper.frontends.vggt.frame_step import FrameStep, FrameStepper
 from mapper.frontends.vggt.network import Vggt, VggtPrediction
 from mapper.frontends.vggt.tracks.memory import TrackMemory
 
@@ -58,11 +58,13 @@ class StreamSession:
         self._query_points = query_points
         self._told_budget = False
         self._told_memory = False
+        self._is_window = self.options.mode == "window" and not self.options.shared_camera_cache
         self.reset()
 
     def reset(self) -> None:
         """Forget everything; the next frame is the anchor of a new sequence."""
         self.frames_seen = 0
+        self._stepper.forget_cache()
         self.memory: FrameMemory | TokenMemory | None = None  # once the size of frames is known
         self._anchors = LaterAnchors()
         self._new_views = NewViews(self.options.cache_overlap)
@@ -93,6 +95,12 @@ class StreamSession:
         """What the caches take, with the room for frames to come."""
         return 0 if self.memory is None else self.memory.allocated_bytes
 
+    def heads_changed(self) -> None:
+        """Their products are of another type from here on; what was said of past frames stays."""
+        self._stepper.forget()
+        if self.memory is not None:
+            self.memory.cameras.convert(self._camera_storage())
+
     @torch.inference_mode()
     def step(self, images: Float[Tensor, "b 3 h w"] | Float[Tensor, "b s 3 h w"]) -> VggtPrediction:
         """images (B, 3, H, W), or (B, S, 3, H, W) of which all see one another, in [0, 1].
@@ -121,15 +129,17 @@ class StreamSession:
         self._tell_once(self.memory.claim(batch))
         watched = self.model.aggregator.tapped if self.memory.watches else frozenset()
         mixer = CachedFrames(self.memory.frames, watched, self.model.config.special_tokens)
-        cameras = CachedCameras(self.memory.cameras, batch, self.options.shared_camera_cache)
-        step = self._stepper.step(
-            images,
-            mixer,
-            cameras,
-            self.options.heads,
-            anchored=self.frames_seen == 0,
-            measured=self.options.policy == TOKENS,
-        )
+        step = self._step_of_window(images, batch) if not watched else None
+        if step is None:
+            step = self._stepper.step(
+                images,
+                mixer,
+                CachedCameras(self.memory.cameras, batch, self.options.shared_camera_cache),
+                self.options.heads,
+                anchored=self.frames_seen == 0,
+                measured=self.options.policy == TOKENS,
+                by_graphs=not self._is_window,  # which would stay when the window is full
+            )
         prediction = step.prediction
         if not bool(step.is_finite):
             raise NotFiniteError(f"frame {self.frames_seen}: the network's output is not finite")
@@ -138,6 +148,18 @@ class StreamSession:
             prediction = replace(prediction, tracks=tracks)
         self._commit(batch, prediction, mixer)
         return prediction
+
+    def _step_of_window(self, images: Tensor, batch: range) -> FrameStep | None:
+        """As one graph, where the window is full and there are graphs; else None."""
+        memory = self.memory
+        graphs = self._is_window and self._stepper.uses_graphs
+        if not graphs or not isinstance(memory, FrameMemory) or not self.frames_seen:
+            return None
+        memory.cameras.claim(batch)
+        step = self._stepper.whole(images, memory, self.options.heads)
+        if step is None:
+            memory.cameras.rollback()  # the head claims its own
+        return step
 
     def _prepare(self, images: Tensor) -> None:
         """Caches for frames of this size; a change of size on the way is refused."""
@@ -178,7 +200,7 @@ class StreamSession:
             tokens=1,
             heads=config.cam_heads,
             head_dim=2 * config.embed_dim // config.cam_heads,
-            storage=Storage("float32"),
+            storage=self._camera_storage(),
         )
         entries = ITERATIONS if options.shared_camera_cache else 1
         return CacheShapes(frames, cameras, entries, config.special_tokens, (height, width))
@@ -186,6 +208,13 @@ class StreamSession:
     def _compute_type(self) -> str:
         qkv = self.model.aggregator.global_blocks[0].get_submodule("attn.qkv")
         return str(answer_type(qkv)).removeprefix("torch.")
+
+    def _camera_storage(self) -> Storage:
+        """Float32; of heads whose products are float16 what they answer, as it is."""
+        qkv = self.model.camera_head.trunk[0].get_submodule("attn.qkv")
+        weight = getattr(qkv, "weight", None)  # packed for the CPU it has none
+        is_narrow = weight is not None and weight.dtype == torch.float16
+        return Storage("float16" if is_narrow else "float32")
 
     def _commit(self, batch: range, prediction: VggtPrediction, mixer: CachedFrames) -> None:
         assert self.memory is not None

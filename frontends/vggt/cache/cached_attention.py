@@ -61,3 +61,29 @@ class CachedCameras:
         layer = block if self._shared else iteration * blocks + block
         self._cache.store(layer, key, value)
         return self._cache.attend(layer, query)
+
+
+class FixedFrames:
+    """As CachedFrames, for a frame in a full page: nothing but `place` differs between frames."""
+
+    def __init__(self, cache: FrameCache, place: Tensor) -> None:
+        self._cache, self._place = cache, place
+
+    def __call__(self, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """(B, tokens, heads, d) each; returns (B, tokens, heads * d)."""
+        self._cache.store_at(layer, key, value, self._place)
+        return self._cache.attend(layer, query)
+
+
+class FixedCameras:
+    """As CachedCameras, where each iteration has a cache of its own and the frame is claimed."""
+
+    def __init__(self, cache: FrameCache, place: Tensor) -> None:
+        self._mix = FixedFrames(cache, place)
+        self._blocks = cache.shape.layers // ITERATIONS
+
+    def __call__(
+        self, iteration: int, block: int, query: Tensor, key: Tensor, value: Tensor
+    ) -> Tensor:
+        """(B, 1, heads, d) each; returns (B, 1, heads * d)."""
+        return self._mix(iteration * self._blocks + block, query, key, value)

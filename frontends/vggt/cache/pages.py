@@ -8,7 +8,7 @@ hole, the next frame is written into it, and nothing is shifted or copied.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import torch
@@ -85,6 +85,7 @@ class FrameCache:
         self._pages: list[Page] = []
         self._slots: list[int | None] = []  # the frame in each; None where one was dropped
         self._claimed: list[int] = []  # slots of the frames that are being computed
+        self._places: Tensor | None = None
 
     @property
     def frames(self) -> list[int]:
@@ -134,6 +135,23 @@ class FrameCache:
             assert scale is not None
             page.scales[:, layer, :, :, place] = scale
 
+    def place(self) -> Tensor | None:
+        """(1,) where the claimed frame lies in a cache that is one full page, on the device; None
+        for any other. What is then computed is the same for every frame but for this number."""
+        is_full = len(self._pages) == 1 and len(self._slots) == self._pages[0].frames
+        if not is_full or len(self._claimed) != 1 or self.shape.storage.scaled:
+            return None
+        if self._places is None:  # here once: a copy a frame would wait for the device
+            self._places = torch.arange(len(self._slots), device=self.device)
+        slot = self._claimed[0]
+        return self._places[slot : slot + 1]
+
+    def store_at(self, layer: int, key: Tensor, value: Tensor, place: Tensor) -> None:
+        """Keys and values of one frame where `place` says."""
+        for kind, vectors in enumerate((key, value)):
+            frame = vectors.transpose(1, 2)[:, :, None].to(self.shape.storage.dtype)
+            self._pages[0].entries[kind, layer].index_copy_(2, place, frame)
+
     def attend(self, layer: int, query: Tensor) -> Tensor:
         """Mixes the values of all frames, the claimed ones too; (B, m, heads, d) to (B, m, C), in
         the query's type or in float32, which layers round themselves."""
@@ -145,6 +163,11 @@ class FrameCache:
         parts = (self._part(layer, page, dtype) for page in self._used())
         mixed = attend_parts(query.to(dtype), parts)
         return mixed if mixed.dtype == torch.float32 else mixed.to(query.dtype)
+
+    def convert(self, storage: Storage) -> None:
+        """Keep everything in another type from here on; neither type has scales."""
+        self.shape = replace(self.shape, storage=storage)
+        self._pages = [Page(page.entries.to(storage.dtype), None) for page in self._pages]
 
     def received(self, layer: int, query: Tensor) -> Tensor:
         """(frames,): the share of some queries' attention that each frame gets, by slot."""

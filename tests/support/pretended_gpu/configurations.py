@@ -15,7 +15,7 @@ from tests.support.pretended_gpu.published import (
     of_wint3r,
 )
 
-WINDOW: Final = 7  # frames until a window is full
+WINDOW: Final = 8  # frames until a window is full and captured
 # Of a full cache, where room is made for every frame; and of one of keyframes alone.
 KEPT: Final[Mapping[str, dict[str, Any]]] = {
     "tokens": {"kv_policy": "tokens", "kv_budget": "10GB"},

@@ -87,7 +87,7 @@ class Tally:
         if counted := flop_registry.get(func._overloadpacket):
             flops = int(counted(*lifted[0], **lifted[1], out_val=result))
         tensors = [t for t in tree_leaves((lifted, result)) if isinstance(t, Tensor)]
-        moved = sum(t.numel() * t.element_size() for t in {id(t): t for t in tensors}.values())
+        moved = _moved(name, lifted, tensors)
         seconds = max(self.rates.launch, moved / self.rates.memory)
         if flops:
             seconds = max(seconds, flops / self._rate(name, lifted))
@@ -148,3 +148,15 @@ class Tally:
         tf32 = "conv" in name and torch.backends.cudnn.allow_tf32
         tf32 = tf32 or torch.backends.cuda.matmul.allow_tf32
         return self.rates.tf32 if tf32 and first.dtype == torch.float32 else self.rates.single
+
+
+def _moved(name: str, lifted: tuple[Any, Any], tensors: list[Tensor]) -> int:
+    """Bytes that a kernel reads and writes: all of its tensors once, but of one into which a part
+    is copied that part alone."""
+    if name == "index_copy_":
+        return 2 * _size(lifted[0][3])
+    return sum(map(_size, {id(t): t for t in tensors}.values()))
+
+
+def _size(tensor: Tensor) -> int:
+    return tensor.numel() * tensor.element_size()
