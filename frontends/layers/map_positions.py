@@ -21,9 +21,10 @@ def add_positions(
     channels, height, width = image.shape[1:]
     columns, rows = axes(height, width, aspect)
     half = channels // 2
-    across, down = (_embedding(axis, half, image.device, digits) for axis in (columns, rows))
-    image[:, :half] += share * across.to(image.dtype)[:, None, :]
-    image[:, half:] += share * down.to(image.dtype)[:, :, None]
+    kind = share, image.dtype, image.device, digits
+    across, down = (_embedding(axis, half, *kind) for axis in (columns, rows))
+    image[:, :half] += across[:, None, :]
+    image[:, half:] += down[:, :, None]
     return image
 
 
@@ -41,13 +42,19 @@ def axes(height: int, width: int, aspect: float) -> tuple[tuple[float, int], tup
 
 @cache  # for good: a CUDA graph may have been captured that reads them
 def _embedding(
-    axis: tuple[float, int], channels: int, device: torch.device, digits: torch.dtype
+    axis: tuple[float, int],
+    channels: int,
+    share: float,
+    dtype: torch.dtype,
+    device: torch.device,
+    digits: torch.dtype,
 ) -> Tensor:
-    """(channels, count): sines, then cosines."""
+    """(channels, count): `share` of sines, then of cosines."""
     with torch.inference_mode(False):
         largest, count = axis
         place = torch.linspace(-largest, largest, count, dtype=torch.float32)
         quarter = channels // 2
         order = torch.arange(quarter, dtype=digits) / quarter
         angle = place.to(digits) * (1.0 / BASE**order)[:, None]
-        return torch.cat([angle.sin(), angle.cos()]).float().to(device)
+        whole = torch.cat([angle.sin(), angle.cos()]).float()
+        return (share * whole.to(dtype)).to(device)

@@ -82,8 +82,9 @@ class Attention(nn.Module):
         both = functional.layer_norm(qkv[:, :, :2].float(), qkv.shape[-1:], eps=self.q_norm.eps)
         if self._gains is None or self._gains[0].device != tokens.device:
             norms = (self.q_norm, self.k_norm)
-            weights = torch.stack([norm.weight for norm in norms])[:, None]
-            self._gains = weights, torch.stack([norm.bias for norm in norms])[:, None]
+            gains = [norm.weight for norm in norms] + [norm.bias for norm in norms]
+            together = torch.stack(gains)[:, None]
+            self._gains = together[:2], together[2:]
         weight, bias = self._gains
         turned = rotated(torch.addcmul(bias, both, weight).flatten(2, 3), rope)
         query, key = turned.to(qkv.dtype).split(self.heads, 2)

@@ -31,9 +31,10 @@ TRIAL_ERROR: Final = 0.03  # of values about 1 in half precision; a wrong kernel
 
 def first_that_works(device: torch.device, dtype: torch.dtype) -> tuple[str, Kernel] | None:
     """Name and kernel of the fastest that gives the right answer there; None: none does."""
+    problem = _small_problem(device, dtype)
     for name, kernel in _candidates(device, dtype):
         try:
-            if _is_right(kernel, device, dtype):
+            if _is_right(kernel, *problem):
                 return name, kernel
             logger.warning("%s is installed and computes nonsense: not used", name)
         except Exception as error:  # a kernel that this GPU or build lacks says so in its own way
@@ -54,15 +55,20 @@ def _candidates(device: torch.device, dtype: torch.dtype) -> Iterator[tuple[str,
     yield "PyTorch's memory-efficient kernel", _efficient
 
 
-def _is_right(kernel: Kernel, device: torch.device, dtype: torch.dtype) -> bool:
-    """Whether a small problem is solved, keys lying as in a page of the cache."""
+def _small_problem(device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
+    """Query, key and value, keys lying as in a page of the cache."""
     queries, keys, heads, width = 40, 72, 2, 64
     generator = torch.Generator().manual_seed(1)
     query = torch.randn(1, queries, heads, width, generator=generator).to(device, dtype)
     page = torch.randn(2, 1, heads, keys, width, generator=generator).to(device, dtype)
     key, value = page.transpose(2, 3)
+    return query, key, value
+
+
+def _is_right(kernel: Kernel, query: Tensor, key: Tensor, value: Tensor) -> bool:
+    """Whether a small problem is solved."""
     mixed, denominator = kernel(query, key, value)
-    logits = torch.einsum("bmhd,bnhd->bhmn", query.float(), key.float()) * width**-0.5
+    logits = torch.einsum("bmhd,bnhd->bhmn", query.float(), key.float()) * query.shape[-1] ** -0.5
     expected = torch.einsum("bhmn,bnhd->bmhd", logits.softmax(-1), value.float())
     told = logits.logsumexp(-1).transpose(1, 2)
     if denominator.shape != told.shape or mixed.shape != expected.shape:
