@@ -82,7 +82,8 @@ class Attention(nn.Module):
         both = functional.layer_norm(qkv[:, :, :2].float(), qkv.shape[-1:], eps=self.q_norm.eps)
         if self._gains is None or self._gains[0].device != tokens.device:
             norms = (self.q_norm, self.k_norm)
-            gains = [norm.weight for norm in norms] + [norm.bias for norm in norms]
+            gains: list[Tensor] = [norm.weight for norm in norms]
+            gains += [norm.bias for norm in norms]
             together = torch.stack(gains)[:, None]
             self._gains = together[:2], together[2:]
         weight, bias = self._gains

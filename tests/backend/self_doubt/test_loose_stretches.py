@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -45,7 +46,9 @@ def found(room: Room) -> Ask:
         for k in range(KEYFRAMES)
     ]
 
-    def ask(edges: Collection[Edge], scale: str = "fixed") -> list[LooseStretch]:
+    def ask(
+        edges: Collection[Edge], scale: Literal["free", "fixed"] = "fixed"
+    ) -> list[LooseStretch]:
         poses = {k: shift(0.1 * k) for k in range(KEYFRAMES)}
         graph = PoseGraph(PoseGraphConfig(scale=scale))
         for k, S in poses.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ def shift(x: float) -> np.ndarray:
 
 
 def asked(
-    room: Room, loop: Edge, scale: str = "fixed", step: float = 1.0
+    room: Room, loop: Edge, scale: Literal["free", "fixed"] = "fixed", step: float = 1.0
 ) -> tuple[list[StrainedLoop], int]:
     """Of a map of three keyframes, a second and `step` metres apart, and how many of its edges it
     contradicts."""
