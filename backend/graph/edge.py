@@ -9,7 +9,9 @@ import numpy as np
 
 from mapper.core.sim3 import adjoint_sim3, inverse_similarity
 
-HELD_SCALE = 1e12  # information on a log scale that is not free
+# Information on a log scale that is not free: more, and products of it with what is known least
+# (1e-6) leave no digits to factorise by, and no step is found.
+HELD_SCALE = 1e9
 
 
 class EdgeKind(StrEnum):

@@ -22,10 +22,12 @@ from mapper.backend.sessions.joining import JoinedSessions, cull, joined
 from mapper.backend.sessions.meeting import Meeting
 from mapper.core.mesh import Mesh
 from mapper.core.sim3 import scale_of
+from mapper.localization.landmarks import Landmarks
 from mapper.merging.keyframe_store import MergedKeyframes
 from mapper.merging.meeting_runs import common_features, maps_of, meet
 from mapper.merging.refusal import refuse_contradiction, refuse_strangers
 from mapper.merging.sessions import MergedRun
+from mapper.merging.sightings import sighted_edges
 from mapper.runtime.workers import Workers
 from mapper.saved.results import backend_settings_of
 from mapper.vision.matching import FeatureMatcher
@@ -111,11 +113,38 @@ def place(
     if strangers := [n for n in range(len(runs)) if n not in S_world_session]:
         refuse_strangers(runs, met, strangers)
     joint = joined(sessions, met, S_world_session, search, config)
+    _add_sightings(runs, joint, store, maps, matcher)
     compared = _compared(runs, joint, maps)
     for pair, found in compared.items():
         if found.agreeing + found.conflicting and found.share < MIN_AGREEMENT:
             refuse_contradiction(runs, pair, found, MIN_AGREEMENT)
     return PlacedRuns(joint, met, _scales(runs, joint), compared, maps, matcher)
+
+
+def _add_sightings(
+    runs: Sequence[MergedRun],
+    joint: JoinedSessions,
+    store: MergedKeyframes,
+    maps: MapCache,
+    matcher: FeatureMatcher,
+) -> None:
+    """Keyframes of networks' runs placed by their pixels in what depth cameras measured."""
+    measured, others = list[MergedRun](), list[MergedRun]()
+    for each in runs:
+        levels = (maps.coarse(keyframe.id) for keyframe in each.session.readable)
+        is_measured = each.session.is_metric and all(level.noise.is_measured for level in levels)
+        (measured if is_measured else others).append(each)
+    if not measured or not others:
+        return
+    poses = joint.graph.poses
+    seen = map_of_runs(measured, [k for each in measured for k in each.session.readable], poses)
+    landmarks = Landmarks(seen, store.load_recorded, matcher)
+    keyframes = [keyframe for each in others for keyframe in each.session.readable]
+    found = list(sighted_edges(landmarks, keyframes, poses, store.load_recorded))
+    for edge in found:
+        joint.graph.add_edge(edge)
+    joint.edges += found
+    joint.graph.optimise(final=True)
 
 
 def merging_config(runs: Sequence[MergedRun], changes: Sequence[str] = ()) -> BackendConfig:
