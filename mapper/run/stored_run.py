@@ -176,12 +176,22 @@ class StoredRun:
 def read_stored_run(file: Path) -> StoredRun:
     """What a run.yaml says. Raises InputError, with the file's name, if it is damaged."""
     try:
-        return StoredRun(file, StoredDescription.model_validate(read_yaml(file)))
+        described = StoredDescription.model_validate(read_yaml(file))
     except ValidationError as error:
         raise InputError(f"{file}: damaged ({_first_fault(error)}); {_REMEDY}") from error
     except ConfigError as error:
         reason = str(error).removeprefix(f"{file}: ")
         raise InputError(f"{file}: damaged ({reason}); {_REMEDY}") from error
+    _read_as_today(described.config)
+    return StoredRun(file, described)
+
+
+def _read_as_today(config: dict[str, Any]) -> None:
+    """Say as today what earlier versions wrote otherwise: the focal length was refined or not."""
+    backend = config.get("backend")
+    alignment = backend.get("alignment") if isinstance(backend, dict) else None
+    if isinstance(alignment, dict) and isinstance(alignment.get("refine_focal"), bool):
+        alignment["refine_focal"] = "always" if alignment["refine_focal"] else "auto"
 
 
 def seen_from(run: Path, path: Path) -> str | None:

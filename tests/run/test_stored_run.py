@@ -108,3 +108,13 @@ def test_files_are_found_where_they_were_else_beside_the_run(tmp_path: Path) -> 
 
 def test_the_way_from_a_run_to_a_file(tmp_path: Path) -> None:
     assert seen_from(tmp_path / "runs" / "desk", tmp_path / "data" / "desk") == "../../data/desk"
+
+
+@pytest.mark.parametrize(("then", "now"), [(False, "auto"), (True, "always")])
+def test_a_run_of_an_earlier_version_is_read(then: bool, now: str, tmp_path: Path) -> None:
+    """Refining the focal length was a switch once, off unless asked for."""
+    config = to_mapping(MapperConfig())
+    config["backend"]["alignment"]["refine_focal"] = then
+    stored = read_stored_run(written(tmp_path, described(config=config)))
+    assert stored.settings().backend.alignment.refine_focal == now
+    assert stored.backend_settings().alignment.refine_focal == now
