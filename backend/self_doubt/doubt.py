@@ -22,6 +22,7 @@ from mapper.backend.self_doubt.doubtful_stretches import (
     doubtful_stretches,
 )
 from mapper.backend.self_doubt.edge_conflicts import EdgeConflicts, edge_conflicts
+from mapper.backend.self_doubt.leaps import Leap, leaps
 from mapper.backend.self_doubt.loose_stretches import LooseStretch, loose_stretches
 from mapper.backend.self_doubt.match_conflicts import MatchConflict, match_conflicts
 from mapper.backend.self_doubt.place_knowledge import PlaceKnowledge, place_knowledge
@@ -49,7 +50,8 @@ class SelfDoubt:
     unconfirmed: gaps after which surfaces alone say where the camera is. edges: of the graph
     against its optimum. places: how well a network's map knows where its cameras are; None of
     others and of maps too large to ask. loose: what contradicts nothing, but is known
-    badly. strained: loops that claim too little to hold the graph, and are left by far."""
+    badly. strained: loops that claim too little to hold the graph, and are left by far. leaps: into
+    places that others look like."""
 
     stretches: tuple[DoubtfulStretch, ...]
     pairs: int
@@ -61,6 +63,7 @@ class SelfDoubt:
     places: PlaceKnowledge | None = None
     loose: tuple[LooseStretch, ...] = ()
     strained: tuple[StrainedLoop, ...] = ()
+    leaps: tuple[Leap, ...] = ()
 
 
 def doubt(
@@ -83,6 +86,7 @@ def doubt(
     places: PlaceKnowledge | None = None
     loose: list[LooseStretch] = []
     strained: list[StrainedLoop] = []
+    leapt: list[Leap] = []
     if _is_measured(final, maps):
         surfaces = surface_conflicts(poses, maps)
         pairs = _pairs_to_match(final, edges)
@@ -90,6 +94,7 @@ def doubt(
         unconfirmed = unconfirmed_joins(final, surfaces, matcher, graph.edges)
         loose = loose_stretches(final, graph)
         strained = strained_loops(final, graph)
+        leapt = leaps(final, graph.edges)
     elif not any(edge.kind == EdgeKind.ADJUSTED for edge in graph.edges):
         places = place_knowledge(final, [e for e in graph.edges if graph.is_inlier(e)])
     limit = max(CONTRADICTS, min(BASELINE * _baseline(surfaces, poses), MAX_BASELINE))
@@ -108,6 +113,7 @@ def doubt(
         places,
         tuple(loose),
         tuple(strained),
+        tuple(leapt),
     )
 
 

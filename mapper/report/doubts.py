@@ -29,6 +29,7 @@ def doubts(metrics: Mapping[str, Any]) -> list[str]:
         *wrong,
         *map(_join, found.get("joins_unconfirmed", [])),
         *strained,
+        *map(_leap, found.get("leaps", [])),
         *_badly_known(metrics, is_metric),
     ]
 
@@ -63,6 +64,14 @@ def _loose(stretch: Mapping[str, Any], is_metric: bool) -> str:
         f"Where the camera was {_when(stretch)} is known to no better than "
         f"{_length(stretch['sigma'], is_metric)}, seen from {clock(stretch['against_s'])}: too "
         "little ties the views there to the others."
+    )
+
+
+def _leap(leap: Mapping[str, Any]) -> str:
+    return (
+        f"What comes before {clock(leap['after_s'])} and what comes after may not belong together: "
+        f"the camera would have moved {leap['times']:.0f} times as fast as otherwise, and where it "
+        "came to looks like another place."
     )
 
 

@@ -46,6 +46,10 @@ def doubt_metrics(doubt: SelfDoubt, start: float) -> dict[str, Any]:
             }
             for each in doubt.strained
         ],
+        "leaps": [
+            {"before_s": leap.before - start, "after_s": leap.after - start, "times": leap.times}
+            for leap in doubt.leaps
+        ],
         "edges": edges.edges,
         "edges_contradicted": len(edges.contradicted),
         "worst_edge": _worst(edges.contradicted),

@@ -10,6 +10,7 @@ import pytest
 from mapper.backend.self_doubt.doubt import SelfDoubt
 from mapper.backend.self_doubt.doubtful_stretches import DoubtfulStretch
 from mapper.backend.self_doubt.edge_conflicts import EdgeConflict, EdgeConflicts
+from mapper.backend.self_doubt.leaps import Leap
 from mapper.backend.self_doubt.loose_stretches import LooseStretch
 from mapper.backend.self_doubt.misplacement import Misplacement
 from mapper.backend.self_doubt.place_knowledge import PlaceKnowledge
@@ -97,3 +98,13 @@ def test_a_loop_that_the_map_misses_is_told_without_calling_the_map_wrong() -> N
         "This map may be off: the views of 00:00 and 00:06 see the same, and it misses the place "
         "where they fit by 32 cm and 10 degrees."
     ]
+
+
+def test_a_leap_is_told_with_its_time() -> None:
+    edges = EdgeConflicts(40, (), 30, (), 1)
+    leap = Leap(START + 4.0, START + 6.0, 5.6)
+    found = doubt_metrics(SelfDoubt((), 0, 0, 0.0, (), (), edges, leaps=(leap,)), START)
+    assert found["leaps"] == [{"before_s": 4.0, "after_s": 6.0, "times": 5.6}]
+    (sentence,) = doubts({"units": "metres", "self_doubt": found})
+    assert sentence.startswith("What comes before 00:06 and what comes after may not belong")
+    assert "6 times as fast" in sentence

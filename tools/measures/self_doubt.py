@@ -58,7 +58,8 @@ class Found:
     @property
     def warns(self) -> bool:
         """Whether it says that or that it may be."""
-        return bool(self.doubt.stretches or self.doubt.unconfirmed or self.doubt.strained)
+        found = self.doubt
+        return bool(found.stretches or found.unconfirmed or found.strained or found.leaps)
 
 
 def main() -> None:
